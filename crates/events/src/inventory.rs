@@ -1,0 +1,63 @@
+//! What the inventory tells.
+
+use kernel::{OrderId, ProductId};
+use serde::{Deserialize, Serialize};
+
+/// A product of which there was too little.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shortage {
+    /// The product.
+    pub product_id: ProductId,
+    /// Units that the order asked for.
+    pub requested: i64,
+    /// Units that were there.
+    pub available: i64,
+}
+
+/// Units of a product.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReservedLine {
+    /// The product.
+    pub product_id: ProductId,
+    /// Units, at least one.
+    pub quantity: i64,
+}
+
+events! { "inventory";
+    /// A product's stock changed: one event for each product and batch of changes, `reason` naming their kind.
+    /// `available` = `on_hand` − `reserved`.
+    Background "inventory.inventory_updated.v1" by product_id
+    InventoryUpdated {
+        product_id: ProductId,
+        sku: String,
+        on_hand: i64,
+        reserved: i64,
+        available: i64,
+        reason: String,
+        version: i64,
+    }
+
+    /// A product's available stock fell to its threshold or below it.
+    Background "inventory.stock_low.v1" by product_id
+    StockLow {
+        product_id: ProductId,
+        sku: String,
+        name: String,
+        available: i64,
+        threshold: i64,
+    }
+
+    /// All lines of an order are held for it.
+    Background "inventory.stock_reserved.v1" by order_id
+    StockReserved {
+        order_id: OrderId,
+        lines: Vec<ReservedLine>,
+    }
+
+    /// An order asked for more than there is; nothing is held for it.
+    Background "inventory.stock_rejected.v1" by order_id
+    StockRejected {
+        order_id: OrderId,
+        shortages: Vec<Shortage>,
+    }
+}

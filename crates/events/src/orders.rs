@@ -1,0 +1,96 @@
+//! What the orders service tells.
+
+use kernel::{Money, OrderId, PaymentId, ProductId, UserId};
+use serde::{Deserialize, Serialize};
+
+/// One line of an order, at the price of the moment it was placed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderLine {
+    /// The product.
+    pub product_id: ProductId,
+    /// Its stock keeping unit.
+    pub sku: String,
+    /// Its name.
+    pub name: String,
+    /// Units, at least one.
+    pub quantity: i64,
+    /// Price of one unit.
+    pub unit_price: Money,
+}
+
+/// Where an order is shipped to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "a postal address explains itself")]
+pub struct Address {
+    pub name: String,
+    pub street: String,
+    pub city: String,
+    pub postal_code: String,
+    pub country: String,
+}
+
+events! { "orders";
+    /// An order was accepted.
+    Background "orders.order_placed.v1" by order_id
+    OrderPlaced {
+        order_id: OrderId,
+        number: i64,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        user_id: Option<UserId>,
+        email: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        ship_to: Option<Address>,
+        lines: Vec<OrderLine>,
+        total: Money,
+        #[serde(default)]
+        wait_for_stock: bool,
+    }
+
+    /// An order's stock is held, and its customer gave a payment token: charge it.
+    /// The token is for one use, and redacted wherever events are shown.
+    Background "orders.payment_requested.v1" by order_id
+    PaymentRequested {
+        payment_id: PaymentId,
+        order_id: OrderId,
+        number: i64,
+        email: String,
+        amount: Money,
+        token: String,
+    }
+
+    /// An order is paid: what was held for it is sold.
+    Background "orders.order_paid.v1" by order_id
+    OrderPaid {
+        order_id: OrderId,
+        number: i64,
+        email: String,
+        payment_id: PaymentId,
+        amount: Money,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        ship_to: Option<Address>,
+        lines: Vec<OrderLine>,
+    }
+
+    /// An order ended unpaid: by its customer, by time, or because its payment failed.
+    /// Told again when a late reservation or capture reaches a cancelled order.
+    Background "orders.order_cancelled.v1" by order_id
+    OrderCancelled {
+        order_id: OrderId,
+        number: i64,
+        email: String,
+        reason: String,
+        lines: Vec<OrderLine>,
+    }
+
+    /// An order moved on in a way that no other event tells, such as being rejected.
+    Background "orders.order_updated.v1" by order_id
+    OrderUpdated {
+        order_id: OrderId,
+        number: i64,
+        email: String,
+        previous_status: String,
+        status: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+    }
+}

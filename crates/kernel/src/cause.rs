@@ -1,0 +1,162 @@
+//! Why a commit happens. Without a cause nothing can be committed, so its bookkeeping can't be forgotten.
+
+use std::fmt;
+use std::str::FromStr;
+
+use uuid::Uuid;
+
+use crate::{EventId, RequestId};
+
+/// What a commit answers: a request, deliveries of events, or a timer.
+///
+/// The commit writes the cause's own row in the same transaction (a request's row, an inbox row for each delivery,
+/// the end of the timer) and stamps every event it emits with the cause's [`Origin`].
+/// Not `Clone`: one cause, one commit.
+#[derive(Debug)]
+pub enum Cause {
+    /// Somebody asked over HTTP.
+    Request(RequestCause),
+    /// Events arrived; usually one, many where a reaction handles a set at once.
+    Deliveries(Vec<DeliveryCause>),
+    /// A durable timer came due.
+    Timer(TimerCause),
+}
+
+/// What every event inherits from its cause.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// The same for everything that followed from one request.
+    pub correlation_id: Uuid,
+    /// The request or event that led to this directly.
+    pub causation_id: Uuid,
+    /// W3C Trace Context of the cause.
+    pub traceparent: Option<TraceParent>,
+}
+
+/// A request and who sent it.
+#[derive(Clone, Debug)]
+pub struct RequestCause {
+    /// The request's own id: its row lets a commit of unknown outcome be looked up.
+    pub request_id: RequestId,
+    /// The trace that the client sent, if any.
+    pub traceparent: Option<TraceParent>,
+}
+
+/// One delivery of an event to one consumer.
+#[derive(Clone, Debug)]
+pub struct DeliveryCause {
+    /// The consuming service.
+    pub consumer: &'static str,
+    /// The event that arrived.
+    pub event_id: EventId,
+    /// The first 16 bytes of the SHA-256 of type and body: the same id with other bytes is no duplicate.
+    pub digest: [u8; 16],
+    /// How often handling began, this time included.
+    pub attempts: i64,
+    /// The row in which the consumer's store holds the event, if it failed or waited before.
+    pub held: Option<i64>,
+    /// What the events of the reaction inherit.
+    pub origin: Origin,
+}
+
+/// A leased timer.
+#[derive(Clone, Debug)]
+pub struct TimerCause {
+    /// What kind of timer.
+    pub name: &'static str,
+    /// What it is about.
+    pub key: Uuid,
+    /// Proves that the lease is still ours: a commit under an older fence is refused.
+    pub fence: i64,
+    /// How often it was leased, this time included.
+    pub attempts: i64,
+    /// What the events of the timer inherit.
+    pub origin: Origin,
+}
+
+impl Cause {
+    /// What an event of this commit inherits. With many deliveries, that of the first.
+    pub fn origin(&self) -> Origin {
+        match self {
+            Self::Request(request) => Origin {
+                correlation_id: request.request_id.into(),
+                causation_id: request.request_id.into(),
+                traceparent: request.traceparent,
+            },
+            Self::Deliveries(deliveries) => {
+                deliveries.first().expect("deliveries that cause a commit are at least one").origin.clone()
+            }
+            Self::Timer(timer) => timer.origin.clone(),
+        }
+    }
+}
+
+/// W3C Trace Context `traceparent`, version 00: which trace a cause belongs to.
+/// <https://www.w3.org/TR/trace-context/#traceparent-header>
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TraceParent {
+    trace_id: u128,
+    parent_id: u64,
+    flags: u8,
+}
+
+/// The text is no version 00 `traceparent`.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a W3C traceparent of version 00")]
+pub struct BadTraceParent;
+
+impl FromStr for TraceParent {
+    type Err = BadTraceParent;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let hex = |part: &str| {
+            part.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')).then_some(()).ok_or(BadTraceParent)
+        };
+        let parts: Vec<&str> = text.split('-').collect();
+        let [version @ "00", trace_id, parent_id, flags] = parts[..] else { return Err(BadTraceParent) };
+        if (version.len(), trace_id.len(), parent_id.len(), flags.len()) != (2, 32, 16, 2) {
+            return Err(BadTraceParent);
+        }
+        for part in [trace_id, parent_id, flags] {
+            hex(part)?;
+        }
+        let parsed = Self {
+            trace_id: u128::from_str_radix(trace_id, 16).map_err(|_| BadTraceParent)?,
+            parent_id: u64::from_str_radix(parent_id, 16).map_err(|_| BadTraceParent)?,
+            flags: u8::from_str_radix(flags, 16).map_err(|_| BadTraceParent)?,
+        };
+        if parsed.trace_id == 0 || parsed.parent_id == 0 { Err(BadTraceParent) } else { Ok(parsed) }
+    }
+}
+
+impl fmt::Display for TraceParent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "00-{:032x}-{:016x}-{:02x}", self.trace_id, self.parent_id, self.flags)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_traceparent_survives_the_round_trip() {
+        let text = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        assert_eq!(text.parse::<TraceParent>().unwrap().to_string(), text);
+    }
+
+    #[test]
+    fn other_text_is_no_traceparent() {
+        for bad in [
+            "",
+            "00",
+            "01-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+            "00-00000000000000000000000000000000-00f067aa0ba902b7-01",
+            "00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-x",
+            "00-+bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+        ] {
+            assert_eq!(bad.parse::<TraceParent>(), Err(BadTraceParent), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! What makes a struct an event.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use uuid::Uuid;
+
+/// A fact that one service tells the others. The structs are in the `events` crate.
+pub trait Event: Serialize + DeserializeOwned + Send + Sync + 'static {
+    /// The name on the wire, `<source>.<snake_case>.v<version>`; also metric label and log field.
+    const TYPE: &'static str;
+    /// The service that emits it, and the only one that may.
+    const SOURCE: &'static str;
+    /// How urgent it is.
+    const LANE: Lane;
+
+    /// The id of what the event is about. Events of one source, key and lane take effect in order.
+    fn key(&self) -> Uuid;
+}
+
+/// Events of one lane never wait for those of another, neither in the relay, nor in queues, nor in workers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Lane {
+    /// What must overtake any backlog, such as a failed payment.
+    Immediate,
+    /// Everything else.
+    Background,
+}
+
+impl Lane {
+    /// Both lanes, the urgent one first.
+    pub const ALL: [Self; 2] = [Self::Immediate, Self::Background];
+
+    /// The name in tables, queues and metrics.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Immediate => "immediate",
+            Self::Background => "background",
+        }
+    }
+
+    /// The lane of this name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|lane| lane.as_str() == name)
+    }
+}
+
+impl std::fmt::Display for Lane {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}

@@ -1,0 +1,30 @@
+//! The words that every other crate speaks: typed ids, money, time, causes, events and page cursors.
+//!
+//! Not here: async, I/O, SQL, HTTP, or anything that only one service needs.
+//!
+//! Start with [`Money`] and [`Clock`]; [`Cause`] explains why a commit may happen at all,
+//! [`Event`] what one commit may tell the others.
+//!
+//! **Invariant:** nothing in this crate reads a clock, makes an id or draws a random number except through
+//! [`Clock`] and [`Ids`] values that were handed in.
+
+mod cause;
+mod clock;
+mod cursor;
+mod event;
+mod ids;
+mod money;
+mod version;
+
+pub use cause::{Cause, DeliveryCause, Origin, RequestCause, TimerCause, TraceParent};
+pub use clock::{Clock, MockClock};
+pub use cursor::{BadCursor, Cursor};
+pub use event::{Event, Lane};
+pub use ids::{
+    DeadLetterId, EventId, Ids, MailId, OrderId, PaymentId, ProductId, RequestId, Secret, UserId,
+};
+pub use jiff::{SignedDuration, Timestamp};
+pub use uuid::Uuid;
+pub use version::Version;
+
+pub use money::{Currency, InvalidCurrency, Money};
