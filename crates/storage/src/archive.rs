@@ -1,0 +1,106 @@
+//! The events that this store's service emitted, for stories, tails and lists.
+
+use kernel::{EventId, Lane, Timestamp};
+use uuid::Uuid;
+
+use crate::statement::Sql;
+use crate::{Db, Error, Row, params};
+
+static OF_KEY: Sql = Sql::new(
+    "EVENTS_OF_KEY",
+    "select position, event_id, type, key, lane, sequence, time, correlation_id, causation_id, traceparent, body
+     from events where key = $1 order by position limit $2",
+);
+static AFTER: Sql = Sql::new(
+    "EVENTS_AFTER",
+    "select position, event_id, type, key, lane, sequence, time, correlation_id, causation_id, traceparent, body
+     from events where position > $1 order by position limit $2",
+);
+static BEFORE: Sql = Sql::new(
+    "EVENTS_BEFORE",
+    "select position, event_id, type, key, lane, sequence, time, correlation_id, causation_id, traceparent, body
+     from events
+     where event_id < $1 and ($2 is null or type = $2) and ($3 is null or key = $3)
+     order by event_id desc limit $4",
+);
+static BY_ID: Sql = Sql::new(
+    "EVENT_BY_ID",
+    "select position, event_id, type, key, lane, sequence, time, correlation_id, causation_id, traceparent, body
+     from events where event_id = $1",
+);
+static NEWEST: Sql = Sql::new("NEWEST_EVENT", "select coalesce(max(position), 0) as position from events");
+
+/// An event as it was committed.
+#[derive(Clone, Debug)]
+pub struct StoredEvent {
+    /// Its place in this store: grows with each commit.
+    pub position: i64,
+    /// Its id.
+    pub event_id: EventId,
+    /// Its type.
+    pub event_type: String,
+    /// What it is about.
+    pub key: Uuid,
+    /// Its lane.
+    pub lane: Lane,
+    /// The version of the aggregate that it tells.
+    pub sequence: i64,
+    /// When it was committed.
+    pub time: Timestamp,
+    /// The request from which it followed.
+    pub correlation_id: Uuid,
+    /// The request, event or timer's origin that caused it.
+    pub causation_id: Uuid,
+    /// W3C trace context, as text.
+    pub traceparent: Option<String>,
+    /// The payload, as JSON.
+    pub body: Vec<u8>,
+}
+
+/// The events about one key, oldest first, at most `limit`.
+pub async fn of_key(db: &Db, key: Uuid, limit: i64) -> Result<Vec<StoredEvent>, Error> {
+    db.sqlite.readers.query(&OF_KEY, params![key, limit], stored).await
+}
+
+/// The events after a position, oldest first, at most `limit`.
+pub async fn after(db: &Db, position: i64, limit: i64) -> Result<Vec<StoredEvent>, Error> {
+    db.sqlite.readers.query(&AFTER, params![position, limit], stored).await
+}
+
+/// Events older than `before`, newest first, at most `limit`.
+pub async fn before(
+    db: &Db,
+    before: EventId,
+    event_type: Option<String>,
+    key: Option<Uuid>,
+    limit: i64,
+) -> Result<Vec<StoredEvent>, Error> {
+    db.sqlite.readers.query(&BEFORE, params![before, event_type, key, limit], stored).await
+}
+
+/// One event.
+pub async fn by_id(db: &Db, event_id: EventId) -> Result<Option<StoredEvent>, Error> {
+    Ok(db.sqlite.readers.query(&BY_ID, params![event_id], stored).await?.into_iter().next())
+}
+
+/// The position of the newest event, 0 if there is none.
+pub async fn newest(db: &Db) -> Result<i64, Error> {
+    let found = db.sqlite.readers.query(&NEWEST, params![], |row| row.get("position")).await?;
+    Ok(found.into_iter().next().unwrap_or_default())
+}
+
+pub(crate) fn stored(row: &Row<'_>) -> Result<StoredEvent, Error> {
+    Ok(StoredEvent {
+        position: row.get("position")?,
+        event_id: row.get("event_id")?,
+        event_type: row.get("type")?,
+        key: row.get("key")?,
+        lane: row.get("lane")?,
+        sequence: row.get("sequence")?,
+        time: row.get("time")?,
+        correlation_id: row.get("correlation_id")?,
+        causation_id: row.get("causation_id")?,
+        traceparent: row.get("traceparent")?,
+        body: row.get("body")?,
+    })
+}

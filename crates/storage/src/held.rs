@@ -1,0 +1,315 @@
+//! Deliveries that the consumer's store keeps: due for a retry, waiting behind one that is, or parked.
+//!
+//! While a key has a row here, later events of that key and lane go behind it; all other keys flow.
+
+use kernel::{DeadLetterId, EventId, Lane, Timestamp};
+use uuid::Uuid;
+
+use crate::sqlite::commit::Context;
+use crate::sqlite::effects;
+use crate::statement::Sql;
+use crate::{Db, Error, Row, Value, params};
+
+static HOLD: Sql = Sql::new(
+    "HOLD_DELIVERY",
+    "insert into held
+         (dead_letter_id, event_id, source, lane, key, type, sequence, time, correlation_id, causation_id, traceparent,
+          body, digest, state, due_at, attempts, reason, first_failed_at)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13,
+         case when exists (select 1 from held where source = $3 and lane = $4 and key = $5) then 'waiting' else $14 end,
+         case when exists (select 1 from held where source = $3 and lane = $4 and key = $5) then null else $15 end,
+         $16, $17, $18)
+     on conflict (event_id) do nothing",
+);
+static COUNT_ATTEMPT: Sql =
+    Sql::new("COUNT_ATTEMPT", "update held set attempts = attempts + 1 where position = $1 and state = 'due'");
+static FAILED_AGAIN: Sql = Sql::new(
+    "FAILED_AGAIN",
+    "update held set state = $2, due_at = $3, reason = $4, first_failed_at = coalesce(first_failed_at, $5)
+     where position = $1",
+);
+static NEXT_OF_KEY: Sql = Sql::new(
+    "RELEASE_NEXT",
+    "update held set state = 'due', due_at = $2
+     where state = 'waiting' and position = (
+         select min(next.position) from held next join held done on done.position = $1
+         where next.source = done.source and next.lane = done.lane and next.key = done.key
+             and next.position > done.position)",
+);
+static REMOVE: Sql = Sql::new("RELEASE_HELD", "delete from held where position = $1");
+static KEYS: Sql = Sql::new("HELD_KEYS", "select distinct source, key from held where lane = $1");
+static DUE: Sql = Sql::new(
+    "HELD_DUE",
+    "select position, dead_letter_id, event_id, source, lane, key, type, sequence, time, correlation_id, causation_id,
+         traceparent, body, digest, state, due_at, attempts, reason, first_failed_at
+     from held where state = 'due' and lane = $1 and due_at <= $2 order by due_at, position limit $3",
+);
+static NEXT_DUE: Sql =
+    Sql::new("HELD_NEXT_DUE", "select min(due_at) as due_at from held where state = 'due' and lane = $1");
+static PARKED: Sql = Sql::new(
+    "PARKED",
+    "select position, dead_letter_id, event_id, source, lane, key, type, sequence, time, correlation_id, causation_id,
+         traceparent, body, digest, state, due_at, attempts, reason, first_failed_at
+     from held where state = 'parked' and dead_letter_id < $1 order by dead_letter_id desc limit $2",
+);
+static PARKED_ONE: Sql = Sql::new(
+    "PARKED_ONE",
+    "select position, dead_letter_id, event_id, source, lane, key, type, sequence, time, correlation_id, causation_id,
+         traceparent, body, digest, state, due_at, attempts, reason, first_failed_at
+     from held where state = 'parked' and dead_letter_id = $1",
+);
+static OF_EVENTS: Sql = Sql::new(
+    "HELD_EVENTS",
+    "select position, dead_letter_id, event_id, source, lane, key, type, sequence, time, correlation_id, causation_id,
+         traceparent, body, digest, state, due_at, attempts, reason, first_failed_at
+     from held where event_id = any($1)",
+);
+static COUNTS: Sql = Sql::new(
+    "HELD_COUNTS",
+    "select coalesce(sum(state = 'parked'), 0) as parked, coalesce(sum(state = 'due'), 0) as due, count(*) as held
+     from held",
+);
+static COUNT_DUE: Sql =
+    Sql::new("COUNT_DUE_RETRIES", "select count(*) as due from held where state = 'due' and due_at <= $1");
+static REPLAY: Sql = Sql::new(
+    "REPLAY_PARKED",
+    "update held set state = 'due', due_at = $2, attempts = 0 where dead_letter_id = $1 and state = 'parked'",
+);
+static DISCARD: Sql = Sql::new(
+    "DISCARD_PARKED",
+    "insert into inbox (event_id, digest, attempts, handled_at)
+     select event_id, digest, attempts, $2 from held where dead_letter_id = $1 and state = 'parked'
+     on conflict (event_id) do nothing",
+);
+static RELEASE_BEHIND_DISCARDED: Sql = Sql::new(
+    "RELEASE_BEHIND_DISCARDED",
+    "update held set state = 'due', due_at = $2
+     where state = 'waiting' and position = (
+         select min(next.position) from held next join held done on done.dead_letter_id = $1
+         where done.state = 'parked' and next.source = done.source and next.lane = done.lane and next.key = done.key
+             and next.position > done.position)",
+);
+static REMOVE_DISCARDED: Sql =
+    Sql::new("REMOVE_DISCARDED", "delete from held where dead_letter_id = $1 and state = 'parked'");
+
+/// What a held delivery waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Its time.
+    Due,
+    /// The delivery before it.
+    Waiting,
+    /// Somebody who replays or discards it.
+    Parked,
+}
+
+impl State {
+    /// The name in tables and answers.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Due => "due",
+            Self::Waiting => "waiting",
+            Self::Parked => "parked",
+        }
+    }
+}
+
+impl std::str::FromStr for State {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "due" => Ok(Self::Due),
+            "waiting" => Ok(Self::Waiting),
+            "parked" => Ok(Self::Parked),
+            _ => Err("no state of a held delivery"),
+        }
+    }
+}
+
+/// A delivery in the consumer's store, with everything that is needed to handle it.
+#[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "the fields are those of the envelope and of the table")]
+pub struct Held {
+    /// 0 for one that is about to be stored.
+    pub position: i64,
+    pub dead_letter_id: DeadLetterId,
+    pub event_id: EventId,
+    pub source: String,
+    pub lane: Lane,
+    pub key: Uuid,
+    pub event_type: String,
+    pub sequence: i64,
+    pub time: Timestamp,
+    pub correlation_id: Uuid,
+    pub causation_id: Uuid,
+    pub traceparent: Option<String>,
+    pub body: Vec<u8>,
+    pub digest: [u8; 16],
+    pub state: State,
+    pub due_at: Option<Timestamp>,
+    pub attempts: i64,
+    pub reason: Option<String>,
+    pub first_failed_at: Option<Timestamp>,
+}
+
+/// Stores deliveries, each behind those of its key that are there already. Those that are held already stay as they are.
+pub async fn hold(db: &Db, deliveries: Vec<Held>) -> Result<(), Error> {
+    let statements = deliveries.into_iter().map(|held| (&HOLD, held.into_params())).collect();
+    db.sqlite.writer.sweep(statements, |_| effects::none()).await?;
+    Ok(())
+}
+
+impl Held {
+    fn into_params(self) -> Vec<Value> {
+        params![
+            self.dead_letter_id,
+            self.event_id,
+            self.source,
+            self.lane,
+            self.key,
+            self.event_type,
+            self.sequence,
+            self.time,
+            self.correlation_id,
+            self.causation_id,
+            self.traceparent,
+            self.body,
+            self.digest.as_slice(),
+            self.state.as_str(),
+            self.due_at,
+            self.attempts,
+            self.reason,
+            self.first_failed_at,
+        ]
+    }
+}
+
+/// Counts an attempt before it is made, so that one which ends the process counts too.
+pub async fn count_attempt(db: &Db, position: i64) -> Result<(), Error> {
+    db.sqlite.writer.sweep(vec![(&COUNT_ATTEMPT, params![position])], |_| effects::none()).await?;
+    Ok(())
+}
+
+/// Records a failed attempt: due again at a time, or parked if there is none.
+pub async fn failed(
+    db: &Db,
+    position: i64,
+    retry_at: Option<Timestamp>,
+    reason: String,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let state = if retry_at.is_some() { State::Due } else { State::Parked };
+    let row = params![position, state.as_str(), retry_at, reason, now];
+    db.sqlite.writer.sweep(vec![(&FAILED_AGAIN, row)], |_| effects::none()).await?;
+    Ok(())
+}
+
+/// Removes a delivery that was dealt with, without recording it: a duplicate of one that was handled.
+pub async fn drop_duplicate(db: &Db, position: i64, now: Timestamp) -> Result<(), Error> {
+    let statements = vec![(&NEXT_OF_KEY, params![position, now]), (&REMOVE, params![position])];
+    db.sqlite.writer.sweep(statements, |_| effects::none()).await?;
+    Ok(())
+}
+
+/// In the transaction of the effect: lets the next of the key go, and removes this one.
+pub(crate) fn release(context: &Context<'_>, position: i64, now: Timestamp) -> Result<(), Error> {
+    context.execute(&NEXT_OF_KEY, params![position, now])?;
+    context.execute(&REMOVE, params![position])?;
+    Ok(())
+}
+
+/// The sources and keys of a lane that have held deliveries.
+pub async fn keys(db: &Db, lane: Lane) -> Result<Vec<(String, Uuid)>, Error> {
+    db.sqlite.readers.query(&KEYS, params![lane], |row| Ok((row.get("source")?, row.get("key")?))).await
+}
+
+/// Deliveries of a lane whose time has come, at most `limit`: only firsts of their keys.
+pub async fn due(db: &Db, lane: Lane, now: Timestamp, limit: i64) -> Result<Vec<Held>, Error> {
+    db.sqlite.readers.query(&DUE, params![lane, now, limit], held).await
+}
+
+/// When the next delivery of a lane comes due.
+pub async fn next_due(db: &Db, lane: Lane) -> Result<Option<Timestamp>, Error> {
+    let found = db.sqlite.readers.query(&NEXT_DUE, params![lane], |row| row.get("due_at")).await?;
+    Ok(found.into_iter().next().flatten())
+}
+
+/// Parked deliveries with ids below `before`, newest first, at most `limit`.
+pub async fn parked(db: &Db, before: DeadLetterId, limit: i64) -> Result<Vec<Held>, Error> {
+    db.sqlite.readers.query(&PARKED, params![before, limit], held).await
+}
+
+/// One parked delivery.
+pub async fn parked_one(db: &Db, id: DeadLetterId) -> Result<Option<Held>, Error> {
+    Ok(db.sqlite.readers.query(&PARKED_ONE, params![id], held).await?.into_iter().next())
+}
+
+/// Those of these events that are held.
+pub async fn of_events(db: &Db, events: Vec<EventId>) -> Result<Vec<Held>, Error> {
+    db.sqlite.readers.query(&OF_EVENTS, params![events], held).await
+}
+
+/// How many deliveries are held.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Parked as dead letters.
+    pub parked: i64,
+    /// Due now or later.
+    pub due: i64,
+    /// All, those that wait behind others included.
+    pub held: i64,
+}
+
+/// How many deliveries are held, by state.
+pub async fn counts(db: &Db) -> Result<Counts, Error> {
+    let map = |row: &Row<'_>| Ok(Counts { parked: row.get("parked")?, due: row.get("due")?, held: row.get("held")? });
+    Ok(db.sqlite.readers.query(&COUNTS, params![], map).await?.into_iter().next().unwrap_or_default())
+}
+
+/// How many deliveries, of all lanes, are due.
+pub async fn due_by(db: &Db, now: Timestamp) -> Result<i64, Error> {
+    let found = db.sqlite.readers.query(&COUNT_DUE, params![now], |row| row.get("due")).await?;
+    Ok(found.into_iter().next().unwrap_or_default())
+}
+
+/// Makes a parked delivery due now, with all its attempts before it. False if it is not parked (any more).
+pub async fn replay(db: &Db, id: DeadLetterId, now: Timestamp) -> Result<bool, Error> {
+    let met = db.sqlite.writer.sweep(vec![(&REPLAY, params![id, now])], |_| effects::none()).await?;
+    Ok(met == [1])
+}
+
+/// Gives a parked delivery up: it counts as handled, and the next of its key goes. False if it is not parked (any more).
+pub async fn discard(db: &Db, id: DeadLetterId, now: Timestamp) -> Result<bool, Error> {
+    let statements = vec![
+        (&DISCARD, params![id, now]),
+        (&RELEASE_BEHIND_DISCARDED, params![id, now]),
+        (&REMOVE_DISCARDED, params![id]),
+    ];
+    let met = db.sqlite.writer.sweep(statements, |_| effects::none()).await?;
+    Ok(met.last() == Some(&1))
+}
+
+fn held(row: &Row<'_>) -> Result<Held, Error> {
+    Ok(Held {
+        position: row.get("position")?,
+        dead_letter_id: row.get("dead_letter_id")?,
+        event_id: row.get("event_id")?,
+        source: row.get("source")?,
+        lane: row.get("lane")?,
+        key: row.get("key")?,
+        event_type: row.get("type")?,
+        sequence: row.get("sequence")?,
+        time: row.get("time")?,
+        correlation_id: row.get("correlation_id")?,
+        causation_id: row.get("causation_id")?,
+        traceparent: row.get("traceparent")?,
+        body: row.get("body")?,
+        digest: row.get("digest")?,
+        state: row.parse("state")?,
+        due_at: row.get("due_at")?,
+        attempts: row.get("attempts")?,
+        reason: row.get("reason")?,
+        first_failed_at: row.get("first_failed_at")?,
+    })
+}

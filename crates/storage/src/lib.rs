@@ -1,0 +1,37 @@
+//! The storage kit: writes are data.
+//!
+//! A service describes a write as a [`Batch`]: statements, guards, events, timers. Only [`Db::commit`] executes it,
+//! together with the rows of its [`Cause`](kernel::Cause), in one transaction; waiting batches share one.
+//! Reads are [`Db::query`].
+//!
+//! Not here: an ORM, a query builder, transactions that are handed around, brokers, HTTP.
+//!
+//! Start with [`Batch`], then [`statements!`], then `sqlite::writer` for how a commit runs.
+//!
+//! **Invariants**
+//! - No event without its change, no change without its cause's row: they share a transaction.
+//! - A row that exists changes only under the version that was read ([`Change`]) or by a newer fact ([`Upsert`]).
+//! - A commit that was answered `Ok` is on the disk.
+//! - Nothing in SQL makes a time, an id or a random number.
+
+mod batch;
+mod db;
+mod error;
+mod facts;
+mod migrate;
+mod sqlite;
+mod statement;
+mod value;
+
+pub mod archive;
+pub mod held;
+pub mod inbox;
+pub mod outbox;
+pub mod timers;
+
+pub use batch::Batch;
+pub use db::{Committed, Db, Options};
+pub use error::Error;
+pub use migrate::{Migration, Migrations};
+pub use statement::{Change, Claim, Column, Insert, Query, Registered, Upsert};
+pub use value::{FromValue, Row, Type, Value};

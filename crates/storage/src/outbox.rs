@@ -1,0 +1,61 @@
+//! What is still to be sent: pointers to events, one for each destination.
+
+use kernel::{Lane, Timestamp};
+
+use crate::archive::{StoredEvent, stored};
+use crate::sqlite::effects;
+use crate::statement::Sql;
+use crate::{Db, Error, params};
+
+static PENDING: Sql = Sql::new(
+    "PENDING_EVENTS",
+    "select events.position, event_id, type, key, events.lane, sequence, time, correlation_id, causation_id,
+         traceparent, body
+     from outbox join events on events.position = outbox.position
+     where destination = $1 and outbox.lane = $2 and outbox.position <> all($3)
+     order by outbox.position limit $4",
+);
+static SENT: Sql =
+    Sql::new("FORGET_SENT", "delete from outbox where destination = $1 and lane = $2 and position = any($3)");
+static OLDEST: Sql = Sql::new(
+    "OLDEST_PENDING",
+    "select count(*) as pending, min(time) as oldest from (
+         select time from outbox join events on events.position = outbox.position
+         where outbox.lane = $1 limit $2)",
+);
+
+/// How many pointers the gauges count before they stop: a scrape must not walk a backlog of millions.
+const COUNTED: i64 = 100_000;
+
+/// The next events for a destination, in the order in which they were committed, at most `limit`.
+///
+/// `in_flight` are positions that were handed out and not yet confirmed; they are passed over.
+/// What is pending is decided by the rows, never by a cursor: a row that becomes visible late is not skipped.
+pub async fn pending(
+    db: &Db,
+    destination: &str,
+    lane: Lane,
+    in_flight: Vec<i64>,
+    limit: i64,
+) -> Result<Vec<StoredEvent>, Error> {
+    db.sqlite.readers.query(&PENDING, params![destination, lane, in_flight, limit], stored).await
+}
+
+/// Forgets pointers whose destination has the event.
+pub async fn sent(db: &Db, destination: &str, lane: Lane, positions: Vec<i64>) -> Result<(), Error> {
+    let statement = (&SENT, params![destination, lane, positions]);
+    db.sqlite.writer.sweep(vec![statement], |met| effects::fewer_pending(met.iter().sum())).await?;
+    Ok(())
+}
+
+/// How much is unsent in a lane (counted to 100,000) and since when the oldest waits.
+pub async fn backlog(db: &Db, lane: Lane) -> Result<(i64, Option<Timestamp>), Error> {
+    let map = |row: &crate::Row<'_>| Ok((row.get("pending")?, row.get("oldest")?));
+    let found = db.sqlite.readers.query(&OLDEST, params![lane, COUNTED], map).await?;
+    Ok(found.into_iter().next().unwrap_or_default())
+}
+
+/// How many pointers are unsent, in all lanes, without asking the database.
+pub fn unsent(db: &Db) -> u64 {
+    db.sqlite.signals.pending()
+}

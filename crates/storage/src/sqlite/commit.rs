@@ -1,0 +1,248 @@
+//! How one batch and its cause become rows.
+
+use std::rc::Rc;
+
+use kernel::{Cause, DeliveryCause, EventId, Lane, Origin, Timestamp};
+use rusqlite::types::{Null, Value as SqliteValue};
+use rusqlite::{Connection, Statement};
+
+use super::connection::classify;
+use super::signals::Effects;
+use crate::batch::{NewEvent, TimerChange, Write};
+use crate::statement::Sql;
+use crate::{Batch, Error, Options, Value, params};
+
+static RECORD_REQUEST: Sql =
+    Sql::new("RECORD_REQUEST", "insert into requests (request_id, committed_at) values ($1, $2)");
+static RECORD_DELIVERY: Sql = Sql::new(
+    "RECORD_DELIVERY",
+    "insert into inbox (event_id, digest, attempts, handled_at) values ($1, $2, $3, $4)
+     on conflict (event_id) do nothing",
+);
+static END_TIMER: Sql = Sql::new("END_TIMER", "delete from timers where name = $1 and key = $2 and fence = $3");
+static SET_TIMER: Sql = Sql::new(
+    "SET_TIMER",
+    "insert into timers (name, key, due_at, fence, attempts, correlation_id, causation_id, traceparent)
+     values ($1, $2, $3, $4, 0, $5, $6, $7)
+     on conflict (name, key) do update set due_at = excluded.due_at, fence = excluded.fence, attempts = 0,
+         correlation_id = excluded.correlation_id, causation_id = excluded.causation_id,
+         traceparent = excluded.traceparent",
+);
+static CLEAR_TIMER: Sql = Sql::new("CLEAR_TIMER", "delete from timers where name = $1 and key = $2");
+static STORE_EVENT: Sql = Sql::new(
+    "STORE_EVENT",
+    "insert into events
+         (event_id, type, key, lane, sequence, time, correlation_id, causation_id, traceparent, body)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+);
+static POINT_TO_EVENT: Sql =
+    Sql::new("POINT_TO_EVENT", "insert into outbox (destination, lane, position) values ($1, $2, $3)");
+
+/// A batch, its cause, and all that they need from outside, such as ids.
+pub(crate) struct Commit {
+    batch: Batch,
+    cause: Cause,
+    now: Timestamp,
+    /// Where each event of the batch has to be sent.
+    destinations: Vec<Vec<String>>,
+}
+
+impl Commit {
+    /// Gives ids to events, outside of the writer's thread.
+    pub fn prepare(mut batch: Batch, cause: Cause, options: &Options) -> Self {
+        for event in &mut batch.events {
+            assert_eq!(event.source, options.service, "{} is emitted by its own service only", event.event_type);
+            event.event_id = Some(options.ids.next());
+        }
+        let destinations = batch
+            .events
+            .iter()
+            .map(|event| options.destinations.get(event.event_type).cloned().unwrap_or_default())
+            .collect();
+        Self { batch, cause, now: options.clock.now(), destinations }
+    }
+
+    pub fn into_event_ids(self) -> Vec<EventId> {
+        self.batch.events.into_iter().filter_map(|event| event.event_id).collect()
+    }
+
+    /// Cause first: whatever was done before must write nothing.
+    pub fn apply(&self, connection: &Connection, store: &str) -> Result<Effects, Error> {
+        let context = Context { connection, store };
+        self.record_cause(&context)?;
+        for write in &self.batch.writes {
+            apply_write(&context, write)?;
+        }
+        let origin = self.cause.origin();
+        let mut effects = Effects::default();
+        for (event, destinations) in self.batch.events.iter().zip(&self.destinations) {
+            self.store_event(&context, event, destinations, &origin, &mut effects)?;
+        }
+        for timer in &self.batch.timers {
+            self.apply_timer(&context, timer, &origin)?;
+            effects.timers = true;
+        }
+        Ok(effects)
+    }
+
+    fn record_cause(&self, context: &Context<'_>) -> Result<(), Error> {
+        match &self.cause {
+            Cause::Request(request) => {
+                context.execute(&RECORD_REQUEST, params![request.request_id, self.now])?;
+            }
+            Cause::Deliveries(deliveries) => self.record_deliveries(context, deliveries)?,
+            Cause::Timer(timer) => {
+                if context.execute(&END_TIMER, params![timer.name, timer.key, timer.fence])? == 0 {
+                    return Err(Error::LeaseLost { name: timer.name });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn record_deliveries(&self, context: &Context<'_>, deliveries: &[DeliveryCause]) -> Result<(), Error> {
+        let mut seen = Vec::new();
+        for delivery in deliveries {
+            let row = params![delivery.event_id, delivery.digest.as_slice(), delivery.attempts, self.now];
+            if context.execute(&RECORD_DELIVERY, row)? == 0 {
+                seen.push(delivery.event_id);
+            }
+            if let Some(position) = delivery.held {
+                crate::held::release(context, position, self.now)?;
+            }
+        }
+        if seen.is_empty() { Ok(()) } else { Err(Error::AlreadyDone { events: seen }) }
+    }
+
+    fn store_event(
+        &self,
+        context: &Context<'_>,
+        event: &NewEvent,
+        destinations: &[String],
+        origin: &Origin,
+        effects: &mut Effects,
+    ) -> Result<(), Error> {
+        let origin = event.origin.as_ref().unwrap_or(origin);
+        let traceparent = origin.traceparent.map(|it| it.to_string());
+        let event_id = event.event_id.expect("`prepare` gave every event an id");
+        let row = params![
+            event_id,
+            event.event_type,
+            event.key,
+            event.lane,
+            event.sequence,
+            self.now,
+            origin.correlation_id,
+            origin.causation_id,
+            traceparent,
+            event.body.as_slice(),
+        ];
+        context.execute(&STORE_EVENT, row)?;
+        let position = context.connection.last_insert_rowid();
+        for destination in destinations {
+            context.execute(&POINT_TO_EVENT, params![destination, event.lane, position])?;
+            effects.pending += 1;
+            remember(effects, destination, event.lane);
+        }
+        effects.events = true;
+        Ok(())
+    }
+
+    fn apply_timer(&self, context: &Context<'_>, timer: &TimerChange, origin: &Origin) -> Result<(), Error> {
+        match timer {
+            TimerChange::Set { name, key, due_at, origin: of } => {
+                let origin = of.as_ref().unwrap_or(origin);
+                // The fence begins at the time of setting, so that a handler which leased an earlier timer
+                // of the same name and key can't pass for the holder of this one.
+                let fence = self.now.as_microsecond();
+                let traceparent = origin.traceparent.map(|it| it.to_string());
+                let row =
+                    params![*name, *key, *due_at, fence, origin.correlation_id, origin.causation_id, traceparent];
+                context.execute(&SET_TIMER, row)?;
+            }
+            TimerChange::Clear { name, key } => {
+                context.execute(&CLEAR_TIMER, params![*name, *key])?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn remember(effects: &mut Effects, destination: &str, lane: Lane) {
+    if !effects.destinations.iter().any(|(name, of)| name == destination && *of == lane) {
+        effects.destinations.insert((destination.to_owned(), lane));
+    }
+}
+
+fn apply_write(context: &Context<'_>, write: &Write) -> Result<(), Error> {
+    match write {
+        Write::Insert(insert, params) => {
+            context.run(insert.name(), insert.sqlite(), params.clone()).map(|_| ())
+        }
+        Write::Change(change, params) => {
+            let statement = change.0.name();
+            match context.run(statement, change.0.sqlite(), params.clone())? {
+                1 => Ok(()),
+                _ => Err(Error::Conflict { statement }),
+            }
+        }
+        Write::Upsert(upsert, params) => context.execute(&upsert.0, params.clone()).map(|_| ()),
+    }
+}
+
+/// A connection inside a savepoint.
+pub(crate) struct Context<'a> {
+    pub connection: &'a Connection,
+    pub store: &'a str,
+}
+
+impl Context<'_> {
+    pub fn execute(&self, sql: &'static Sql, params: Vec<Value>) -> Result<usize, Error> {
+        self.run(sql.name(), sql.sqlite(), params)
+    }
+
+    fn run(&self, name: &'static str, text: &str, params: Vec<Value>) -> Result<usize, Error> {
+        let failed = |error: rusqlite::Error| classify(&error, name, self.store);
+        let mut prepared = self.connection.prepare_cached(text).map_err(failed)?;
+        bind(&mut prepared, params).map_err(failed)?;
+        prepared.raw_execute().map_err(failed)
+    }
+}
+
+/// Runs one statement that returns no rows; answers with how many it met.
+pub(crate) fn execute(
+    connection: &Connection,
+    store: &str,
+    sql: &'static Sql,
+    params: Vec<Value>,
+) -> Result<usize, Error> {
+    Context { connection, store }.execute(sql, params)
+}
+
+pub(crate) fn bind(statement: &mut Statement<'_>, params: Vec<Value>) -> rusqlite::Result<()> {
+    for (index, value) in (1..).zip(params) {
+        match value {
+            Value::Null => statement.raw_bind_parameter(index, Null),
+            Value::Uuid(id) => statement.raw_bind_parameter(index, id.as_bytes().as_slice()),
+            Value::Int(n) => statement.raw_bind_parameter(index, n),
+            Value::Bool(b) => statement.raw_bind_parameter(index, b),
+            Value::Text(text) | Value::Json(text) => statement.raw_bind_parameter(index, text),
+            Value::Bytes(bytes) => statement.raw_bind_parameter(index, bytes),
+            Value::Time(time) => statement.raw_bind_parameter(index, time.as_microsecond()),
+            Value::Uuids(ids) => {
+                bind_array(statement, index, ids.iter().map(|id| SqliteValue::Blob(id.as_bytes().to_vec())))
+            }
+            Value::Ints(numbers) => bind_array(statement, index, numbers.into_iter().map(SqliteValue::Integer)),
+            Value::Texts(texts) => bind_array(statement, index, texts.into_iter().map(SqliteValue::Text)),
+        }?;
+    }
+    Ok(())
+}
+
+fn bind_array(
+    statement: &mut Statement<'_>,
+    index: usize,
+    values: impl Iterator<Item = SqliteValue>,
+) -> rusqlite::Result<()> {
+    statement.raw_bind_parameter(index, Rc::new(values.collect::<Vec<_>>()))
+}

@@ -1,0 +1,105 @@
+//! Opening the file.
+
+use std::path::Path;
+
+use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
+
+use crate::migrate;
+use crate::{Error, Options};
+
+/// Prepared statements that a connection keeps: more than a service has.
+const STATEMENTS_KEPT: usize = 256;
+
+/// Pages of 4 KiB in the log before a commit copies them into the file.
+/// At SQLite's own 1,000 a busy shop would stop to copy several times a second.
+const CHECKPOINT_PAGES: u32 = 4_000;
+
+/// The connection that writes, with all tables up to date.
+pub(super) fn open_writer(path: &Path, store: &str, options: &Options) -> Result<Connection, Error> {
+    let failed = |error: rusqlite::Error| unavailable(store, &error);
+    if path.exists() {
+        let reader = open_with(path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(failed)?;
+        for set in [&migrate::KIT, &options.migrations] {
+            set.check(&reader, store).map_err(failed)??;
+        }
+    }
+    let mut connection = open_with(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)
+        .map_err(failed)?;
+    configure_writer(&connection).map_err(failed)?;
+    let now = options.clock.now();
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
+    for set in [&migrate::KIT, &options.migrations] {
+        let found = set.check(&transaction, store).map_err(failed)??;
+        if found < set.newest() {
+            migrate::prepare(&transaction).map_err(failed)?;
+            set.run(&transaction, found, now).map_err(failed)?;
+        }
+    }
+    transaction.commit().map_err(failed)?;
+    Ok(connection)
+}
+
+/// A connection that can't write.
+pub(super) fn open_reader(path: &Path, store: &str) -> Result<Connection, Error> {
+    let connection = open_with(path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(|error| unavailable(store, &error))?;
+    connection.execute_batch("pragma query_only = on; pragma cache_size = -2048").map_err(|error| unavailable(store, &error))?;
+    Ok(connection)
+}
+
+/// How many pointers wait in the outbox.
+pub(super) fn pending_events(connection: &Connection, store: &str) -> Result<u64, Error> {
+    connection
+        .query_row("select count(*) from outbox", [], |row| row.get::<_, i64>(0))
+        .map(|count| u64::try_from(count).unwrap_or_default())
+        .map_err(|error| unavailable(store, &error))
+}
+
+fn open_with(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
+    #[expect(clippy::disallowed_methods, reason = "this is the storage kit")]
+    let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
+    connection.busy_timeout(std::time::Duration::from_secs(5))?;
+    rusqlite::vtab::array::load_module(&connection)?;
+    Ok(connection)
+}
+
+/// `synchronous = full`: a commit that was answered is on the disk. Group commit is what makes it affordable.
+fn configure_writer(connection: &Connection) -> rusqlite::Result<()> {
+    connection.execute_batch(&format!(
+        "pragma journal_mode = wal;
+         pragma synchronous = full;
+         pragma foreign_keys = on;
+         pragma temp_store = memory;
+         pragma cache_size = -4096;
+         pragma journal_size_limit = 67108864;
+         pragma wal_autocheckpoint = {CHECKPOINT_PAGES};"
+    ))
+}
+
+/// What a driver's error means to the caller.
+pub(super) fn classify(error: &rusqlite::Error, statement: &'static str, store: &str) -> Error {
+    if let rusqlite::Error::SqliteFailure(failure, _) = error {
+        match failure.code {
+            ErrorCode::ConstraintViolation if is_key_violation(failure.extended_code) => {
+                return Error::Conflict { statement };
+            }
+            ErrorCode::DiskFull
+            | ErrorCode::ReadOnly
+            | ErrorCode::SystemIoFailure
+            | ErrorCode::CannotOpen
+            | ErrorCode::DatabaseBusy
+            | ErrorCode::DatabaseLocked
+            | ErrorCode::OutOfMemory => return unavailable(store, error),
+            _ => {}
+        }
+    }
+    Error::Broken { statement, detail: error.to_string() }
+}
+
+fn is_key_violation(extended_code: i32) -> bool {
+    matches!(extended_code, rusqlite::ffi::SQLITE_CONSTRAINT_PRIMARYKEY | rusqlite::ffi::SQLITE_CONSTRAINT_UNIQUE)
+}
+
+pub(super) fn unavailable(store: &str, error: &rusqlite::Error) -> Error {
+    Error::Unavailable { store: store.to_owned(), detail: error.to_string() }
+}

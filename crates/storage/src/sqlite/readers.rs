@@ -1,0 +1,108 @@
+//! Reads, on connections that can't write.
+
+use std::path::Path;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::JoinHandle;
+
+use rusqlite::Connection;
+use tokio::sync::{mpsc, oneshot};
+
+use super::connection::{classify, open_reader};
+use crate::sqlite::commit::bind;
+use crate::statement::Sql;
+use crate::{Error, Row, Value};
+
+/// Reads that run at once. More would not be faster on the few cores of a shop's machine.
+const THREADS: usize = 2;
+
+/// Reads that may wait for each thread before callers wait to hand theirs over.
+const QUEUE: usize = 256;
+
+type Read = Box<dyn FnOnce(&Connection, &str) + Send>;
+
+/// The reader threads.
+pub(crate) struct Readers {
+    queues: Mutex<Vec<mpsc::Sender<Read>>>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+    next: AtomicUsize,
+    store: String,
+}
+
+impl Readers {
+    pub fn start(path: &Path, store: &str) -> Result<Self, Error> {
+        let mut queues = Vec::with_capacity(THREADS);
+        let mut threads = Vec::with_capacity(THREADS);
+        for _ in 0..THREADS {
+            let connection = open_reader(path, store)?;
+            let (sender, mut receiver) = mpsc::channel::<Read>(QUEUE);
+            let name = store.to_owned();
+            threads.push(std::thread::spawn(move || {
+                while let Some(read) = receiver.blocking_recv() {
+                    read(&connection, &name);
+                }
+            }));
+            queues.push(sender);
+        }
+        Ok(Self {
+            queues: Mutex::new(queues),
+            threads: Mutex::new(threads),
+            next: AtomicUsize::new(0),
+            store: store.to_owned(),
+        })
+    }
+
+    /// Runs the statement and maps its rows on a reader thread.
+    pub async fn query<T: Send + 'static>(
+        &self,
+        sql: &'static Sql,
+        params: Vec<Value>,
+        map: impl Fn(&Row<'_>) -> Result<T, Error> + Send + 'static,
+    ) -> Result<Vec<T>, Error> {
+        let (reply, answer) = oneshot::channel();
+        let read: Read = Box::new(move |connection, store| {
+            // Nobody listens any more when the caller went away: then the result is not wanted.
+            let _ = reply.send(select(connection, store, sql, params, map));
+        });
+        let queue = self.queue().ok_or_else(|| self.closed())?;
+        queue.send(read).await.map_err(|_| self.closed())?;
+        answer.await.map_err(|_| self.closed())?
+    }
+
+    fn queue(&self) -> Option<mpsc::Sender<Read>> {
+        let queues = self.queues.lock().unwrap_or_else(PoisonError::into_inner);
+        let turn = self.next.fetch_add(1, Ordering::Relaxed);
+        queues.get(turn % queues.len().max(1)).cloned()
+    }
+
+    fn closed(&self) -> Error {
+        Error::Unavailable { store: self.store.clone(), detail: "it is closed".to_owned() }
+    }
+
+    pub async fn close(&self) {
+        self.queues.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        super::writer::join_all(threads).await;
+    }
+}
+
+/// Runs one statement that returns rows.
+pub(super) fn select<T>(
+    connection: &Connection,
+    store: &str,
+    sql: &'static Sql,
+    params: Vec<Value>,
+    map: impl Fn(&Row<'_>) -> Result<T, Error>,
+) -> Result<Vec<T>, Error> {
+    let statement = sql.name();
+    let failed = |error: rusqlite::Error| classify(&error, statement, store);
+    let mut prepared = connection.prepare_cached(sql.sqlite()).map_err(failed)?;
+    bind(&mut prepared, params).map_err(failed)?;
+    let mut rows = prepared.raw_query();
+    let mut found = Vec::new();
+    while let Some(row) = rows.next().map_err(failed)? {
+        found.push(map(&Row { statement, row })?);
+    }
+    Ok(found)
+}

@@ -1,0 +1,276 @@
+//! Statements: SQL as data, of a few kinds that differ in what they may do.
+
+use std::sync::OnceLock;
+
+use crate::Type;
+
+/// Text that SQLite runs, made once from the text for both databases.
+#[derive(Debug)]
+pub(crate) struct Sql {
+    name: &'static str,
+    text: &'static str,
+    sqlite: OnceLock<String>,
+}
+
+impl Sql {
+    pub(crate) const fn new(name: &'static str, text: &'static str) -> Self {
+        Self { name, text, sqlite: OnceLock::new() }
+    }
+
+    pub(crate) const fn name(&self) -> &'static str {
+        self.name
+    }
+
+    pub(crate) fn sqlite(&self) -> &str {
+        self.sqlite.get_or_init(|| for_sqlite(self.text))
+    }
+}
+
+/// SQLite numbers `$1` by first appearance but takes `?1` at its word,
+/// and has `in rarray(…)` for `= any(…)`, `not in rarray(…)` for `<> all(…)`.
+fn for_sqlite(text: &str) -> String {
+    let mut rest = text;
+    let mut made = String::with_capacity(text.len() + 16);
+    while let Some(at) = rest.find('$') {
+        let digits = rest[at + 1..].bytes().take_while(u8::is_ascii_digit).count();
+        let number = &rest[at + 1..at + 1 + digits];
+        let before = &rest[..at];
+        let after = &rest[at + 1 + digits..];
+        if let Some(left) = before.strip_suffix("= any(") {
+            made.push_str(left);
+            made.push_str("in rarray(?");
+        } else if let Some(left) = before.strip_suffix("<> all(") {
+            made.push_str(left);
+            made.push_str("not in rarray(?");
+        } else {
+            made.push_str(before);
+            made.push('?');
+        }
+        made.push_str(number);
+        rest = after;
+    }
+    made.push_str(rest);
+    made
+}
+
+/// A read.
+#[derive(Debug)]
+pub struct Query(pub(crate) Sql);
+
+/// A guarded change of a row that exists: `update` or `delete`.
+///
+/// The text ends in `and version = $n`, where `$n` is its last parameter; it must meet exactly one row,
+/// or the commit is a [`Conflict`](crate::Error::Conflict).
+#[derive(Debug)]
+pub struct Change(pub(crate) Sql);
+
+/// A projection of another's fact: inserts, or updates a row that shows an older version.
+///
+/// The text says `on conflict … do update … where … version` or `do nothing`, so an older fact never overwrites a newer.
+#[derive(Debug)]
+pub struct Upsert(pub(crate) Sql);
+
+/// A write that is complete in itself and returns rows, such as a counter's next block: `update … returning`.
+#[derive(Debug)]
+pub struct Claim(pub(crate) Sql);
+
+/// A new row. If its key is there already, the commit is a [`Conflict`](crate::Error::Conflict).
+#[derive(Debug)]
+pub struct Insert {
+    name: &'static str,
+    table: &'static str,
+    columns: &'static [Column],
+    sqlite: OnceLock<String>,
+}
+
+/// A column of an [`Insert`]: name and type, from which each database gets its own text.
+pub type Column = (&'static str, Type);
+
+impl Query {
+    /// A read; `text` runs on both databases.
+    pub const fn new(name: &'static str, text: &'static str) -> Self {
+        Self(Sql::new(name, text))
+    }
+}
+
+impl Change {
+    /// A guarded change; `text` runs on both databases.
+    pub const fn new(name: &'static str, text: &'static str) -> Self {
+        Self(Sql::new(name, text))
+    }
+}
+
+impl Upsert {
+    /// A versioned projection; `text` runs on both databases.
+    pub const fn new(name: &'static str, text: &'static str) -> Self {
+        Self(Sql::new(name, text))
+    }
+}
+
+impl Claim {
+    /// An atomic write that returns rows; `text` runs on both databases.
+    pub const fn new(name: &'static str, text: &'static str) -> Self {
+        Self(Sql::new(name, text))
+    }
+}
+
+impl Insert {
+    /// A new row of `table`.
+    pub const fn new(name: &'static str, table: &'static str, columns: &'static [Column]) -> Self {
+        Self { name, table, columns, sqlite: OnceLock::new() }
+    }
+
+    pub(crate) const fn name(&self) -> &'static str {
+        self.name
+    }
+
+    pub(crate) fn sqlite(&self) -> &str {
+        self.sqlite.get_or_init(|| {
+            let names: Vec<&str> = self.columns.iter().map(|(name, _)| *name).collect();
+            let marks: Vec<String> = (1..=names.len()).map(|n| format!("?{n}")).collect();
+            format!("insert into {} ({}) values ({})", self.table, names.join(", "), marks.join(", "))
+        })
+    }
+
+    pub(crate) fn columns(&self) -> &'static [Column] {
+        self.columns
+    }
+}
+
+/// A statement as the tests that walk all of them see it.
+#[derive(Clone, Copy, Debug)]
+pub enum Registered {
+    /// A read.
+    Query(&'static Query),
+    /// A guarded change.
+    Change(&'static Change),
+    /// A versioned projection.
+    Upsert(&'static Upsert),
+    /// An atomic write that returns rows.
+    Claim(&'static Claim),
+    /// A new row.
+    Insert(&'static Insert),
+}
+
+impl Registered {
+    /// The constant's name.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Query(it) => it.0.name(),
+            Self::Change(it) => it.0.name(),
+            Self::Upsert(it) => it.0.name(),
+            Self::Claim(it) => it.0.name(),
+            Self::Insert(it) => it.name(),
+        }
+    }
+
+    /// The text that SQLite runs.
+    pub fn sqlite(&self) -> &'static str {
+        match self {
+            Self::Query(it) => it.0.sqlite(),
+            Self::Change(it) => it.0.sqlite(),
+            Self::Upsert(it) => it.0.sqlite(),
+            Self::Claim(it) => it.0.sqlite(),
+            Self::Insert(it) => it.sqlite(),
+        }
+    }
+
+    /// What is wrong with the text, by the rules of the kit.
+    pub fn fault(&self) -> Option<&'static str> {
+        let text = self.sqlite().to_lowercase();
+        let parameters = (1..).take_while(|n| text.contains(&format!("?{n}"))).count();
+        let forbidden = ["or replace", "replace into", "now()", "current_timestamp", "random", "gen_random_uuid"];
+        if forbidden.iter().any(|word| text.contains(word)) {
+            return Some("makes a time, an id or a random number in SQL, or deletes by replacing");
+        }
+        match self {
+            Self::Change(_) if !text.trim_end().ends_with(&format!("version = ?{parameters}")) => {
+                Some("a change ends in `version = $n` with its last parameter")
+            }
+            Self::Upsert(_) if !upsert_is_guarded(&text) => {
+                Some("an upsert does nothing on conflict, or updates only `where` the version is newer")
+            }
+            Self::Query(_) if !text.trim_start().starts_with("select") && !text.trim_start().starts_with("with") => {
+                Some("a query begins with `select` or `with`")
+            }
+            Self::Claim(_) if !text.contains(" returning ") => Some("a claim returns what it claimed"),
+            _ => None,
+        }
+    }
+}
+
+fn upsert_is_guarded(text: &str) -> bool {
+    let Some((_, resolution)) = text.split_once("on conflict") else { return false };
+    resolution.contains("do nothing")
+        || resolution.split_once("where").is_some_and(|(_, guard)| guard.contains("version"))
+}
+
+/// Declares a service's statements, and `STATEMENTS`, the list of them all.
+///
+/// ```
+/// tradepost_storage::statements! {
+///     query ORDER "select number from orders where order_id = $1";
+///     insert INSERT_ORDER into orders (order_id uuid, number int, version int);
+///     change MARK_PAID "update orders set status = 'paid', version = version + 1 where order_id = $1 and version = $2";
+///     upsert PUT_PRODUCT "insert into products (product_id, version) values ($1, $2)
+///         on conflict (product_id) do update set version = excluded.version where products.version < excluded.version";
+/// }
+/// assert_eq!(STATEMENTS.len(), 4);
+/// ```
+#[macro_export]
+macro_rules! statements {
+    ($($rest:tt)*) => { $crate::statements_inner!([] $($rest)*); };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! statements_inner {
+    ([$($done:expr,)*]) => {
+        /// Every statement of this store; a test prepares each and checks it against the kit's rules.
+        pub const STATEMENTS: &[$crate::Registered] = &[$($done),*];
+    };
+    ([$($done:expr,)*] query $name:ident $text:literal; $($rest:tt)*) => {
+        static $name: $crate::Query = $crate::Query::new(stringify!($name), $text);
+        $crate::statements_inner!([$($done,)* $crate::Registered::Query(&$name),] $($rest)*);
+    };
+    ([$($done:expr,)*] change $name:ident $text:literal; $($rest:tt)*) => {
+        static $name: $crate::Change = $crate::Change::new(stringify!($name), $text);
+        $crate::statements_inner!([$($done,)* $crate::Registered::Change(&$name),] $($rest)*);
+    };
+    ([$($done:expr,)*] upsert $name:ident $text:literal; $($rest:tt)*) => {
+        static $name: $crate::Upsert = $crate::Upsert::new(stringify!($name), $text);
+        $crate::statements_inner!([$($done,)* $crate::Registered::Upsert(&$name),] $($rest)*);
+    };
+    ([$($done:expr,)*] claim $name:ident $text:literal; $($rest:tt)*) => {
+        static $name: $crate::Claim = $crate::Claim::new(stringify!($name), $text);
+        $crate::statements_inner!([$($done,)* $crate::Registered::Claim(&$name),] $($rest)*);
+    };
+    ([$($done:expr,)*] insert $name:ident into $table:ident ($($column:ident $kind:ident),* $(,)?); $($rest:tt)*) => {
+        static $name: $crate::Insert = $crate::Insert::new(
+            stringify!($name), stringify!($table), &[$((stringify!($column), $crate::Type::$kind)),*],
+        );
+        $crate::statements_inner!([$($done,)* $crate::Registered::Insert(&$name),] $($rest)*);
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dollar_parameters_keep_their_numbers_on_sqlite() {
+        assert_eq!(for_sqlite("select $2, $10 where a = $1"), "select ?2, ?10 where a = ?1");
+        assert_eq!(for_sqlite("where id = any($1) and b = $2"), "where id in rarray(?1) and b = ?2");
+    }
+
+    #[test]
+    fn unguarded_statements_are_found() {
+        static LOOSE: Change = Change::new("LOOSE", "update orders set status = 'paid' where order_id = $1");
+        static OVERWRITE: Upsert =
+            Upsert::new("OVERWRITE", "insert into p (id) values ($1) on conflict (id) do update set id = $1");
+        static CLOCK: Query = Query::new("CLOCK", "select now()");
+        for bad in [Registered::Change(&LOOSE), Registered::Upsert(&OVERWRITE), Registered::Query(&CLOCK)] {
+            assert!(bad.fault().is_some(), "{}", bad.name());
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! Durable timers: what is to happen later, once.
+
+use kernel::{Origin, TimerCause, Timestamp};
+use uuid::Uuid;
+
+use crate::sqlite::effects;
+use crate::statement::Sql;
+use crate::{Db, Error, Row, params};
+
+static LEASE: Sql = Sql::new(
+    "LEASE_TIMERS",
+    "update timers set due_at = $3, fence = fence + 1, attempts = attempts + 1
+     where name = $1 and key in (select key from timers where name = $1 and due_at <= $2 order by due_at limit $4)
+     returning key, fence, attempts, correlation_id, causation_id, traceparent",
+);
+static DEFER: Sql =
+    Sql::new("DEFER_TIMER", "update timers set due_at = $4 where name = $1 and key = $2 and fence = $3");
+static NEXT_DUE: Sql = Sql::new("NEXT_TIMER", "select min(due_at) as due_at from timers where name = $1");
+static COUNT_DUE: Sql = Sql::new("COUNT_DUE_TIMERS", "select count(*) as due from timers where due_at <= $1");
+/// Leases timers of a kind that are due, at most `limit`, until `until`. A lease that ends makes them due again.
+pub async fn lease(
+    db: &Db,
+    name: &'static str,
+    now: Timestamp,
+    until: Timestamp,
+    limit: i64,
+) -> Result<Vec<TimerCause>, Error> {
+    let map = move |row: &Row<'_>| {
+        let traceparent: Option<String> = row.get("traceparent")?;
+        Ok(TimerCause {
+            name,
+            key: row.get::<Uuid>("key")?,
+            fence: row.get("fence")?,
+            attempts: row.get("attempts")?,
+            origin: Origin {
+                correlation_id: row.get("correlation_id")?,
+                causation_id: row.get("causation_id")?,
+                traceparent: traceparent.and_then(|text| text.parse().ok()),
+            },
+        })
+    };
+    db.sqlite.writer.rows(&LEASE, params![name, now, until, limit], map).await
+}
+
+/// Ends the lease of a timer that could not be handled: it comes due at `due_at`.
+/// Does nothing if the lease was lost.
+pub async fn defer(db: &Db, timer: &TimerCause, due_at: Timestamp) -> Result<(), Error> {
+    let row = params![timer.name, timer.key, timer.fence, due_at];
+    db.sqlite.writer.sweep(vec![(&DEFER, row)], |_| effects::none()).await?;
+    Ok(())
+}
+
+/// When the next timer of a kind comes due.
+pub async fn next_due(db: &Db, name: &'static str) -> Result<Option<Timestamp>, Error> {
+    let found = db.sqlite.readers.query(&NEXT_DUE, params![name], |row| row.get("due_at")).await?;
+    Ok(found.into_iter().next().flatten())
+}
+
+/// How many timers are due.
+pub async fn due(db: &Db, now: Timestamp) -> Result<i64, Error> {
+    let found = db.sqlite.readers.query(&COUNT_DUE, params![now], |row| row.get("due")).await?;
+    Ok(found.into_iter().next().unwrap_or_default())
+}
