@@ -1,0 +1,87 @@
+//! The suite that every broker must pass, as sentences: [`run`] it against a [`Harness`].
+//!
+//! Each case gets a fresh broker and a minute. What only some brokers promise is asked of those that say so in their
+//! [`Guarantees`]. Messages have the types and lanes of real events, for adapters route by them.
+
+mod arrival;
+mod flow;
+mod report;
+mod settlement;
+mod stage;
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+
+use crate::{Broker, Guarantees, Topology};
+use report::Standing;
+use stage::{Stage, Verdict};
+
+pub use report::Report;
+
+/// After this a case counts as stuck: far more than the slowest needs on a busy machine.
+const CASE_MAX: Duration = Duration::from_mins(1);
+
+/// Makes brokers for the suite. It may panic: then the case that asked has failed.
+pub trait Harness: Send + Sync + 'static {
+    /// A broker for these consumers that has nothing of an earlier one.
+    fn start(&self, topology: Topology) -> BoxFuture<'_, Arc<dyn Broker>>;
+
+    /// Ends the broker that was started last as a crash would, and starts one with what that had on disk.
+    fn restart(&self, topology: Topology) -> BoxFuture<'_, Arc<dyn Broker>>;
+}
+
+struct Case {
+    name: &'static str,
+    applies: fn(Guarantees) -> bool,
+    run: fn(Stage) -> BoxFuture<'static, Verdict>,
+}
+
+impl Case {
+    const fn new(name: &'static str, run: fn(Stage) -> BoxFuture<'static, Verdict>) -> Self {
+        Self { name, applies: |_| true, run }
+    }
+
+    const fn only_if(self, applies: fn(Guarantees) -> bool) -> Self {
+        Self { applies, ..self }
+    }
+}
+
+const CASES: &[&[Case]] = &[arrival::CASES, settlement::CASES, flow::CASES];
+
+/// Runs all cases one after the other and prints the table of what the broker can do.
+///
+/// # Panics
+///
+/// If a case fails, with the names of all that did.
+pub async fn run(harness: impl Harness) -> Report {
+    let harness: Arc<dyn Harness> = Arc::new(harness);
+    let broker = harness.start(Topology::new()).await;
+    let mut report = Report::new(broker.name(), broker.guarantees());
+    drop(broker);
+    for case in CASES.iter().copied().flatten() {
+        report.add(case.name, examine(case, &harness).await);
+    }
+    eprint!("{report}");
+    let failed = report.failed();
+    assert!(failed.is_empty(), "the {} broker fails: {}", report.broker(), failed.join("; "));
+    report
+}
+
+async fn examine(case: &Case, harness: &Arc<dyn Harness>) -> Standing {
+    let examined = async {
+        let stage = Stage::new(harness.clone()).await;
+        if !(case.applies)(stage.broker.guarantees()) {
+            return Standing::NotPromised;
+        }
+        (case.run)(stage).await.map_or_else(|violation| Standing::Failed(violation.to_string()), |()| Standing::Passed)
+    };
+    match tokio::time::timeout(CASE_MAX, AssertUnwindSafe(examined).catch_unwind()).await {
+        Ok(Ok(standing)) => standing,
+        Ok(Err(_)) => Standing::Failed("panicked".to_owned()),
+        Err(_) => Standing::Failed(format!("stuck for {CASE_MAX:?}")),
+    }
+}

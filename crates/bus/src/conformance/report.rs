@@ -1,0 +1,85 @@
+use std::fmt;
+
+use crate::Guarantees;
+
+/// What a broker promised and kept. Displays as a table.
+#[derive(Debug)]
+pub struct Report {
+    broker: &'static str,
+    guarantees: Guarantees,
+    cases: Vec<(&'static str, Standing)>,
+}
+
+#[derive(Debug)]
+pub(super) enum Standing {
+    Passed,
+    NotPromised,
+    Failed(String),
+}
+
+impl Report {
+    pub(super) fn new(broker: &'static str, guarantees: Guarantees) -> Self {
+        Self { broker, guarantees, cases: Vec::new() }
+    }
+
+    pub(super) fn add(&mut self, case: &'static str, standing: Standing) {
+        self.cases.push((case, standing));
+    }
+
+    /// The broker's name.
+    pub fn broker(&self) -> &'static str {
+        self.broker
+    }
+
+    /// The cases that were passed.
+    pub fn passed(&self) -> Vec<&'static str> {
+        self.cases.iter().filter(|(_, standing)| matches!(standing, Standing::Passed)).map(|(name, _)| *name).collect()
+    }
+
+    /// The cases that were failed.
+    pub fn failed(&self) -> Vec<&'static str> {
+        self.cases
+            .iter()
+            .filter(|(_, standing)| matches!(standing, Standing::Failed(_)))
+            .map(|(name, _)| *name)
+            .collect()
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "broker: {}", self.broker)?;
+        for (name, promised) in promises(self.guarantees) {
+            writeln!(f, "  {:<3}  {name}", if promised { "yes" } else { "no" })?;
+        }
+        writeln!(f, "cases:")?;
+        for (name, standing) in &self.cases {
+            match standing {
+                Standing::Passed => writeln!(f, "  ok    {name}")?,
+                Standing::NotPromised => writeln!(f, "  -     {name}")?,
+                Standing::Failed(why) => writeln!(f, "  FAIL  {name}: {why}")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+fn promises(guarantees: Guarantees) -> [(&'static str, bool); 6] {
+    // Taken apart so that a new promise can't be left out of the table.
+    let Guarantees {
+        survives_restart,
+        redelivered_flag,
+        destination_per_consumer,
+        stored_means_settled,
+        bounded_queues,
+        exclusive_subscriptions,
+    } = guarantees;
+    [
+        ("what was stored survives a restart", survives_restart),
+        ("what comes again is marked", redelivered_flag),
+        ("each consumer is a destination", destination_per_consumer),
+        ("stored means settled", stored_means_settled),
+        ("queues are bounded", bounded_queues),
+        ("subscriptions are exclusive", exclusive_subscriptions),
+    ]
+}

@@ -1,0 +1,239 @@
+//! What the cases play on: a broker with two consumers, messages, a relay, and consumers that say what is wrong.
+
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::fmt;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use events::{Event, OrderPaid, OrderPlaced, PaymentFailed, StockLow};
+use futures_util::future::{Either, select};
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use kernel::{Clock, EventId, Ids, Lane, Uuid};
+
+use super::Harness;
+use crate::{Broker, Delivery, Destination, Error, Message, Outcome, Settlement, Subscription, Topology};
+
+/// The consumer of [`FOR_STOCK`], [`FOR_BOTH`] and [`URGENT`].
+pub const STOCK: &str = "inventory";
+/// The consumer of [`FOR_BOTH`] and [`URGENT`].
+pub const MAIL: &str = "notifications";
+
+pub const FOR_STOCK: &str = OrderPlaced::TYPE;
+pub const FOR_BOTH: &str = OrderPaid::TYPE;
+/// In the immediate lane, the others in the background.
+pub const URGENT: &str = PaymentFailed::TYPE;
+pub const FOR_NOBODY: &str = StockLow::TYPE;
+
+/// The wait before what was not stored is published again: enough that a broker that is away is not hammered.
+const PUBLISH_AGAIN: Duration = Duration::from_millis(2);
+
+/// What a broker did and should not have done.
+#[derive(Debug)]
+pub struct Violation(pub String);
+
+pub type Verdict<T = ()> = Result<T, Violation>;
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl From<Error> for Violation {
+    fn from(error: Error) -> Self {
+        Self(error.to_string())
+    }
+}
+
+pub fn ensure(condition: bool, violation: impl FnOnce() -> String) -> Verdict {
+    if condition { Ok(()) } else { Err(Violation(violation())) }
+}
+
+/// A fresh broker and what is needed to use it.
+pub struct Stage {
+    pub broker: Arc<dyn Broker>,
+    harness: Arc<dyn Harness>,
+    clock: Clock,
+    ids: Ids,
+}
+
+impl Stage {
+    pub async fn new(harness: Arc<dyn Harness>) -> Self {
+        let clock = Clock::system();
+        Self { broker: harness.start(topology()).await, harness, ids: Ids::new(clock.clone()), clock }
+    }
+
+    pub async fn restart(&mut self) {
+        self.broker = self.harness.restart(topology()).await;
+    }
+
+    pub async fn subscribe(&self, consumer: &str, lane: Lane) -> Verdict<Consumer> {
+        Ok(Consumer { subscription: self.broker.subscribe(consumer, lane).await? })
+    }
+
+    pub fn key(&self) -> Uuid {
+        self.ids.next()
+    }
+
+    pub fn message(&self, event_type: &str, key: Uuid, sequence: i64) -> Message {
+        let event = events::find(event_type).expect("the suite sends events of the catalogue");
+        Message {
+            id: self.ids.next(),
+            event_type: event_type.to_owned(),
+            source: event.source.to_owned(),
+            time: self.clock.now(),
+            key,
+            lane: event.lane,
+            sequence,
+            correlation_id: self.ids.next(),
+            causation_id: self.ids.next(),
+            traceparent: None,
+            body: Bytes::from(format!(r#"{{"key":"{key}","sequence":{sequence}}}"#)),
+        }
+    }
+
+    /// Messages of this many keys, so many of each, the keys taking turns.
+    pub fn messages(&self, event_type: &str, keys: usize, each: i64) -> Vec<Message> {
+        let keys: Vec<Uuid> = (0..keys).map(|_| self.key()).collect();
+        (1..=each).flat_map(|sequence| keys.iter().map(move |key| self.message(event_type, *key, sequence))).collect()
+    }
+
+    pub fn relay(&self, messages: impl IntoIterator<Item = Message>) -> Relay {
+        let mut relay = Relay { broker: self.broker.clone(), pending: BTreeMap::new() };
+        for message in messages {
+            for destination in self.broker.destinations(&message.event_type) {
+                relay.pending.entry((destination, message.key)).or_default().push_back(message.clone());
+            }
+        }
+        relay
+    }
+}
+
+fn topology() -> Topology {
+    Topology::new().consumer(STOCK, [FOR_STOCK, FOR_BOTH, URGENT]).consumer(MAIL, [FOR_BOTH, URGENT])
+}
+
+/// Publishes as the relay of a service does: one unconfirmed message a key and destination, in order,
+/// and again whatever was not stored.
+pub struct Relay {
+    pub broker: Arc<dyn Broker>,
+    pending: BTreeMap<(Destination, Uuid), VecDeque<Message>>,
+}
+
+impl Relay {
+    /// Publishes until everything is stored. Dropping the future keeps what is not, so that it can go on later.
+    pub async fn run(&mut self) -> Verdict {
+        let Self { broker, pending } = self;
+        let publish = async |address: (Destination, Uuid), message: Message, wait: Duration| {
+            if !wait.is_zero() {
+                tokio::time::sleep(wait).await;
+            }
+            let outcome = broker.publish(&address.0, message).await;
+            (address, outcome)
+        };
+        let mut publishing = FuturesUnordered::new();
+        for (address, messages) in pending.iter() {
+            publishing.extend(messages.front().map(|first| publish(address.clone(), first.clone(), Duration::ZERO)));
+        }
+        while let Some((address, outcome)) = publishing.next().await {
+            let messages = pending.get_mut(&address).expect("what is being published is pending");
+            let wait = match outcome {
+                Outcome::Stored => {
+                    messages.pop_front();
+                    Duration::ZERO
+                }
+                Outcome::Refused { .. } | Outcome::Unknown { .. } => PUBLISH_AGAIN,
+                Outcome::Unroutable => return Err(Violation(format!("{} was unroutable", address.0))),
+            };
+            publishing.extend(messages.front().map(|first| publish(address, first.clone(), wait)));
+        }
+        Ok(())
+    }
+
+    /// Does something while publishing; ends with that, whatever is still unsent.
+    pub async fn alongside<T>(&mut self, work: impl Future<Output = Verdict<T>>) -> Verdict<T> {
+        match select(pin!(work), pin!(self.run())).await {
+            Either::Left((done, _)) => done,
+            Either::Right((relayed, work)) => {
+                relayed?;
+                work.await
+            }
+        }
+    }
+}
+
+pub struct Consumer {
+    pub subscription: Box<dyn Subscription>,
+}
+
+impl Consumer {
+    /// This many deliveries, unsettled.
+    pub async fn take(&mut self, count: usize) -> Verdict<Vec<Delivery>> {
+        let mut taken = Vec::with_capacity(count);
+        while taken.len() < count {
+            taken.extend(self.subscription.next(count - taken.len()).await?);
+        }
+        Ok(taken)
+    }
+
+    /// Settles as done whatever arrives, until it has been this many.
+    pub async fn receive(&mut self, count: usize) -> Verdict<Vec<Message>> {
+        let mut received = Vec::with_capacity(count);
+        while received.len() < count {
+            received.extend(self.receive_some(count - received.len()).await?);
+        }
+        Ok(received)
+    }
+
+    /// Settles as done whatever arrives, until all of these have come. Answers with each message once, in the order
+    /// of first sight: what comes again is no violation.
+    pub async fn receive_all(&mut self, expected: &[Message]) -> Verdict<Vec<Message>> {
+        let mut missing: HashSet<EventId> = expected.iter().map(|message| message.id).collect();
+        let mut received = Vec::with_capacity(expected.len());
+        while !missing.is_empty() {
+            let arrived = self.receive_some(missing.len()).await?;
+            received.extend(arrived.into_iter().filter(|message| missing.remove(&message.id)));
+        }
+        Ok(received)
+    }
+
+    async fn receive_some(&mut self, max: usize) -> Verdict<Vec<Message>> {
+        let arrived = self.subscription.next(max).await?;
+        self.settle(&arrived, Settlement::Done).await?;
+        Ok(arrived.into_iter().map(|delivery| delivery.message).collect())
+    }
+
+    pub async fn settle(&mut self, deliveries: &[Delivery], settlement: Settlement) -> Verdict {
+        let tags: Vec<_> = deliveries.iter().map(|delivery| delivery.tag).collect();
+        Ok(self.subscription.settle(&tags, settlement).await?)
+    }
+}
+
+/// Checks that these messages arrived, each once and unchanged.
+pub fn ensure_same(arrived: &[Message], expected: &[Message]) -> Verdict {
+    let by_id = |messages: &[Message]| {
+        let mut sorted = messages.to_vec();
+        sorted.sort_by_key(|message| message.id);
+        sorted
+    };
+    let (arrived, expected) = (by_id(arrived), by_id(expected));
+    ensure(arrived.len() == expected.len(), || format!("{} arrived, not {}", arrived.len(), expected.len()))?;
+    for (arrived, expected) in arrived.iter().zip(&expected) {
+        ensure(arrived == expected, || format!("sent {expected:.200?}, arrived {arrived:.200?}"))?;
+    }
+    Ok(())
+}
+
+/// Checks that each key's messages are in the order of their sequence.
+pub fn ensure_in_order(arrived: &[Message]) -> Verdict {
+    let mut latest: HashMap<Uuid, i64> = HashMap::new();
+    for message in arrived {
+        let earlier = latest.insert(message.key, message.sequence);
+        ensure(earlier < Some(message.sequence), || {
+            format!("of key {}, {} came after {earlier:?}", message.key, message.sequence)
+        })?;
+    }
+    Ok(())
+}

@@ -1,0 +1,23 @@
+//! The broker port: how events travel from one service to the others.
+//!
+//! [`Broker`] is what a broker has to offer, [`Message`] what travels, [`Embedded`] the broker that needs no server,
+//! [`conformance`] the suite that every broker must pass.
+//!
+//! Not here: storage, SQL, business, retries or dead letters. Those are in the stores of emitter and consumer.
+//!
+//! Start with [`Broker`] and [`Subscription`]; `conformance` says in sentences what they have to keep.
+//!
+//! **Invariant:** only [`Outcome::Stored`] says that an event has left. Everything else means: publish it again.
+//!
+//! **Invariant:** a body is never decoded or encoded here: its bytes arrive as they were sent.
+
+pub mod conformance;
+mod embedded;
+mod envelope;
+mod port;
+mod topology;
+
+pub use embedded::Embedded;
+pub use envelope::{Delivery, Message, Tag};
+pub use port::{Broker, Destination, Error, Guarantees, Health, Outcome, Settlement, Subscription};
+pub use topology::Topology;

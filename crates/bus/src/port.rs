@@ -1,0 +1,140 @@
+//! What a broker has to offer.
+
+use std::fmt;
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use kernel::Lane;
+
+use crate::{Delivery, Message, Tag};
+
+/// What became of a publish.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The destination has it: it survives whatever the broker promises to survive.
+    Stored,
+    /// Nobody is there to receive it.
+    Unroutable,
+    /// The broker said no.
+    Refused {
+        /// Why.
+        detail: String,
+    },
+    /// Nobody can say: it may or may not have been stored.
+    Unknown {
+        /// What was seen last.
+        detail: String,
+    },
+}
+
+/// What a consumer says of a delivery.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Settlement {
+    /// The consumer's store has it: handled, held for a retry, or parked.
+    Done,
+    /// It must come again.
+    Requeue,
+}
+
+/// Where an event has to go: the name under which the outbox points to it.
+///
+/// A networked broker has one destination for all events and routes them itself;
+/// the embedded one has a destination for each consumer.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Destination(Arc<str>);
+
+impl Destination {
+    /// The destination of this name.
+    pub fn new(name: &str) -> Self {
+        Self(name.into())
+    }
+
+    /// Its name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Destination {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What a broker promises: the conformance suite checks exactly that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "promises are made one by one, each kept or not")]
+pub struct Guarantees {
+    /// What was stored and not settled is delivered after the broker restarted.
+    pub survives_restart: bool,
+    /// [`Delivery::redelivered`] is set when a delivery comes again.
+    pub redelivered_flag: bool,
+    /// Each consumer is a destination of its own. Otherwise one destination stands for all of them.
+    pub destination_per_consumer: bool,
+    /// Stored means settled by the consumer, not merely kept by the broker.
+    pub stored_means_settled: bool,
+    /// A consumer's queue refuses what exceeds its bound.
+    pub bounded_queues: bool,
+    /// A consumer's second subscription in a lane is an error while the first lives.
+    pub exclusive_subscriptions: bool,
+}
+
+/// Whether the broker can be reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Health {
+    /// It can.
+    Ready,
+    /// It can't; events wait in the outbox.
+    Degraded {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// Why a subscription could not be made or broke.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// The broker can't be reached now.
+    #[error("the broker is unavailable: {0}")]
+    Unavailable(String),
+    /// The broker said no.
+    #[error("the broker refused: {0}")]
+    Rejected(String),
+}
+
+/// Carries events from services to consumers.
+pub trait Broker: Send + Sync + 'static {
+    /// Its name in logs and checks.
+    fn name(&self) -> &'static str;
+
+    /// What it promises.
+    fn guarantees(&self) -> Guarantees;
+
+    /// Where an event of this type has to go. Empty if nobody reacts: then it is done at once.
+    fn destinations(&self, event_type: &str) -> Vec<Destination>;
+
+    /// Every destination that some event may have.
+    fn all_destinations(&self) -> Vec<Destination>;
+
+    /// Sends a message. It is under way when this returns; the future tells what became of it,
+    /// and dropping the future does not call the message back.
+    /// Messages of one key keep their order as long as each is stored before the next is published.
+    fn publish(&self, destination: &Destination, message: Message) -> BoxFuture<'static, Outcome>;
+
+    /// Begins to receive what is meant for a consumer in a lane.
+    fn subscribe(&self, consumer: &str, lane: Lane) -> BoxFuture<'static, Result<Box<dyn Subscription>, Error>>;
+
+    /// Whether it can be reached.
+    fn health(&self) -> Health;
+}
+
+/// A consumer's end. What is unsettled when it is dropped comes again: from the broker, or because its publish is
+/// [`Outcome::Unknown`] then.
+pub trait Subscription: Send {
+    /// The next deliveries, in order: waits for at least one, answers with at most `max` (zero counts as one).
+    /// Dropping the future loses nothing.
+    fn next(&mut self, max: usize) -> BoxFuture<'_, Result<Vec<Delivery>, Error>>;
+
+    /// Says what became of deliveries. The first word on each counts: settling it again is harmless.
+    fn settle(&mut self, tags: &[Tag], settlement: Settlement) -> BoxFuture<'_, Result<(), Error>>;
+}

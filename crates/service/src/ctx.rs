@@ -1,0 +1,85 @@
+//! What every handler gets.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use kernel::{Cause, Clock, Currency, Ids};
+use storage::{Batch, Committed, Db, Error};
+
+use crate::Backoff;
+use crate::http::{Problem, auth::Auth};
+use crate::telemetry::Metrics;
+
+/// Settings that all services share; units and defaults are those of the configuration.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The shop's one currency.
+    pub currency: Currency,
+    /// How long stock is held for an unpaid order.
+    pub reservation_ttl: Duration,
+    /// The schedule of retries of failed deliveries.
+    pub retry: Backoff,
+    /// Attempts before a delivery is parked.
+    pub retry_attempts: i64,
+    /// Handlers that run at once for each consumer and lane.
+    pub workers: usize,
+    /// How long handled event ids are kept.
+    pub inbox_retention: Duration,
+    /// Unsent events in one store before requests are refused.
+    pub outbox_cap: u64,
+}
+
+/// A service's store, clock, ids, settings and own state `S`. Cheap to clone.
+#[derive(Clone)]
+pub struct Ctx<S = ()> {
+    /// The service's store: read from it, commit through [`Ctx::commit`].
+    pub db: Db,
+    /// The time.
+    pub clock: Clock,
+    /// New ids, and randomness.
+    pub ids: Ids,
+    /// What all services share.
+    pub settings: Arc<Settings>,
+    /// What only this service has, such as a payment provider.
+    pub state: S,
+    /// Counters and histograms.
+    pub metrics: Arc<Metrics>,
+    pub(crate) auth: Arc<Auth>,
+    pub(crate) store_away: Arc<AtomicBool>,
+}
+
+impl<S> Ctx<S> {
+    /// Executes the batch and records its cause in one transaction; see [`Db::commit`].
+    pub async fn commit(&self, batch: Batch, cause: Cause) -> Result<Committed, Error> {
+        let outcome = self.db.commit(batch, cause).await;
+        self.store_away.store(matches!(outcome, Err(Error::Unavailable { .. })), Ordering::Relaxed);
+        if let Ok(committed) = &outcome {
+            self.metrics.committed(self.db.service(), committed);
+        }
+        outcome
+    }
+}
+
+/// Reads and decisions that may run again before a request is told that the shop is busy.
+const DECISIONS: i64 = 16;
+
+/// Waits between decisions: short, because what changed the row has committed already.
+const BETWEEN: Backoff = Backoff { base: Duration::from_millis(1), max: Duration::from_millis(50) };
+
+/// Runs read, decide and commit of a request again while its commit finds a row changed since it was read.
+///
+/// After 16 times it answers 503 `busy`.
+pub async fn decide<T, S, F, Fut>(ctx: &Ctx<S>, mut attempt: F) -> Result<T, Problem>
+where
+    F: FnMut() -> Fut,
+    Fut: Future<Output = Result<T, Problem>>,
+{
+    for tries in 1..DECISIONS {
+        match attempt().await {
+            Err(problem) if problem.is_conflict() => tokio::time::sleep(BETWEEN.after(tries, &ctx.ids)).await,
+            decided => return decided,
+        }
+    }
+    attempt().await
+}

@@ -1,0 +1,102 @@
+//! How a service describes itself.
+
+use kernel::Event;
+use storage::{Committed, Migrations, Registered};
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
+use uuid::Uuid;
+
+use crate::http::auth::Caller;
+use crate::operator::AccessCheck;
+use crate::reaction::Reaction;
+use crate::timers::{ErasedTimer, Timer, TimerKind};
+use crate::{Ctx, Delivery, Failure};
+
+/// A service: its name, its tables, and on one screen its routes, reactions and timers.
+///
+/// `S` is the state that only its handlers see.
+#[must_use]
+pub struct Service<S = ()> {
+    pub(crate) name: &'static str,
+    pub(crate) migrations: Migrations,
+    pub(crate) statements: &'static [Registered],
+    pub(crate) router: OpenApiRouter<Ctx<S>>,
+    pub(crate) reactions: Vec<Reaction<S>>,
+    pub(crate) timers: Vec<ErasedTimer<S>>,
+    pub(crate) access: Option<AccessCheck<S>>,
+    pub(crate) state: S,
+}
+
+impl<S: Clone + Send + Sync + 'static> Service<S> {
+    /// A service without routes, reactions or timers.
+    pub fn new(name: &'static str, migrations: Migrations, statements: &'static [Registered], state: S) -> Self {
+        Self {
+            name,
+            migrations,
+            statements,
+            router: OpenApiRouter::new(),
+            reactions: Vec::new(),
+            timers: Vec::new(),
+            access: None,
+            state,
+        }
+    }
+
+    /// Adds routes with their descriptions: `utoipa_axum::routes!(get, patch)` of one path.
+    pub fn routes(mut self, routes: UtoipaMethodRouter<Ctx<S>>) -> Self {
+        self.router = self.router.routes(routes);
+        self
+    }
+
+    /// Reacts to an event, one delivery at a time.
+    pub fn on<E: Event>(
+        mut self,
+        handle: impl AsyncHandler<(Ctx<S>, Delivery<E>)>,
+    ) -> Self {
+        self.reactions.push(Reaction::one::<E, _, _>(move |ctx, delivery| handle.call((ctx, delivery))));
+        self
+    }
+
+    /// Reacts to an event, many deliveries at a time: read the set, decide in order, commit one batch.
+    pub fn on_many<E: Event>(
+        mut self,
+        handle: impl AsyncHandler<(Ctx<S>, Vec<Delivery<E>>)>,
+    ) -> Self {
+        self.reactions.push(Reaction::many::<E, _, _>(move |ctx, deliveries| handle.call((ctx, deliveries))));
+        self
+    }
+
+    /// Handles a kind of durable timer.
+    pub fn timer(mut self, kind: TimerKind, handle: impl AsyncHandler<(Ctx<S>, Timer)>) -> Self {
+        self.timers.push(ErasedTimer::new(kind, move |ctx, timer| handle.call((ctx, timer))));
+        self
+    }
+
+    /// Says who may read the story of a subject that this service knows: `None` if it doesn't know it.
+    pub fn access<F, Fut>(mut self, check: F) -> Self
+    where
+        F: Fn(Ctx<S>, Uuid, Caller) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<Option<bool>, storage::Error>> + Send + 'static,
+    {
+        self.access = Some(AccessCheck::new(check));
+        self
+    }
+}
+
+/// An async function that handles deliveries or a timer.
+pub trait AsyncHandler<Args>: Send + Sync + 'static {
+    /// Calls it.
+    fn call(&self, args: Args) -> impl Future<Output = Result<Committed, Failure>> + Send + 'static + use<Self, Args>;
+}
+
+impl<F, A, B, Fut> AsyncHandler<(A, B)> for F
+where
+    F: Fn(A, B) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<Committed, Failure>> + Send + 'static,
+{
+    fn call(
+        &self,
+        (first, second): (A, B),
+    ) -> impl Future<Output = Result<Committed, Failure>> + Send + 'static + use<F, A, B, Fut> {
+        self(first, second)
+    }
+}

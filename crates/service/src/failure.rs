@@ -1,0 +1,42 @@
+//! Why a reaction or a timer did not get done, and what follows from it.
+
+/// What a handler of deliveries or timers answers instead of a commit.
+///
+/// A business "no" is no failure: it is an event, or a batch that changes nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// May pass: try again later, on the durable schedule. The last attempt parks.
+    Retry(String),
+    /// Won't pass by itself: park it as a dead letter at once.
+    Park(String),
+    /// A row had changed since it was read: read and decide again. No attempt is counted.
+    Conflict(String),
+    /// The cause was dealt with before.
+    AlreadyDone,
+    /// The store can't work now: nothing is acknowledged, and consumption pauses.
+    StoreAway(String),
+}
+
+impl Failure {
+    /// A failure that may pass.
+    pub fn retry(reason: impl Into<String>) -> Self {
+        Self::Retry(reason.into())
+    }
+
+    /// A failure that won't pass by itself.
+    pub fn park(reason: impl Into<String>) -> Self {
+        Self::Park(reason.into())
+    }
+}
+
+impl From<storage::Error> for Failure {
+    fn from(error: storage::Error) -> Self {
+        use storage::Error;
+        match error {
+            Error::Conflict { .. } => Self::Conflict(error.to_string()),
+            Error::AlreadyDone { .. } | Error::LeaseLost { .. } => Self::AlreadyDone,
+            Error::Unavailable { .. } | Error::OutboxFull { .. } => Self::StoreAway(error.to_string()),
+            Error::Corrupt { .. } | Error::Broken { .. } | Error::Newer { .. } => Self::Park(error.to_string()),
+        }
+    }
+}

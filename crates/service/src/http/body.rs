@@ -1,0 +1,108 @@
+//! Bodies, queries and path parameters that are checked before a handler sees them.
+
+use std::str::FromStr;
+
+use axum::body::Bytes;
+use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
+use axum::http::request::Parts;
+use axum::http::{StatusCode, header};
+use serde::de::DeserializeOwned;
+use serde_json::error::Category;
+
+use super::problem::{FieldError, Problem};
+
+/// A JSON body.
+///
+/// 415 for another content type, 413 above the cap, 400 `malformed_body` for what is no JSON or of the wrong shape,
+/// 422 `invalid_body` for unknown, missing or bad fields.
+#[derive(Debug)]
+pub struct Body<T>(pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Self::Rejection> {
+        if !is_json(&request) {
+            return Err(Problem::new(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "unsupported_media_type",
+                "send the body as `Content-Type: application/json`",
+            ));
+        }
+        let bytes = Bytes::from_request(request, state).await.map_err(|rejection| match rejection.status() {
+            StatusCode::PAYLOAD_TOO_LARGE => Problem::new(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "body_too_large",
+                format!("a body has at most {} KiB", super::shell::BODY_BYTES_MAX / 1024),
+            ),
+            _ => Problem::malformed_body("the body ended before it was complete"),
+        })?;
+        let mut json = serde_json::Deserializer::from_slice(&bytes);
+        let parsed = serde_path_to_error::deserialize(&mut json).map_err(|error| rejected(&error))?;
+        json.end().map_err(|error| Problem::malformed_body(format!("after the document: {error}")))?;
+        Ok(Self(parsed))
+    }
+}
+
+fn is_json(request: &Request) -> bool {
+    let value = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    value.is_some_and(|value| {
+        let essence = value.split(';').next().unwrap_or_default().trim();
+        essence.eq_ignore_ascii_case("application/json")
+    })
+}
+
+fn rejected(error: &serde_path_to_error::Error<serde_json::Error>) -> Problem {
+    let path = error.path().to_string();
+    let inner = error.inner();
+    if inner.classify() != Category::Data {
+        return Problem::malformed_body(format!("not JSON: {inner}"));
+    }
+    let text = inner.to_string();
+    let detail = text.split(" at line ").next().unwrap_or(&text).to_owned();
+    let named = |prefix: &str| detail.strip_prefix(prefix)?.split('`').next().map(str::to_owned);
+    let at = |field: String| if path == "." || path.ends_with(&field) { field } else { format!("{path}.{field}") };
+    if let Some(field) = named("unknown field `") {
+        return Problem::invalid_body(vec![FieldError { field: at(field), code: "unknown_field", detail }]);
+    }
+    if let Some(field) = named("missing field `") {
+        return Problem::invalid_body(vec![FieldError { field: at(field), code: "required", detail }]);
+    }
+    let field = if path == "." { "body".to_owned() } else { path };
+    if detail.starts_with("invalid type") || detail.starts_with("duplicate field") {
+        let problem = Problem::malformed_body(format!("{field}: {detail}"));
+        return problem.with_errors(vec![FieldError { field, code: "shape", detail }]);
+    }
+    Problem::invalid_body(vec![FieldError { field, code: "invalid", detail }])
+}
+
+/// Query parameters; 400 `invalid_query` for unknown or bad ones.
+#[derive(Debug)]
+pub struct QueryOf<T>(pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for QueryOf<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        let parsed = Query::<T>::try_from_uri(&parts.uri).map_err(|rejection| {
+            let text = rejection.body_text();
+            let detail = text.strip_prefix("Failed to deserialize query string: ").unwrap_or(&text);
+            Problem::new(StatusCode::BAD_REQUEST, "invalid_query", detail)
+        })?;
+        Ok(Self(parsed.0))
+    }
+}
+
+/// The one id in the path; 404 for text that is no id, for nothing has it.
+#[derive(Debug)]
+pub struct PathId<T>(pub T);
+
+impl<S: Send + Sync, T: FromStr> FromRequestParts<S> for PathId<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
+        let missing = || Problem::not_found("thing: the id in the path is not one that the shop gave out");
+        let Path(text) = Path::<String>::from_request_parts(parts, state).await.map_err(|_| missing())?;
+        text.parse().map(Self).map_err(|_| missing())
+    }
+}

@@ -1,0 +1,224 @@
+//! Errors as RFC 9457 `application/problem+json`.
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::request;
+
+/// What a refused request is answered with. `code` is stable: clients may match on it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    status: StatusCode,
+    code: &'static str,
+    detail: String,
+    errors: Vec<FieldError>,
+    retry_after_s: Option<u32>,
+}
+
+/// What is wrong with one field of a request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct FieldError {
+    /// Path of the field, as in `lines[0].quantity`.
+    pub field: String,
+    /// Stable code.
+    pub code: &'static str,
+    /// What is expected.
+    pub detail: String,
+}
+
+/// The document.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ProblemBody {
+    /// A URI reference that names the kind of problem.
+    #[serde(rename = "type")]
+    kind: String,
+    /// The status in words.
+    title: &'static str,
+    /// The HTTP status.
+    status: u16,
+    /// Stable code.
+    code: &'static str,
+    /// What happened, and what to do.
+    detail: String,
+    /// The request's id, as in the logs.
+    request_id: String,
+    /// The fields at fault, where the body or query is.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<FieldError>,
+}
+
+/// What a commit that found its row changed is answered with, once it was decided often enough.
+const BUSY: &str = "busy";
+
+impl Problem {
+    /// A problem with a stable code and a text that says what to do.
+    pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
+        Self { status, code, detail: detail.into(), errors: Vec::new(), retry_after_s: None }
+    }
+
+    /// 404 `not_found`: it isn't there, or it is someone else's.
+    pub fn not_found(what: &str) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not_found", format!("there is no such {what}"))
+    }
+
+    /// 401 `unauthenticated`: no token, or one that isn't good. All kinds alike.
+    pub fn unauthenticated() -> Self {
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "unauthenticated",
+            "send `Authorization: Bearer …` with a valid token",
+        )
+    }
+
+    /// 400 `malformed_body`: not JSON, or not of the right shape.
+    pub fn malformed_body(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "malformed_body", detail)
+    }
+
+    /// 422 `invalid_body`: fields that are unknown or have bad values.
+    pub fn invalid_body(errors: Vec<FieldError>) -> Self {
+        let detail = match errors.as_slice() {
+            [only] => format!("{}: {}", only.field, only.detail),
+            many => format!("{} fields are not as expected: see `errors`", many.len()),
+        };
+        Self { errors, ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_body", detail) }
+    }
+
+    /// Adds the fields at fault.
+    #[must_use]
+    pub fn with_errors(mut self, errors: Vec<FieldError>) -> Self {
+        self.errors = errors;
+        self
+    }
+
+    /// Says when to try again.
+    #[must_use]
+    pub fn retry_after(mut self, seconds: u32) -> Self {
+        self.retry_after_s = Some(seconds);
+        self
+    }
+
+    /// The HTTP status.
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// The stable code.
+    pub fn code(&self) -> &'static str {
+        self.code
+    }
+
+    pub(crate) fn is_conflict(&self) -> bool {
+        self.code == BUSY
+    }
+}
+
+impl From<storage::Error> for Problem {
+    fn from(error: storage::Error) -> Self {
+        use storage::Error;
+        match error {
+            Error::Conflict { .. } | Error::AlreadyDone { .. } | Error::LeaseLost { .. } => Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                BUSY,
+                "too many others change the same thing at this moment: try again",
+            )
+            .retry_after(1),
+            Error::OutboxFull { .. } => {
+                tracing::warn!(%error, "a request was refused");
+                let detail = "the shop has more unfinished work than it may hold: try again later";
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", detail).retry_after(5)
+            }
+            Error::Unavailable { .. } => {
+                tracing::error!(%error, "a request was refused");
+                let detail = "the shop can't store anything at this moment: try again later";
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "store_unavailable", detail).retry_after(5)
+            }
+            Error::Corrupt { .. } | Error::Broken { .. } | Error::Newer { .. } => {
+                tracing::error!(%error, "a request failed");
+                Self::internal()
+            }
+        }
+    }
+}
+
+impl Problem {
+    /// 500 `internal`: a defect. Says nothing about the inside.
+    pub fn internal() -> Self {
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal",
+            "something went wrong inside: the log has more under this request id",
+        )
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let body = ProblemBody {
+            kind: format!("/docs#{}", self.code),
+            title: self.status.canonical_reason().unwrap_or("Error"),
+            status: self.status.as_u16(),
+            code: self.code,
+            detail: self.detail,
+            request_id: request::current_id(),
+            errors: self.errors,
+        };
+        let mut response = (self.status, axum::Json(body)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if let Some(seconds) = self.retry_after_s {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if self.status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response
+    }
+}
+
+/// Collects what is wrong with a body, so that one answer names every field.
+#[derive(Debug, Default)]
+pub struct Fields(Vec<FieldError>);
+
+impl Fields {
+    /// Nothing wrong yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Notes the field unless it is good.
+    pub fn check(&mut self, good: bool, field: impl Into<String>, code: &'static str, expected: impl Into<String>) {
+        if !good {
+            self.0.push(FieldError { field: field.into(), code, detail: expected.into() });
+        }
+    }
+
+    /// Checks that text has between `min` and `max` characters, and no control characters but line breaks and tabs.
+    pub fn text(&mut self, text: &str, field: &str, min: usize, max: usize) {
+        let length = text.trim().chars().count();
+        let expected = match min {
+            0 => format!("at most {max} characters"),
+            _ => format!("{min} to {max} characters"),
+        };
+        self.check(length >= min && text.chars().count() <= max, field, "length", expected);
+        let plain = text.chars().all(|c| !c.is_control() || matches!(c, '\n' | '\r' | '\t'));
+        self.check(plain, field, "characters", "no control characters");
+    }
+
+    /// Checks that text could be an e-mail address: one `@` with something on both sides, at most 254 bytes (RFC 5321).
+    pub fn email(&mut self, email: &str, field: &str) {
+        let parts: Vec<&str> = email.split('@').collect();
+        let plain = email.is_ascii() && email.bytes().all(|byte| byte.is_ascii_graphic() && !b"<>,;:\"()[]\\".contains(&byte));
+        let shaped = matches!(parts[..], [name, domain] if
+            !name.is_empty() && name.len() <= 64 && !domain.is_empty()
+            && domain.split('.').all(|label| !label.is_empty() && !label.starts_with('-') && !label.ends_with('-')));
+        self.check(plain && shaped && email.len() <= 254, field, "email", "an e-mail address as in ada@example.com");
+    }
+
+    /// 422 if any field was noted.
+    pub fn finish(self) -> Result<(), Problem> {
+        if self.0.is_empty() { Ok(()) } else { Err(Problem::invalid_body(self.0)) }
+    }
+}

@@ -1,0 +1,46 @@
+//! Who asks: the request's id and trace.
+
+use std::convert::Infallible;
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use kernel::{Cause, RequestCause, RequestId, TraceParent};
+
+use crate::Ctx;
+
+tokio::task_local! {
+    static REQUEST_ID: String;
+}
+
+/// Runs the request under its id, so that problems can name it.
+pub(super) async fn under_id<T>(id: String, request: impl Future<Output = T>) -> T {
+    REQUEST_ID.scope(id, request).await
+}
+
+/// The id of the request that this task answers; empty outside of one.
+pub(super) fn current_id() -> String {
+    REQUEST_ID.try_with(Clone::clone).unwrap_or_default()
+}
+
+/// The request as a cause: an extractor.
+#[derive(Clone, Debug)]
+pub struct RequestInfo {
+    request_id: RequestId,
+    traceparent: Option<TraceParent>,
+}
+
+impl RequestInfo {
+    /// What the request's commit answers. Each call is for another try of the same request.
+    pub fn cause(&self) -> Cause {
+        Cause::Request(RequestCause { request_id: self.request_id, traceparent: self.traceparent })
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<Ctx<S>> for RequestInfo {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, ctx: &Ctx<S>) -> Result<Self, Self::Rejection> {
+        let traceparent = parts.headers.get("traceparent").and_then(|value| value.to_str().ok());
+        Ok(Self { request_id: ctx.ids.next(), traceparent: traceparent.and_then(|text| text.parse().ok()) })
+    }
+}

@@ -1,0 +1,162 @@
+//! What surrounds the routes of all services: ids, logs, metrics, caps, panics, health.
+
+use std::any::Any;
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::extract::{ConnectInfo, DefaultBodyLimit, MatchedPath, Request, State};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use bus::{Broker, Health};
+use kernel::{Clock, Ids, RequestId};
+use serde::Serialize;
+use tower_http::catch_panic::CatchPanicLayer;
+use utoipa::openapi::OpenApi;
+
+use super::auth::Auth;
+use super::problem::Problem;
+use super::request;
+use crate::telemetry::Metrics;
+use crate::{Operator, Tasks};
+
+/// The largest body, in bytes.
+pub const BODY_BYTES_MAX: usize = 256 * 1024;
+
+/// The longest `X-Request-Id` that is taken over, in characters.
+const REQUEST_ID_MAX: usize = 128;
+
+static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// What the shell needs to know about the process.
+#[derive(Clone)]
+pub struct Shell {
+    /// All services of the process.
+    pub operators: Vec<Operator>,
+    /// The broker that they share.
+    pub broker: Arc<dyn Broker>,
+    /// Counters and histograms.
+    pub metrics: Arc<Metrics>,
+    /// Who is let in.
+    pub auth: Arc<Auth>,
+    /// Request ids.
+    pub ids: Ids,
+    /// The time.
+    pub clock: Clock,
+    /// Tells whether the process is draining.
+    pub tasks: Tasks,
+}
+
+impl Shell {
+    /// The process's whole HTTP surface, from the routes of its services and their description.
+    pub fn wrap(self, routes: Router, openapi: &OpenApi, docs: String) -> Router {
+        let document = openapi.to_pretty_json().expect("the description is plain data");
+        Router::new()
+            .route("/healthz", get(async || "ok\n"))
+            .route("/readyz", get(readyz))
+            .route("/metrics", get(metrics))
+            .with_state(self.clone())
+            .route("/openapi.json", get(async || ([(header::CONTENT_TYPE, "application/json")], document)))
+            .route("/docs", get(async || axum::response::Html(docs)))
+            .merge(routes)
+            .fallback(async || Problem::not_found("route: GET /openapi.json lists them all"))
+            .method_not_allowed_fallback(async || {
+                let detail = "this route does not take this method: see the Allow header";
+                Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail)
+            })
+            .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+            .layer(CatchPanicLayer::custom(panicked))
+            .layer(middleware::from_fn_with_state(self, around))
+    }
+}
+
+fn panicked(panic: Box<dyn Any + Send>) -> Response {
+    tracing::error!(panic = crate::runner::panic_text(&*panic), "a request's handler panicked");
+    Problem::internal().into_response()
+}
+
+/// Gives the request its id, measures it, logs it.
+async fn around(State(shell): State<Shell>, request: Request, next: Next) -> Response {
+    let began = Instant::now();
+    let id = request_id(&request).unwrap_or_else(|| shell.ids.next::<RequestId>().to_string());
+    let method = request.method().clone();
+    let route = request.extensions().get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str).to_owned();
+    let mut response = request::under_id(id.clone(), next.run(request)).await;
+    let (status, took) = (response.status(), began.elapsed());
+    if let Ok(value) = HeaderValue::from_str(&id) {
+        response.headers_mut().insert(REQUEST_ID.clone(), value);
+    }
+    response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    shell.metrics.answered(service_of(&route), format!("{method} {route}"), status.as_u16(), took);
+    let duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+    tracing::debug!(request_id = id, %method, route, status = status.as_u16(), duration_ms, "request");
+    response
+}
+
+fn request_id(request: &Request) -> Option<String> {
+    let text = request.headers().get(&REQUEST_ID)?.to_str().ok()?;
+    let plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte));
+    (plain && (1..=REQUEST_ID_MAX).contains(&text.len())).then(|| text.to_owned())
+}
+
+/// The resource that a route is about: `/v1/orders/{id}` is `orders`.
+fn service_of(route: &str) -> String {
+    route.split('/').nth(2).filter(|name| !name.is_empty()).unwrap_or("shell").to_owned()
+}
+
+#[derive(Serialize)]
+struct Readiness {
+    status: &'static str,
+    checks: Vec<Check>,
+}
+
+#[derive(Serialize)]
+struct Check {
+    name: String,
+    ok: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+}
+
+/// 503 only while draining or without a store; a broken broker is `degraded`, for orders are still accepted.
+async fn readyz(State(shell): State<Shell>) -> Response {
+    let mut checks: Vec<Check> = Vec::with_capacity(shell.operators.len() + 2);
+    for operator in &shell.operators {
+        let readable = operator.newest_position().await;
+        let reason = match readable {
+            Err(error) => Some(error.to_string()),
+            Ok(_) if operator.store_is_away() => Some("the last write found the store unavailable".to_owned()),
+            Ok(_) => None,
+        };
+        checks.push(Check { name: format!("store.{}", operator.service()), ok: reason.is_none(), reason });
+    }
+    let stores_ok = checks.iter().all(|check| check.ok);
+    let broker = match shell.broker.health() {
+        Health::Ready => None,
+        Health::Degraded { reason } => Some(reason),
+    };
+    let broker_ok = broker.is_none();
+    checks.push(Check { name: format!("broker.{}", shell.broker.name()), ok: broker_ok, reason: broker });
+    if shell.tasks.is_stopping() {
+        checks.push(Check { name: "process".to_owned(), ok: false, reason: Some("it is draining".to_owned()) });
+    }
+    let (code, status) = match (stores_ok && !shell.tasks.is_stopping(), broker_ok) {
+        (true, true) => (StatusCode::OK, "ready"),
+        (true, false) => (StatusCode::OK, "degraded"),
+        (false, _) => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
+    };
+    (code, Json(Readiness { status, checks })).into_response()
+}
+
+/// For loopback, and for the admin from anywhere.
+async fn metrics(State(shell): State<Shell>, request: Request) -> Response {
+    let from = request.extensions().get::<ConnectInfo<std::net::SocketAddr>>();
+    let is_loopback = from.is_some_and(|ConnectInfo(address)| address.ip().to_canonical().is_loopback());
+    if !is_loopback && !shell.auth.is_admin(request.headers()) {
+        return Problem::unauthenticated().into_response();
+    }
+    let text = shell.metrics.render(&shell.operators, shell.clock.now()).await;
+    ([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text).into_response()
+}

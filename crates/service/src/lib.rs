@@ -1,0 +1,41 @@
+//! What a service is made of: routes, reactions, timers, and the machinery that runs them.
+//!
+//! A service's `lib.rs` describes itself as a [`Service`]; [`Running`] opens its store and starts its relays,
+//! consumers and timers. Handlers see a [`Ctx`], read through its `db`, decide, and [`Ctx::commit`].
+//!
+//! Not here: business, SQL of a service, or a particular broker.
+//!
+//! Start with [`Service`] and [`Ctx`]; then `runner` (how a delivery is handled) and `relay` (how an event leaves).
+//!
+//! **Invariants**
+//! - Only this crate joins storage and bus.
+//! - A delivery is settled only after its effect, its retry or its dead letter is in the consumer's store.
+//! - A pointer leaves the outbox only when the destination has the event.
+//! - A failing delivery holds back its own key in its own lane, and nothing else.
+
+mod backoff;
+mod ctx;
+mod definition;
+mod failure;
+mod operator;
+mod reaction;
+mod relay;
+mod running;
+mod tasks;
+mod timers;
+
+pub mod http;
+pub mod runner;
+pub mod telemetry;
+
+pub use backoff::Backoff;
+pub use ctx::{Ctx, Settings, decide};
+pub use definition::Service;
+pub use failure::Failure;
+pub use operator::{Activity, DeliveryStatus, Operator};
+pub use reaction::{Delivery, causes};
+pub use running::{AnyService, Running, Runtime};
+pub use storage;
+pub use storage::Committed;
+pub use tasks::Tasks;
+pub use timers::{Timer, TimerKind};

@@ -1,0 +1,229 @@
+//! The operator's view of one service: its events, deliveries, dead letters, and whether it has work.
+//!
+//! The console gathers these; business code never uses them, so services still don't call one another.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use futures_util::future::BoxFuture;
+use kernel::{Clock, DeadLetterId, EventId, Timestamp, Uuid};
+use storage::archive::{self, StoredEvent};
+use storage::held::{self, Held, State};
+use storage::{Db, Error, inbox, outbox, timers};
+use tokio::sync::watch;
+
+use crate::Ctx;
+use crate::http::auth::Caller;
+
+type Access = Arc<dyn Fn(Uuid, Caller) -> BoxFuture<'static, Result<Option<bool>, Error>> + Send + Sync>;
+
+/// A service's answer to who may read the story of a subject.
+pub(crate) struct AccessCheck<S>(
+    Arc<dyn Fn(Ctx<S>, Uuid, Caller) -> BoxFuture<'static, Result<Option<bool>, Error>> + Send + Sync>,
+);
+
+impl<S: Clone + Send + Sync + 'static> AccessCheck<S> {
+    pub fn new<F, Fut>(check: F) -> Self
+    where
+        F: Fn(Ctx<S>, Uuid, Caller) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<Option<bool>, Error>> + Send + 'static,
+    {
+        Self(Arc::new(move |ctx, subject, caller| Box::pin(check(ctx, subject, caller))))
+    }
+
+    pub fn bind(self, ctx: Ctx<S>) -> Access {
+        Arc::new(move |subject, caller| (self.0)(ctx.clone(), subject, caller))
+    }
+}
+
+/// The operator's handle of a running service. Cheap to clone.
+#[derive(Clone)]
+pub struct Operator {
+    pub(crate) db: Db,
+    pub(crate) clock: Clock,
+    pub(crate) subscriptions: Arc<HashSet<&'static str>>,
+    pub(crate) access: Option<Access>,
+    pub(crate) wake: watch::Sender<()>,
+    pub(crate) busy: Arc<AtomicUsize>,
+    pub(crate) store_away: Arc<AtomicBool>,
+}
+
+/// What became of one event at one consumer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeliveryStatus {
+    /// The consuming service.
+    pub consumer: &'static str,
+    /// `pending`, `done`, `retrying`, `waiting` or `parked`.
+    pub status: &'static str,
+    /// How often handling began.
+    pub attempts: i64,
+    /// When its effect was committed.
+    pub handled_at: Option<Timestamp>,
+    /// Why the last attempt failed.
+    pub reason: Option<String>,
+}
+
+/// How much unfinished work a service has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Activity {
+    /// Unsent events, due retries, due timers and running handlers.
+    pub pending: u64,
+    /// Grows with every event: if it stands still between two looks, nothing moved in between.
+    pub newest_event: i64,
+}
+
+impl Operator {
+    /// The service.
+    pub fn service(&self) -> &'static str {
+        self.db.service()
+    }
+
+    pub(crate) fn db(&self) -> &Db {
+        &self.db
+    }
+
+    /// Whether the last write found the store unable to write.
+    pub fn store_is_away(&self) -> bool {
+        self.store_away.load(Ordering::Relaxed)
+    }
+
+    /// Whether the service reacts to events of this type.
+    pub fn reacts_to(&self, event_type: &str) -> bool {
+        self.subscriptions.contains(event_type)
+    }
+
+    /// Who may read the story of this subject: `None` if the service doesn't know it.
+    pub async fn may_read(&self, subject: Uuid, caller: Caller) -> Result<Option<bool>, Error> {
+        match &self.access {
+            Some(check) => check(subject, caller).await,
+            None => Ok(None),
+        }
+    }
+
+    /// The service's events about a subject, oldest first.
+    pub async fn events_about(&self, subject: Uuid, limit: i64) -> Result<Vec<StoredEvent>, Error> {
+        archive::of_key(&self.db, subject, limit).await
+    }
+
+    /// The service's events older than `before`, newest first.
+    pub async fn events_before(
+        &self,
+        before: EventId,
+        event_type: Option<String>,
+        subject: Option<Uuid>,
+        limit: i64,
+    ) -> Result<Vec<StoredEvent>, Error> {
+        archive::before(&self.db, before, event_type, subject, limit).await
+    }
+
+    /// The service's events after a position, oldest first.
+    pub async fn events_after(&self, position: i64, limit: i64) -> Result<Vec<StoredEvent>, Error> {
+        archive::after(&self.db, position, limit).await
+    }
+
+    /// One of the service's events.
+    pub async fn event(&self, event_id: EventId) -> Result<Option<StoredEvent>, Error> {
+        archive::by_id(&self.db, event_id).await
+    }
+
+    /// The position of the newest event.
+    pub async fn newest_position(&self) -> Result<i64, Error> {
+        archive::newest(&self.db).await
+    }
+
+    /// Tells when the service emitted something.
+    pub fn emitted(&self) -> watch::Receiver<()> {
+        self.db.archive_signal()
+    }
+
+    /// What became of these events here: only of those to whose type the service reacts.
+    pub async fn deliveries(
+        &self,
+        events: &[(EventId, &str)],
+    ) -> Result<HashMap<EventId, DeliveryStatus>, Error> {
+        let wanted: Vec<EventId> =
+            events.iter().filter(|(_, event_type)| self.reacts_to(event_type)).map(|(id, _)| *id).collect();
+        if wanted.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let handled = inbox::handled(&self.db, wanted.clone()).await?;
+        let held = held::of_events(&self.db, wanted.clone()).await?;
+        let held: HashMap<EventId, Held> = held.into_iter().map(|held| (held.event_id, held)).collect();
+        let status = |id: EventId| {
+            let pending = DeliveryStatus {
+                consumer: self.service(),
+                status: "pending",
+                attempts: 0,
+                handled_at: None,
+                reason: None,
+            };
+            match (handled.get(&id), held.get(&id)) {
+                (Some(done), _) => DeliveryStatus {
+                    status: "done",
+                    attempts: done.attempts,
+                    handled_at: Some(done.handled_at),
+                    ..pending
+                },
+                (None, Some(held)) => DeliveryStatus {
+                    status: match held.state {
+                        State::Due => "retrying",
+                        State::Waiting => "waiting",
+                        State::Parked => "parked",
+                    },
+                    attempts: held.attempts,
+                    reason: held.reason.clone(),
+                    ..pending
+                },
+                (None, None) => pending,
+            }
+        };
+        Ok(wanted.into_iter().map(|id| (id, status(id))).collect())
+    }
+
+    /// The service's dead letters with ids below `before`, newest first.
+    pub async fn dead_letters(&self, before: DeadLetterId, limit: i64) -> Result<Vec<Held>, Error> {
+        held::parked(&self.db, before, limit).await
+    }
+
+    /// One of the service's dead letters.
+    pub async fn dead_letter(&self, id: DeadLetterId) -> Result<Option<Held>, Error> {
+        held::parked_one(&self.db, id).await
+    }
+
+    /// Handles a dead letter again, with all its attempts before it. False if it isn't one (any more).
+    pub async fn replay(&self, id: DeadLetterId) -> Result<bool, Error> {
+        let replayed = held::replay(&self.db, id, self.clock.now()).await?;
+        self.wake();
+        Ok(replayed)
+    }
+
+    /// Gives a dead letter up; what waits behind it goes on. False if it isn't one (any more).
+    pub async fn discard(&self, id: DeadLetterId) -> Result<bool, Error> {
+        let discarded = held::discard(&self.db, id, self.clock.now()).await?;
+        self.wake();
+        Ok(discarded)
+    }
+
+    /// Makes runners and timers look for what is due now.
+    pub fn wake(&self) {
+        self.wake.send_replace(());
+    }
+
+    /// How much unfinished work there is.
+    pub async fn activity(&self) -> Result<Activity, Error> {
+        let now = self.clock.now();
+        let busy = self.busy.load(Ordering::SeqCst) as u64;
+        let retries = held::due_by(&self.db, now).await?;
+        let timers = timers::due(&self.db, now).await?;
+        let due = u64::try_from(retries + timers).unwrap_or_default();
+        let newest_event = self.newest_position().await?;
+        Ok(Activity { pending: outbox::unsent(&self.db) + busy + due, newest_event })
+    }
+}
+
+impl std::fmt::Debug for Operator {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Operator({})", self.service())
+    }
+}

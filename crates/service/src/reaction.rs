@@ -1,0 +1,120 @@
+//! Reactions: typed handlers behind one erased shape.
+
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use kernel::{Cause, DeliveryCause, Event, Lane, Origin};
+use storage::Committed;
+
+use crate::{Ctx, Failure};
+
+/// An event that arrived, decoded.
+#[derive(Debug)]
+pub struct Delivery<E> {
+    /// The event.
+    pub event: E,
+    /// No further attempt follows: what fails now is parked.
+    pub is_last_attempt: bool,
+    cause: DeliveryCause,
+}
+
+impl<E> Delivery<E> {
+    /// What the commit answers: pass it to [`Ctx::commit`].
+    pub fn cause(self) -> Cause {
+        Cause::Deliveries(vec![self.cause])
+    }
+
+    /// What events that follow from this one inherit; see [`Batch::caused_by`](storage::Batch::caused_by).
+    pub fn origin(&self) -> &Origin {
+        &self.cause.origin
+    }
+}
+
+/// What the commit of a whole set answers.
+pub fn causes<E>(deliveries: Vec<Delivery<E>>) -> Cause {
+    Cause::Deliveries(deliveries.into_iter().map(|delivery| delivery.cause).collect())
+}
+
+/// A delivery before it is decoded.
+#[derive(Clone, Debug)]
+pub(crate) struct Raw {
+    pub body: bytes::Bytes,
+    pub is_last_attempt: bool,
+    pub cause: DeliveryCause,
+}
+
+impl Raw {
+    fn decode<E: Event>(self) -> Result<Delivery<E>, Failure> {
+        let event = serde_json::from_slice(&self.body)
+            .map_err(|error| Failure::park(format!("the body is no {}: {error}", E::TYPE)))?;
+        Ok(Delivery { event, is_last_attempt: self.is_last_attempt, cause: self.cause })
+    }
+}
+
+type Handled = BoxFuture<'static, Result<Committed, Failure>>;
+type HandleOne<S> = Arc<dyn Fn(Ctx<S>, Raw) -> Handled + Send + Sync>;
+type HandleMany<S> = Arc<dyn Fn(Ctx<S>, Vec<Raw>) -> Handled + Send + Sync>;
+
+/// What a service does about one type of event.
+pub(crate) struct Reaction<S> {
+    pub event_type: &'static str,
+    pub lane: Lane,
+    pub handler: Handler<S>,
+}
+
+pub(crate) enum Handler<S> {
+    One(HandleOne<S>),
+    Many(HandleMany<S>),
+}
+
+impl<S> Clone for Handler<S> {
+    fn clone(&self) -> Self {
+        match self {
+            Self::One(handle) => Self::One(handle.clone()),
+            Self::Many(handle) => Self::Many(handle.clone()),
+        }
+    }
+}
+
+impl<S: Clone + Send + Sync + 'static> Reaction<S> {
+    pub fn one<E, F, Fut>(handle: F) -> Self
+    where
+        E: Event,
+        F: Fn(Ctx<S>, Delivery<E>) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<Committed, Failure>> + Send + 'static,
+    {
+        let handle = Arc::new(handle);
+        let erased = move |ctx: Ctx<S>, raw: Raw| -> Handled {
+            let handle = handle.clone();
+            Box::pin(async move { handle(ctx, raw.decode()?).await })
+        };
+        Self { event_type: E::TYPE, lane: E::LANE, handler: Handler::One(Arc::new(erased)) }
+    }
+
+    pub fn many<E, F, Fut>(handle: F) -> Self
+    where
+        E: Event,
+        F: Fn(Ctx<S>, Vec<Delivery<E>>) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<Committed, Failure>> + Send + 'static,
+    {
+        let handle = Arc::new(handle);
+        let erased = move |ctx: Ctx<S>, raws: Vec<Raw>| -> Handled {
+            let handle = handle.clone();
+            Box::pin(async move {
+                let deliveries = raws.into_iter().map(Raw::decode).collect::<Result<Vec<_>, _>>()?;
+                handle(ctx, deliveries).await
+            })
+        };
+        Self { event_type: E::TYPE, lane: E::LANE, handler: Handler::Many(Arc::new(erased)) }
+    }
+}
+
+impl<S> Handler<S> {
+    /// Handles one delivery, whichever shape the handler has.
+    pub fn call_one(&self, ctx: Ctx<S>, raw: Raw) -> Handled {
+        match self {
+            Self::One(handle) => handle(ctx, raw),
+            Self::Many(handle) => handle(ctx, vec![raw]),
+        }
+    }
+}

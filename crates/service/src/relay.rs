@@ -1,0 +1,218 @@
+//! The relay: from the outbox to one destination, in one lane.
+//!
+//! Reads pending events, publishes them side by side with one unconfirmed event a key, and forgets the pointers
+//! that were stored, many in one statement.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bus::{Broker, Destination, Message, Outcome};
+use futures_util::future::BoxFuture;
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use kernel::{Lane, Uuid};
+use storage::archive::StoredEvent;
+use storage::{Db, outbox};
+use tokio::sync::watch;
+
+use crate::telemetry::Metrics;
+use crate::{Ctx, Tasks};
+
+/// Events that are read ahead or unconfirmed at the most.
+const WINDOW: usize = 512;
+
+/// The longest sleep: the safety net should a wake-up be missed.
+const POLL: Duration = Duration::from_secs(1);
+
+/// The wait before a refused event is published again, and the bound to which it doubles.
+const REFUSED_WAIT: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(5));
+
+pub(crate) struct Relay {
+    db: Db,
+    broker: Arc<dyn Broker>,
+    destination: Destination,
+    lane: Lane,
+    metrics: Arc<Metrics>,
+    /// Read and not yet forgotten.
+    in_flight: HashSet<i64>,
+    /// By key: the first is being published or waits for its next try.
+    queues: HashMap<Uuid, Queue>,
+    publishing: FuturesUnordered<BoxFuture<'static, (Uuid, Outcome)>>,
+    forgetting: FuturesUnordered<BoxFuture<'static, (Vec<i64>, Result<(), storage::Error>)>>,
+    stored: Vec<i64>,
+}
+
+#[derive(Default)]
+struct Queue {
+    events: VecDeque<StoredEvent>,
+    refusals: u32,
+}
+
+impl Relay {
+    pub fn new<S>(ctx: &Ctx<S>, broker: Arc<dyn Broker>, destination: Destination, lane: Lane) -> Self {
+        Self {
+            db: ctx.db.clone(),
+            broker,
+            destination,
+            lane,
+            metrics: ctx.metrics.clone(),
+            in_flight: HashSet::new(),
+            queues: HashMap::new(),
+            publishing: FuturesUnordered::new(),
+            forgetting: FuturesUnordered::new(),
+            stored: Vec::new(),
+        }
+    }
+
+    /// Relays until the tasks stop. What is unconfirmed then stays in the outbox.
+    pub async fn run(mut self, tasks: Tasks) {
+        let mut committed = self.db.outbox_signal(self.destination.as_str(), self.lane);
+        let mut more = true;
+        while !tasks.is_stopping() {
+            if more && self.in_flight.len() <= WINDOW / 2 {
+                committed.mark_unchanged();
+                more = self.read().await;
+            }
+            self.forget_stored();
+            let has_room = self.in_flight.len() <= WINDOW / 2;
+            tokio::select! {
+                Some((key, outcome)) = self.publishing.next() => self.confirmed(key, outcome),
+                Some((positions, result)) = self.forgetting.next() => self.forgotten(positions, result),
+                () = changed(&mut committed), if !more => more = true,
+                () = tokio::time::sleep(POLL), if !more || !has_room => more = true,
+                () = tasks.stopping() => {}
+            }
+        }
+        self.finish().await;
+    }
+
+    /// Reads what is pending; false if there was less than room for it.
+    async fn read(&mut self) -> bool {
+        let room = WINDOW - self.in_flight.len();
+        let limit = i64::try_from(room).expect("the window is small");
+        let known: Vec<i64> = self.in_flight.iter().copied().collect();
+        let events = match outbox::pending(&self.db, self.destination.as_str(), self.lane, known, limit).await {
+            Ok(events) => events,
+            Err(error) => {
+                tracing::warn!(service = self.db.service(), %error, "the outbox can't be read");
+                return false;
+            }
+        };
+        let filled = events.len() == room;
+        for event in events {
+            self.in_flight.insert(event.position);
+            let queue = self.queues.entry(event.key).or_default();
+            queue.events.push_back(event);
+            if queue.events.len() == 1 {
+                let key = queue.events[0].key;
+                self.publish_first(key, Duration::ZERO);
+            }
+        }
+        filled
+    }
+
+    fn publish_first(&mut self, key: Uuid, wait: Duration) {
+        let Some(event) = self.queues.get(&key).and_then(|queue| queue.events.front()) else { return };
+        let message = message(self.db.service(), event);
+        let (broker, destination) = (self.broker.clone(), self.destination.clone());
+        self.publishing.push(if wait.is_zero() {
+            let outcome = broker.publish(&destination, message);
+            Box::pin(async move { (key, outcome.await) })
+        } else {
+            Box::pin(async move {
+                tokio::time::sleep(wait).await;
+                (key, broker.publish(&destination, message).await)
+            })
+        });
+    }
+
+    /// The first of a key was confirmed or refused: the next goes, or the same goes again, and no other key waits.
+    fn confirmed(&mut self, key: Uuid, outcome: Outcome) {
+        let Some(queue) = self.queues.get_mut(&key) else { return };
+        if let Outcome::Stored = outcome {
+            queue.refusals = 0;
+            if let Some(event) = queue.events.pop_front() {
+                self.metrics.published(self.db.service(), &event.event_type);
+                self.stored.push(event.position);
+            }
+            if queue.events.is_empty() {
+                self.queues.remove(&key);
+            } else {
+                self.publish_first(key, Duration::ZERO);
+            }
+            return;
+        }
+        let wait = (REFUSED_WAIT.0 * 2_u32.saturating_pow(queue.refusals)).min(REFUSED_WAIT.1);
+        queue.refusals = (queue.refusals + 1).min(16);
+        tracing::debug!(
+            service = self.db.service(), destination = %self.destination, %key, ?outcome, ?wait,
+            "an event was not stored and will be published again"
+        );
+        self.publish_first(key, wait);
+    }
+
+    /// Everything that was stored since the last time, in one statement.
+    fn forget_stored(&mut self) {
+        if self.stored.is_empty() || !self.forgetting.is_empty() {
+            return;
+        }
+        let positions = std::mem::take(&mut self.stored);
+        let (db, destination, lane) = (self.db.clone(), self.destination.clone(), self.lane);
+        self.forgetting.push(Box::pin(async move {
+            let result = outbox::sent(&db, destination.as_str(), lane, positions.clone()).await;
+            if result.is_err() {
+                tokio::time::sleep(REFUSED_WAIT.1).await;
+            }
+            (positions, result)
+        }));
+    }
+
+    fn forgotten(&mut self, positions: Vec<i64>, result: Result<(), storage::Error>) {
+        match result {
+            Ok(()) => {
+                for position in positions {
+                    self.in_flight.remove(&position);
+                }
+            }
+            Err(error) => {
+                tracing::warn!(service = self.db.service(), %error, "sent events can't be forgotten yet");
+                self.stored.extend(positions);
+            }
+        }
+    }
+
+    async fn finish(mut self) {
+        while let Some((positions, result)) = self.forgetting.next().await {
+            self.forgotten(positions, result);
+        }
+        if !self.stored.is_empty() {
+            let positions = std::mem::take(&mut self.stored);
+            if let Err(error) = outbox::sent(&self.db, self.destination.as_str(), self.lane, positions).await {
+                tracing::warn!(service = self.db.service(), %error, "sent events will be sent again");
+            }
+        }
+    }
+}
+
+/// Waits for a change; for ever if the store is gone.
+async fn changed(signal: &mut watch::Receiver<()>) {
+    if signal.changed().await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
+fn message(source: &str, event: &StoredEvent) -> Message {
+    Message {
+        id: event.event_id,
+        event_type: event.event_type.clone(),
+        source: source.to_owned(),
+        time: event.time,
+        key: event.key,
+        lane: event.lane,
+        sequence: event.sequence,
+        correlation_id: event.correlation_id,
+        causation_id: event.causation_id,
+        traceparent: event.traceparent.as_deref().and_then(|text| text.parse().ok()),
+        body: event.body.clone().into(),
+    }
+}

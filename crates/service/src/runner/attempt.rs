@@ -1,0 +1,125 @@
+//! One attempt to handle a delivery or a set of them.
+
+use std::any::Any;
+use std::panic::AssertUnwindSafe;
+use std::time::{Duration, Instant};
+
+use bus::Message;
+use bytes::Bytes;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use kernel::{DeliveryCause, Origin};
+use sha2::{Digest, Sha256};
+use storage::Committed;
+
+use super::Runner;
+use crate::Failure;
+use crate::reaction::{Handler, Raw};
+use crate::telemetry::Outcome;
+
+/// Reads and decisions that may find their row changed before they count as failed.
+/// Who changed it has made progress meanwhile, so a few are enough; the last tries wait a little.
+const DECISIONS: i64 = 32;
+
+/// The longest wait between two of them.
+const BETWEEN_MAX: Duration = Duration::from_millis(20);
+
+/// The first 16 bytes of the SHA-256 of type and body: tells other bytes under the same id.
+pub(super) fn digest(event_type: &str, body: &[u8]) -> [u8; 16] {
+    let hash = Sha256::new().chain_update(event_type).chain_update([0]).chain_update(body).finalize();
+    hash[..16].try_into().expect("SHA-256 has 32 bytes")
+}
+
+/// What a panic said.
+pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no text")
+}
+
+impl<S: Clone + Send + Sync + 'static> Runner<S> {
+    /// The message as its handler wants it.
+    pub(super) fn raw(&self, message: &Message, digest: [u8; 16], attempts: i64, held: Option<i64>) -> Raw {
+        Raw {
+            body: message.body.clone(),
+            is_last_attempt: attempts >= self.ctx.settings.retry_attempts,
+            cause: DeliveryCause {
+                consumer: self.consumer(),
+                event_id: message.id,
+                digest,
+                attempts,
+                held,
+                origin: Origin {
+                    correlation_id: message.correlation_id,
+                    causation_id: message.id.into(),
+                    traceparent: message.traceparent,
+                },
+            },
+        }
+    }
+
+    /// Handles one delivery until it is decided.
+    pub(super) async fn attempt_one(&self, event_type: &str, raw: Raw) -> Result<(), Failure> {
+        let Some(handler) = self.handlers.get(event_type) else {
+            return Err(Failure::park(format!("{} does not react to {event_type}", self.consumer())));
+        };
+        self.until_decided(|| handler.call_one(self.ctx.clone(), raw.clone())).await
+    }
+
+    /// Handles a set of one type at once. `None` if the type is handled one by one.
+    pub(super) async fn attempt_many(&self, event_type: &str, raws: &[Raw]) -> Option<Result<(), Failure>> {
+        let Some(Handler::Many(handle)) = self.handlers.get(event_type) else { return None };
+        Some(self.until_decided(|| handle(self.ctx.clone(), raws.to_vec())).await)
+    }
+
+    async fn until_decided(
+        &self,
+        mut handle: impl FnMut() -> BoxFuture<'static, Result<Committed, Failure>>,
+    ) -> Result<(), Failure> {
+        let mut outcome = Ok(());
+        for tries in 1..=DECISIONS {
+            outcome = match AssertUnwindSafe(handle()).catch_unwind().await {
+                Ok(Ok(_committed)) => return Ok(()),
+                Ok(Err(failure)) => Err(failure),
+                Err(panic) => Err(Failure::Retry(format!("the handler panicked: {}", panic_text(&*panic)))),
+            };
+            if !matches!(outcome, Err(Failure::Conflict(_))) {
+                break;
+            }
+            let bound = Duration::from_micros(100).saturating_mul(1 << tries.min(16)).min(BETWEEN_MAX);
+            tokio::time::sleep(self.ctx.ids.jitter(bound)).await;
+        }
+        outcome
+    }
+
+    /// Counts and logs how a delivery ended.
+    pub(super) fn report(&self, message: &Message, outcome: Outcome, attempts: i64, reason: Option<&str>, began: Instant) {
+        let consumer = self.consumer();
+        self.ctx.metrics.handled(consumer, &message.event_type, outcome);
+        let latency = self.ctx.clock.now().duration_since(message.time);
+        let latency = Duration::try_from(latency).unwrap_or_default();
+        if outcome == Outcome::Done {
+            self.ctx.metrics.took_effect(consumer, &message.event_type, began.elapsed(), latency);
+        }
+        let latency_ms = u64::try_from(latency.as_millis()).unwrap_or(u64::MAX);
+        match outcome {
+            Outcome::Done | Outcome::Duplicate => tracing::info!(
+                target: "tradepost::events",
+                consumer, event.r#type = message.event_type, event.id = %message.id, event.key = %message.key,
+                correlation_id = %message.correlation_id, outcome = outcome.as_str(), attempts, latency_ms,
+                "event {}", outcome.as_str(),
+            ),
+            Outcome::Retried | Outcome::Parked => tracing::warn!(
+                target: "tradepost::events",
+                consumer, event.r#type = message.event_type, event.id = %message.id, event.key = %message.key,
+                correlation_id = %message.correlation_id, outcome = outcome.as_str(), attempts, latency_ms,
+                reason = reason.unwrap_or_default(),
+                "event {}", outcome.as_str(),
+            ),
+        }
+    }
+}
+
+/// A body as bytes that can be shared.
+pub(super) fn shared(body: Vec<u8>) -> Bytes {
+    Bytes::from(body)
+}

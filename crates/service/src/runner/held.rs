@@ -1,0 +1,99 @@
+//! Held deliveries whose time has come.
+
+use std::time::Instant;
+
+use bus::Message;
+use kernel::{SignedDuration, Timestamp};
+use storage::held::{self, Held};
+
+use super::Runner;
+use super::attempt::shared;
+use crate::telemetry::Outcome;
+use crate::{Failure, Tasks};
+
+/// Held deliveries that are read at once.
+const READ: i64 = 64;
+
+impl<S: Clone + Send + Sync + 'static> Runner<S> {
+    /// Handles all that is due, each alone; answers with when the next is. An error means that the store is away.
+    pub(super) async fn handle_due(&mut self, tasks: &Tasks) -> Result<Option<Timestamp>, String> {
+        loop {
+            let now = self.ctx.clock.now();
+            let due = held::due(&self.ctx.db, self.lane, now, READ).await.map_err(|error| error.to_string())?;
+            if due.is_empty() {
+                return self.load_held().await.map_err(|error| error.to_string());
+            }
+            for delivery in due {
+                if tasks.is_stopping() {
+                    return Ok(None);
+                }
+                self.handle_held(delivery).await?;
+            }
+        }
+    }
+
+    /// One attempt, counted before it begins: if it ends the process, it has counted all the same.
+    async fn handle_held(&mut self, held: Held) -> Result<(), String> {
+        let began = Instant::now();
+        let message = message(&held);
+        let attempts = held.attempts + 1;
+        if attempts > self.ctx.settings.retry_attempts {
+            let reason = held.reason.unwrap_or_else(|| "the process ended each time it was handled".to_owned());
+            return self.failed(&message, held.position, None, held.attempts, reason).await;
+        }
+        held::count_attempt(&self.ctx.db, held.position).await.map_err(|error| error.to_string())?;
+        let raw = self.raw(&message, held.digest, attempts, Some(held.position));
+        match self.attempt_one(&message.event_type, raw).await {
+            Ok(()) => {
+                self.report(&message, Outcome::Done, attempts, None, began);
+                Ok(())
+            }
+            Err(Failure::AlreadyDone) => {
+                self.report(&message, Outcome::Duplicate, attempts, None, began);
+                let now = self.ctx.clock.now();
+                held::drop_duplicate(&self.ctx.db, held.position, now).await.map_err(|error| error.to_string())
+            }
+            Err(Failure::StoreAway(reason)) => Err(reason),
+            Err(Failure::Park(reason)) => self.failed(&message, held.position, None, attempts, reason).await,
+            Err(Failure::Retry(reason) | Failure::Conflict(reason)) => {
+                let retry_at = (attempts < self.ctx.settings.retry_attempts).then(|| self.retry_at(attempts));
+                self.failed(&message, held.position, retry_at, attempts, reason).await
+            }
+        }
+    }
+
+    fn retry_at(&self, attempts: i64) -> Timestamp {
+        let wait = self.ctx.settings.retry.after(attempts, &self.ctx.ids);
+        self.ctx.clock.now() + SignedDuration::try_from(wait).expect("a backoff is minutes long")
+    }
+
+    async fn failed(
+        &self,
+        message: &Message,
+        position: i64,
+        retry_at: Option<Timestamp>,
+        attempts: i64,
+        reason: String,
+    ) -> Result<(), String> {
+        let outcome = if retry_at.is_some() { Outcome::Retried } else { Outcome::Parked };
+        self.report(message, outcome, attempts, Some(&reason), Instant::now());
+        let now = self.ctx.clock.now();
+        held::failed(&self.ctx.db, position, retry_at, reason, now).await.map_err(|error| error.to_string())
+    }
+}
+
+fn message(held: &Held) -> Message {
+    Message {
+        id: held.event_id,
+        event_type: held.event_type.clone(),
+        source: held.source.clone(),
+        time: held.time,
+        key: held.key,
+        lane: held.lane,
+        sequence: held.sequence,
+        correlation_id: held.correlation_id,
+        causation_id: held.causation_id,
+        traceparent: held.traceparent.as_deref().and_then(|text| text.parse().ok()),
+        body: shared(held.body.clone()),
+    }
+}

@@ -1,0 +1,160 @@
+//! The consumer: from the broker to a committed effect.
+//!
+//! One runner serves one service and lane. It takes a window of deliveries and sorts it: duplicates are acknowledged,
+//! what belongs behind a held delivery is held too, the rest is handled key by key in order.
+//! What fails is held for a retry or parked; only then is it acknowledged.
+//! Held deliveries that come due are handled alone, their attempt counted first: see `held`.
+
+mod attempt;
+mod held;
+mod window;
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use bus::{Broker, Subscription};
+use kernel::{Lane, Timestamp, Uuid};
+use tokio::sync::watch;
+
+use crate::reaction::Handler;
+use crate::{Ctx, Tasks};
+
+pub(crate) use attempt::panic_text;
+
+/// Deliveries that are taken at once, and the most that one batch of `handle_many` holds.
+pub const WINDOW: usize = 256;
+
+/// The longest sleep: the safety net should a wake-up be missed.
+const POLL: Duration = Duration::from_secs(1);
+
+/// The wait before consumption goes on when the store or the broker is away.
+const AWAY: Duration = Duration::from_millis(500);
+
+/// Handles what arrives for one service in one lane.
+pub(crate) struct Runner<S> {
+    ctx: Ctx<S>,
+    lane: Lane,
+    handlers: HashMap<&'static str, Handler<S>>,
+    broker: Arc<dyn Broker>,
+    /// Keys with held deliveries: a superset of those in the store, because only this runner adds some.
+    held: HashSet<(String, Uuid)>,
+    /// After a crash: how many deliveries of each source may be those that were being handled then.
+    suspects: Option<HashMap<String, usize>>,
+    busy: Arc<AtomicUsize>,
+}
+
+impl<S: Clone + Send + Sync + 'static> Runner<S> {
+    pub fn new(
+        ctx: Ctx<S>,
+        lane: Lane,
+        handlers: HashMap<&'static str, Handler<S>>,
+        broker: Arc<dyn Broker>,
+        after_crash: bool,
+        busy: Arc<AtomicUsize>,
+    ) -> Self {
+        let suspects = after_crash.then(HashMap::new);
+        Self { ctx, lane, handlers, broker, held: HashSet::new(), suspects, busy }
+    }
+
+    /// Consumes until the tasks stop; a broken subscription is made again.
+    pub async fn run(mut self, mut wake: watch::Receiver<()>, tasks: Tasks) {
+        while !tasks.is_stopping() {
+            let subscribed = self.broker.subscribe(self.consumer(), self.lane).await;
+            match subscribed {
+                Ok(subscription) => self.consume(subscription, &mut wake, &tasks).await,
+                Err(error) => {
+                    tracing::warn!(consumer = self.consumer(), lane = %self.lane, %error, "can't subscribe");
+                }
+            }
+            pause(&tasks).await;
+        }
+    }
+
+    async fn consume(
+        &mut self,
+        mut subscription: Box<dyn Subscription>,
+        wake: &mut watch::Receiver<()>,
+        tasks: &Tasks,
+    ) {
+        let mut due = match self.load_held().await {
+            Ok(due) => due,
+            Err(error) => {
+                tracing::warn!(consumer = self.consumer(), lane = %self.lane, %error, "held deliveries can't be read");
+                return;
+            }
+        };
+        while !tasks.is_stopping() {
+            if due.is_some_and(|due| due <= self.ctx.clock.now()) {
+                let worked = self.work(async |runner| runner.handle_due(tasks).await).await;
+                due = match worked {
+                    Ok(due) => due,
+                    Err(reason) => {
+                        tracing::warn!(consumer = self.consumer(), lane = %self.lane, %reason, "retries pause");
+                        return;
+                    }
+                };
+                continue;
+            }
+            let sleep = due.map_or(POLL, |due| {
+                let wait = due.duration_since(self.ctx.clock.now());
+                Duration::try_from(wait).unwrap_or_default().clamp(Duration::from_millis(1), POLL)
+            });
+            tokio::select! {
+                arrived = subscription.next(WINDOW) => match arrived {
+                    Ok(deliveries) => {
+                        let handled =
+                            self.work(async |runner| runner.handle_window(&mut *subscription, deliveries).await).await;
+                        if let Err(reason) = handled {
+                            tracing::warn!(consumer = self.consumer(), lane = %self.lane, %reason, "consumption pauses");
+                            return;
+                        }
+                        if !self.held.is_empty() {
+                            due = self.next_due().await;
+                        }
+                    }
+                    Err(error) => {
+                        tracing::warn!(consumer = self.consumer(), lane = %self.lane, %error, "the subscription broke");
+                        return;
+                    }
+                },
+                _ = wake.changed() => due = self.next_due().await,
+                () = tokio::time::sleep(sleep) => if due.is_none() && !self.held.is_empty() {
+                    due = self.next_due().await;
+                },
+                () = tasks.stopping() => {}
+            }
+        }
+    }
+
+    /// Runs a piece of work that `settled` must wait for.
+    async fn work<T>(&mut self, work: impl AsyncFnOnce(&mut Self) -> T) -> T {
+        self.busy.fetch_add(1, Ordering::SeqCst);
+        let done = work(self).await;
+        self.busy.fetch_sub(1, Ordering::SeqCst);
+        done
+    }
+
+    /// Learns from the store which keys are held; answers with when the next delivery is due.
+    async fn load_held(&mut self) -> Result<Option<Timestamp>, storage::Error> {
+        self.held = storage::held::keys(&self.ctx.db, self.lane).await?.into_iter().collect();
+        storage::held::next_due(&self.ctx.db, self.lane).await
+    }
+
+    /// When the next held delivery is due; if the store can't say, the next look will.
+    async fn next_due(&self) -> Option<Timestamp> {
+        storage::held::next_due(&self.ctx.db, self.lane).await.ok().flatten()
+    }
+
+    fn consumer(&self) -> &'static str {
+        self.ctx.db.service()
+    }
+}
+
+async fn pause(tasks: &Tasks) {
+    tokio::select! {
+        () = tokio::time::sleep(AWAY) => {}
+        () = tasks.stopping() => {}
+    }
+}

@@ -1,0 +1,294 @@
+//! A window of deliveries, sorted and handled.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::time::Instant;
+
+use bus::{Delivery, Message, Settlement, Subscription, Tag};
+use futures_util::stream::StreamExt;
+use kernel::{SignedDuration, Uuid};
+use storage::held::{Held, State};
+
+use super::attempt::digest;
+use super::{Runner, WINDOW};
+use crate::Failure;
+use crate::telemetry::Outcome;
+
+/// A delivery of the window, ready to be handled.
+struct Ready {
+    message: Message,
+    tag: Tag,
+    digest: [u8; 16],
+}
+
+/// What became of a window so far.
+#[derive(Default)]
+struct Fate {
+    /// Dealt with: to be acknowledged.
+    settled: Vec<Tag>,
+    /// To be held, then acknowledged.
+    held: Vec<(Held, Tag)>,
+}
+
+impl<S: Clone + Send + Sync + 'static> Runner<S> {
+    /// Deals with a window. An error means that the store is away: what was not dealt with comes again.
+    pub(super) async fn handle_window(
+        &mut self,
+        subscription: &mut dyn Subscription,
+        deliveries: Vec<Delivery>,
+    ) -> Result<(), String> {
+        let mut unsettled: HashSet<Tag> = deliveries.iter().map(|delivery| delivery.tag).collect();
+        let handled = self.handle_rounds(subscription, deliveries, &mut unsettled).await;
+        if !unsettled.is_empty() {
+            let tags: Vec<Tag> = unsettled.into_iter().collect();
+            // What can't be given back comes back by itself when the subscription ends.
+            let _ = subscription.settle(&tags, Settlement::Requeue).await;
+        }
+        handled
+    }
+
+    async fn handle_rounds(
+        &mut self,
+        subscription: &mut dyn Subscription,
+        deliveries: Vec<Delivery>,
+        unsettled: &mut HashSet<Tag>,
+    ) -> Result<(), String> {
+        let mut fate = Fate::default();
+        let ready = self.sort(deliveries, &mut fate).await?;
+        self.settle(subscription, &mut fate, unsettled).await?;
+        let mut keys = by_key(ready);
+        while !keys.is_empty() {
+            let round = next_round(&mut keys);
+            let away = self.handle_round(round, &mut fate).await;
+            self.hold_behind(&mut keys, &mut fate);
+            self.settle(subscription, &mut fate, unsettled).await?;
+            if let Some(reason) = away {
+                return Err(reason);
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes out what is not to be handled now: duplicates, suspects after a crash, and what waits behind a held key.
+    async fn sort(&mut self, deliveries: Vec<Delivery>, fate: &mut Fate) -> Result<Vec<Ready>, String> {
+        let began = Instant::now();
+        let ids = deliveries.iter().map(|delivery| delivery.message.id).collect();
+        let handled = storage::inbox::handled(&self.ctx.db, ids).await.map_err(|error| error.to_string())?;
+        let mut seen = HashSet::with_capacity(deliveries.len());
+        let mut ready = Vec::with_capacity(deliveries.len());
+        for Delivery { message, tag, redelivered } in deliveries {
+            let digest = digest(&message.event_type, &message.body);
+            if let Some(known) = handled.get(&message.id) {
+                if known.digest == digest {
+                    self.report(&message, Outcome::Duplicate, known.attempts, None, began);
+                    fate.settled.push(tag);
+                } else {
+                    self.park(message, tag, digest, "the id of a handled event, with other bytes", fate);
+                }
+            } else if !seen.insert(message.id) {
+                self.report(&message, Outcome::Duplicate, 0, None, began);
+                fate.settled.push(tag);
+            } else if redelivered || self.is_suspect(&message) {
+                self.ctx.metrics.redelivered(self.ctx.db.service(), 1);
+                let now = self.ctx.clock.now();
+                let held = Held { due_at: Some(now), ..self.to_hold(&message, digest, State::Due) };
+                self.hold(message, tag, held, fate);
+            } else if self.held.contains(&(message.source.clone(), message.key)) {
+                let held = self.to_hold(&message, digest, State::Waiting);
+                self.hold(message, tag, held, fate);
+            } else {
+                ready.push(Ready { message, tag, digest });
+            }
+        }
+        Ok(ready)
+    }
+
+    /// After a crash, the first window of each source may hold what was being handled, and may be what caused it.
+    fn is_suspect(&mut self, message: &Message) -> bool {
+        let Some(suspects) = &mut self.suspects else { return false };
+        let count = suspects.entry(message.source.clone()).or_default();
+        *count += 1;
+        *count <= WINDOW
+    }
+
+    /// Handles at most one delivery of each key. Answers with a reason if the store is away.
+    async fn handle_round(&mut self, round: Vec<Ready>, fate: &mut Fate) -> Option<String> {
+        let mut types: Vec<(String, Vec<Ready>)> = Vec::new();
+        for ready in round {
+            match types.iter_mut().find(|(name, _)| *name == ready.message.event_type) {
+                Some((_, of_type)) => of_type.push(ready),
+                None => types.push((ready.message.event_type.clone(), vec![ready])),
+            }
+        }
+        for (event_type, of_type) in types {
+            if let Some(reason) = self.handle_type(&event_type, of_type, fate).await {
+                return Some(reason);
+            }
+        }
+        None
+    }
+
+    async fn handle_type(&mut self, event_type: &str, of_type: Vec<Ready>, fate: &mut Fate) -> Option<String> {
+        let began = Instant::now();
+        let raws: Vec<_> = of_type.iter().map(|ready| self.raw(&ready.message, ready.digest, 1, None)).collect();
+        match self.attempt_many(event_type, &raws).await {
+            Some(Ok(())) => {
+                for ready in of_type {
+                    self.report(&ready.message, Outcome::Done, 1, None, began);
+                    fate.settled.push(ready.tag);
+                }
+                return None;
+            }
+            Some(Err(Failure::StoreAway(reason))) => return Some(reason),
+            // One of them fails: each alone shows which.
+            Some(Err(_)) | None => {}
+        }
+        let workers = self.ctx.settings.workers;
+        let outcomes: Vec<_> = {
+            let runner = &*self;
+            let attempts = of_type.into_iter().zip(raws).map(|(ready, raw)| async move {
+                let began = Instant::now();
+                let outcome = runner.attempt_one(&ready.message.event_type, raw).await;
+                (ready, outcome, began)
+            });
+            futures_util::stream::iter(attempts).buffer_unordered(workers).collect().await
+        };
+        let mut away = None;
+        for (ready, outcome, began) in outcomes {
+            away = self.decide_fate(ready, outcome, began, fate).or(away);
+        }
+        away
+    }
+
+    fn decide_fate(
+        &mut self,
+        ready: Ready,
+        outcome: Result<(), Failure>,
+        began: Instant,
+        fate: &mut Fate,
+    ) -> Option<String> {
+        let Ready { message, tag, digest } = ready;
+        match outcome {
+            Ok(()) => {
+                self.report(&message, Outcome::Done, 1, None, began);
+                fate.settled.push(tag);
+            }
+            Err(Failure::AlreadyDone) => {
+                self.report(&message, Outcome::Duplicate, 1, None, began);
+                fate.settled.push(tag);
+            }
+            Err(Failure::StoreAway(reason)) => return Some(reason),
+            Err(Failure::Park(reason)) => self.park(message, tag, digest, &reason, fate),
+            Err(Failure::Retry(reason)) => self.retry(message, tag, digest, reason, 1, fate),
+            // Others kept changing the row: no attempt is counted.
+            Err(Failure::Conflict(reason)) => self.retry(message, tag, digest, reason, 0, fate),
+        }
+        None
+    }
+
+    fn retry(&mut self, message: Message, tag: Tag, digest: [u8; 16], reason: String, attempts: i64, fate: &mut Fate) {
+        if attempts >= self.ctx.settings.retry_attempts {
+            return self.park(message, tag, digest, &reason, fate);
+        }
+        self.report(&message, Outcome::Retried, attempts, Some(&reason), Instant::now());
+        let now = self.ctx.clock.now();
+        let wait = self.ctx.settings.retry.after(attempts.max(1), &self.ctx.ids);
+        let due_at = now + SignedDuration::try_from(wait).expect("a backoff is minutes long");
+        let held = Held {
+            due_at: Some(due_at),
+            attempts,
+            reason: Some(reason),
+            first_failed_at: Some(now),
+            ..self.to_hold(&message, digest, State::Due)
+        };
+        self.hold(message, tag, held, fate);
+    }
+
+    fn park(&mut self, message: Message, tag: Tag, digest: [u8; 16], reason: &str, fate: &mut Fate) {
+        self.report(&message, Outcome::Parked, 1, Some(reason), Instant::now());
+        let held = Held {
+            attempts: 1,
+            reason: Some(reason.to_owned()),
+            first_failed_at: Some(self.ctx.clock.now()),
+            ..self.to_hold(&message, digest, State::Parked)
+        };
+        self.hold(message, tag, held, fate);
+    }
+
+    fn hold(&mut self, message: Message, tag: Tag, held: Held, fate: &mut Fate) {
+        self.held.insert((message.source, message.key));
+        fate.held.push((held, tag));
+    }
+
+    /// What comes after a delivery that is now held waits behind it.
+    fn hold_behind(&mut self, keys: &mut HashMap<(String, Uuid), VecDeque<Ready>>, fate: &mut Fate) {
+        let blocked: Vec<_> = keys.keys().filter(|key| self.held.contains(*key)).cloned().collect();
+        for key in blocked {
+            for Ready { message, tag, digest } in keys.remove(&key).into_iter().flatten() {
+                let held = self.to_hold(&message, digest, State::Waiting);
+                fate.held.push((held, tag));
+            }
+        }
+    }
+
+    /// Stores what is held, then acknowledges all that is dealt with.
+    async fn settle(
+        &mut self,
+        subscription: &mut dyn Subscription,
+        fate: &mut Fate,
+        unsettled: &mut HashSet<Tag>,
+    ) -> Result<(), String> {
+        if !fate.held.is_empty() {
+            let (held, tags): (Vec<Held>, Vec<Tag>) = fate.held.drain(..).unzip();
+            storage::held::hold(&self.ctx.db, held).await.map_err(|error| error.to_string())?;
+            fate.settled.extend(tags);
+        }
+        if fate.settled.is_empty() {
+            return Ok(());
+        }
+        subscription.settle(&fate.settled, Settlement::Done).await.map_err(|error| error.to_string())?;
+        for tag in fate.settled.drain(..) {
+            unsettled.remove(&tag);
+        }
+        Ok(())
+    }
+
+    fn to_hold(&self, message: &Message, digest: [u8; 16], state: State) -> Held {
+        Held {
+            position: 0,
+            dead_letter_id: self.ctx.ids.next(),
+            event_id: message.id,
+            source: message.source.clone(),
+            lane: message.lane,
+            key: message.key,
+            event_type: message.event_type.clone(),
+            sequence: message.sequence,
+            time: message.time,
+            correlation_id: message.correlation_id,
+            causation_id: message.causation_id,
+            traceparent: message.traceparent.map(|it| it.to_string()),
+            body: message.body.to_vec(),
+            digest,
+            state,
+            due_at: None,
+            attempts: 0,
+            reason: None,
+            first_failed_at: None,
+        }
+    }
+}
+
+fn by_key(ready: Vec<Ready>) -> HashMap<(String, Uuid), VecDeque<Ready>> {
+    let mut keys: HashMap<_, VecDeque<_>> = HashMap::new();
+    for ready in ready {
+        keys.entry((ready.message.source.clone(), ready.message.key)).or_default().push_back(ready);
+    }
+    keys
+}
+
+/// The first of each key, in the order of their times: what was committed first is decided first.
+fn next_round(keys: &mut HashMap<(String, Uuid), VecDeque<Ready>>) -> Vec<Ready> {
+    let mut round: Vec<Ready> = keys.values_mut().filter_map(VecDeque::pop_front).collect();
+    keys.retain(|_, queue| !queue.is_empty());
+    round.sort_by_key(|ready| ready.message.id);
+    round
+}

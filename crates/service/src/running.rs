@@ -1,0 +1,217 @@
+//! A service that runs: its store is open, its relays, consumers and timers are at work.
+
+use std::collections::{HashMap, HashSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
+use std::time::Duration;
+
+use axum::Router;
+use bus::Broker;
+use kernel::{Clock, Ids, Lane, SignedDuration};
+use futures_util::future::BoxFuture;
+use storage::{Db, Migrations, Options, Registered};
+use tokio::sync::watch;
+use utoipa::openapi::OpenApi;
+
+use crate::http::auth::Auth;
+use crate::reaction::{Handler, Reaction};
+use crate::relay::Relay;
+use crate::runner::Runner;
+use crate::telemetry::Metrics;
+use crate::{Ctx, Operator, Service, Settings, Tasks};
+
+/// What a service gets from the process that runs it.
+#[derive(Clone)]
+pub struct Runtime {
+    /// Where stores are.
+    pub folder: PathBuf,
+    /// How events travel.
+    pub broker: Arc<dyn Broker>,
+    /// The time.
+    pub clock: Clock,
+    /// Ids and randomness.
+    pub ids: Ids,
+    /// What all services share.
+    pub settings: Arc<Settings>,
+    /// Counters and histograms of the process.
+    pub metrics: Arc<Metrics>,
+    /// Who is let in.
+    pub auth: Arc<Auth>,
+    /// Where background work runs.
+    pub tasks: Tasks,
+}
+
+/// A service at work.
+pub struct Running {
+    /// Its routes.
+    pub router: Router,
+    /// Their description.
+    pub openapi: OpenApi,
+    /// The operator's handle.
+    pub operator: Operator,
+}
+
+/// Rows that one sweep of the inbox forgets at the most, so that it never holds up commits.
+const SWEEP_ROWS: i64 = 5_000;
+
+/// The time between two sweeps that found less than that.
+const SWEEP_EVERY: Duration = Duration::from_secs(300);
+
+/// A service whose state's type is of no interest: what a process has a list of.
+pub trait AnyService: Send {
+    /// The service's name.
+    fn name(&self) -> &'static str;
+
+    /// The event types to which it reacts, with their lanes.
+    fn subscriptions(&self) -> Vec<(&'static str, Lane)>;
+
+    /// Its statements, for the tests that walk all of them.
+    fn statements(&self) -> &'static [Registered];
+
+    /// Its tables.
+    fn migrations(&self) -> Migrations;
+
+    /// Opens the store, brings its tables up to date, and starts relays, consumers and timers.
+    fn start<'a>(self: Box<Self>, runtime: &'a Runtime) -> BoxFuture<'a, Result<Running, storage::Error>>;
+}
+
+impl<S: Clone + Send + Sync + 'static> AnyService for Service<S> {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn subscriptions(&self) -> Vec<(&'static str, Lane)> {
+        self.reactions.iter().map(|reaction| (reaction.event_type, reaction.lane)).collect()
+    }
+
+    fn statements(&self) -> &'static [Registered] {
+        self.statements
+    }
+
+    fn migrations(&self) -> Migrations {
+        self.migrations
+    }
+
+    fn start<'a>(self: Box<Self>, runtime: &'a Runtime) -> BoxFuture<'a, Result<Running, storage::Error>> {
+        Box::pin(Service::start(*self, runtime))
+    }
+}
+
+impl<S: Clone + Send + Sync + 'static> Service<S> {
+    /// Opens the store, brings its tables up to date, and starts relays, consumers and timers.
+    pub async fn start(self, runtime: &Runtime) -> Result<Running, storage::Error> {
+        let db = Db::open(Options {
+            service: self.name,
+            folder: runtime.folder.clone(),
+            migrations: self.migrations,
+            destinations: destinations(self.name, &*runtime.broker),
+            outbox_cap: runtime.settings.outbox_cap,
+            clock: runtime.clock.clone(),
+            ids: runtime.ids.clone(),
+        })?;
+        let after_crash = db.mark_running().await?;
+        let store_away = Arc::new(AtomicBool::new(false));
+        let ctx = Ctx {
+            db: db.clone(),
+            clock: runtime.clock.clone(),
+            ids: runtime.ids.clone(),
+            settings: runtime.settings.clone(),
+            state: self.state,
+            metrics: runtime.metrics.clone(),
+            auth: runtime.auth.clone(),
+            store_away: store_away.clone(),
+        };
+        let operator = Operator {
+            db,
+            clock: runtime.clock.clone(),
+            subscriptions: Arc::new(self.reactions.iter().map(|reaction| reaction.event_type).collect()),
+            access: self.access.map(|check| check.bind(ctx.clone())),
+            wake: watch::Sender::new(()),
+            busy: Arc::new(AtomicUsize::new(0)),
+            store_away,
+        };
+        start_relays(&ctx, runtime);
+        start_runners(&ctx, self.reactions, runtime, &operator, after_crash);
+        for timer in self.timers {
+            let (busy, wake) = (operator.busy.clone(), operator.wake.subscribe());
+            runtime.tasks.spawn(crate::timers::run(ctx.clone(), timer, busy, wake, runtime.tasks.clone()));
+        }
+        runtime.tasks.spawn(sweep_inbox(ctx.clone(), runtime.tasks.clone()));
+        let (router, openapi) = self.router.with_state(ctx).split_for_parts();
+        Ok(Running { router, openapi, operator })
+    }
+}
+
+/// Where the service's own events have to go, type by type.
+fn destinations(service: &str, broker: &dyn Broker) -> HashMap<String, Vec<String>> {
+    events::all()
+        .filter(|event| event.source == service)
+        .map(|event| {
+            let names = broker.destinations(event.event_type).iter().map(ToString::to_string).collect();
+            (event.event_type.to_owned(), names)
+        })
+        .collect()
+}
+
+fn start_relays<S: Clone + Send + Sync + 'static>(ctx: &Ctx<S>, runtime: &Runtime) {
+    let mut targets = HashSet::new();
+    for event in events::all().filter(|event| event.source == ctx.db.service()) {
+        for destination in runtime.broker.destinations(event.event_type) {
+            targets.insert((destination, event.lane));
+        }
+    }
+    for (destination, lane) in targets {
+        let relay = Relay::new(ctx, runtime.broker.clone(), destination, lane);
+        runtime.tasks.spawn(relay.run(runtime.tasks.clone()));
+    }
+}
+
+fn start_runners<S: Clone + Send + Sync + 'static>(
+    ctx: &Ctx<S>,
+    reactions: Vec<Reaction<S>>,
+    runtime: &Runtime,
+    operator: &Operator,
+    after_crash: bool,
+) {
+    let mut lanes: HashMap<Lane, HashMap<&'static str, Handler<S>>> = HashMap::new();
+    for reaction in reactions {
+        lanes.entry(reaction.lane).or_default().insert(reaction.event_type, reaction.handler);
+    }
+    for (lane, handlers) in lanes {
+        let broker = runtime.broker.clone();
+        let runner = Runner::new(ctx.clone(), lane, handlers, broker, after_crash, operator.busy.clone());
+        runtime.tasks.spawn(runner.run(operator.wake.subscribe(), runtime.tasks.clone()));
+    }
+}
+
+/// Forgets handled event ids after `inbox_retention`.
+async fn sweep_inbox<S>(ctx: Ctx<S>, tasks: Tasks) {
+    let retention = SignedDuration::try_from(ctx.settings.inbox_retention).expect("the retention is days long");
+    while !tasks.is_stopping() {
+        let horizon = ctx.clock.now() - retention;
+        let forgotten = storage::inbox::forget(&ctx.db, horizon, SWEEP_ROWS).await.unwrap_or_else(|error| {
+            tracing::warn!(service = ctx.db.service(), %error, "the inbox can't be swept");
+            0
+        });
+        let pause = if i64::try_from(forgotten).is_ok_and(|n| n >= SWEEP_ROWS) {
+            Duration::from_millis(100)
+        } else {
+            SWEEP_EVERY
+        };
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            () = tasks.stopping() => {}
+        }
+    }
+}
+
+impl Running {
+    /// After the tasks have stopped: marks the store as left in good order and closes it.
+    pub async fn close(operator: &Operator, drained: bool) {
+        if drained && let Err(error) = operator.db.mark_stopped().await {
+            tracing::warn!(service = operator.service(), %error, "the store can't be marked as stopped");
+        }
+        operator.db.close().await;
+    }
+}

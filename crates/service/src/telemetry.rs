@@ -1,0 +1,234 @@
+//! What a service counts and measures, under the names that dashboards rely on.
+
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use kernel::{Lane, Timestamp};
+use prometheus_client::encoding::{EncodeLabelSet, text};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
+use storage::Committed;
+
+use crate::Operator;
+
+/// Bounds in seconds, from a commit in memory to a retry after minutes.
+const SECONDS: [f64; 14] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0, 300.0];
+
+/// Bounds of group sizes, up to the writer's largest.
+const SIZES: [f64; 9] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0];
+
+/// All metrics of one process.
+pub struct Metrics {
+    registry: Mutex<Registry>,
+    published: Family<Published, Counter>,
+    handled: Family<Handled, Counter>,
+    handling: Family<Consumed, Histogram>,
+    latency: Family<Consumed, Histogram>,
+    outbox_pending: Family<InLane, Gauge>,
+    outbox_oldest: Family<InLane, Gauge<f64, std::sync::atomic::AtomicU64>>,
+    parked: Family<OfConsumer, Gauge>,
+    timers_due: Family<OfService, Gauge>,
+    http: Family<Answered, Histogram>,
+    commit: Family<OfService, Histogram>,
+    group_size: Family<OfService, Histogram>,
+    orders: Family<InStatus, Counter>,
+    charges_looked_up: Counter,
+    redelivered: Family<OfConsumer, Counter>,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Published {
+    service: &'static str,
+    r#type: String,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Handled {
+    consumer: &'static str,
+    r#type: String,
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Consumed {
+    consumer: &'static str,
+    r#type: String,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct InLane {
+    service: &'static str,
+    lane: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct OfConsumer {
+    consumer: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct OfService {
+    service: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Answered {
+    service: String,
+    route: String,
+    status: u16,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct InStatus {
+    status: &'static str,
+}
+
+/// How a delivery ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Its effect is committed.
+    Done,
+    /// It had been handled before.
+    Duplicate,
+    /// It will be tried again.
+    Retried,
+    /// It is a dead letter.
+    Parked,
+}
+
+impl Outcome {
+    /// The label.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Duplicate => "duplicate",
+            Self::Retried => "retried",
+            Self::Parked => "parked",
+        }
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let seconds = || Histogram::new(SECONDS);
+        let sizes = || Histogram::new(SIZES);
+        let metrics = Self {
+            registry: Mutex::default(),
+            published: Family::default(),
+            handled: Family::default(),
+            handling: Family::new_with_constructor(seconds),
+            latency: Family::new_with_constructor(seconds),
+            outbox_pending: Family::default(),
+            outbox_oldest: Family::default(),
+            parked: Family::default(),
+            timers_due: Family::default(),
+            http: Family::new_with_constructor(seconds),
+            commit: Family::new_with_constructor(seconds),
+            group_size: Family::new_with_constructor(sizes),
+            orders: Family::default(),
+            charges_looked_up: Counter::default(),
+            redelivered: Family::default(),
+        };
+        metrics.register();
+        metrics
+    }
+}
+
+impl Metrics {
+    fn register(&self) {
+        let mut registry = self.registry.lock().unwrap_or_else(PoisonError::into_inner);
+        let r = registry.sub_registry_with_prefix("tradepost");
+        r.register("events_published", "Events that a destination confirmed", self.published.clone());
+        r.register("events_handled", "Deliveries by how they ended", self.handled.clone());
+        r.register("event_handling_seconds", "Time in a handler and its commit", self.handling.clone());
+        r.register("event_latency_seconds", "From the event's commit to its effect", self.latency.clone());
+        r.register("outbox_pending", "Unsent events, counted to 100,000", self.outbox_pending.clone());
+        r.register("outbox_oldest_seconds", "Age of the oldest unsent event", self.outbox_oldest.clone());
+        r.register("parked", "Dead letters", self.parked.clone());
+        r.register("timers_due", "Timers whose time has come", self.timers_due.clone());
+        r.register("http_requests_seconds", "Requests by route and status", self.http.clone());
+        r.register("commit_seconds", "From the call of a commit to its answer", self.commit.clone());
+        r.register("commit_group_size", "Batches that shared a transaction", self.group_size.clone());
+        r.register("orders", "Orders by the status that they reached", self.orders.clone());
+        r.register("charges_looked_up", "Charges whose lost answer was looked up", self.charges_looked_up.clone());
+        r.register("events_redelivered", "Deliveries that came again after a crash", self.redelivered.clone());
+    }
+
+    /// Everything, as Prometheus text; gauges are read from the services first.
+    pub async fn render(&self, operators: &[Operator], now: Timestamp) -> String {
+        for operator in operators {
+            self.refresh(operator, now).await;
+        }
+        let mut rendered = String::new();
+        let registry = self.registry.lock().unwrap_or_else(PoisonError::into_inner);
+        text::encode(&mut rendered, &registry).expect("text can always be added to a string");
+        rendered
+    }
+
+    async fn refresh(&self, operator: &Operator, now: Timestamp) {
+        let service = operator.service();
+        for lane in Lane::ALL {
+            let Ok((pending, oldest)) = storage::outbox::backlog(operator.db(), lane).await else { continue };
+            let labels = InLane { service, lane: lane.as_str() };
+            self.outbox_pending.get_or_create(&labels).set(pending);
+            let age = oldest.map_or(0.0, |time| now.duration_since(time).as_secs_f64().max(0.0));
+            self.outbox_oldest.get_or_create(&labels).set(age);
+        }
+        if let Ok(counts) = storage::held::counts(operator.db()).await {
+            self.parked.get_or_create(&OfConsumer { consumer: service }).set(counts.parked);
+        }
+        if let Ok(due) = storage::timers::due(operator.db(), now).await {
+            self.timers_due.get_or_create(&OfService { service }).set(due);
+        }
+    }
+
+    /// An order reached a status.
+    pub fn order_reached(&self, status: &'static str) {
+        self.orders.get_or_create(&InStatus { status }).inc();
+    }
+
+    /// A charge's lost answer was found by look-up.
+    pub fn charge_looked_up(&self) {
+        self.charges_looked_up.inc();
+    }
+
+    pub(crate) fn committed(&self, service: &'static str, committed: &Committed) {
+        let labels = OfService { service };
+        self.commit.get_or_create(&labels).observe(committed.took.as_secs_f64());
+        #[expect(clippy::cast_precision_loss, reason = "a group has at most 256 batches")]
+        self.group_size.get_or_create(&labels).observe(committed.group_size as f64);
+    }
+
+    pub(crate) fn published(&self, service: &'static str, event_type: &str) {
+        self.published.get_or_create(&Published { service, r#type: event_type.to_owned() }).inc();
+    }
+
+    pub(crate) fn handled(&self, consumer: &'static str, event_type: &str, outcome: Outcome) {
+        let labels = Handled { consumer, r#type: event_type.to_owned(), outcome: outcome.as_str() };
+        self.handled.get_or_create(&labels).inc();
+    }
+
+    pub(crate) fn took_effect(&self, consumer: &'static str, event_type: &str, handling: Duration, latency: Duration) {
+        let labels = Consumed { consumer, r#type: event_type.to_owned() };
+        self.handling.get_or_create(&labels).observe(handling.as_secs_f64());
+        self.latency.get_or_create(&labels).observe(latency.as_secs_f64());
+    }
+
+    pub(crate) fn redelivered(&self, consumer: &'static str, count: usize) {
+        self.redelivered.get_or_create(&OfConsumer { consumer }).inc_by(u64::try_from(count).unwrap_or(u64::MAX));
+    }
+
+    pub(crate) fn answered(&self, service: String, route: String, status: u16, took: Duration) {
+        self.http.get_or_create(&Answered { service, route, status }).observe(took.as_secs_f64());
+    }
+}
+
+impl std::fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Metrics")
+    }
+}
