@@ -1,0 +1,128 @@
+//! What could not be handled, and what to do about it.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use kernel::{DeadLetterId, EventId, Timestamp, Uuid};
+use serde::Serialize;
+use service::Operator;
+use service::http::auth::Admin;
+use service::http::{Listing, Page, PathId, Problem, ProblemBody};
+use service::storage::held::Held;
+use utoipa::ToSchema;
+
+use crate::Console;
+use crate::redact::shown;
+
+/// An event that one consumer could not handle. Later events of its key wait behind it, in its lane.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct DeadLetter {
+    dead_letter_id: DeadLetterId,
+    /// The service that could not handle it.
+    consumer: &'static str,
+    event_id: EventId,
+    #[serde(rename = "type")]
+    event_type: String,
+    /// What it is about.
+    key: Uuid,
+    /// Why the last attempt failed.
+    reason: Option<String>,
+    attempts: i64,
+    first_failed_at: Option<Timestamp>,
+    /// The original payload; payment tokens are redacted.
+    #[schema(value_type = Object)]
+    body: serde_json::Value,
+}
+
+impl DeadLetter {
+    fn new(consumer: &'static str, held: Held) -> Self {
+        Self {
+            dead_letter_id: held.dead_letter_id,
+            consumer,
+            event_id: held.event_id,
+            key: held.key,
+            reason: held.reason,
+            attempts: held.attempts,
+            first_failed_at: held.first_failed_at,
+            body: shown(&held.body),
+            event_type: held.event_type,
+        }
+    }
+}
+
+/// Dead letters of all services, newest first.
+#[utoipa::path(
+    get, path = "/v1/dead-letters", tag = "console", security(("admin" = [])),
+    params(("limit" = Option<i64>, Query, description = "1 to 100, default 20"), ("cursor" = Option<String>, Query)),
+    responses((status = 200, body = Listing<DeadLetter>), (status = 401, body = ProblemBody))
+)]
+pub(crate) async fn list(
+    State(console): State<Console>,
+    _: Admin,
+    page: Page,
+) -> Result<Json<Listing<DeadLetter>>, Problem> {
+    let mut found = Vec::new();
+    for operator in console.operators.iter() {
+        let letters = operator.dead_letters(page.before(), page.rows()).await?;
+        found.extend(letters.into_iter().map(|held| DeadLetter::new(operator.service(), held)));
+    }
+    found.sort_unstable_by_key(|letter| std::cmp::Reverse(letter.dead_letter_id));
+    Ok(Json(page.listing(found, |letter| letter.dead_letter_id.into())))
+}
+
+/// One dead letter.
+#[utoipa::path(
+    get, path = "/v1/dead-letters/{id}", tag = "console", security(("admin" = [])),
+    params(("id" = DeadLetterId, Path)),
+    responses((status = 200, body = DeadLetter), (status = 401, body = ProblemBody), (status = 404, body = ProblemBody))
+)]
+pub(crate) async fn get(
+    State(console): State<Console>,
+    _: Admin,
+    PathId(id): PathId<DeadLetterId>,
+) -> Result<Json<DeadLetter>, Problem> {
+    find(&console, id).await.map(|(_, letter)| Json(letter))
+}
+
+/// Handles a dead letter again, with all its attempts before it. What waits behind it follows once it is handled.
+#[utoipa::path(
+    post, path = "/v1/dead-letters/{id}/replay", tag = "console", security(("admin" = [])),
+    params(("id" = DeadLetterId, Path)),
+    responses((status = 202, body = DeadLetter), (status = 401, body = ProblemBody), (status = 404, body = ProblemBody))
+)]
+pub(crate) async fn replay(
+    State(console): State<Console>,
+    _: Admin,
+    PathId(id): PathId<DeadLetterId>,
+) -> Result<(StatusCode, Json<DeadLetter>), Problem> {
+    let (operator, letter) = find(&console, id).await?;
+    if operator.replay(id).await? { Ok((StatusCode::ACCEPTED, Json(letter))) } else { Err(missing()) }
+}
+
+/// Gives a dead letter up. What waits behind it follows.
+#[utoipa::path(
+    post, path = "/v1/dead-letters/{id}/discard", tag = "console", security(("admin" = [])),
+    params(("id" = DeadLetterId, Path)),
+    responses((status = 200, body = DeadLetter), (status = 401, body = ProblemBody), (status = 404, body = ProblemBody))
+)]
+pub(crate) async fn discard(
+    State(console): State<Console>,
+    _: Admin,
+    PathId(id): PathId<DeadLetterId>,
+) -> Result<Json<DeadLetter>, Problem> {
+    let (operator, letter) = find(&console, id).await?;
+    if operator.discard(id).await? { Ok(Json(letter)) } else { Err(missing()) }
+}
+
+async fn find(console: &Console, id: DeadLetterId) -> Result<(&Operator, DeadLetter), Problem> {
+    for operator in console.operators.iter() {
+        if let Some(held) = operator.dead_letter(id).await? {
+            return Ok((operator, DeadLetter::new(operator.service(), held)));
+        }
+    }
+    Err(missing())
+}
+
+fn missing() -> Problem {
+    Problem::not_found("dead letter: it may have been replayed or discarded")
+}

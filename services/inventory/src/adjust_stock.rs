@@ -1,0 +1,69 @@
+//! Correcting what is on hand: a delivery, a count, breakage.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use kernel::ProductId;
+use serde::Deserialize;
+use service::http::auth::Admin;
+use service::http::{Body, Fields, PathId, Problem, ProblemBody, RequestInfo};
+use service::{Ctx, decide};
+use utoipa::ToSchema;
+
+use crate::domain::{BelowZero, Level, Shelf};
+use crate::queries::Stock;
+use crate::store;
+
+/// Units that one adjustment adds or removes at the most.
+const DELTA_MAX: u64 = 1_000_000_000;
+
+/// A correction.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Adjustment {
+    /// Units to add, or to remove if negative; not 0, at most a billion.
+    delta: i64,
+    /// Why: 1 to 200 characters.
+    reason: String,
+}
+
+impl From<BelowZero> for Problem {
+    fn from(refusal: BelowZero) -> Self {
+        let detail = format!("only {} units are neither sold nor held: remove at most that many", refusal.available);
+        Self::new(StatusCode::CONFLICT, "below_zero", detail)
+    }
+}
+
+/// Adds units, or removes some that nothing is held for.
+#[utoipa::path(
+    post, path = "/v1/stock/{product_id}/adjustments", tag = "inventory", security(("admin" = [])),
+    params(("product_id" = ProductId, Path)), request_body = Adjustment,
+    responses(
+        (status = 201, body = Stock), (status = 401, body = ProblemBody), (status = 404, body = ProblemBody),
+        (status = 409, body = ProblemBody, description = "`below_zero`"), (status = 422, body = ProblemBody),
+    )
+)]
+pub(crate) async fn handler(
+    State(ctx): State<Ctx>,
+    _: Admin,
+    PathId(product_id): PathId<ProductId>,
+    request: RequestInfo,
+    Body(input): Body<Adjustment>,
+) -> Result<(StatusCode, Json<Stock>), Problem> {
+    let mut fields = Fields::new();
+    let expected = "a number of units between -1000000000 and 1000000000, not 0";
+    fields.check(input.delta != 0 && input.delta.unsigned_abs() <= DELTA_MAX, "delta", "range", expected);
+    fields.text(&input.reason, "reason", 1, 200);
+    fields.finish()?;
+    let level = decide(&ctx, || async {
+        let level = store::level_of(&ctx.db, product_id).await?;
+        let level = level.ok_or_else(|| Problem::not_found("product in stock"))?;
+        let mut shelf = Shelf::new([level]);
+        shelf.adjust(product_id, input.delta)?;
+        let adjusted: Vec<Level> = shelf.changed().into_iter().map(|changed| changed.level).collect();
+        ctx.commit(store::set_levels(&shelf, &input.reason), request.cause()).await?;
+        adjusted.into_iter().next().ok_or_else(Problem::internal)
+    })
+    .await?;
+    Ok((StatusCode::CREATED, Json(level.into())))
+}

@@ -1,0 +1,38 @@
+//! The inventory: what is on hand, what is held for whom.
+//!
+//! Start with `domain.rs`: [`domain::Shelf`] is where every unit is decided. `on_order_placed.rs` is the hot path.
+
+mod adjust_stock;
+mod domain;
+mod on_order_cancelled;
+mod on_order_paid;
+mod on_order_placed;
+mod on_product_created;
+mod on_product_deleted;
+mod on_product_updated;
+mod queries;
+mod store;
+
+use events::{OrderCancelled, OrderPaid, OrderPlaced, ProductCreated, ProductDeleted, ProductUpdated};
+use service::Service;
+use service::storage::{Migration, Migrations};
+use utoipa_axum::routes;
+
+const MIGRATIONS: Migrations = Migrations {
+    set: "inventory",
+    steps: &[Migration { sqlite: include_str!("../migrations/sqlite/0001_init.sql") }],
+};
+
+/// The inventory's wiring.
+pub fn service() -> Service {
+    Service::new("inventory", MIGRATIONS, store::STATEMENTS, ())
+        .routes(routes!(queries::list))
+        .routes(routes!(queries::get))
+        .routes(routes!(adjust_stock::handler))
+        .on::<ProductCreated>(on_product_created::handle)
+        .on::<ProductUpdated>(on_product_updated::handle)
+        .on::<ProductDeleted>(on_product_deleted::handle)
+        .on_many::<OrderPlaced>(on_order_placed::handle_many)
+        .on_many::<OrderPaid>(on_order_paid::handle_many)
+        .on_many::<OrderCancelled>(on_order_cancelled::handle_many)
+}

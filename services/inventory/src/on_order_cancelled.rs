@@ -1,0 +1,39 @@
+//! An order was cancelled: what was held for it is free again, once.
+//!
+//! Facts may cross: a cancellation that finds nothing held is recorded, and the order that comes later holds nothing.
+
+use events::OrderCancelled;
+use service::storage::Batch;
+use service::{Committed, Ctx, Delivery, Failure, causes};
+
+use crate::domain::{Shelf, Status};
+use crate::store;
+
+pub(crate) async fn handle_many(ctx: Ctx, deliveries: Vec<Delivery<OrderCancelled>>) -> Result<Committed, Failure> {
+    let orders = deliveries.iter().map(|delivery| delivery.event.order_id).collect();
+    let reservations = store::reservations(&ctx.db, orders).await?;
+    let held = reservations.values().filter(|reservation| reservation.status == Status::Held);
+    let mut products: Vec<_> = held.flat_map(|reservation| &reservation.lines).map(|line| line.product_id).collect();
+    products.sort_unstable();
+    products.dedup();
+    let mut shelf = Shelf::new(store::levels(&ctx.db, products).await?);
+
+    let mut batch = Batch::new();
+    for delivery in &deliveries {
+        let order_id = delivery.event.order_id;
+        let part = match reservations.get(&order_id) {
+            None => store::insert_reservation(order_id, Status::Released, &Vec::new()),
+            Some(reservation) => match reservation.status {
+                Status::Held => {
+                    shelf.release(&reservation.lines);
+                    store::set_reservation(reservation, Status::Released)
+                }
+                Status::Released | Status::Rejected => Batch::new(),
+                Status::Sold => return Err(Failure::park("a cancelled order's units are sold")),
+            },
+        };
+        batch = batch.and(part);
+    }
+    batch = batch.and(store::set_levels(&shelf, "released"));
+    Ok(ctx.commit(batch, causes(deliveries)).await?)
+}

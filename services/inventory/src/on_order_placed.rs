@@ -1,0 +1,56 @@
+//! An order was placed: hold its units, or reject it.
+//!
+//! Many orders are decided at once, in the order of their arrival, on levels that are read once:
+//! a thousand buyers of one product become one change of its row.
+
+use events::inventory::ReservedLine;
+use events::{OrderPlaced, Shortage, StockRejected, StockReserved};
+use kernel::Version;
+use service::storage::Batch;
+use service::{Committed, Ctx, Delivery, Failure, causes};
+
+use crate::domain::{CannotReserve, Shelf, Status};
+use crate::store;
+
+pub(crate) async fn handle_many(ctx: Ctx, deliveries: Vec<Delivery<OrderPlaced>>) -> Result<Committed, Failure> {
+    let orders = deliveries.iter().map(|delivery| delivery.event.order_id).collect();
+    let decided = store::reservations(&ctx.db, orders).await?;
+    let mut products: Vec<_> =
+        deliveries.iter().flat_map(|delivery| &delivery.event.lines).map(|line| line.product_id).collect();
+    products.sort_unstable();
+    products.dedup();
+    let mut shelf = Shelf::new(store::levels(&ctx.db, products).await?);
+
+    let mut batch = Batch::new();
+    for delivery in deliveries.iter().filter(|delivery| !decided.contains_key(&delivery.event.order_id)) {
+        let lines = lines(&delivery.event);
+        let part = match shelf.reserve(&lines) {
+            Ok(()) => reserved(&delivery.event, lines),
+            Err(CannotReserve::TooLittle(shortages)) => rejected(&delivery.event, &lines, shortages),
+            Err(CannotReserve::Unknown(shortages)) if delivery.is_last_attempt => {
+                rejected(&delivery.event, &lines, shortages)
+            }
+            Err(CannotReserve::Unknown(_)) => {
+                return Err(Failure::retry("a product of the order is not known here yet"));
+            }
+        };
+        batch = batch.and(part.caused_by(delivery.origin()));
+    }
+    batch = batch.and(store::set_levels(&shelf, "reserved"));
+    Ok(ctx.commit(batch, causes(deliveries)).await?)
+}
+
+fn lines(order: &OrderPlaced) -> Vec<ReservedLine> {
+    let units = order.lines.iter();
+    units.map(|line| ReservedLine { product_id: line.product_id, quantity: line.quantity }).collect()
+}
+
+fn reserved(order: &OrderPlaced, lines: Vec<ReservedLine>) -> Batch {
+    store::insert_reservation(order.order_id, Status::Held, &lines)
+        .emit(Version::FIRST, &StockReserved { order_id: order.order_id, lines })
+}
+
+fn rejected(order: &OrderPlaced, lines: &Vec<ReservedLine>, shortages: Vec<Shortage>) -> Batch {
+    store::insert_reservation(order.order_id, Status::Rejected, lines)
+        .emit(Version::FIRST, &StockRejected { order_id: order.order_id, shortages })
+}

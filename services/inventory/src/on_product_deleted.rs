@@ -1,0 +1,19 @@
+//! A product is no longer for sale: nothing more of it is held.
+
+use events::ProductDeleted;
+use kernel::Version;
+use service::storage::Batch;
+use service::{Committed, Ctx, Delivery, Failure};
+
+use crate::domain::Level;
+use crate::store;
+
+pub(crate) async fn handle(ctx: Ctx, delivery: Delivery<ProductDeleted>) -> Result<Committed, Failure> {
+    let Some(level) = store::level_of(&ctx.db, delivery.event.product_id).await? else {
+        return Err(Failure::retry("the product's stock is not open yet"));
+    };
+    let product_version = Version::from_stored(delivery.event.version);
+    let batch =
+        if level.is_closed { Batch::new() } else { store::set_product(&Level { is_closed: true, product_version, ..level }) };
+    Ok(ctx.commit(batch, delivery.cause()).await?)
+}

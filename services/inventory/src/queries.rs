@@ -1,0 +1,66 @@
+//! Reading stock.
+
+use axum::Json;
+use axum::extract::State;
+use kernel::ProductId;
+use serde::Serialize;
+use service::Ctx;
+use service::http::auth::Admin;
+use service::http::{Listing, Page, PathId, Problem, ProblemBody};
+use utoipa::ToSchema;
+
+use crate::domain::Level;
+use crate::store;
+
+/// A product's stock.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Stock {
+    product_id: ProductId,
+    sku: String,
+    /// Units in the house.
+    on_hand: i64,
+    /// Units of those that are held for orders.
+    reserved: i64,
+    /// `on_hand` − `reserved`.
+    available: i64,
+    low_stock_threshold: i64,
+}
+
+impl From<Level> for Stock {
+    fn from(level: Level) -> Self {
+        Self {
+            product_id: level.product_id,
+            available: level.available(),
+            sku: level.sku,
+            on_hand: level.on_hand,
+            reserved: level.reserved,
+            low_stock_threshold: level.low_stock_threshold,
+        }
+    }
+}
+
+/// Stock of all products, oldest product first.
+#[utoipa::path(
+    get, path = "/v1/stock", tag = "inventory", security(("admin" = [])),
+    params(("limit" = Option<i64>, Query, description = "1 to 100, default 20"), ("cursor" = Option<String>, Query)),
+    responses((status = 200, body = Listing<Stock>), (status = 401, body = ProblemBody))
+)]
+pub(crate) async fn list(State(ctx): State<Ctx>, _: Admin, page: Page) -> Result<Json<Listing<Stock>>, Problem> {
+    let levels = store::open_levels(&ctx.db, page.after(), page.rows()).await?;
+    Ok(Json(page.listing(levels, |level| level.product_id.into()).map(Stock::from)))
+}
+
+/// One product's stock.
+#[utoipa::path(
+    get, path = "/v1/stock/{product_id}", tag = "inventory", security(("admin" = [])),
+    params(("product_id" = ProductId, Path)),
+    responses((status = 200, body = Stock), (status = 401, body = ProblemBody), (status = 404, body = ProblemBody))
+)]
+pub(crate) async fn get(
+    State(ctx): State<Ctx>,
+    _: Admin,
+    PathId(product_id): PathId<ProductId>,
+) -> Result<Json<Stock>, Problem> {
+    let level = store::level_of(&ctx.db, product_id).await?;
+    level.map(|level| Json(level.into())).ok_or_else(|| Problem::not_found("product in stock"))
+}

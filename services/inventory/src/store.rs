@@ -1,0 +1,155 @@
+//! Stock and reservations in the database.
+
+use std::collections::HashMap;
+
+use events::inventory::ReservedLine;
+use events::{InventoryUpdated, ProductCreated, StockLow};
+use kernel::{OrderId, ProductId, Version};
+use service::storage::{self, Batch, Db, Error, Row, Value, params};
+
+use crate::domain::{Changed, Level, Reservation, Shelf, Status};
+
+storage::statements! {
+    query LEVELS "select product_id, sku, name, on_hand, reserved, low_stock_threshold, is_closed, product_version, version
+        from stock where product_id = any($1)";
+    query OPEN_LEVELS "select product_id, sku, name, on_hand, reserved, low_stock_threshold, is_closed, product_version, version
+        from stock where product_id > $1 and is_closed = $2 order by product_id limit $3";
+    insert OPEN_STOCK into stock (product_id uuid, sku text, name text, on_hand int, reserved int,
+        low_stock_threshold int, is_closed bool, product_version int, version int);
+    change SET_LEVEL "update stock set on_hand = $2, reserved = $3, version = version + 1
+        where product_id = $1 and version = $4";
+    change SET_PRODUCT "update stock set sku = $2, name = $3, low_stock_threshold = $4, is_closed = $5,
+        product_version = $6, version = version + 1 where product_id = $1 and version = $7";
+    query RESERVATIONS "select order_id, status, lines, version from reservations where order_id = any($1)";
+    insert INSERT_RESERVATION into reservations (order_id uuid, status text, lines json, version int);
+    change SET_RESERVATION "update reservations set status = $2, version = version + 1
+        where order_id = $1 and version = $3";
+}
+
+/// The levels of some products.
+pub(crate) async fn levels(db: &Db, products: Vec<ProductId>) -> Result<Vec<Level>, Error> {
+    db.query(&LEVELS, params![products], level).await
+}
+
+/// One product's level.
+pub(crate) async fn level_of(db: &Db, product_id: ProductId) -> Result<Option<Level>, Error> {
+    Ok(levels(db, vec![product_id]).await?.into_iter().next())
+}
+
+/// Levels of products for sale, by id.
+pub(crate) async fn open_levels(db: &Db, after: ProductId, limit: i64) -> Result<Vec<Level>, Error> {
+    db.query(&OPEN_LEVELS, params![after, false, limit], level).await
+}
+
+/// What was decided for some orders.
+pub(crate) async fn reservations(db: &Db, orders: Vec<OrderId>) -> Result<HashMap<OrderId, Reservation>, Error> {
+    let found = db.query(&RESERVATIONS, params![orders], reservation).await?;
+    Ok(found.into_iter().map(|reservation| (reservation.order_id, reservation)).collect())
+}
+
+/// Opens a product's stock.
+pub(crate) fn open(product: &ProductCreated) -> Batch {
+    let level = Level {
+        product_id: product.product_id,
+        sku: product.sku.clone(),
+        name: product.name.clone(),
+        on_hand: product.initial_stock,
+        reserved: 0,
+        low_stock_threshold: product.low_stock_threshold,
+        is_closed: false,
+        product_version: Version::from_stored(product.version),
+        version: Version::FIRST,
+    };
+    let row = params![
+        level.product_id,
+        &level.sku,
+        &level.name,
+        level.on_hand,
+        level.reserved,
+        level.low_stock_threshold,
+        level.is_closed,
+        level.product_version,
+        level.version,
+    ];
+    Batch::new().insert(&OPEN_STOCK, row).emit(level.version, &updated(&level, "opened", level.version))
+}
+
+/// Takes over what the catalogue says about a product.
+pub(crate) fn set_product(level: &Level) -> Batch {
+    let row = params![
+        level.product_id,
+        &level.sku,
+        &level.name,
+        level.low_stock_threshold,
+        level.is_closed,
+        level.product_version,
+    ];
+    Batch::new().change(&SET_PRODUCT, level.version, row)
+}
+
+/// Writes the levels that a batch of decisions changed, and tells of each product once.
+pub(crate) fn set_levels(shelf: &Shelf, reason: &str) -> Batch {
+    shelf.changed().iter().fold(Batch::new(), |batch, Changed { level, ran_low }| {
+        let made = level.version.next();
+        let batch = batch
+            .change(&SET_LEVEL, level.version, params![level.product_id, level.on_hand, level.reserved])
+            .emit(made, &updated(level, reason, made));
+        if !ran_low {
+            return batch;
+        }
+        let low = StockLow {
+            product_id: level.product_id,
+            sku: level.sku.clone(),
+            name: level.name.clone(),
+            available: level.available(),
+            threshold: level.low_stock_threshold,
+        };
+        batch.emit(made, &low)
+    })
+}
+
+/// Records what was decided for an order that had nothing decided yet.
+pub(crate) fn insert_reservation(order_id: OrderId, status: Status, lines: &Vec<ReservedLine>) -> Batch {
+    let row = params![order_id, status.as_str(), Value::json(lines), Version::FIRST];
+    Batch::new().insert(&INSERT_RESERVATION, row)
+}
+
+/// Moves a reservation on.
+pub(crate) fn set_reservation(reservation: &Reservation, status: Status) -> Batch {
+    Batch::new().change(&SET_RESERVATION, reservation.version, params![reservation.order_id, status.as_str()])
+}
+
+fn updated(level: &Level, reason: &str, version: Version) -> InventoryUpdated {
+    InventoryUpdated {
+        product_id: level.product_id,
+        sku: level.sku.clone(),
+        on_hand: level.on_hand,
+        reserved: level.reserved,
+        available: level.available(),
+        reason: reason.to_owned(),
+        version: version.get(),
+    }
+}
+
+fn level(row: &Row<'_>) -> Result<Level, Error> {
+    Ok(Level {
+        product_id: row.get("product_id")?,
+        sku: row.get("sku")?,
+        name: row.get("name")?,
+        on_hand: row.get("on_hand")?,
+        reserved: row.get("reserved")?,
+        low_stock_threshold: row.get("low_stock_threshold")?,
+        is_closed: row.get("is_closed")?,
+        product_version: row.get("product_version")?,
+        version: row.get("version")?,
+    })
+}
+
+fn reservation(row: &Row<'_>) -> Result<Reservation, Error> {
+    Ok(Reservation {
+        order_id: row.get("order_id")?,
+        status: row.parse("status")?,
+        lines: row.json("lines")?,
+        version: row.get("version")?,
+    })
+}

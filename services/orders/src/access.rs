@@ -1,0 +1,25 @@
+//! Who may read and change an order: the admin, and whoever holds its token.
+
+use kernel::{OrderId, Uuid};
+use service::http::Problem;
+use service::http::auth::Caller;
+use service::storage::Error;
+
+use crate::domain::Order;
+use crate::{Ctx, store};
+
+/// The order, if the caller may have it; otherwise it is not there.
+pub(crate) async fn own_order(ctx: &Ctx, caller: &Caller, order_id: OrderId) -> Result<Order, Problem> {
+    let order = store::order(&ctx.db, order_id).await?;
+    order.filter(|order| is_own(order, caller)).ok_or_else(|| Problem::not_found("order, or it is not yours"))
+}
+
+/// Whether the caller may read the story of this subject: `None` if it is no order.
+pub(crate) async fn may_read(ctx: Ctx, subject: Uuid, caller: Caller) -> Result<Option<bool>, Error> {
+    let order = store::order(&ctx.db, subject.into()).await?;
+    Ok(order.map(|order| is_own(&order, &caller)))
+}
+
+fn is_own(order: &Order, caller: &Caller) -> bool {
+    caller.is_admin || caller.holds_order_token(&order.access_digest)
+}

@@ -1,0 +1,37 @@
+//! What all reactions about orders share: read the orders, decide each, commit one batch.
+
+use kernel::OrderId;
+use service::storage::Batch;
+use service::{Committed, Delivery, Failure, causes};
+
+use crate::domain::{Decision, Order};
+use crate::{Ctx, store};
+
+/// Decides each delivery on its own order. `decide` answers `None` where nothing follows.
+pub(crate) async fn decide_each<E>(
+    ctx: Ctx,
+    deliveries: Vec<Delivery<E>>,
+    order_of: impl Fn(&E) -> OrderId,
+    decide: impl Fn(&Order, &E) -> Option<Decision>,
+) -> Result<Committed, Failure> {
+    let ids = deliveries.iter().map(|delivery| order_of(&delivery.event)).collect();
+    let orders = store::orders(&ctx.db, ids).await?;
+    let mut batch = Batch::new();
+    let mut reached = Vec::new();
+    for delivery in &deliveries {
+        let Some(order) = orders.get(&order_of(&delivery.event)) else {
+            return Err(Failure::park("the event is about an order that was never placed here"));
+        };
+        if let Some(decision) = decide(order, &delivery.event) {
+            batch = batch.and(store::apply(&decision).caused_by(delivery.origin()));
+            if decision.has_moved {
+                reached.push(decision.order.status);
+            }
+        }
+    }
+    let committed = ctx.commit(batch, causes(deliveries)).await?;
+    for status in reached {
+        ctx.metrics.order_reached(status.as_str());
+    }
+    Ok(committed)
+}

@@ -1,0 +1,392 @@
+//! An order's transitions: state + input + now → changes + events, or a refusal.
+
+use events::{
+    Address, OrderCancelled, OrderLine, OrderPaid, OrderPlaced, OrderUpdated, PaymentRequested,
+};
+use kernel::{Money, OrderId, PaymentId, ProductId, SignedDuration, Timestamp, Version};
+
+/// Where an order is. `paid` is where it rests; `rejected` and `cancelled` are final.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Status {
+    Placed,
+    Reserved,
+    Paid,
+    Rejected,
+    Cancelled,
+}
+
+/// Where an order's current payment is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum PaymentStatus {
+    None,
+    Requested,
+    Captured,
+    Failed,
+    Refunded,
+}
+
+macro_rules! names {
+    ($kind:ident { $($variant:ident = $name:literal),* $(,)? }) => {
+        impl $kind {
+            pub const ALL: &[Self] = &[$(Self::$variant),*];
+
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $name),* }
+            }
+        }
+
+        impl std::str::FromStr for $kind {
+            type Err = String;
+
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                let found = Self::ALL.iter().copied().find(|status| status.as_str() == text);
+                found.ok_or_else(|| format!("one of {}", [$($name),*].join(", ")))
+            }
+        }
+    };
+}
+
+names!(Status {
+    Placed = "placed",
+    Reserved = "reserved",
+    Paid = "paid",
+    Rejected = "rejected",
+    Cancelled = "cancelled",
+});
+
+names!(PaymentStatus {
+    None = "none",
+    Requested = "requested",
+    Captured = "captured",
+    Failed = "failed",
+    Refunded = "refunded",
+});
+
+/// An order as it is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Order {
+    pub order_id: OrderId,
+    pub number: i64,
+    pub email: String,
+    pub ship_to: Option<Address>,
+    pub lines: Vec<OrderLine>,
+    pub total: Money,
+    pub status: Status,
+    pub reason: Option<String>,
+    pub payment_status: PaymentStatus,
+    pub payment_id: Option<PaymentId>,
+    pub payment_token: Option<String>,
+    pub access_digest: Vec<u8>,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+    pub version: Version,
+}
+
+/// A product as it can be ordered now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Product {
+    pub product_id: ProductId,
+    pub sku: String,
+    pub name: String,
+    pub price: Money,
+}
+
+/// What a customer wants.
+#[derive(Clone, Debug)]
+pub(crate) struct Draft {
+    pub order_id: OrderId,
+    pub number: i64,
+    pub email: String,
+    pub ship_to: Option<Address>,
+    pub lines: Vec<(ProductId, i64)>,
+    pub payment_token: Option<String>,
+    pub access_digest: Vec<u8>,
+}
+
+/// Why an order can't be placed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum CannotPlace {
+    /// Lines by index whose product isn't for sale.
+    ProductUnknown(Vec<usize>),
+    /// The total is beyond what money can count.
+    TotalTooLarge,
+}
+
+/// The order is past the point of no return.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TooLate(pub Status);
+
+/// Why a payment token isn't taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum CannotPay {
+    /// A token was given already, and its payment isn't decided.
+    Pending,
+    /// The order is not waiting for money.
+    NotPayable(Status),
+}
+
+/// What an order tells the others.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Tell {
+    PaymentRequested(PaymentRequested),
+    Paid(OrderPaid),
+    Cancelled(OrderCancelled),
+    Updated(OrderUpdated),
+}
+
+/// What becomes of the timer that cancels an unpaid order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Expiry {
+    Keep,
+    At(Timestamp),
+    Clear,
+}
+
+/// A transition: the order after it, under the version that was read.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Decision {
+    pub order: Order,
+    pub tell: Option<Tell>,
+    pub expiry: Expiry,
+    /// The status is another than before.
+    pub has_moved: bool,
+}
+
+/// A new order at the prices of now, or why not.
+pub(crate) fn place(draft: Draft, products: &[Product], now: Timestamp) -> Result<Order, CannotPlace> {
+    let find = |id: ProductId| products.iter().find(|product| product.product_id == id);
+    let unknown: Vec<usize> =
+        draft.lines.iter().enumerate().filter(|(_, (id, _))| find(*id).is_none()).map(|(index, _)| index).collect();
+    if !unknown.is_empty() {
+        return Err(CannotPlace::ProductUnknown(unknown));
+    }
+    let lines: Vec<OrderLine> = draft
+        .lines
+        .iter()
+        .filter_map(|(id, quantity)| find(*id).map(|product| line(product, *quantity)))
+        .collect();
+    let total = total(&lines).ok_or(CannotPlace::TotalTooLarge)?;
+    Ok(Order {
+        order_id: draft.order_id,
+        number: draft.number,
+        email: draft.email,
+        ship_to: draft.ship_to,
+        lines,
+        total,
+        status: Status::Placed,
+        reason: None,
+        payment_status: PaymentStatus::None,
+        payment_id: None,
+        payment_token: draft.payment_token,
+        access_digest: draft.access_digest,
+        created_at: now,
+        updated_at: now,
+        version: Version::FIRST,
+    })
+}
+
+fn line(product: &Product, quantity: i64) -> OrderLine {
+    OrderLine {
+        product_id: product.product_id,
+        sku: product.sku.clone(),
+        name: product.name.clone(),
+        quantity,
+        unit_price: product.price,
+    }
+}
+
+fn total(lines: &[OrderLine]) -> Option<Money> {
+    let mut amounts = lines.iter().map(|line| line.unit_price.times(line.quantity));
+    let first = amounts.next()??;
+    amounts.try_fold(first, |sum, amount| sum.plus(amount?))
+}
+
+impl Order {
+    /// What the others are told when the order is accepted.
+    pub fn placed(&self) -> OrderPlaced {
+        OrderPlaced {
+            order_id: self.order_id,
+            number: self.number,
+            user_id: None,
+            email: self.email.clone(),
+            ship_to: self.ship_to.clone(),
+            lines: self.lines.clone(),
+            total: self.total,
+            wait_for_stock: false,
+        }
+    }
+
+    /// The stock is held: ask for the money, if there is a token, and wait for it as long as the reservation lasts.
+    pub fn stock_reserved(&self, payment_id: PaymentId, now: Timestamp, ttl: SignedDuration) -> Option<Decision> {
+        match self.status {
+            Status::Placed => {
+                let reserved = Self { status: Status::Reserved, ..self.clone() };
+                let mut decision = match self.payment_token.clone() {
+                    Some(token) => reserved.ask_for_payment(payment_id, token),
+                    None => Decision::of(reserved),
+                };
+                decision.expiry = Expiry::At(now + ttl);
+                Some(decision.after(self, now))
+            }
+            // Held for an order that ended meanwhile: telling it again makes the inventory release it.
+            Status::Cancelled => Some(self.tell_cancelled_again(now)),
+            Status::Reserved | Status::Paid | Status::Rejected => None,
+        }
+    }
+
+    /// There is too little stock.
+    pub fn stock_rejected(&self, now: Timestamp) -> Option<Decision> {
+        if self.status != Status::Placed {
+            return None;
+        }
+        let reason = Some("out_of_stock".to_owned());
+        let order =
+            Self { status: Status::Rejected, reason: reason.clone(), payment_token: None, ..self.clone() };
+        let tell = Tell::Updated(OrderUpdated {
+            order_id: self.order_id,
+            number: self.number,
+            email: self.email.clone(),
+            previous_status: self.status.as_str().to_owned(),
+            status: order.status.as_str().to_owned(),
+            reason,
+        });
+        Some(Decision { tell: Some(tell), expiry: Expiry::Clear, ..Decision::of(order) }.after(self, now))
+    }
+
+    /// The money came.
+    pub fn payment_captured(&self, payment_id: PaymentId, now: Timestamp) -> Option<Decision> {
+        match self.status {
+            Status::Reserved if self.payment_id == Some(payment_id) => {
+                let order =
+                    Self { status: Status::Paid, payment_status: PaymentStatus::Captured, ..self.clone() };
+                let tell = Tell::Paid(OrderPaid {
+                    order_id: self.order_id,
+                    number: self.number,
+                    email: self.email.clone(),
+                    payment_id,
+                    amount: self.total,
+                    ship_to: self.ship_to.clone(),
+                    lines: self.lines.clone(),
+                });
+                Some(Decision { tell: Some(tell), expiry: Expiry::Clear, ..Decision::of(order) }.after(self, now))
+            }
+            // Too late: telling the end again makes the payments service give the money back.
+            Status::Cancelled if self.payment_status != PaymentStatus::Refunded => {
+                let order = Self { payment_status: PaymentStatus::Captured, ..self.clone() };
+                Some(order.tell_cancelled_again(now))
+            }
+            Status::Placed | Status::Reserved | Status::Paid | Status::Rejected | Status::Cancelled => None,
+        }
+    }
+
+    /// The money was declined: for good, or so that another token may be tried.
+    pub fn payment_failed(&self, payment_id: PaymentId, is_final: bool, now: Timestamp) -> Option<Decision> {
+        let is_awaited = self.payment_id == Some(payment_id) && self.payment_status == PaymentStatus::Requested;
+        if !is_awaited {
+            return None;
+        }
+        let failed = Self { payment_status: PaymentStatus::Failed, ..self.clone() };
+        if self.status == Status::Reserved && is_final {
+            return Some(failed.end("payment_failed").after(self, now));
+        }
+        Some(Decision::of(failed).after(self, now))
+    }
+
+    /// The money went back.
+    pub fn payment_refunded(&self, payment_id: PaymentId, now: Timestamp) -> Option<Decision> {
+        let is_open = self.payment_id == Some(payment_id) && self.payment_status != PaymentStatus::Refunded;
+        is_open.then(|| {
+            let order = Self { payment_status: PaymentStatus::Refunded, ..self.clone() };
+            Decision::of(order).after(self, now)
+        })
+    }
+
+    /// The customer gives a payment token.
+    pub fn request_payment(
+        &self,
+        payment_id: PaymentId,
+        token: String,
+        now: Timestamp,
+    ) -> Result<Decision, CannotPay> {
+        match (self.status, self.payment_status) {
+            (Status::Placed, _) if self.payment_token.is_some() => Err(CannotPay::Pending),
+            (Status::Reserved, PaymentStatus::Requested) => Err(CannotPay::Pending),
+            (Status::Placed, _) => {
+                let order = Self { payment_token: Some(token), ..self.clone() };
+                Ok(Decision::of(order).after(self, now))
+            }
+            (Status::Reserved, _) => Ok(self.clone().ask_for_payment(payment_id, token).after(self, now)),
+            (status @ (Status::Paid | Status::Rejected | Status::Cancelled), _) => Err(CannotPay::NotPayable(status)),
+        }
+    }
+
+    /// The customer, or the shop, no longer wants it. `None` if it was cancelled before.
+    pub fn cancel(&self, now: Timestamp) -> Result<Option<Decision>, TooLate> {
+        match self.status {
+            Status::Placed | Status::Reserved => Ok(Some(self.clone().end("cancelled").after(self, now))),
+            Status::Cancelled => Ok(None),
+            Status::Paid | Status::Rejected => Err(TooLate(self.status)),
+        }
+    }
+
+    /// Its time to be paid is over.
+    pub fn expire(&self, now: Timestamp) -> Option<Decision> {
+        match self.status {
+            Status::Placed | Status::Reserved => Some(self.clone().end("expired").after(self, now)),
+            Status::Paid | Status::Rejected | Status::Cancelled => None,
+        }
+    }
+
+    fn ask_for_payment(mut self, payment_id: PaymentId, token: String) -> Decision {
+        self.payment_status = PaymentStatus::Requested;
+        self.payment_id = Some(payment_id);
+        self.payment_token = None;
+        let tell = Tell::PaymentRequested(PaymentRequested {
+            payment_id,
+            order_id: self.order_id,
+            number: self.number,
+            email: self.email.clone(),
+            amount: self.total,
+            token,
+        });
+        Decision { tell: Some(tell), ..Decision::of(self) }
+    }
+
+    fn end(mut self, reason: &str) -> Decision {
+        self.status = Status::Cancelled;
+        self.reason = Some(reason.to_owned());
+        self.payment_token = None;
+        let tell = Tell::Cancelled(self.cancelled());
+        Decision { tell: Some(tell), expiry: Expiry::Clear, ..Decision::of(self) }
+    }
+
+    fn tell_cancelled_again(&self, now: Timestamp) -> Decision {
+        let tell = Tell::Cancelled(self.cancelled());
+        Decision { tell: Some(tell), ..Decision::of(self.clone()) }.after(self, now)
+    }
+
+    fn cancelled(&self) -> OrderCancelled {
+        OrderCancelled {
+            order_id: self.order_id,
+            number: self.number,
+            email: self.email.clone(),
+            reason: self.reason.clone().unwrap_or_default(),
+            lines: self.lines.clone(),
+        }
+    }
+}
+
+impl Decision {
+    fn of(order: Order) -> Self {
+        Self { order, tell: None, expiry: Expiry::Keep, has_moved: false }
+    }
+
+    fn after(mut self, before: &Order, now: Timestamp) -> Self {
+        self.has_moved = self.order.status != before.status;
+        self.order.updated_at = now;
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,59 @@
+//! Orders: from their placement to their last status.
+//!
+//! Start with `domain.rs`, which holds every transition, then `place_order.rs`.
+//! All reactions go through `decide_each.rs`: read the orders, decide each, commit one batch.
+
+mod access;
+mod cancel_order;
+mod decide_each;
+mod domain;
+mod expire_reservation;
+mod numbers;
+mod on_payment_captured;
+mod on_payment_failed;
+mod on_payment_refunded;
+mod on_product_created;
+mod on_product_deleted;
+mod on_product_updated;
+mod on_stock_rejected;
+mod on_stock_reserved;
+mod place_order;
+mod queries;
+mod request_payment;
+mod store;
+
+use events::{
+    PaymentCaptured, PaymentFailed, PaymentRefunded, ProductCreated, ProductDeleted, ProductUpdated, StockRejected,
+    StockReserved,
+};
+use service::Service;
+use service::storage::{Migration, Migrations};
+use utoipa_axum::routes;
+
+use numbers::Numbers;
+
+type Ctx = service::Ctx<Numbers>;
+
+const MIGRATIONS: Migrations = Migrations {
+    set: "orders",
+    steps: &[Migration { sqlite: include_str!("../migrations/sqlite/0001_init.sql") }],
+};
+
+/// The orders service's wiring.
+pub fn service() -> Service<Numbers> {
+    Service::new("orders", MIGRATIONS, store::STATEMENTS, Numbers::default())
+        .routes(routes!(place_order::handler, queries::list))
+        .routes(routes!(queries::get))
+        .routes(routes!(request_payment::handler))
+        .routes(routes!(cancel_order::handler))
+        .access(access::may_read)
+        .on::<ProductCreated>(on_product_created::handle)
+        .on::<ProductUpdated>(on_product_updated::handle)
+        .on::<ProductDeleted>(on_product_deleted::handle)
+        .on_many::<StockReserved>(on_stock_reserved::handle_many)
+        .on_many::<StockRejected>(on_stock_rejected::handle_many)
+        .on_many::<PaymentCaptured>(on_payment_captured::handle_many)
+        .on_many::<PaymentFailed>(on_payment_failed::handle_many)
+        .on_many::<PaymentRefunded>(on_payment_refunded::handle_many)
+        .timer(expire_reservation::EXPIRE_RESERVATION, expire_reservation::handle)
+}

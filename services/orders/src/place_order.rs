@@ -1,0 +1,223 @@
+//! Placing an order.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{HeaderName, StatusCode, header};
+use events::Address;
+use kernel::{Money, OrderId, ProductId, SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use service::decide;
+use service::http::auth::{Caller, digest};
+use service::http::{Body, FieldError, Fields, Problem, ProblemBody, RequestInfo};
+use utoipa::ToSchema;
+
+use crate::domain::{CannotPlace, Draft, Order, place};
+use crate::expire_reservation::EXPIRE_RESERVATION;
+use crate::queries::Line;
+use crate::{Ctx, numbers, store};
+
+/// Lines of an order at the most.
+const LINES_MAX: usize = 100;
+
+/// Units of a line at the most.
+const QUANTITY_MAX: i64 = 10_000;
+
+/// What a customer wants.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PlaceOrder {
+    /// 1 to 100 lines, each of another product.
+    lines: Vec<WantedLine>,
+    /// Where mail about the order goes. Required, for there is no signing in yet.
+    email: Option<String>,
+    ship_to: Option<ShipTo>,
+    /// Without it the order waits for `POST /v1/orders/{id}/payment` until its reservation expires.
+    payment: Option<PaymentToken>,
+}
+
+/// A product and how many of it.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct WantedLine {
+    product_id: ProductId,
+    /// 1 to 10,000 units.
+    #[schema(minimum = 1, maximum = 10000)]
+    quantity: i64,
+}
+
+/// Where to ship to.
+#[derive(Clone, Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ShipTo {
+    name: String,
+    street: String,
+    city: String,
+    postal_code: String,
+    country: String,
+}
+
+/// How to pay.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PaymentToken {
+    /// A token for one use, from the payment provider.
+    #[schema(example = "tok_ok")]
+    pub token: String,
+}
+
+/// An order that was accepted.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct PlacedOrder {
+    order_id: OrderId,
+    /// The number for people.
+    number: i64,
+    #[schema(example = "placed")]
+    status: &'static str,
+    lines: Vec<Line>,
+    total: Money,
+    created_at: Timestamp,
+    /// Sent as `X-Order-Token`, it reads and changes this order. Shown only here.
+    access_token: String,
+}
+
+impl PaymentToken {
+    /// Notes what is wrong with the token.
+    pub fn check(&self, fields: &mut Fields, field: &str) {
+        fields.text(&self.token, field, 1, 200);
+    }
+}
+
+impl PlaceOrder {
+    fn check(&self) -> Result<(), Problem> {
+        let mut fields = Fields::new();
+        let expected = format!("1 to {LINES_MAX} lines");
+        fields.check((1..=LINES_MAX).contains(&self.lines.len()), "lines", "length", expected);
+        for (index, line) in self.lines.iter().enumerate().take(LINES_MAX) {
+            let good = (1..=QUANTITY_MAX).contains(&line.quantity);
+            let expected = format!("1 to {QUANTITY_MAX} units");
+            fields.check(good, format!("lines[{index}].quantity"), "range", expected);
+            let is_first = !self.lines[..index].iter().any(|other| other.product_id == line.product_id);
+            let expected = "each product once: add up its quantity in one line";
+            fields.check(is_first, format!("lines[{index}].product_id"), "duplicate", expected);
+        }
+        match &self.email {
+            Some(email) => fields.email(email, "email"),
+            None => fields.check(false, "email", "required", "an e-mail address, for there mail about the order goes"),
+        }
+        if let Some(ship_to) = &self.ship_to {
+            for (text, field) in [
+                (&ship_to.name, "ship_to.name"),
+                (&ship_to.street, "ship_to.street"),
+                (&ship_to.city, "ship_to.city"),
+                (&ship_to.postal_code, "ship_to.postal_code"),
+                (&ship_to.country, "ship_to.country"),
+            ] {
+                fields.text(text, field, 1, 200);
+            }
+        }
+        if let Some(payment) = &self.payment {
+            payment.check(&mut fields, "payment.token");
+        }
+        fields.finish()
+    }
+
+    fn draft(self, order_id: OrderId, number: i64, access_token: &str) -> Draft {
+        Draft {
+            order_id,
+            number,
+            email: self.email.unwrap_or_default(),
+            ship_to: self.ship_to.map(Address::from),
+            lines: self.lines.iter().map(|line| (line.product_id, line.quantity)).collect(),
+            payment_token: self.payment.map(|payment| payment.token),
+            access_digest: digest(access_token.as_bytes()).to_vec(),
+        }
+    }
+}
+
+impl ShipTo {
+    /// An address from its parts.
+    pub fn new(name: String, street: String, city: String, postal_code: String, country: String) -> Self {
+        Self { name, street, city, postal_code, country }
+    }
+}
+
+impl From<ShipTo> for Address {
+    fn from(to: ShipTo) -> Self {
+        let ShipTo { name, street, city, postal_code, country } = to;
+        Self { name, street, city, postal_code, country }
+    }
+}
+
+impl From<CannotPlace> for Problem {
+    fn from(refusal: CannotPlace) -> Self {
+        match refusal {
+            CannotPlace::ProductUnknown(lines) => {
+                let detail = "some lines name a product that is not for sale: see `errors`";
+                let errors = lines.into_iter().map(|index| FieldError {
+                    field: format!("lines[{index}].product_id"),
+                    code: "product_unknown",
+                    detail: "a product of GET /v1/products".to_owned(),
+                });
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "product_unknown", detail).with_errors(errors.collect())
+            }
+            CannotPlace::TotalTooLarge => Self::invalid_body(vec![FieldError {
+                field: "lines".to_owned(),
+                code: "range",
+                detail: "an order whose total can be counted: order less at once".to_owned(),
+            }]),
+        }
+    }
+}
+
+/// Places an order. The answer comes at once; stock and money are decided in the background.
+#[utoipa::path(
+    post, path = "/v1/orders", tag = "orders", request_body = PlaceOrder,
+    responses(
+        (status = 201, body = PlacedOrder, headers(("Location" = String))),
+        (status = 400, body = ProblemBody), (status = 401, body = ProblemBody), (status = 413, body = ProblemBody),
+        (status = 422, body = ProblemBody, description = "`invalid_body`, `product_unknown`"),
+        (status = 503, body = ProblemBody, description = "`busy`, `overloaded`, `store_unavailable`"),
+    )
+)]
+pub(crate) async fn handler(
+    State(ctx): State<Ctx>,
+    _: Caller,
+    request: RequestInfo,
+    Body(input): Body<PlaceOrder>,
+) -> Result<(StatusCode, [(HeaderName, String); 1], Json<PlacedOrder>), Problem> {
+    input.check()?;
+    let access_token = ctx.ids.secret().reveal();
+    let draft = input.draft(ctx.ids.next(), numbers::next(&ctx).await?, &access_token);
+    let order = decide(&ctx, || async {
+        let wanted = draft.lines.iter().map(|(product_id, _)| *product_id).collect();
+        let products = store::products(&ctx.db, wanted).await?;
+        let now = ctx.clock.now();
+        let order = place(draft.clone(), &products, now)?;
+        let expires_at = now + SignedDuration::try_from(ctx.settings.reservation_ttl).unwrap_or(SignedDuration::MAX);
+        let batch = store::insert(&order, &order.placed()).schedule(
+            EXPIRE_RESERVATION.name,
+            order.order_id,
+            expires_at,
+        );
+        ctx.commit(batch, request.cause()).await?;
+        Ok(order)
+    })
+    .await?;
+    ctx.metrics.order_reached(order.status.as_str());
+    let location = (header::LOCATION, format!("/v1/orders/{}", order.order_id));
+    Ok((StatusCode::CREATED, [location], Json(PlacedOrder::new(order, access_token))))
+}
+
+impl PlacedOrder {
+    fn new(order: Order, access_token: String) -> Self {
+        Self {
+            order_id: order.order_id,
+            number: order.number,
+            status: order.status.as_str(),
+            lines: order.lines.into_iter().map(Line::from).collect(),
+            total: order.total,
+            created_at: order.created_at,
+            access_token,
+        }
+    }
+}

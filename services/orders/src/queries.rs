@@ -1,0 +1,140 @@
+//! Reading orders.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use events::{Address, OrderLine};
+use kernel::{Money, OrderId, ProductId, Timestamp};
+use serde::{Deserialize, Serialize};
+use service::http::auth::Caller;
+use service::http::{Listing, Page, PathId, Problem, ProblemBody, QueryOf};
+use utoipa::ToSchema;
+
+use crate::access::own_order;
+use crate::domain::{self, Status};
+use crate::place_order::ShipTo;
+use crate::{Ctx, store};
+
+/// An order.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Order {
+    order_id: OrderId,
+    /// The number for people.
+    number: i64,
+    /// `placed`, `reserved`, `paid`, `rejected` or `cancelled`.
+    status: &'static str,
+    /// Why it was rejected or cancelled: `out_of_stock`, `cancelled`, `expired`, `payment_failed`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    email: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ship_to: Option<ShipTo>,
+    lines: Vec<Line>,
+    total: Money,
+    payment: Payment,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+}
+
+/// An order's money.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Payment {
+    /// `none`, `requested`, `captured`, `failed` or `refunded`.
+    status: &'static str,
+}
+
+/// A line at the price of the moment it was ordered.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Line {
+    product_id: ProductId,
+    sku: String,
+    name: String,
+    quantity: i64,
+    unit_price: Money,
+}
+
+impl From<OrderLine> for Line {
+    fn from(line: OrderLine) -> Self {
+        let OrderLine { product_id, sku, name, quantity, unit_price } = line;
+        Self { product_id, sku, name, quantity, unit_price }
+    }
+}
+
+impl From<Address> for ShipTo {
+    fn from(to: Address) -> Self {
+        Self::new(to.name, to.street, to.city, to.postal_code, to.country)
+    }
+}
+
+impl From<domain::Order> for Order {
+    fn from(order: domain::Order) -> Self {
+        Self {
+            order_id: order.order_id,
+            number: order.number,
+            status: order.status.as_str(),
+            reason: order.reason,
+            email: order.email,
+            ship_to: order.ship_to.map(ShipTo::from),
+            lines: order.lines.into_iter().map(Line::from).collect(),
+            total: order.total,
+            payment: Payment { status: order.payment_status.as_str() },
+            created_at: order.created_at,
+            updated_at: order.updated_at,
+        }
+    }
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Filter {
+    status: Option<String>,
+}
+
+impl Filter {
+    fn status(&self) -> Result<Option<&'static str>, Problem> {
+        let parsed = self.status.as_deref().map(str::parse::<Status>).transpose();
+        let status = parsed.map_err(|expected| {
+            Problem::new(StatusCode::BAD_REQUEST, "invalid_query", format!("status: {expected}"))
+        })?;
+        Ok(status.map(Status::as_str))
+    }
+}
+
+/// Orders, newest first: all for the admin, one's own with `X-Order-Token`.
+#[utoipa::path(
+    get, path = "/v1/orders", tag = "orders", security(("admin" = []), ("order" = [])),
+    params(
+        ("status" = Option<String>, Query), ("limit" = Option<i64>, Query, description = "1 to 100, default 20"),
+        ("cursor" = Option<String>, Query),
+    ),
+    responses(
+        (status = 200, body = Listing<Order>), (status = 400, body = ProblemBody), (status = 401, body = ProblemBody),
+    )
+)]
+pub(crate) async fn list(
+    State(ctx): State<Ctx>,
+    caller: Caller,
+    page: Page,
+    QueryOf(filter): QueryOf<Filter>,
+) -> Result<Json<Listing<Order>>, Problem> {
+    let status = filter.status()?;
+    let orders = match caller.order_token() {
+        _ if caller.is_admin => store::orders_before(&ctx.db, page.before(), status, page.rows()).await?,
+        Some(token) => store::orders_of_token(&ctx.db, token, page.before(), status, page.rows()).await?,
+        None => return Err(Problem::unauthenticated()),
+    };
+    Ok(Json(page.listing(orders, |order| order.order_id.into()).map(Order::from)))
+}
+
+/// One order.
+#[utoipa::path(
+    get, path = "/v1/orders/{id}", tag = "orders", security(("admin" = []), ("order" = [])),
+    params(("id" = OrderId, Path)),
+    responses((status = 200, body = Order), (status = 401, body = ProblemBody), (status = 404, body = ProblemBody))
+)]
+pub(crate) async fn get(
+    State(ctx): State<Ctx>,
+    caller: Caller,
+    PathId(order_id): PathId<OrderId>,
+) -> Result<Json<Order>, Problem> {
+    Ok(Json(own_order(&ctx, &caller, order_id).await?.into()))
+}

@@ -1,0 +1,176 @@
+//! Orders and the products that can be ordered, in the database.
+
+use std::collections::HashMap;
+
+use events::OrderPlaced;
+use kernel::{Money, OrderId, ProductId, Version};
+use service::storage::{self, Batch, Db, Error, Row, Value, params};
+
+use crate::domain::{Decision, Expiry, Order, Product, Tell};
+use crate::expire_reservation::EXPIRE_RESERVATION;
+
+storage::statements! {
+    query PRODUCTS "select product_id, sku, name, price_amount, price_currency from products
+        where product_id = any($1) and is_deleted = $2";
+    upsert PUT_PRODUCT "insert into products (product_id, sku, name, price_amount, price_currency, is_deleted, version)
+        values ($1, $2, $3, $4, $5, $6, $7)
+        on conflict (product_id) do update set sku = excluded.sku, name = excluded.name,
+            price_amount = excluded.price_amount, price_currency = excluded.price_currency,
+            is_deleted = excluded.is_deleted, version = excluded.version
+        where products.version < excluded.version";
+    query ORDERS "select order_id, number, email, ship_to, lines, total_amount, total_currency, status, reason,
+            payment_status, payment_id, payment_token, access_digest, created_at, updated_at, version
+        from orders where order_id = any($1)";
+    query ORDERS_BEFORE "select order_id, number, email, ship_to, lines, total_amount, total_currency, status, reason,
+            payment_status, payment_id, payment_token, access_digest, created_at, updated_at, version
+        from orders where order_id < $1 and ($2 is null or status = $2) order by order_id desc limit $3";
+    query ORDERS_OF_TOKEN "select order_id, number, email, ship_to, lines, total_amount, total_currency, status, reason,
+            payment_status, payment_id, payment_token, access_digest, created_at, updated_at, version
+        from orders where access_digest = $1 and order_id < $2 and ($3 is null or status = $3)
+        order by order_id desc limit $4";
+    insert INSERT_ORDER into orders (order_id uuid, number int, email text, ship_to json, lines json,
+        total_amount int, total_currency text, status text, reason text, payment_status text, payment_id uuid,
+        payment_token text, access_digest bytes, created_at time, updated_at time, version int);
+    change SET_ORDER "update orders set status = $2, reason = $3, payment_status = $4, payment_id = $5,
+        payment_token = $6, updated_at = $7, version = version + 1 where order_id = $1 and version = $8";
+    claim NEXT_NUMBERS "update order_numbers set next_number = next_number + $2 where name = $1
+        returning next_number";
+}
+
+/// Those of these products that are for sale.
+pub(crate) async fn products(db: &Db, ids: Vec<ProductId>) -> Result<Vec<Product>, Error> {
+    db.query(&PRODUCTS, params![ids, false], product).await
+}
+
+/// Keeps what the catalogue said, unless something newer is known.
+pub(crate) fn put_product(product: &Product, is_deleted: bool, version: Version) -> Batch {
+    let row = params![
+        product.product_id,
+        &product.sku,
+        &product.name,
+        product.price.amount,
+        product.price.currency,
+        is_deleted,
+        version,
+    ];
+    Batch::new().upsert(&PUT_PRODUCT, row)
+}
+
+/// One order.
+pub(crate) async fn order(db: &Db, order_id: OrderId) -> Result<Option<Order>, Error> {
+    Ok(db.query(&ORDERS, params![vec![order_id]], order_from).await?.into_iter().next())
+}
+
+/// Some orders, by id.
+pub(crate) async fn orders(db: &Db, ids: Vec<OrderId>) -> Result<HashMap<OrderId, Order>, Error> {
+    let found = db.query(&ORDERS, params![ids], order_from).await?;
+    Ok(found.into_iter().map(|order| (order.order_id, order)).collect())
+}
+
+/// Orders below an id, newest first.
+pub(crate) async fn orders_before(
+    db: &Db,
+    before: OrderId,
+    status: Option<&'static str>,
+    limit: i64,
+) -> Result<Vec<Order>, Error> {
+    db.query(&ORDERS_BEFORE, params![before, status, limit], order_from).await
+}
+
+/// The orders that an order token reads, newest first.
+pub(crate) async fn orders_of_token(
+    db: &Db,
+    access_digest: &[u8],
+    before: OrderId,
+    status: Option<&'static str>,
+    limit: i64,
+) -> Result<Vec<Order>, Error> {
+    db.query(&ORDERS_OF_TOKEN, params![access_digest, before, status, limit], order_from).await
+}
+
+/// Reserves `count` order numbers; answers with the first after them.
+pub(crate) async fn reserve_numbers<S>(ctx: &service::Ctx<S>, count: i64) -> Result<Option<i64>, Error> {
+    let next = ctx.db.claim(&NEXT_NUMBERS, params!["orders", count], |row| row.get("next_number")).await?;
+    Ok(next.into_iter().next())
+}
+
+/// Accepts an order and tells it.
+pub(crate) fn insert(order: &Order, placed: &OrderPlaced) -> Batch {
+    let row = params![
+        order.order_id,
+        order.number,
+        &order.email,
+        order.ship_to.as_ref().map(Value::json),
+        Value::json(&order.lines),
+        order.total.amount,
+        order.total.currency,
+        order.status.as_str(),
+        order.reason.clone(),
+        order.payment_status.as_str(),
+        order.payment_id,
+        order.payment_token.clone(),
+        order.access_digest.as_slice(),
+        order.created_at,
+        order.updated_at,
+        order.version,
+    ];
+    Batch::new().insert(&INSERT_ORDER, row).emit(order.version, placed)
+}
+
+/// Writes a decision, tells it, and moves the timer.
+pub(crate) fn apply(decision: &Decision) -> Batch {
+    let order = &decision.order;
+    let row = params![
+        order.order_id,
+        order.status.as_str(),
+        order.reason.clone(),
+        order.payment_status.as_str(),
+        order.payment_id,
+        order.payment_token.clone(),
+        order.updated_at,
+    ];
+    let batch = Batch::new().change(&SET_ORDER, order.version, row);
+    let made = order.version.next();
+    let batch = match &decision.tell {
+        None => batch,
+        Some(Tell::PaymentRequested(event)) => batch.emit(made, event),
+        Some(Tell::Paid(event)) => batch.emit(made, event),
+        Some(Tell::Cancelled(event)) => batch.emit(made, event),
+        Some(Tell::Updated(event)) => batch.emit(made, event),
+    };
+    match decision.expiry {
+        Expiry::Keep => batch,
+        Expiry::At(time) => batch.schedule(EXPIRE_RESERVATION.name, order.order_id, time),
+        Expiry::Clear => batch.unschedule(EXPIRE_RESERVATION.name, order.order_id),
+    }
+}
+
+fn product(row: &Row<'_>) -> Result<Product, Error> {
+    Ok(Product {
+        product_id: row.get("product_id")?,
+        sku: row.get("sku")?,
+        name: row.get("name")?,
+        price: Money::new(row.get("price_amount")?, row.get("price_currency")?),
+    })
+}
+
+fn order_from(row: &Row<'_>) -> Result<Order, Error> {
+    let has_address = row.get::<Option<String>>("ship_to")?.is_some();
+    Ok(Order {
+        order_id: row.get("order_id")?,
+        number: row.get("number")?,
+        email: row.get("email")?,
+        ship_to: if has_address { Some(row.json("ship_to")?) } else { None },
+        lines: row.json("lines")?,
+        total: Money::new(row.get("total_amount")?, row.get("total_currency")?),
+        status: row.parse("status")?,
+        reason: row.get("reason")?,
+        payment_status: row.parse("payment_status")?,
+        payment_id: row.get("payment_id")?,
+        payment_token: row.get("payment_token")?,
+        access_digest: row.get("access_digest")?,
+        created_at: row.get("created_at")?,
+        updated_at: row.get("updated_at")?,
+        version: row.get("version")?,
+    })
+}
