@@ -1,0 +1,33 @@
+//! `DELETE /v1/products/{id}`: takes a product off sale.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use kernel::ProductId;
+use service::http::auth::Admin;
+use service::http::{PathId, Problem, ProblemBody, RequestInfo};
+use service::{Ctx, decide};
+
+use crate::{domain, store};
+
+#[utoipa::path(delete, path = "/v1/products/{id}", tag = "catalog",
+    params(("id" = ProductId, Path)),
+    responses(
+        (status = 204, description = "no longer for sale; its sku may be used again"),
+        (status = 404, body = ProblemBody),
+    ),
+    security(("admin" = [])))]
+pub(crate) async fn handler(
+    State(ctx): State<Ctx>,
+    _: Admin,
+    PathId(product_id): PathId<ProductId>,
+    request: RequestInfo,
+) -> Result<StatusCode, Problem> {
+    decide(&ctx, || async {
+        let product = store::product(&ctx.db, product_id).await?.ok_or_else(|| Problem::not_found("product"))?;
+        let deleted = domain::delete(&product);
+        let batch = store::delete(&product, ctx.clock.now()).emit(product.version.next(), &deleted);
+        ctx.commit(batch, request.cause()).await?;
+        Ok(StatusCode::NO_CONTENT)
+    })
+    .await
+}

@@ -1,0 +1,63 @@
+//! What the fields of a product may hold.
+
+use kernel::{Currency, Money};
+use serde::{Deserialize, Deserializer};
+use service::http::Fields;
+
+const SKU_MAX: usize = 64;
+const NAME_MAX: usize = 200;
+const DESCRIPTION_MAX: usize = 5_000;
+const CATEGORY_MAX: usize = 100;
+
+/// Minor units: far above any price, and a million of them still fit an `i64`.
+const PRICE_MAX: i64 = 1_000_000_000_000;
+
+/// Units in stock, and units at which stock counts as low.
+const UNITS_MAX: i64 = 1_000_000_000;
+
+pub(crate) fn check_sku(fields: &mut Fields, sku: &str) {
+    fields.check((1..=SKU_MAX).contains(&sku.len()), "sku", "length", format!("1 to {SKU_MAX} characters"));
+    let plain = sku.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'));
+    fields.check(plain, "sku", "characters", "letters A to Z and a to z, digits, `.`, `_` and `-`");
+}
+
+pub(crate) fn check_name(fields: &mut Fields, name: &str) {
+    check_line(fields, name, "name", NAME_MAX);
+}
+
+pub(crate) fn check_description(fields: &mut Fields, description: &str) {
+    fields.text(description, "description", 0, DESCRIPTION_MAX);
+}
+
+pub(crate) fn check_category(fields: &mut Fields, category: &str) {
+    check_line(fields, category, "category", CATEGORY_MAX);
+}
+
+pub(crate) fn check_price(fields: &mut Fields, price: Money, currency: Currency) {
+    let fits = (1..=PRICE_MAX).contains(&price.amount);
+    fields.check(fits, "price.amount", "range", format!("1 to {PRICE_MAX} minor units"));
+    let expected = format!("{currency}, the shop's one currency");
+    fields.check(price.currency == currency, "price.currency", "currency", expected);
+}
+
+pub(crate) fn check_stock(fields: &mut Fields, stock: i64) {
+    check_units(fields, stock, "stock");
+}
+
+pub(crate) fn check_threshold(fields: &mut Fields, threshold: i64) {
+    check_units(fields, threshold, "low_stock_threshold");
+}
+
+/// For JSON fields whose absence differs from null: absent is `None`, null is up to `T`.
+pub(crate) fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(value: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(value).map(Some)
+}
+
+fn check_line(fields: &mut Fields, text: &str, field: &str, length_max: usize) {
+    fields.text(text, field, 1, length_max);
+    fields.check(!text.contains(['\n', '\r']), field, "line_break", "a single line");
+}
+
+fn check_units(fields: &mut Fields, units: i64, field: &str) {
+    fields.check((0..=UNITS_MAX).contains(&units), field, "range", format!("0 to {UNITS_MAX} units"));
+}

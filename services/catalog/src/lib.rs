@@ -1,0 +1,34 @@
+//! Catalogue: what is for sale, at which price.
+//!
+//! Not here: how much of it there is. The inventory keeps the stock; this service only shows whether there is any.
+//!
+//! Start with `domain`, then `create_product`.
+//!
+//! **Invariants**
+//! - No two products that are for sale share a sku.
+//! - Sales never change a product: the in-stock flag has a row and a version of its own, and emits nothing.
+
+mod create_product;
+mod delete_product;
+mod domain;
+mod fields;
+mod on_inventory_updated;
+mod queries;
+mod store;
+mod update_product;
+
+use events::InventoryUpdated;
+use service::Service;
+use service::storage::{Migration, Migrations};
+use utoipa_axum::routes;
+
+const MIGRATIONS: Migrations =
+    Migrations { set: "catalog", steps: &[Migration { sqlite: include_str!("../migrations/sqlite/0001_init.sql") }] };
+
+/// The catalogue service.
+pub fn service() -> Service {
+    Service::new("catalog", MIGRATIONS, store::STATEMENTS, ())
+        .routes(routes!(queries::list, create_product::handler))
+        .routes(routes!(queries::get, update_product::handler, delete_product::handler))
+        .on_many::<InventoryUpdated>(on_inventory_updated::handle_many)
+}

@@ -1,0 +1,99 @@
+//! Reads, and the product as clients see it.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use kernel::{Money, ProductId, Version};
+use serde::{Deserialize, Serialize};
+use service::Ctx;
+use service::http::{Listing, Page, PathId, Problem, ProblemBody, QueryOf};
+use utoipa::ToSchema;
+
+use crate::{domain, store};
+
+/// In characters, for each of the list's filters.
+const FILTER_MAX: usize = 200;
+
+/// Something that is for sale.
+#[expect(clippy::struct_field_names, reason = "clients see `product_id` under one name everywhere")]
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Product {
+    product_id: ProductId,
+    #[schema(example = "123")]
+    sku: String,
+    #[schema(example = "Laptop")]
+    name: String,
+    description: String,
+    category: Option<String>,
+    price: Money,
+    /// Whether any can be bought, as far as the inventory has told.
+    in_stock: bool,
+    /// How often the product has changed; sales don't count.
+    version: Version,
+}
+
+impl From<domain::Product> for Product {
+    fn from(product: domain::Product) -> Self {
+        Self {
+            product_id: product.product_id,
+            sku: product.sku,
+            name: product.name,
+            description: product.description,
+            category: product.category,
+            price: product.price,
+            in_stock: product.in_stock,
+            version: product.version,
+        }
+    }
+}
+
+/// Which products to list; an empty filter is none.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Filter {
+    q: Option<String>,
+    category: Option<String>,
+}
+
+impl Filter {
+    fn validate(self) -> Result<Self, Problem> {
+        for (name, value) in [("q", &self.q), ("category", &self.category)] {
+            let Some(text) = value else { continue };
+            if text.chars().count() > FILTER_MAX || text.chars().any(char::is_control) {
+                let detail = format!("{name}: at most {FILTER_MAX} characters, and no control characters");
+                return Err(Problem::new(StatusCode::BAD_REQUEST, "invalid_query", detail));
+            }
+        }
+        Ok(self)
+    }
+}
+
+#[utoipa::path(get, path = "/v1/products", tag = "catalog",
+    params(
+        ("q" = Option<String>, Query, description = "part of name, sku or description, in whatever case"),
+        ("category" = Option<String>, Query, description = "the exact category"),
+        ("limit" = Option<i64>, Query, description = "1 to 100, 20 if left out"),
+        ("cursor" = Option<String>, Query, description = "`next` of the page before"),
+    ),
+    responses((status = 200, body = Listing<Product>), (status = 400, body = ProblemBody)))]
+pub(crate) async fn list(
+    State(ctx): State<Ctx>,
+    page: Page,
+    QueryOf(filter): QueryOf<Filter>,
+) -> Result<Json<Listing<Product>>, Problem> {
+    let Filter { q, category } = filter.validate()?;
+    let category = category.filter(|category| !category.is_empty());
+    let products =
+        store::products(&ctx.db, &q.unwrap_or_default(), category.as_deref(), page.before(), page.rows()).await?;
+    Ok(Json(page.listing(products, |product| product.product_id.into()).map(Product::from)))
+}
+
+#[utoipa::path(get, path = "/v1/products/{id}", tag = "catalog",
+    params(("id" = ProductId, Path)),
+    responses((status = 200, body = Product), (status = 404, body = ProblemBody)))]
+pub(crate) async fn get(
+    State(ctx): State<Ctx>,
+    PathId(product_id): PathId<ProductId>,
+) -> Result<Json<Product>, Problem> {
+    let product = store::product(&ctx.db, product_id).await?.ok_or_else(|| Problem::not_found("product"))?;
+    Ok(Json(product.into()))
+}

@@ -1,0 +1,158 @@
+//! The catalogue's tables.
+
+use kernel::{Money, ProductId, Timestamp, Version};
+use service::storage::{self, Batch, Db, Error, Row, params};
+
+use crate::domain::{Product, StockFlag};
+
+storage::statements! {
+    query PRODUCT "select p.product_id, p.sku, p.name, p.description, p.category, p.price_amount, p.price_currency,
+            p.low_stock_threshold, f.in_stock, p.version
+        from products p join stock_flags f on f.product_id = p.product_id
+        where p.product_id = $1 and p.deleted_at is null";
+
+    query PRODUCTS "select p.product_id, p.sku, p.name, p.description, p.category, p.price_amount, p.price_currency,
+            p.low_stock_threshold, f.in_stock, p.version
+        from products p join stock_flags f on f.product_id = p.product_id
+        where p.product_id < $1 and p.deleted_at is null and p.search_text like $2 escape '!'
+            and (p.category = $3 or $3 is null)
+        order by p.product_id desc limit $4";
+
+    query SKU_HOLDER "select product_id from products where sku = $1 and deleted_at is null";
+
+    insert INSERT_PRODUCT into products (
+        product_id uuid, sku text, name text, description text, category text, price_amount int, price_currency text,
+        low_stock_threshold int, search_text text, version int,
+    );
+
+    change UPDATE_PRODUCT "update products
+        set sku = $1, name = $2, description = $3, category = $4, price_amount = $5, price_currency = $6,
+            low_stock_threshold = $7, search_text = $8, version = version + 1
+        where product_id = $9 and deleted_at is null and version = $10";
+
+    change DELETE_PRODUCT "update products set deleted_at = $1, version = version + 1
+        where product_id = $2 and deleted_at is null and version = $3";
+
+    upsert ANNOUNCE_FLAG "insert into stock_flags (product_id, in_stock, version) values ($1, $2, 0)
+        on conflict (product_id) do nothing";
+
+    upsert PUT_FLAG "insert into stock_flags (product_id, in_stock, version) values ($1, $2, $3)
+        on conflict (product_id) do update set in_stock = excluded.in_stock, version = excluded.version
+        where stock_flags.version < excluded.version";
+}
+
+/// The product, unless it was deleted.
+pub(crate) async fn product(db: &Db, product_id: ProductId) -> Result<Option<Product>, Error> {
+    db.query_one(&PRODUCT, params![product_id], product_of).await
+}
+
+/// Products that are for sale, from new to old: those made before `before` that contain `text`.
+pub(crate) async fn products(
+    db: &Db,
+    text: &str,
+    category: Option<&str>,
+    before: ProductId,
+    rows: i64,
+) -> Result<Vec<Product>, Error> {
+    db.query(&PRODUCTS, params![before, containing(text), category, rows], product_of).await
+}
+
+pub(crate) async fn sku_holder(db: &Db, sku: &str) -> Result<Option<ProductId>, Error> {
+    db.query_one(&SKU_HOLDER, params![sku], |row| row.get("product_id")).await
+}
+
+/// With the flag that its first stock makes, which any word of the inventory replaces.
+pub(crate) fn insert(product: &Product) -> Batch {
+    let row = params![
+        product.product_id,
+        &product.sku,
+        &product.name,
+        &product.description,
+        product.category.as_deref(),
+        product.price.amount,
+        product.price.currency,
+        product.low_stock_threshold,
+        search_text(product),
+        product.version,
+    ];
+    Batch::new().insert(&INSERT_PRODUCT, row).upsert(&ANNOUNCE_FLAG, params![product.product_id, product.in_stock])
+}
+
+/// `read` is the version on which the change was decided.
+pub(crate) fn update(changed: &Product, read: Version) -> Batch {
+    let row = params![
+        &changed.sku,
+        &changed.name,
+        &changed.description,
+        changed.category.as_deref(),
+        changed.price.amount,
+        changed.price.currency,
+        changed.low_stock_threshold,
+        search_text(changed),
+        changed.product_id,
+    ];
+    Batch::new().change(&UPDATE_PRODUCT, read, row)
+}
+
+pub(crate) fn delete(product: &Product, now: Timestamp) -> Batch {
+    Batch::new().change(&DELETE_PRODUCT, product.version, params![now, product.product_id])
+}
+
+pub(crate) fn put_flags(flags: &[StockFlag]) -> Batch {
+    flags.iter().fold(Batch::new(), |batch, flag| {
+        batch.upsert(&PUT_FLAG, params![flag.product_id, flag.in_stock, flag.version])
+    })
+}
+
+fn search_text(product: &Product) -> String {
+    // Filters hold no line breaks, so none matches across two fields.
+    lower_case(&format!("{}\n{}\n{}", product.name, product.sku, product.description))
+}
+
+/// A `like` pattern with the escape character `!`.
+fn containing(text: &str) -> String {
+    let mut pattern = String::from("%");
+    for c in lower_case(text).chars() {
+        if matches!(c, '!' | '%' | '_') {
+            pattern.push('!');
+        }
+        pattern.push(c);
+    }
+    pattern.push('%');
+    pattern
+}
+
+/// Letter by letter: `str::to_lowercase` knows a form of sigma for the ends of words, and a part has other ends.
+fn lower_case(text: &str) -> String {
+    text.chars().flat_map(char::to_lowercase).collect()
+}
+
+fn product_of(row: &Row<'_>) -> Result<Product, Error> {
+    Ok(Product {
+        product_id: row.get("product_id")?,
+        sku: row.get("sku")?,
+        name: row.get("name")?,
+        description: row.get("description")?,
+        category: row.get("category")?,
+        price: Money::new(row.get("price_amount")?, row.get("price_currency")?),
+        low_stock_threshold: row.get("low_stock_threshold")?,
+        in_stock: row.get("in_stock")?,
+        version: row.get("version")?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_searched_for_is_taken_literally() {
+        assert_eq!(containing("50%_Off!"), "%50!%!_off!!%");
+        assert_eq!(containing(""), "%%");
+    }
+
+    #[test]
+    fn a_part_of_a_word_matches_whatever_its_case() {
+        assert!(lower_case("ΟΔΟΣΑ").contains(&lower_case("ΟΔΟΣ")));
+    }
+}

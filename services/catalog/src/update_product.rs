@@ -1,0 +1,108 @@
+//! `PATCH /v1/products/{id}`: changes what is said about a product.
+
+use axum::Json;
+use axum::extract::State;
+use kernel::{Currency, Money, ProductId};
+use serde::Deserialize;
+use service::http::auth::Admin;
+use service::http::{Body, Fields, PathId, Problem, ProblemBody, RequestInfo};
+use service::{Ctx, decide};
+use utoipa::ToSchema;
+
+use crate::domain::{self, ProductChange};
+use crate::{fields, queries, store};
+
+/// What is to change; what is left out stays as it is. The limits are those of a new product.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct UpdateProduct {
+    #[serde(default, deserialize_with = "fields::present")]
+    #[schema(value_type = String, required = false)]
+    sku: Option<String>,
+    #[serde(default, deserialize_with = "fields::present")]
+    #[schema(value_type = String, required = false)]
+    name: Option<String>,
+    #[serde(default, deserialize_with = "fields::present")]
+    #[schema(value_type = String, required = false)]
+    description: Option<String>,
+    /// Null takes the product out of its category.
+    #[serde(default, deserialize_with = "fields::present")]
+    #[schema(value_type = Option<String>, required = false)]
+    #[expect(clippy::option_option, reason = "absent and null are different changes")]
+    category: Option<Option<String>>,
+    #[serde(default, deserialize_with = "fields::present")]
+    #[schema(value_type = Money, required = false)]
+    price: Option<Money>,
+    #[serde(default, deserialize_with = "fields::present")]
+    #[schema(value_type = i64, required = false)]
+    low_stock_threshold: Option<i64>,
+}
+
+impl UpdateProduct {
+    fn validate(self, currency: Currency) -> Result<ProductChange, Problem> {
+        let Self { sku, name, description, category, price, low_stock_threshold } = self;
+        let mut wrong = Fields::new();
+        let is_empty = sku.is_none()
+            && name.is_none()
+            && description.is_none()
+            && category.is_none()
+            && price.is_none()
+            && low_stock_threshold.is_none();
+        wrong.check(
+            !is_empty,
+            "body",
+            "empty",
+            "at least one of `sku`, `name`, `description`, `category`, `price` and `low_stock_threshold`",
+        );
+        if let Some(sku) = &sku {
+            fields::check_sku(&mut wrong, sku);
+        }
+        if let Some(name) = &name {
+            fields::check_name(&mut wrong, name);
+        }
+        if let Some(description) = &description {
+            fields::check_description(&mut wrong, description);
+        }
+        if let Some(Some(category)) = &category {
+            fields::check_category(&mut wrong, category);
+        }
+        if let Some(price) = price {
+            fields::check_price(&mut wrong, price, currency);
+        }
+        if let Some(threshold) = low_stock_threshold {
+            fields::check_threshold(&mut wrong, threshold);
+        }
+        wrong.finish()?;
+        Ok(ProductChange { sku, name, description, category, price, low_stock_threshold })
+    }
+}
+
+#[utoipa::path(patch, path = "/v1/products/{id}", tag = "catalog", request_body = UpdateProduct,
+    params(("id" = ProductId, Path)),
+    responses(
+        (status = 200, body = queries::Product),
+        (status = 404, body = ProblemBody),
+        (status = 409, body = ProblemBody, description = "`sku_taken`"),
+        (status = 422, body = ProblemBody),
+    ),
+    security(("admin" = [])))]
+pub(crate) async fn handler(
+    State(ctx): State<Ctx>,
+    _: Admin,
+    PathId(product_id): PathId<ProductId>,
+    request: RequestInfo,
+    Body(input): Body<UpdateProduct>,
+) -> Result<Json<queries::Product>, Problem> {
+    let change = input.validate(ctx.settings.currency)?;
+    let product = decide(&ctx, || async {
+        let before = store::product(&ctx.db, product_id).await?.ok_or_else(|| Problem::not_found("product"))?;
+        let Some(after) = domain::changed(&before, &change) else { return Ok(before) };
+        let sku_holder = store::sku_holder(&ctx.db, &after.sku).await?;
+        let updated = domain::update(&before, &after, sku_holder)?;
+        let batch = store::update(&after, before.version).emit(after.version, &updated);
+        ctx.commit(batch, request.cause()).await?;
+        Ok(after)
+    })
+    .await?;
+    Ok(Json(product.into()))
+}

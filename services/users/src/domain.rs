@@ -1,0 +1,127 @@
+//! What a user is, and which names may be taken.
+
+use events::{UserProfileUpdated, UserRegistered};
+use kernel::{Timestamp, UserId, Version};
+
+/// Someone with an account.
+#[expect(clippy::struct_field_names, reason = "an id has one name in events, tables and code")]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct User {
+    pub user_id: UserId,
+    pub username: String,
+    pub email: String,
+    pub created_at: Timestamp,
+    pub version: Version,
+}
+
+/// What a profile is to become; `None` leaves it as it is.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ProfileChange {
+    pub username: Option<String>,
+    pub email: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    EmailTaken,
+    UsernameTaken,
+}
+
+/// Under which a username or address is unique: both are ASCII, and their case doesn't tell two apart.
+pub(crate) fn key(text: &str) -> String {
+    text.to_ascii_lowercase()
+}
+
+/// `holders` are the users who hold the name or the address.
+pub(crate) fn register(user: &User, holders: &[User]) -> Result<UserRegistered, Refusal> {
+    check_free(user, holders)?;
+    Ok(UserRegistered { user_id: user.user_id, username: user.username.clone(), email: user.email.clone() })
+}
+
+/// The user after the change; `None` if it changes nothing.
+pub(crate) fn changed(user: &User, change: &ProfileChange) -> Option<User> {
+    let username = change.username.as_ref().unwrap_or(&user.username);
+    let email = change.email.as_ref().unwrap_or(&user.email);
+    if (username, email) == (&user.username, &user.email) {
+        return None;
+    }
+    Some(User { username: username.clone(), email: email.clone(), version: user.version.next(), ..*user })
+}
+
+/// `holders` are the users who hold the new name or address; the user itself may be among them.
+pub(crate) fn update(changed: &User, holders: &[User]) -> Result<UserProfileUpdated, Refusal> {
+    check_free(changed, holders)?;
+    Ok(UserProfileUpdated {
+        user_id: changed.user_id,
+        username: changed.username.clone(),
+        email: changed.email.clone(),
+        version: changed.version.get(),
+    })
+}
+
+fn check_free(user: &User, holders: &[User]) -> Result<(), Refusal> {
+    let is_held = |same: fn(&User) -> &str| {
+        holders.iter().any(|holder| holder.user_id != user.user_id && key(same(holder)) == key(same(user)))
+    };
+    if is_held(|user| &user.email) {
+        return Err(Refusal::EmailTaken);
+    }
+    if is_held(|user| &user.username) {
+        return Err(Refusal::UsernameTaken);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use kernel::Uuid;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn user(id: u128, username: &str, email: &str) -> User {
+        User {
+            user_id: Uuid::from_u128(id).into(),
+            username: username.to_owned(),
+            email: email.to_owned(),
+            created_at: Timestamp::UNIX_EPOCH,
+            version: Version::FIRST,
+        }
+    }
+
+    #[test]
+    fn a_name_or_address_is_taken_whatever_its_case() {
+        let ada = user(1, "Ada", "ada@example.com");
+        for (username, email, expected) in [
+            ("grace", "grace@example.com", None),
+            ("ada", "grace@example.com", Some(Refusal::UsernameTaken)),
+            ("grace", "ADA@Example.com", Some(Refusal::EmailTaken)),
+            ("ADA", "ada@example.com", Some(Refusal::EmailTaken)),
+        ] {
+            let refusal = register(&user(2, username, email), std::slice::from_ref(&ada)).err();
+            assert_eq!(refusal, expected, "{username} {email}");
+        }
+    }
+
+    #[test]
+    fn a_user_may_change_the_case_of_their_own_name() {
+        let ada = user(1, "Ada", "ada@example.com");
+        let renamed = changed(&ada, &ProfileChange { username: Some("ADA".to_owned()), email: None }).unwrap();
+        let event = update(&renamed, &[ada]).unwrap();
+        assert_eq!((event.username.as_str(), event.version), ("ADA", 2));
+    }
+
+    proptest! {
+        #[test]
+        fn a_change_makes_one_version_and_repeated_makes_none(
+            username in proptest::option::of("[a-z]{3}"), email in proptest::option::of("[a-z]@[a-z]"),
+        ) {
+            let before = user(1, "ada", "a@b");
+            let change = ProfileChange { username, email };
+            if let Some(after) = changed(&before, &change) {
+                prop_assert_eq!(after.version, before.version.next());
+                prop_assert_eq!(changed(&after, &change), None);
+            }
+        }
+    }
+}

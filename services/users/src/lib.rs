@@ -1,0 +1,34 @@
+//! Users: who has an account.
+//!
+//! Not here: what a user ordered, and any mail. Others know users by [`UserRegistered`](events::UserRegistered)
+//! and [`UserProfileUpdated`](events::UserProfileUpdated).
+//!
+//! Start with `domain`, then `register`.
+//!
+//! **Invariants**
+//! - No two users share a username or an e-mail address, whatever the case of their letters.
+//! - A password leaves the request only as its argon2id hash, and the hash never leaves the store.
+
+mod domain;
+mod fields;
+mod password;
+mod queries;
+mod register;
+mod store;
+mod update_profile;
+
+use service::Service;
+use service::storage::{Migration, Migrations};
+use utoipa_axum::routes;
+
+pub use password::Hasher;
+
+const MIGRATIONS: Migrations =
+    Migrations { set: "users", steps: &[Migration { sqlite: include_str!("../migrations/sqlite/0001_init.sql") }] };
+
+/// The users service. Its state hashes passwords.
+pub fn service() -> Service<Hasher> {
+    Service::new("users", MIGRATIONS, store::STATEMENTS, Hasher::for_this_machine())
+        .routes(routes!(register::handler))
+        .routes(routes!(queries::get, update_profile::handler))
+}

@@ -1,0 +1,45 @@
+//! Reads, and the user as clients see one.
+
+use axum::Json;
+use axum::extract::State;
+use kernel::{Timestamp, UserId};
+use serde::Serialize;
+use service::Ctx;
+use service::http::auth::Admin;
+use service::http::{PathId, Problem, ProblemBody};
+use utoipa::ToSchema;
+
+use crate::password::Hasher;
+use crate::{domain, store};
+
+/// Someone with an account.
+#[expect(clippy::struct_field_names, reason = "clients see `user_id` under one name everywhere")]
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct User {
+    user_id: UserId,
+    #[schema(example = "ada")]
+    username: String,
+    #[schema(example = "ada@example.com")]
+    email: String,
+    created_at: Timestamp,
+}
+
+impl From<domain::User> for User {
+    fn from(user: domain::User) -> Self {
+        let domain::User { user_id, username, email, created_at, version: _ } = user;
+        Self { user_id, username, email, created_at }
+    }
+}
+
+#[utoipa::path(get, path = "/v1/users/{id}", tag = "users",
+    params(("id" = UserId, Path)),
+    responses((status = 200, body = User), (status = 404, body = ProblemBody)),
+    security(("admin" = [])))]
+pub(crate) async fn get(
+    State(ctx): State<Ctx<Hasher>>,
+    _: Admin,
+    PathId(user_id): PathId<UserId>,
+) -> Result<Json<User>, Problem> {
+    let user = store::user(&ctx.db, user_id).await?.ok_or_else(|| Problem::not_found("user"))?;
+    Ok(Json(user.into()))
+}

@@ -1,0 +1,82 @@
+//! `POST /v1/users`: opens an account.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use kernel::Version;
+use serde::Deserialize;
+use service::http::{Body, Fields, Problem, ProblemBody, RequestInfo};
+use service::{Ctx, decide};
+use utoipa::ToSchema;
+
+use crate::domain::{self, Refusal};
+use crate::password::{Hasher, Password};
+use crate::{fields, queries, store};
+
+/// A new account.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Register {
+    /// 3 to 32 of letters, digits, `_`, `.` and `-`.
+    #[schema(example = "ada")]
+    username: String,
+    #[schema(example = "ada@example.com")]
+    email: String,
+    /// 8 to 128 characters, none of the most common passwords.
+    password: Password,
+}
+
+impl Register {
+    fn validate(&self) -> Result<(), Problem> {
+        let mut wrong = Fields::new();
+        fields::check_username(&mut wrong, &self.username);
+        fields::check_email(&mut wrong, &self.email);
+        self.password.check(&mut wrong);
+        wrong.finish()
+    }
+}
+
+#[utoipa::path(post, path = "/v1/users", tag = "users", request_body = Register,
+    responses(
+        (status = 201, body = queries::User),
+        (status = 409, body = ProblemBody, description = "`email_taken`, `username_taken`"),
+        (status = 422, body = ProblemBody),
+        (status = 429, body = ProblemBody, description = "`too_many_requests`"),
+    ))]
+pub(crate) async fn handler(
+    State(ctx): State<Ctx<Hasher>>,
+    request: RequestInfo,
+    Body(input): Body<Register>,
+) -> Result<(StatusCode, Json<queries::User>), Problem> {
+    input.validate()?;
+    // Before the decision, which may run again: one registration costs one hash.
+    let hash = ctx.state.hash(input.password.clone()).await?;
+    let user = domain::User {
+        user_id: ctx.ids.next(),
+        username: input.username,
+        email: input.email,
+        created_at: ctx.clock.now(),
+        version: Version::FIRST,
+    };
+    decide(&ctx, || async {
+        let holders = store::holders(&ctx.db, &user.username, &user.email).await?;
+        let registered = domain::register(&user, &holders)?;
+        ctx.commit(store::insert(&user, &hash).emit(user.version, &registered), request.cause()).await?;
+        Ok(())
+    })
+    .await?;
+    Ok((StatusCode::CREATED, Json(user.into())))
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::EmailTaken => {
+                Self::new(StatusCode::CONFLICT, "email_taken", "another account has this e-mail address")
+            }
+            Refusal::UsernameTaken => {
+                Self::new(StatusCode::CONFLICT, "username_taken", "another account has this username")
+            }
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! `PATCH /v1/users/{id}`: changes a name or an address.
+
+use axum::Json;
+use axum::extract::State;
+use kernel::UserId;
+use serde::Deserialize;
+use service::http::auth::Admin;
+use service::http::{Body, Fields, PathId, Problem, ProblemBody, RequestInfo};
+use service::{Ctx, decide};
+use utoipa::ToSchema;
+
+use crate::domain::{self, ProfileChange};
+use crate::password::Hasher;
+use crate::{fields, queries, store};
+
+/// What is to change; what is left out stays as it is.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct UpdateProfile {
+    /// 3 to 32 of letters, digits, `_`, `.` and `-`.
+    username: Option<String>,
+    email: Option<String>,
+}
+
+impl UpdateProfile {
+    fn validate(self) -> Result<ProfileChange, Problem> {
+        let mut wrong = Fields::new();
+        wrong.check(
+            self.username.is_some() || self.email.is_some(),
+            "body",
+            "empty",
+            "at least one of `username` and `email`",
+        );
+        if let Some(username) = &self.username {
+            fields::check_username(&mut wrong, username);
+        }
+        if let Some(email) = &self.email {
+            fields::check_email(&mut wrong, email);
+        }
+        wrong.finish()?;
+        Ok(ProfileChange { username: self.username, email: self.email })
+    }
+}
+
+#[utoipa::path(patch, path = "/v1/users/{id}", tag = "users", request_body = UpdateProfile,
+    params(("id" = UserId, Path)),
+    responses(
+        (status = 200, body = queries::User),
+        (status = 404, body = ProblemBody),
+        (status = 409, body = ProblemBody, description = "`email_taken`, `username_taken`"),
+        (status = 422, body = ProblemBody),
+    ),
+    security(("admin" = [])))]
+pub(crate) async fn handler(
+    State(ctx): State<Ctx<Hasher>>,
+    _: Admin,
+    PathId(user_id): PathId<UserId>,
+    request: RequestInfo,
+    Body(input): Body<UpdateProfile>,
+) -> Result<Json<queries::User>, Problem> {
+    let change = input.validate()?;
+    let user = decide(&ctx, || async {
+        let user = store::user(&ctx.db, user_id).await?.ok_or_else(|| Problem::not_found("user"))?;
+        let Some(changed) = domain::changed(&user, &change) else { return Ok(user) };
+        let holders = store::holders(&ctx.db, &changed.username, &changed.email).await?;
+        let updated = domain::update(&changed, &holders)?;
+        let batch = store::update(&changed, user.version).emit(changed.version, &updated);
+        ctx.commit(batch, request.cause()).await?;
+        Ok(changed)
+    })
+    .await?;
+    Ok(Json(user.into()))
+}
