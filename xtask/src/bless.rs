@@ -1,0 +1,25 @@
+//! `cargo xtask bless`: writes generated files anew.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+use crate::{runner, step};
+
+/// What the name of a test has in it that verifies a generated file.
+const TEST_NAME_PART: &str = "up_to_date";
+
+/// Writes every generated file anew: catalogue, API descriptions, examples of events.
+///
+/// A generated file is checked in, and a test holds it to the code it comes from.
+/// Such a test has `up_to_date` in its name, and when TRADEPOST_BLESS is 1 in its environment,
+/// it writes the file instead of comparing it.
+/// This command runs those tests so; `git diff` then shows what changed.
+#[derive(clap::Args)]
+pub(crate) struct Args {}
+
+pub(crate) fn run(Args {}: Args) -> Result<ExitCode> {
+    let mut tests = runner::tests(&[TEST_NAME_PART.to_owned()]);
+    tests.env("TRADEPOST_BLESS", "1");
+    step::run_last("bless", tests)
+}

@@ -1,0 +1,21 @@
+//! Which test runner there is: cargo-nextest if it is installed, `cargo test` otherwise.
+
+use std::process::{Command, Stdio};
+
+use crate::step::cargo;
+
+/// Runs the workspace's tests, those that match a filter if there is one. Doc tests are not among them.
+pub(crate) fn tests(filters: &[String]) -> Command {
+    let mut command = if nextest_is_installed() {
+        cargo(&["nextest", "run", "--workspace"])
+    } else {
+        cargo(&["test", "--workspace", "--lib", "--bins", "--tests", "--no-fail-fast", "--"])
+    };
+    command.args(filters);
+    command
+}
+
+fn nextest_is_installed() -> bool {
+    let asked = cargo(&["nextest", "--version"]).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    asked.is_ok_and(|status| status.success())
+}

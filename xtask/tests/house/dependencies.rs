@@ -1,0 +1,122 @@
+//! Who may depend on whom.
+
+use std::collections::HashSet;
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::{hold, tree};
+
+/// A member of the workspace.
+pub struct Package {
+    pub name: String,
+    /// Its folder, from the root: `crates/kernel`.
+    pub folder: String,
+    /// What it is built from: name of the package, and the name it goes by in code.
+    pub dependencies: Vec<(String, String)>,
+}
+
+/// Every member of the workspace. Dev-dependencies are left out: tests may use what they like.
+pub fn packages() -> Vec<Package> {
+    let mut cargo = Command::new("cargo");
+    cargo.args(["metadata", "--format-version", "1", "--no-deps", "--offline"]).current_dir(tree::root());
+    let output = cargo.output().expect("cargo is on PATH");
+    assert!(output.status.success(), "cargo metadata failed: {}", String::from_utf8_lossy(&output.stderr));
+    let metadata: Value = serde_json::from_slice(&output.stdout).expect("cargo metadata prints JSON");
+    let root = text(&metadata["workspace_root"]);
+    list(&metadata["packages"]).iter().map(|package| read(package, root)).collect()
+}
+
+fn read(package: &Value, root: &str) -> Package {
+    let manifest = text(&package["manifest_path"]).strip_prefix(root).expect("members lie below the root");
+    let folder = manifest.trim_start_matches('/').trim_end_matches("/Cargo.toml").to_owned();
+    let dependencies = list(&package["dependencies"]).iter().filter(|dependency| dependency["kind"] != "dev");
+    let named = dependencies.map(|dependency| {
+        let name = text(&dependency["name"]);
+        (name.to_owned(), dependency["rename"].as_str().unwrap_or(name).replace('-', "_"))
+    });
+    Package { name: text(&package["name"]).to_owned(), folder, dependencies: named.collect() }
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().expect("a string, by the format of cargo metadata")
+}
+
+fn list(value: &Value) -> &[Value] {
+    value.as_array().expect("a list, by the format of cargo metadata")
+}
+
+/// The members of the workspace that a folder's package may be built from; `None` is any.
+fn allowed(folder: &str) -> Option<&'static [&'static str]> {
+    match folder {
+        "crates/kernel" | "xtask" => Some(&[]),
+        "crates/events" | "crates/storage" => Some(&["tradepost-kernel"]),
+        "crates/bus" => Some(&["tradepost-kernel", "tradepost-events"]),
+        "crates/service" => Some(&["tradepost-kernel", "tradepost-events", "tradepost-storage", "tradepost-bus"]),
+        "crates/testkit" | "server" => None,
+        _ if folder.starts_with("crates/bus-") => Some(&["tradepost-kernel", "tradepost-events", "tradepost-bus"]),
+        _ if folder.starts_with("services/") => Some(&["tradepost-kernel", "tradepost-events", "tradepost-service"]),
+        _ => panic!("{folder} is new: say in {} what its package may depend on", file!()),
+    }
+}
+
+#[test]
+fn dependencies_point_one_way() {
+    let packages = packages();
+    let members: HashSet<&str> = packages.iter().map(|package| package.name.as_str()).collect();
+    let mut broken = Vec::new();
+    for package in &packages {
+        let Some(allowed) = allowed(&package.folder) else { continue };
+        for (name, _) in &package.dependencies {
+            if members.contains(name.as_str()) && !allowed.contains(&name.as_str()) {
+                broken.push(format!("{}/Cargo.toml depends on {name}", package.folder));
+            }
+        }
+    }
+    hold(
+        "kernel ← events ← bus ← bus-*; kernel ← storage; only `service` joins storage and bus; \
+         a service sees kernel, events and service, never another service; only `server` names adapters.",
+        &broken,
+    );
+}
+
+#[test]
+fn a_package_is_named_after_its_folder() {
+    let misnamed = packages().into_iter().filter(|package| {
+        let expected = match package.folder.as_str() {
+            "server" => "tradepost".to_owned(),
+            "xtask" => "xtask".to_owned(),
+            folder => format!("tradepost-{}", folder.rsplit('/').next().unwrap_or(folder)),
+        };
+        package.name != expected
+    });
+    let broken: Vec<String> = misnamed.map(|package| format!("{}: {}", package.folder, package.name)).collect();
+    hold("A folder's package is `tradepost-<folder>`, the binary's `tradepost`.", &broken);
+}
+
+#[test]
+fn some_libraries_have_one_home() {
+    let homes: [(&str, &[&str]); 2] =
+        [("anyhow", &["server", "xtask", "crates/testkit"]), ("rusqlite", &["crates/storage"])];
+    let mut broken = Vec::new();
+    for package in packages() {
+        for (library, homes) in homes {
+            let uses_it = package.dependencies.iter().any(|(name, _)| name == library);
+            if uses_it && !homes.contains(&package.folder.as_str()) {
+                broken.push(format!("{}/Cargo.toml depends on {library}", package.folder));
+            }
+        }
+    }
+    hold(
+        "Errors are typed outside `server`, `xtask` and tests (no anyhow); only the storage kit opens databases.",
+        &broken,
+    );
+}
+
+#[test]
+fn every_package_has_the_lints_of_the_workspace() {
+    let inherits = "[lints]\nworkspace = true";
+    let manifests = tree::files().into_iter().filter(|file| file.path.ends_with("/Cargo.toml"));
+    let broken: Vec<String> = manifests.filter(|file| !file.text.contains(inherits)).map(|file| file.path).collect();
+    hold("Each Cargo.toml says `[lints] workspace = true`, or no lint applies to the package.", &broken);
+}
