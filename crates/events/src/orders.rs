@@ -20,12 +20,16 @@ pub struct OrderLine {
 
 /// Where an order is shipped to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[allow(missing_docs, reason = "a postal address explains itself")]
 pub struct Address {
+    /// Of the person or company.
     pub name: String,
+    /// With the house number.
     pub street: String,
+    /// Town or city.
     pub city: String,
+    /// As the country writes it.
     pub postal_code: String,
+    /// Name or ISO 3166 code.
     pub country: String,
 }
 

@@ -61,6 +61,11 @@ pub struct MockClock {
 }
 
 impl MockClock {
+    /// A clock with these hands.
+    pub fn clock(&self) -> Clock {
+        Clock(Source::Mock(self.micros.clone()))
+    }
+
     /// Moves the clock and tells everyone who waits for a time.
     pub fn advance(&self, by: SignedDuration) {
         let micros = i64::try_from(by.as_micros()).expect("a test moves the clock by less than 290,000 years");

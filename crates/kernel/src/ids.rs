@@ -79,10 +79,7 @@ pub struct Ids {
 impl Ids {
     /// Ids whose time comes from `clock`.
     pub fn new(clock: Clock) -> Self {
-        Self {
-            clock,
-            context: Arc::new(Mutex::new(ContextV7::new())),
-        }
+        Self { clock, context: Arc::new(Mutex::new(ContextV7::new())) }
     }
 
     /// A new id of any kind.

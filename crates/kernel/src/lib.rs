@@ -20,9 +20,7 @@ pub use cause::{Cause, DeliveryCause, Origin, RequestCause, TimerCause, TracePar
 pub use clock::{Clock, MockClock};
 pub use cursor::{BadCursor, Cursor};
 pub use event::{Event, Lane};
-pub use ids::{
-    DeadLetterId, EventId, Ids, MailId, OrderId, PaymentId, ProductId, RequestId, Secret, UserId,
-};
+pub use ids::{DeadLetterId, EventId, Ids, MailId, OrderId, PaymentId, ProductId, RequestId, Secret, UserId};
 pub use jiff::{SignedDuration, Timestamp};
 pub use uuid::Uuid;
 pub use version::Version;

@@ -20,7 +20,7 @@ impl Backoff {
         let doublings = u32::try_from(attempts.saturating_sub(1)).unwrap_or(u32::MAX).min(31);
         let bound = self.base.saturating_mul(1 << doublings).min(self.max);
         // A wait of nothing would be a hot loop, so a quarter of the bound is always waited.
-        bound / 4 + ids.jitter(bound - bound / 4)
+        bound / 4 + ids.jitter(bound * 3 / 4)
     }
 }
 
@@ -33,7 +33,7 @@ mod tests {
     #[test]
     fn waits_grow_and_stay_bounded() {
         let ids = Ids::new(Clock::system());
-        let backoff = Backoff { base: Duration::from_millis(200), max: Duration::from_secs(300) };
+        let backoff = Backoff { base: Duration::from_millis(200), max: Duration::from_mins(5) };
         for attempts in 1..100 {
             let wait = backoff.after(attempts, &ids);
             assert!(wait <= backoff.max, "attempt {attempts} waits {wait:?}");

@@ -48,19 +48,13 @@ impl<S: Clone + Send + Sync + 'static> Service<S> {
     }
 
     /// Reacts to an event, one delivery at a time.
-    pub fn on<E: Event>(
-        mut self,
-        handle: impl AsyncHandler<(Ctx<S>, Delivery<E>)>,
-    ) -> Self {
+    pub fn on<E: Event>(mut self, handle: impl AsyncHandler<(Ctx<S>, Delivery<E>)>) -> Self {
         self.reactions.push(Reaction::one::<E, _, _>(move |ctx, delivery| handle.call((ctx, delivery))));
         self
     }
 
     /// Reacts to an event, many deliveries at a time: read the set, decide in order, commit one batch.
-    pub fn on_many<E: Event>(
-        mut self,
-        handle: impl AsyncHandler<(Ctx<S>, Vec<Delivery<E>>)>,
-    ) -> Self {
+    pub fn on_many<E: Event>(mut self, handle: impl AsyncHandler<(Ctx<S>, Vec<Delivery<E>>)>) -> Self {
         self.reactions.push(Reaction::many::<E, _, _>(move |ctx, deliveries| handle.call((ctx, deliveries))));
         self
     }

@@ -16,12 +16,13 @@ use tokio::sync::watch;
 use crate::Ctx;
 use crate::http::auth::Caller;
 
-type Access = Arc<dyn Fn(Uuid, Caller) -> BoxFuture<'static, Result<Option<bool>, Error>> + Send + Sync>;
+type Access = Arc<dyn Fn(Uuid, Caller) -> Answer + Send + Sync>;
 
 /// A service's answer to who may read the story of a subject.
-pub(crate) struct AccessCheck<S>(
-    Arc<dyn Fn(Ctx<S>, Uuid, Caller) -> BoxFuture<'static, Result<Option<bool>, Error>> + Send + Sync>,
-);
+pub(crate) struct AccessCheck<S>(Arc<Check<S>>);
+
+type Check<S> = dyn Fn(Ctx<S>, Uuid, Caller) -> Answer + Send + Sync;
+type Answer = BoxFuture<'static, Result<Option<bool>, Error>>;
 
 impl<S: Clone + Send + Sync + 'static> AccessCheck<S> {
     pub fn new<F, Fut>(check: F) -> Self
@@ -138,10 +139,7 @@ impl Operator {
     }
 
     /// What became of these events here: only of those to whose type the service reacts.
-    pub async fn deliveries(
-        &self,
-        events: &[(EventId, &str)],
-    ) -> Result<HashMap<EventId, DeliveryStatus>, Error> {
+    pub async fn deliveries(&self, events: &[(EventId, &str)]) -> Result<HashMap<EventId, DeliveryStatus>, Error> {
         let wanted: Vec<EventId> =
             events.iter().filter(|(_, event_type)| self.reacts_to(event_type)).map(|(id, _)| *id).collect();
         if wanted.is_empty() {
@@ -215,7 +213,7 @@ impl Operator {
         let now = self.clock.now();
         let busy = self.busy.load(Ordering::SeqCst) as u64;
         let retries = held::due_by(&self.db, now).await?;
-        let timers = timers::due(&self.db, now).await?;
+        let timers = timers::unfinished(&self.db, now).await?;
         let due = u64::try_from(retries + timers).unwrap_or_default();
         let newest_event = self.newest_position().await?;
         Ok(Activity { pending: outbox::unsent(&self.db) + busy + due, newest_event })

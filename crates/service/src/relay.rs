@@ -38,9 +38,12 @@ pub(crate) struct Relay {
     /// By key: the first is being published or waits for its next try.
     queues: HashMap<Uuid, Queue>,
     publishing: FuturesUnordered<BoxFuture<'static, (Uuid, Outcome)>>,
-    forgetting: FuturesUnordered<BoxFuture<'static, (Vec<i64>, Result<(), storage::Error>)>>,
+    forgetting: FuturesUnordered<BoxFuture<'static, Forgotten>>,
     stored: Vec<i64>,
 }
+
+/// Positions, and whether the store forgot them.
+type Forgotten = (Vec<i64>, Result<(), storage::Error>);
 
 #[derive(Default)]
 struct Queue {

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use axum::Router;
 use bus::Broker;
-use kernel::{Clock, Ids, Lane, SignedDuration};
 use futures_util::future::BoxFuture;
+use kernel::{Clock, Ids, Lane, SignedDuration};
 use storage::{Db, Migrations, Options, Registered};
 use tokio::sync::watch;
 use utoipa::openapi::OpenApi;
@@ -56,7 +56,7 @@ pub struct Running {
 const SWEEP_ROWS: i64 = 5_000;
 
 /// The time between two sweeps that found less than that.
-const SWEEP_EVERY: Duration = Duration::from_secs(300);
+const SWEEP_EVERY: Duration = Duration::from_mins(5);
 
 /// A service whose state's type is of no interest: what a process has a list of.
 pub trait AnyService: Send {
@@ -73,7 +73,7 @@ pub trait AnyService: Send {
     fn migrations(&self) -> Migrations;
 
     /// Opens the store, brings its tables up to date, and starts relays, consumers and timers.
-    fn start<'a>(self: Box<Self>, runtime: &'a Runtime) -> BoxFuture<'a, Result<Running, storage::Error>>;
+    fn start(self: Box<Self>, runtime: &Runtime) -> BoxFuture<'_, Result<Running, storage::Error>>;
 }
 
 impl<S: Clone + Send + Sync + 'static> AnyService for Service<S> {
@@ -93,7 +93,7 @@ impl<S: Clone + Send + Sync + 'static> AnyService for Service<S> {
         self.migrations
     }
 
-    fn start<'a>(self: Box<Self>, runtime: &'a Runtime) -> BoxFuture<'a, Result<Running, storage::Error>> {
+    fn start(self: Box<Self>, runtime: &Runtime) -> BoxFuture<'_, Result<Running, storage::Error>> {
         Box::pin(Service::start(*self, runtime))
     }
 }
@@ -134,8 +134,8 @@ impl<S: Clone + Send + Sync + 'static> Service<S> {
         start_relays(&ctx, runtime);
         start_runners(&ctx, self.reactions, runtime, &operator, after_crash);
         for timer in self.timers {
-            let (busy, wake) = (operator.busy.clone(), operator.wake.subscribe());
-            runtime.tasks.spawn(crate::timers::run(ctx.clone(), timer, busy, wake, runtime.tasks.clone()));
+            let wake = operator.wake.subscribe();
+            runtime.tasks.spawn(crate::timers::run(ctx.clone(), timer, wake, runtime.tasks.clone()));
         }
         runtime.tasks.spawn(sweep_inbox(ctx.clone(), runtime.tasks.clone()));
         let (router, openapi) = self.router.with_state(ctx).split_for_parts();

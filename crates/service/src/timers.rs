@@ -2,7 +2,6 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures_util::future::{BoxFuture, FutureExt};
@@ -35,7 +34,7 @@ impl TimerKind {
             name,
             lease: Duration::from_secs(30),
             concurrency: 64,
-            retry: Backoff { base: Duration::from_millis(200), max: Duration::from_secs(60) },
+            retry: Backoff { base: Duration::from_millis(200), max: Duration::from_mins(1) },
         }
     }
 
@@ -43,9 +42,9 @@ impl TimerKind {
     pub const fn external(name: &'static str) -> Self {
         Self {
             name,
-            lease: Duration::from_secs(60),
+            lease: Duration::from_mins(1),
             concurrency: 64,
-            retry: Backoff { base: Duration::from_millis(500), max: Duration::from_secs(300) },
+            retry: Backoff { base: Duration::from_millis(500), max: Duration::from_mins(5) },
         }
     }
 }
@@ -99,7 +98,6 @@ const DECISIONS: usize = 50;
 pub(crate) async fn run<S: Clone + Send + Sync + 'static>(
     ctx: Ctx<S>,
     timer: ErasedTimer<S>,
-    busy: Arc<AtomicUsize>,
     mut wake: watch::Receiver<()>,
     tasks: Tasks,
 ) {
@@ -110,9 +108,9 @@ pub(crate) async fn run<S: Clone + Send + Sync + 'static>(
         let mut leased_all = false;
         if free > timer.kind.concurrency / 2 {
             set.mark_unchanged();
-            let leased = lease(&ctx, &timer.kind, &busy, free).await;
+            let leased = lease(&ctx, &timer.kind, free).await;
             leased_all = leased.len() < free;
-            running.extend(leased.into_iter().map(|cause| attempt(ctx.clone(), &timer, cause, busy.clone())));
+            running.extend(leased.into_iter().map(|cause| attempt(ctx.clone(), &timer, cause)));
         }
         if !leased_all && running.len() < timer.kind.concurrency / 2 {
             continue;
@@ -129,24 +127,20 @@ pub(crate) async fn run<S: Clone + Send + Sync + 'static>(
     while running.next().await.is_some() {}
 }
 
-async fn lease<S>(ctx: &Ctx<S>, kind: &TimerKind, busy: &AtomicUsize, limit: usize) -> Vec<TimerCause> {
+async fn lease<S>(ctx: &Ctx<S>, kind: &TimerKind, limit: usize) -> Vec<TimerCause> {
     let now = ctx.clock.now();
     if storage::timers::next_due(&ctx.db, kind.name).await.is_ok_and(|due| due.is_none_or(|due| due > now)) {
         return Vec::new();
     }
-    // Counted before the lease: between the two a timer would look like done.
-    busy.fetch_add(limit, Ordering::SeqCst);
     let until = now + SignedDuration::try_from(kind.lease).expect("a lease is minutes long");
     let limit_rows = i64::try_from(limit).expect("the concurrency is small");
-    let leased = match storage::timers::lease(&ctx.db, kind.name, now, until, limit_rows).await {
+    match storage::timers::lease(&ctx.db, kind.name, now, until, limit_rows).await {
         Ok(leased) => leased,
         Err(error) => {
             tracing::warn!(timer = kind.name, %error, "timers can't be leased");
             Vec::new()
         }
-    };
-    busy.fetch_sub(limit - leased.len(), Ordering::SeqCst);
-    leased
+    }
 }
 
 async fn until_next<S>(ctx: &Ctx<S>, name: &'static str) -> Duration {
@@ -163,13 +157,11 @@ fn attempt<S: Clone + Send + Sync + 'static>(
     ctx: Ctx<S>,
     timer: &ErasedTimer<S>,
     cause: TimerCause,
-    busy: Arc<AtomicUsize>,
 ) -> impl Future<Output = ()> + Send + use<S> {
     let (kind, handle) = (timer.kind, timer.handle.clone());
     async move {
         let outcome = handle_until_decided(&ctx, &kind, &*handle, &cause).await;
         finish(&ctx, &kind, &cause, outcome).await;
-        busy.fetch_sub(1, Ordering::SeqCst);
     }
 }
 

@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use crate::sqlite::commit::Commit;
 use crate::sqlite::{Signals, Sqlite};
 use crate::statement::Claim;
-use crate::{Batch, Error, Migrations, Query, Row, Value};
+use crate::{Batch, Error, Migrations, Query, Registered, Row, Value};
 
 /// How to open a store.
 #[derive(Clone, Debug)]
@@ -108,6 +108,14 @@ impl Db {
         map: impl Fn(&Row<'_>) -> Result<T, Error> + Send + 'static,
     ) -> Result<Vec<T>, Error> {
         self.sqlite.writer.rows(&claim.0, params, map).await
+    }
+
+    /// Checks a statement against the kit's rules and this database, without running it.
+    pub async fn check(&self, statement: Registered) -> Result<(), Error> {
+        if let Some(fault) = statement.fault() {
+            return Err(Error::Broken { statement: statement.name(), detail: fault.to_owned() });
+        }
+        self.sqlite.readers.prepare(statement.name(), statement.sqlite()).await
     }
 
     /// Writes what is left in memory and closes the file. Further calls are refused as unavailable.

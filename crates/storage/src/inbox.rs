@@ -8,10 +8,8 @@ use uuid::Uuid;
 use crate::statement::Sql;
 use crate::{Db, Error, params};
 
-static SEEN: Sql = Sql::new(
-    "SEEN_EVENTS",
-    "select event_id, digest, attempts, handled_at from inbox where event_id = any($1)",
-);
+static SEEN: Sql =
+    Sql::new("SEEN_EVENTS", "select event_id, digest, attempts, handled_at from inbox where event_id = any($1)");
 static FORGET: Sql = Sql::new(
     "FORGET_HANDLED",
     "delete from inbox where event_id in (

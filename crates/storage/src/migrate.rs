@@ -22,10 +22,8 @@ pub struct Migration {
 }
 
 /// The kit's own tables.
-pub(crate) const KIT: Migrations = Migrations {
-    set: "kit",
-    steps: &[Migration { sqlite: include_str!("../migrations/sqlite/0001_kit.sql") }],
-};
+pub(crate) const KIT: Migrations =
+    Migrations { set: "kit", steps: &[Migration { sqlite: include_str!("../migrations/sqlite/0001_kit.sql") }] };
 
 impl Migrations {
     /// The newest version.
@@ -66,8 +64,9 @@ pub(crate) fn prepare(connection: &Connection) -> rusqlite::Result<()> {
 }
 
 fn version(connection: &Connection, set: &str) -> rusqlite::Result<i64> {
-    let exists: Option<i64> =
-        connection.query_row("select 1 from sqlite_schema where name = 'migrations'", [], |row| row.get(0)).optional()?;
+    let exists: Option<i64> = connection
+        .query_row("select 1 from sqlite_schema where name = 'migrations'", [], |row| row.get(0))
+        .optional()?;
     if exists.is_none() {
         return Ok(0);
     }

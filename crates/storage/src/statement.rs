@@ -178,7 +178,7 @@ impl Registered {
     /// What is wrong with the text, by the rules of the kit.
     pub fn fault(&self) -> Option<&'static str> {
         let text = self.sqlite().to_lowercase();
-        let parameters = (1..).take_while(|n| text.contains(&format!("?{n}"))).count();
+        let parameters = (1..=text.len()).take_while(|n| text.contains(&format!("?{n}"))).count();
         let forbidden = ["or replace", "replace into", "now()", "current_timestamp", "random", "gen_random_uuid"];
         if forbidden.iter().any(|word| text.contains(word)) {
             return Some("makes a time, an id or a random number in SQL, or deletes by replacing");

@@ -9,14 +9,21 @@ use crate::{Db, Error, Row, params};
 
 static LEASE: Sql = Sql::new(
     "LEASE_TIMERS",
-    "update timers set due_at = $3, fence = fence + 1, attempts = attempts + 1
+    "update timers set due_at = $3, fence = fence + 1, attempts = attempts + 1, is_leased = $5
      where name = $1 and key in (select key from timers where name = $1 and due_at <= $2 order by due_at limit $4)
      returning key, fence, attempts, correlation_id, causation_id, traceparent",
 );
-static DEFER: Sql =
-    Sql::new("DEFER_TIMER", "update timers set due_at = $4 where name = $1 and key = $2 and fence = $3");
+static DEFER: Sql = Sql::new(
+    "DEFER_TIMER",
+    "update timers set due_at = $4, is_leased = $5 where name = $1 and key = $2 and fence = $3",
+);
 static NEXT_DUE: Sql = Sql::new("NEXT_TIMER", "select min(due_at) as due_at from timers where name = $1");
 static COUNT_DUE: Sql = Sql::new("COUNT_DUE_TIMERS", "select count(*) as due from timers where due_at <= $1");
+static COUNT_UNFINISHED: Sql = Sql::new(
+    "COUNT_UNFINISHED_TIMERS",
+    "select count(*) as unfinished from timers where due_at <= $1 or is_leased = $2",
+);
+
 /// Leases timers of a kind that are due, at most `limit`, until `until`. A lease that ends makes them due again.
 pub async fn lease(
     db: &Db,
@@ -39,13 +46,13 @@ pub async fn lease(
             },
         })
     };
-    db.sqlite.writer.rows(&LEASE, params![name, now, until, limit], map).await
+    db.sqlite.writer.rows(&LEASE, params![name, now, until, limit, true], map).await
 }
 
 /// Ends the lease of a timer that could not be handled: it comes due at `due_at`.
 /// Does nothing if the lease was lost.
 pub async fn defer(db: &Db, timer: &TimerCause, due_at: Timestamp) -> Result<(), Error> {
-    let row = params![timer.name, timer.key, timer.fence, due_at];
+    let row = params![timer.name, timer.key, timer.fence, due_at, false];
     db.sqlite.writer.sweep(vec![(&DEFER, row)], |_| effects::none()).await?;
     Ok(())
 }
@@ -59,5 +66,11 @@ pub async fn next_due(db: &Db, name: &'static str) -> Result<Option<Timestamp>, 
 /// How many timers are due.
 pub async fn due(db: &Db, now: Timestamp) -> Result<i64, Error> {
     let found = db.sqlite.readers.query(&COUNT_DUE, params![now], |row| row.get("due")).await?;
+    Ok(found.into_iter().next().unwrap_or_default())
+}
+
+/// How many timers are due or being handled.
+pub async fn unfinished(db: &Db, now: Timestamp) -> Result<i64, Error> {
+    let found = db.sqlite.readers.query(&COUNT_UNFINISHED, params![now, true], |row| row.get("unfinished")).await?;
     Ok(found.into_iter().next().unwrap_or_default())
 }

@@ -4,8 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use kernel::{
-    Currency, DeadLetterId, EventId, Lane, MailId, OrderId, PaymentId, ProductId, RequestId, Timestamp, UserId,
-    Version,
+    Currency, DeadLetterId, EventId, Lane, MailId, OrderId, PaymentId, ProductId, RequestId, Timestamp, UserId, Version,
 };
 use rusqlite::types::ValueRef;
 use serde::Serialize;

@@ -17,7 +17,7 @@ use crate::Console;
 const TIMEOUT_DEFAULT: Duration = Duration::from_secs(10);
 
 /// How long a request may wait.
-const TIMEOUT_MAX: Duration = Duration::from_secs(300);
+const TIMEOUT_MAX: Duration = Duration::from_mins(5);
 
 /// The time between two looks.
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
@@ -48,13 +48,12 @@ pub(crate) async fn handler(
     QueryOf(wait): QueryOf<Wait>,
 ) -> Result<Json<Settled>, Problem> {
     let timeout = timeout(wait.timeout.as_deref())?;
-    match tokio::time::timeout(timeout, until_settled(&console.operators)).await {
-        Ok(settled) => settled.map(|()| Json(Settled { settled: true })),
-        Err(_) => {
-            let detail = format!("work is still under way after {timeout:?}");
-            Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "not_settled", detail))
-        }
-    }
+    let settled = tokio::time::timeout(timeout, until_settled(&console.operators)).await;
+    settled.unwrap_or_else(|_| {
+        let detail = format!("work is still under way after {timeout:?}");
+        Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "not_settled", detail))
+    })?;
+    Ok(Json(Settled { settled: true }))
 }
 
 async fn until_settled(operators: &[Operator]) -> Result<(), Problem> {

@@ -18,10 +18,8 @@ use service::Service;
 use service::storage::{Migration, Migrations};
 use utoipa_axum::routes;
 
-const MIGRATIONS: Migrations = Migrations {
-    set: "inventory",
-    steps: &[Migration { sqlite: include_str!("../migrations/sqlite/0001_init.sql") }],
-};
+const MIGRATIONS: Migrations =
+    Migrations { set: "inventory", steps: &[Migration { sqlite: include_str!("../migrations/sqlite/0001_init.sql") }] };
 
 /// The inventory's wiring.
 pub fn service() -> Service {

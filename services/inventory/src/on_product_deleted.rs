@@ -13,7 +13,10 @@ pub(crate) async fn handle(ctx: Ctx, delivery: Delivery<ProductDeleted>) -> Resu
         return Err(Failure::retry("the product's stock is not open yet"));
     };
     let product_version = Version::from_stored(delivery.event.version);
-    let batch =
-        if level.is_closed { Batch::new() } else { store::set_product(&Level { is_closed: true, product_version, ..level }) };
+    let batch = if level.is_closed {
+        Batch::new()
+    } else {
+        store::set_product(&Level { is_closed: true, product_version, ..level })
+    };
     Ok(ctx.commit(batch, delivery.cause()).await?)
 }

@@ -1,8 +1,6 @@
 //! An order's transitions: state + input + now → changes + events, or a refusal.
 
-use events::{
-    Address, OrderCancelled, OrderLine, OrderPaid, OrderPlaced, OrderUpdated, PaymentRequested,
-};
+use events::{Address, OrderCancelled, OrderLine, OrderPaid, OrderPlaced, OrderUpdated, PaymentRequested};
 use kernel::{Money, OrderId, PaymentId, ProductId, SignedDuration, Timestamp, Version};
 
 /// Where an order is. `paid` is where it rests; `rejected` and `cancelled` are final.
@@ -160,11 +158,8 @@ pub(crate) fn place(draft: Draft, products: &[Product], now: Timestamp) -> Resul
     if !unknown.is_empty() {
         return Err(CannotPlace::ProductUnknown(unknown));
     }
-    let lines: Vec<OrderLine> = draft
-        .lines
-        .iter()
-        .filter_map(|(id, quantity)| find(*id).map(|product| line(product, *quantity)))
-        .collect();
+    let lines: Vec<OrderLine> =
+        draft.lines.iter().filter_map(|(id, quantity)| find(*id).map(|product| line(product, *quantity))).collect();
     let total = total(&lines).ok_or(CannotPlace::TotalTooLarge)?;
     Ok(Order {
         order_id: draft.order_id,
@@ -240,8 +235,7 @@ impl Order {
             return None;
         }
         let reason = Some("out_of_stock".to_owned());
-        let order =
-            Self { status: Status::Rejected, reason: reason.clone(), payment_token: None, ..self.clone() };
+        let order = Self { status: Status::Rejected, reason: reason.clone(), payment_token: None, ..self.clone() };
         let tell = Tell::Updated(OrderUpdated {
             order_id: self.order_id,
             number: self.number,
@@ -257,8 +251,7 @@ impl Order {
     pub fn payment_captured(&self, payment_id: PaymentId, now: Timestamp) -> Option<Decision> {
         match self.status {
             Status::Reserved if self.payment_id == Some(payment_id) => {
-                let order =
-                    Self { status: Status::Paid, payment_status: PaymentStatus::Captured, ..self.clone() };
+                let order = Self { status: Status::Paid, payment_status: PaymentStatus::Captured, ..self.clone() };
                 let tell = Tell::Paid(OrderPaid {
                     order_id: self.order_id,
                     number: self.number,
@@ -302,12 +295,7 @@ impl Order {
     }
 
     /// The customer gives a payment token.
-    pub fn request_payment(
-        &self,
-        payment_id: PaymentId,
-        token: String,
-        now: Timestamp,
-    ) -> Result<Decision, CannotPay> {
+    pub fn request_payment(&self, payment_id: PaymentId, token: String, now: Timestamp) -> Result<Decision, CannotPay> {
         match (self.status, self.payment_status) {
             (Status::Placed, _) if self.payment_token.is_some() => Err(CannotPay::Pending),
             (Status::Reserved, PaymentStatus::Requested) => Err(CannotPay::Pending),

@@ -34,10 +34,8 @@ use numbers::Numbers;
 
 type Ctx = service::Ctx<Numbers>;
 
-const MIGRATIONS: Migrations = Migrations {
-    set: "orders",
-    steps: &[Migration { sqlite: include_str!("../migrations/sqlite/0001_init.sql") }],
-};
+const MIGRATIONS: Migrations =
+    Migrations { set: "orders", steps: &[Migration { sqlite: include_str!("../migrations/sqlite/0001_init.sql") }] };
 
 /// The orders service's wiring.
 pub fn service() -> Service<Numbers> {

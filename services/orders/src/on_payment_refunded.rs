@@ -8,8 +8,11 @@ use crate::decide_each::decide_each;
 
 pub(crate) async fn handle_many(ctx: Ctx, deliveries: Vec<Delivery<PaymentRefunded>>) -> Result<Committed, Failure> {
     let now = ctx.clock.now();
-    decide_each(ctx, deliveries, |event| event.order_id, move |order, event| {
-        order.payment_refunded(event.payment_id, now)
-    })
+    decide_each(
+        ctx,
+        deliveries,
+        |event| event.order_id,
+        move |order, event| order.payment_refunded(event.payment_id, now),
+    )
     .await
 }

@@ -9,12 +9,8 @@ use crate::{Ctx, store};
 
 pub(crate) async fn handle(ctx: Ctx, delivery: Delivery<ProductUpdated>) -> Result<Committed, Failure> {
     let event = &delivery.event;
-    let product = Product {
-        product_id: event.product_id,
-        sku: event.sku.clone(),
-        name: event.name.clone(),
-        price: event.price,
-    };
+    let product =
+        Product { product_id: event.product_id, sku: event.sku.clone(), name: event.name.clone(), price: event.price };
     let batch = store::put_product(&product, false, Version::from_stored(event.version));
     Ok(ctx.commit(batch, delivery.cause()).await?)
 }

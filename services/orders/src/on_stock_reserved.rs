@@ -10,11 +10,6 @@ use crate::decide_each::decide_each;
 pub(crate) async fn handle_many(ctx: Ctx, deliveries: Vec<Delivery<StockReserved>>) -> Result<Committed, Failure> {
     let (now, ids) = (ctx.clock.now(), ctx.ids.clone());
     let ttl = SignedDuration::try_from(ctx.settings.reservation_ttl).unwrap_or(SignedDuration::MAX);
-    decide_each(
-        ctx,
-        deliveries,
-        |event| event.order_id,
-        move |order, _| order.stock_reserved(ids.next(), now, ttl),
-    )
-    .await
+    decide_each(ctx, deliveries, |event| event.order_id, move |order, _| order.stock_reserved(ids.next(), now, ttl))
+        .await
 }

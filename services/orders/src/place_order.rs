@@ -194,11 +194,8 @@ pub(crate) async fn handler(
         let now = ctx.clock.now();
         let order = place(draft.clone(), &products, now)?;
         let expires_at = now + SignedDuration::try_from(ctx.settings.reservation_ttl).unwrap_or(SignedDuration::MAX);
-        let batch = store::insert(&order, &order.placed()).schedule(
-            EXPIRE_RESERVATION.name,
-            order.order_id,
-            expires_at,
-        );
+        let batch =
+            store::insert(&order, &order.placed()).schedule(EXPIRE_RESERVATION.name, order.order_id, expires_at);
         ctx.commit(batch, request.cause()).await?;
         Ok(order)
     })

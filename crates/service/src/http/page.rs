@@ -39,9 +39,12 @@ impl<S: Send + Sync> FromRequestParts<S> for Page {
             let detail = format!("limit: a page has 1 to {LIMIT_MAX} items");
             return Err(Problem::new(StatusCode::BAD_REQUEST, "invalid_query", detail));
         }
-        let after = raw.cursor.as_deref().map(Cursor::decode).transpose().map_err(|error| {
-            Problem::new(StatusCode::BAD_REQUEST, "invalid_cursor", format!("cursor: {error}"))
-        })?;
+        let after = raw
+            .cursor
+            .as_deref()
+            .map(Cursor::decode)
+            .transpose()
+            .map_err(|error| Problem::new(StatusCode::BAD_REQUEST, "invalid_cursor", format!("cursor: {error}")))?;
         Ok(Self { limit, after })
     }
 }

@@ -65,11 +65,7 @@ impl Problem {
 
     /// 401 `unauthenticated`: no token, or one that isn't good. All kinds alike.
     pub fn unauthenticated() -> Self {
-        Self::new(
-            StatusCode::UNAUTHORIZED,
-            "unauthenticated",
-            "send `Authorization: Bearer …` with a valid token",
-        )
+        Self::new(StatusCode::UNAUTHORIZED, "unauthenticated", "send `Authorization: Bearer …` with a valid token")
     }
 
     /// 400 `malformed_body`: not JSON, or not of the right shape.
@@ -210,7 +206,8 @@ impl Fields {
     /// Checks that text could be an e-mail address: one `@` with something on both sides, at most 254 bytes (RFC 5321).
     pub fn email(&mut self, email: &str, field: &str) {
         let parts: Vec<&str> = email.split('@').collect();
-        let plain = email.is_ascii() && email.bytes().all(|byte| byte.is_ascii_graphic() && !b"<>,;:\"()[]\\".contains(&byte));
+        let plain =
+            email.is_ascii() && email.bytes().all(|byte| byte.is_ascii_graphic() && !b"<>,;:\"()[]\\".contains(&byte));
         let shaped = matches!(parts[..], [name, domain] if
             !name.is_empty() && name.len() <= 64 && !domain.is_empty()
             && domain.split('.').all(|label| !label.is_empty() && !label.starts_with('-') && !label.ends_with('-')));

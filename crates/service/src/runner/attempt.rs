@@ -92,7 +92,14 @@ impl<S: Clone + Send + Sync + 'static> Runner<S> {
     }
 
     /// Counts and logs how a delivery ended.
-    pub(super) fn report(&self, message: &Message, outcome: Outcome, attempts: i64, reason: Option<&str>, began: Instant) {
+    pub(super) fn report(
+        &self,
+        message: &Message,
+        outcome: Outcome,
+        attempts: i64,
+        reason: Option<&str>,
+        began: Instant,
+    ) {
         let consumer = self.consumer();
         self.ctx.metrics.handled(consumer, &message.event_type, outcome);
         let latency = self.ctx.clock.now().duration_since(message.time);

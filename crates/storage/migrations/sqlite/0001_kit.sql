@@ -65,6 +65,7 @@ create table timers (
     due_at         integer not null,
     fence          integer not null,
     attempts       integer not null,
+    is_leased      integer not null check (is_leased in (0, 1)),
     correlation_id blob    not null,
     causation_id   blob    not null,
     traceparent    text,

@@ -22,10 +22,10 @@ static RECORD_DELIVERY: Sql = Sql::new(
 static END_TIMER: Sql = Sql::new("END_TIMER", "delete from timers where name = $1 and key = $2 and fence = $3");
 static SET_TIMER: Sql = Sql::new(
     "SET_TIMER",
-    "insert into timers (name, key, due_at, fence, attempts, correlation_id, causation_id, traceparent)
-     values ($1, $2, $3, $4, 0, $5, $6, $7)
+    "insert into timers (name, key, due_at, fence, attempts, is_leased, correlation_id, causation_id, traceparent)
+     values ($1, $2, $3, $4, 0, $5, $6, $7, $8)
      on conflict (name, key) do update set due_at = excluded.due_at, fence = excluded.fence, attempts = 0,
-         correlation_id = excluded.correlation_id, causation_id = excluded.causation_id,
+         is_leased = excluded.is_leased, correlation_id = excluded.correlation_id, causation_id = excluded.causation_id,
          traceparent = excluded.traceparent",
 );
 static CLEAR_TIMER: Sql = Sql::new("CLEAR_TIMER", "delete from timers where name = $1 and key = $2");
@@ -156,8 +156,16 @@ impl Commit {
                 // of the same name and key can't pass for the holder of this one.
                 let fence = self.now.as_microsecond();
                 let traceparent = origin.traceparent.map(|it| it.to_string());
-                let row =
-                    params![*name, *key, *due_at, fence, origin.correlation_id, origin.causation_id, traceparent];
+                let row = params![
+                    *name,
+                    *key,
+                    *due_at,
+                    fence,
+                    false,
+                    origin.correlation_id,
+                    origin.causation_id,
+                    traceparent,
+                ];
                 context.execute(&SET_TIMER, row)?;
             }
             TimerChange::Clear { name, key } => {
@@ -176,9 +184,7 @@ fn remember(effects: &mut Effects, destination: &str, lane: Lane) {
 
 fn apply_write(context: &Context<'_>, write: &Write) -> Result<(), Error> {
     match write {
-        Write::Insert(insert, params) => {
-            context.run(insert.name(), insert.sqlite(), params.clone()).map(|_| ())
-        }
+        Write::Insert(insert, params) => context.run(insert.name(), insert.sqlite(), params.clone()).map(|_| ()),
         Write::Change(change, params) => {
             let statement = change.0.name();
             match context.run(statement, change.0.sqlite(), params.clone())? {

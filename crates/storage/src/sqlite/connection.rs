@@ -23,8 +23,8 @@ pub(super) fn open_writer(path: &Path, store: &str, options: &Options) -> Result
             set.check(&reader, store).map_err(failed)??;
         }
     }
-    let mut connection = open_with(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)
-        .map_err(failed)?;
+    let mut connection =
+        open_with(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE).map_err(failed)?;
     configure_writer(&connection).map_err(failed)?;
     let now = options.clock.now();
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
@@ -35,6 +35,9 @@ pub(super) fn open_writer(path: &Path, store: &str, options: &Options) -> Result
             set.run(&transaction, found, now).map_err(failed)?;
         }
     }
+    // One process has the file, so what is leased was leased by one that is gone: nobody waits for its lease to end.
+    let release = "update timers set due_at = ?1, is_leased = 0 where is_leased = 1";
+    transaction.execute(release, [now.as_microsecond()]).map_err(failed)?;
     transaction.commit().map_err(failed)?;
     Ok(connection)
 }
@@ -42,7 +45,9 @@ pub(super) fn open_writer(path: &Path, store: &str, options: &Options) -> Result
 /// A connection that can't write.
 pub(super) fn open_reader(path: &Path, store: &str) -> Result<Connection, Error> {
     let connection = open_with(path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(|error| unavailable(store, &error))?;
-    connection.execute_batch("pragma query_only = on; pragma cache_size = -2048").map_err(|error| unavailable(store, &error))?;
+    connection
+        .execute_batch("pragma query_only = on; pragma cache_size = -2048")
+        .map_err(|error| unavailable(store, &error))?;
     Ok(connection)
 }
 

@@ -70,6 +70,18 @@ impl Readers {
         answer.await.map_err(|_| self.closed())?
     }
 
+    /// Prepares the statement without running it.
+    pub async fn prepare(&self, name: &'static str, text: &'static str) -> Result<(), Error> {
+        let (reply, answer) = oneshot::channel();
+        let read: Read = Box::new(move |connection, store| {
+            let prepared = connection.prepare(text).map(|_| ()).map_err(|error| classify(&error, name, store));
+            let _ = reply.send(prepared);
+        });
+        let queue = self.queue().ok_or_else(|| self.closed())?;
+        queue.send(read).await.map_err(|_| self.closed())?;
+        answer.await.map_err(|_| self.closed())?
+    }
+
     fn queue(&self) -> Option<mpsc::Sender<Read>> {
         let queues = self.queues.lock().unwrap_or_else(PoisonError::into_inner);
         let turn = self.next.fetch_add(1, Ordering::Relaxed);

@@ -110,10 +110,7 @@ fn late_facts_make_a_cancelled_order_tell_its_end_again() {
     assert!(!late.has_moved);
     let refunded = stored(stored(late).payment_refunded(payment(1), now()).unwrap());
     assert_eq!(refunded.payment_status, PaymentStatus::Refunded);
-    assert!(matches!(
-        order.stock_reserved(payment(9), now(), ttl()).unwrap().tell,
-        Some(Tell::Cancelled(_))
-    ));
+    assert!(matches!(order.stock_reserved(payment(9), now(), ttl()).unwrap().tell, Some(Tell::Cancelled(_))));
 }
 
 #[test]

@@ -1,0 +1,230 @@
+//! All services in one process, on a folder that goes with the test.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::http::{Method, Request, header};
+use kernel::{Clock, Currency, MockClock, SignedDuration};
+use notifications::Mailer;
+use serde_json::{Value, json};
+use server::app::{App, Options};
+use service::{Backoff, Settings};
+use tempfile::TempDir;
+use tower::ServiceExt;
+
+use crate::Answer;
+
+/// The admin token of every test shop.
+const ADMIN_TOKEN: &str = "an-admin-token-for-tests-only-0123456789";
+
+/// How long a shop may take to settle before the test fails: far beyond what it ever takes.
+const SETTLE: &str = "/internal/settled?timeout=60s";
+
+/// The largest answer that a test reads, in bytes.
+const ANSWER_BYTES_MAX: usize = 16 << 20;
+
+/// How a test's shop differs from a new one.
+pub struct Setup {
+    /// Settings of all services.
+    pub settings: Settings,
+    /// Who carries the mail.
+    pub mailer: Mailer,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self {
+            settings: Settings {
+                currency: Currency::EUR,
+                reservation_ttl: Duration::from_mins(15),
+                retry: Backoff { base: Duration::from_millis(200), max: Duration::from_mins(5) },
+                retry_attempts: 10,
+                workers: 8,
+                inbox_retention: Duration::from_hours(14 * 24),
+                outbox_cap: 1_000_000,
+            },
+            mailer: Mailer::Capture,
+        }
+    }
+}
+
+/// A shop for one test.
+pub struct TestShop {
+    app: App,
+    hands: MockClock,
+    folder: TempDir,
+}
+
+impl TestShop {
+    /// An empty shop.
+    pub async fn start() -> Self {
+        Self::start_with(Setup::default()).await
+    }
+
+    /// An empty shop with other settings.
+    pub async fn start_with(setup: Setup) -> Self {
+        let folder = tempfile::tempdir().expect("the machine has room for a temporary folder");
+        let (clock, hands) = Clock::mock("2026-01-01T12:00:00Z".parse().expect("a time"));
+        let app = open(folder.path().join("data"), clock, &hands, setup).await;
+        Self { app, hands, folder }
+    }
+
+    /// Stops the shop and starts it again on the same folder.
+    pub async fn restart(self, setup: Setup) -> Self {
+        let Self { app, hands, folder } = self;
+        app.stop().await;
+        let app = open(folder.path().join("data"), hands.clock(), &hands, setup).await;
+        Self { app, hands, folder }
+    }
+
+    /// The data folder.
+    pub fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    /// Waits until nothing is under way. Panics if something stays.
+    #[track_caller]
+    pub fn settle(&self) -> impl Future<Output = ()> + '_ {
+        let caller = std::panic::Location::caller();
+        async move {
+            let answer = self.get(SETTLE).await;
+            assert!(answer.status.is_success(), "at {caller}: the shop did not settle: {:?}", answer.json());
+        }
+    }
+
+    /// Moves the clock, then settles what came due.
+    pub async fn advance(&self, by: Duration) {
+        self.hands.advance(SignedDuration::try_from(by).expect("a test moves the clock by days at most"));
+        self.settle().await;
+    }
+
+    /// `GET` as admin.
+    pub async fn get(&self, path: &str) -> Answer {
+        self.request(Method::GET, path).admin().send().await
+    }
+
+    /// `POST` as admin.
+    pub async fn post(&self, path: &str, body: &Value) -> Answer {
+        self.request(Method::POST, path).admin().json(body).send().await
+    }
+
+    /// `PATCH` as admin.
+    pub async fn patch(&self, path: &str, body: &Value) -> Answer {
+        self.request(Method::PATCH, path).admin().json(body).send().await
+    }
+
+    /// `DELETE` as admin.
+    pub async fn delete(&self, path: &str) -> Answer {
+        self.request(Method::DELETE, path).admin().send().await
+    }
+
+    /// Any request, from nobody in particular until [`Call::admin`].
+    pub fn request(&self, method: Method, path: &str) -> Call<'_> {
+        Call { shop: self, request: Request::builder().method(method).uri(path), body: Vec::new() }
+    }
+
+    /// Adds a product at 10.00 EUR that all services know; answers with its id.
+    pub async fn product(&self, sku: &str, stock: i64) -> String {
+        let product =
+            json!({"sku": sku, "name": sku, "price": {"amount": 1_000, "currency": "EUR"}, "stock": stock});
+        let made = self.post("/v1/products", &product).await.expect(201);
+        self.settle().await;
+        made.text("/product_id")
+    }
+
+    /// Places an order as a guest; answers with what the guest gets.
+    pub async fn order(&self, lines: &[(&str, i64)], token: Option<&str>) -> Answer {
+        let lines: Vec<Value> =
+            lines.iter().map(|(id, quantity)| json!({"product_id": id, "quantity": quantity})).collect();
+        let mut order = json!({"lines": lines, "email": "ada@example.com"});
+        if let Some(token) = token {
+            order["payment"] = json!({"token": token});
+        }
+        self.request(Method::POST, "/v1/orders").json(&order).send().await.expect(201)
+    }
+
+    /// The order as it is now.
+    pub async fn order_now(&self, order_id: &str) -> Answer {
+        self.get(&format!("/v1/orders/{order_id}")).await.expect(200)
+    }
+
+    /// `(on_hand, reserved)` of a product.
+    pub async fn stock(&self, product_id: &str) -> (i64, i64) {
+        let level = self.get(&format!("/v1/stock/{product_id}")).await.expect(200);
+        (level.number("/on_hand"), level.number("/reserved"))
+    }
+
+    /// The templates of the mails about an order, in alphabetical order.
+    pub async fn mails(&self, order_id: &str) -> Vec<String> {
+        let mails = self.get("/v1/mail?limit=100").await.expect(200).items();
+        let about = mails.iter().filter(|mail| mail["order_id"] == order_id);
+        let mut templates: Vec<String> = about.filter_map(|mail| mail["template"].as_str().map(str::to_owned)).collect();
+        templates.sort();
+        templates
+    }
+
+    /// Stops the shop.
+    pub async fn stop(self) {
+        self.app.stop().await;
+    }
+}
+
+async fn open(data: PathBuf, clock: Clock, hands: &MockClock, setup: Setup) -> App {
+    let options = Options {
+        data,
+        settings: setup.settings,
+        clock,
+        admin_token: Some(ADMIN_TOKEN.to_owned()),
+        mailer: setup.mailer,
+        slow_charge: Duration::from_millis(50),
+    };
+    let app = App::start(options).await.expect("an empty folder can be opened");
+    let operators = app.operators.clone();
+    hands.on_advance(move || operators.iter().for_each(service::Operator::wake));
+    app
+}
+
+/// A request that is being put together.
+pub struct Call<'a> {
+    shop: &'a TestShop,
+    request: axum::http::request::Builder,
+    body: Vec<u8>,
+}
+
+impl Call<'_> {
+    /// Sends the admin token along.
+    #[must_use]
+    pub fn admin(self) -> Self {
+        self.header(header::AUTHORIZATION.as_str(), &format!("Bearer {ADMIN_TOKEN}"))
+    }
+
+    /// Sends a header along.
+    #[must_use]
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.request = self.request.header(name, value);
+        self
+    }
+
+    /// Sends a JSON body.
+    #[must_use]
+    pub fn json(self, body: &Value) -> Self {
+        self.header(header::CONTENT_TYPE.as_str(), "application/json").bytes(body.to_string().into_bytes())
+    }
+
+    /// Sends a body as it is.
+    #[must_use]
+    pub fn bytes(mut self, body: Vec<u8>) -> Self {
+        self.body = body;
+        self
+    }
+
+    /// Sends it.
+    pub async fn send(self) -> Answer {
+        let request = self.request.body(Body::from(self.body)).expect("a test writes valid requests");
+        let response = self.shop.app.router.clone().oneshot(request).await.expect("the router answers everything");
+        let (parts, body) = response.into_parts();
+        let body = axum::body::to_bytes(body, ANSWER_BYTES_MAX).await.expect("an answer is complete");
+        Answer { status: parts.status, headers: parts.headers, body }
+    }
+}
