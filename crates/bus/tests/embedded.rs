@@ -17,12 +17,13 @@ struct InProcess(Mutex<Option<Arc<Embedded>>>);
 impl Harness for InProcess {
     fn start(&self, topology: Topology) -> BoxFuture<'_, Arc<dyn Broker>> {
         let broker = Arc::new(Embedded::new(topology));
-        *self.0.lock().unwrap() = Some(broker.clone());
+        *self.0.lock().expect("no test panics with the lock") = Some(broker.clone());
         async { broker as Arc<dyn Broker> }.boxed()
     }
 
     fn restart(&self, topology: Topology) -> BoxFuture<'_, Arc<dyn Broker>> {
-        self.0.lock().unwrap().take().expect("what restarts was started").close();
+        let before = self.0.lock().expect("no test panics with the lock").take();
+        before.expect("what restarts was started").close();
         self.start(topology)
     }
 }

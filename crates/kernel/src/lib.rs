@@ -14,6 +14,7 @@ mod cursor;
 mod event;
 mod ids;
 mod money;
+mod named;
 mod version;
 
 pub use cause::{Cause, DeliveryCause, Origin, RequestCause, TimerCause, TraceParent};

@@ -153,7 +153,8 @@ pub struct Held {
     pub first_failed_at: Option<Timestamp>,
 }
 
-/// Stores deliveries, each behind those of its key that are there already. Those that are held already stay as they are.
+/// Stores deliveries: each waits if another of its key is there already, whatever its own state says.
+/// Those that are held already stay as they are.
 pub async fn hold(db: &Db, deliveries: Vec<Held>) -> Result<(), Error> {
     let statements = deliveries.into_iter().map(|held| (&HOLD, held.into_params())).collect();
     db.sqlite.writer.sweep(statements, |_| effects::none()).await?;

@@ -44,7 +44,7 @@ impl Default for Setup {
                 inbox_retention: Duration::from_hours(14 * 24),
                 outbox_cap: 1_000_000,
             },
-            mailer: Mailer::Capture,
+            mailer: Mailer::from_url(None, "Test shop <shop@localhost>").expect("a sender"),
         }
     }
 }
@@ -126,8 +126,7 @@ impl TestShop {
 
     /// Adds a product at 10.00 EUR that all services know; answers with its id.
     pub async fn product(&self, sku: &str, stock: i64) -> String {
-        let product =
-            json!({"sku": sku, "name": sku, "price": {"amount": 1_000, "currency": "EUR"}, "stock": stock});
+        let product = json!({"sku": sku, "name": sku, "price": {"amount": 1_000, "currency": "EUR"}, "stock": stock});
         let made = self.post("/v1/products", &product).await.expect(201);
         self.settle().await;
         made.text("/product_id")
@@ -159,7 +158,8 @@ impl TestShop {
     pub async fn mails(&self, order_id: &str) -> Vec<String> {
         let mails = self.get("/v1/mail?limit=100").await.expect(200).items();
         let about = mails.iter().filter(|mail| mail["order_id"] == order_id);
-        let mut templates: Vec<String> = about.filter_map(|mail| mail["template"].as_str().map(str::to_owned)).collect();
+        let mut templates: Vec<String> =
+            about.filter_map(|mail| mail["template"].as_str().map(str::to_owned)).collect();
         templates.sort();
         templates
     }

@@ -37,27 +37,7 @@ pub(crate) enum Status {
     Rejected,
 }
 
-impl Status {
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Held => "held",
-            Self::Sold => "sold",
-            Self::Released => "released",
-            Self::Rejected => "rejected",
-        }
-    }
-}
-
-impl std::str::FromStr for Status {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        [Self::Held, Self::Sold, Self::Released, Self::Rejected]
-            .into_iter()
-            .find(|status| status.as_str() == text)
-            .ok_or("no status of a reservation")
-    }
-}
+kernel::named!(Status { Held = "held", Sold = "sold", Released = "released", Rejected = "rejected" });
 
 /// What is, or was, held for an order.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -23,28 +23,7 @@ pub(crate) enum PaymentStatus {
     Refunded,
 }
 
-macro_rules! names {
-    ($kind:ident { $($variant:ident = $name:literal),* $(,)? }) => {
-        impl $kind {
-            pub const ALL: &[Self] = &[$(Self::$variant),*];
-
-            pub const fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $name),* }
-            }
-        }
-
-        impl std::str::FromStr for $kind {
-            type Err = String;
-
-            fn from_str(text: &str) -> Result<Self, Self::Err> {
-                let found = Self::ALL.iter().copied().find(|status| status.as_str() == text);
-                found.ok_or_else(|| format!("one of {}", [$($name),*].join(", ")))
-            }
-        }
-    };
-}
-
-names!(Status {
+kernel::named!(Status {
     Placed = "placed",
     Reserved = "reserved",
     Paid = "paid",
@@ -52,7 +31,7 @@ names!(Status {
     Cancelled = "cancelled",
 });
 
-names!(PaymentStatus {
+kernel::named!(PaymentStatus {
     None = "none",
     Requested = "requested",
     Captured = "captured",

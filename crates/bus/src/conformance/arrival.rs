@@ -7,7 +7,7 @@ use kernel::Lane;
 
 use super::Case;
 use super::stage::{FOR_BOTH, FOR_NOBODY, FOR_STOCK, MAIL, STOCK, Stage, URGENT, Verdict, ensure, ensure_same};
-use crate::{Destination, Error, Health, Message, Outcome};
+use crate::{Destination, Error, Health, Message, Outcome, Settlement};
 
 pub const CASES: &[Case] = &[
     Case::new("a broker that runs is ready", |stage| is_ready(stage).boxed()),
@@ -125,7 +125,7 @@ async fn exclusive(stage: Stage) -> Verdict {
 async fn waits(stage: Stage) -> Verdict {
     let sent = stage.messages(FOR_BOTH, 20, 1);
     let mut relay = stage.relay(sent.clone());
-    // Publishes them all to one consumer; whether they count as stored already is another case.
+    // One consumer has them all, so they were published; whether they count as stored yet is another case.
     let mut early = stage.subscribe(MAIL, Lane::Background).await?;
     relay.alongside(early.receive(sent.len())).await?;
     let mut late = stage.subscribe(STOCK, Lane::Background).await?;
@@ -147,7 +147,7 @@ async fn at_most(stage: Stage) -> Verdict {
                 break;
             }
         }
-        consumer.settle(&arrived, crate::Settlement::Done).await?;
+        consumer.settle(&arrived, Settlement::Done).await?;
         Ok(arrived)
     };
     let arrived: Vec<Message> = relay.alongside(work).await?.into_iter().map(|delivery| delivery.message).collect();
@@ -164,7 +164,7 @@ async fn next_dropped(stage: Stage) -> Verdict {
             // Polled once and dropped: sometimes just before a message arrives, sometimes just after.
             if let Some(deliveries) = consumer.subscription.next(3).now_or_never() {
                 let deliveries = deliveries?;
-                consumer.settle(&deliveries, crate::Settlement::Done).await?;
+                consumer.settle(&deliveries, Settlement::Done).await?;
                 arrived.extend(deliveries.into_iter().map(|delivery| delivery.message));
             }
             tokio::task::yield_now().await;

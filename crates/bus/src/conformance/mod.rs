@@ -5,6 +5,7 @@
 
 mod arrival;
 mod flow;
+mod relay;
 mod report;
 mod settlement;
 mod stage;
@@ -34,24 +35,6 @@ pub trait Harness: Send + Sync + 'static {
     fn restart(&self, topology: Topology) -> BoxFuture<'_, Arc<dyn Broker>>;
 }
 
-struct Case {
-    name: &'static str,
-    applies: fn(Guarantees) -> bool,
-    run: fn(Stage) -> BoxFuture<'static, Verdict>,
-}
-
-impl Case {
-    const fn new(name: &'static str, run: fn(Stage) -> BoxFuture<'static, Verdict>) -> Self {
-        Self { name, applies: |_| true, run }
-    }
-
-    const fn only_if(self, applies: fn(Guarantees) -> bool) -> Self {
-        Self { applies, ..self }
-    }
-}
-
-const CASES: &[&[Case]] = &[arrival::CASES, settlement::CASES, flow::CASES];
-
 /// Runs all cases one after the other and prints the table of what the broker can do.
 ///
 /// # Panics
@@ -70,6 +53,24 @@ pub async fn run(harness: impl Harness) -> Report {
     assert!(failed.is_empty(), "the {} broker fails: {}", report.broker(), failed.join("; "));
     report
 }
+
+struct Case {
+    name: &'static str,
+    applies: fn(Guarantees) -> bool,
+    run: fn(Stage) -> BoxFuture<'static, Verdict>,
+}
+
+impl Case {
+    const fn new(name: &'static str, run: fn(Stage) -> BoxFuture<'static, Verdict>) -> Self {
+        Self { name, applies: |_| true, run }
+    }
+
+    const fn only_if(self, applies: fn(Guarantees) -> bool) -> Self {
+        Self { applies, ..self }
+    }
+}
+
+const CASES: &[&[Case]] = &[arrival::CASES, settlement::CASES, flow::CASES];
 
 async fn examine(case: &Case, harness: &Arc<dyn Harness>) -> Standing {
     let examined = async {

@@ -1,3 +1,5 @@
+//! The outcome of the suite as a table.
+
 use std::fmt;
 
 use crate::Guarantees;

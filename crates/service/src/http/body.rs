@@ -37,6 +37,10 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
             ),
             _ => Problem::malformed_body("the body ended before it was complete"),
         })?;
+        // A derived struct would also read its fields from a list.
+        if bytes.trim_ascii_start().first() == Some(&b'[') {
+            return Err(Problem::malformed_body("body: a JSON object is expected, not a list"));
+        }
         let mut json = serde_json::Deserializer::from_slice(&bytes);
         let parsed = serde_path_to_error::deserialize(&mut json).map_err(|error| rejected(&error))?;
         json.end().map_err(|error| Problem::malformed_body(format!("after the document: {error}")))?;

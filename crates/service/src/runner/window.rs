@@ -89,11 +89,10 @@ impl<S: Clone + Send + Sync + 'static> Runner<S> {
                 fate.settled.push(tag);
             } else if redelivered || self.is_suspect(&message) {
                 self.ctx.metrics.redelivered(self.ctx.db.service(), 1);
-                let now = self.ctx.clock.now();
-                let held = Held { due_at: Some(now), ..self.to_hold(&message, digest, State::Due) };
+                let held = self.due_now(&message, digest);
                 self.hold(message, tag, held, fate);
             } else if self.held.contains(&(message.source.clone(), message.key)) {
-                let held = self.to_hold(&message, digest, State::Waiting);
+                let held = self.due_now(&message, digest);
                 self.hold(message, tag, held, fate);
             } else {
                 ready.push(Ready { message, tag, digest });
@@ -224,8 +223,7 @@ impl<S: Clone + Send + Sync + 'static> Runner<S> {
         let blocked: Vec<_> = keys.keys().filter(|key| self.held.contains(*key)).cloned().collect();
         for key in blocked {
             for Ready { message, tag, digest } in keys.remove(&key).into_iter().flatten() {
-                let held = self.to_hold(&message, digest, State::Waiting);
-                fate.held.push((held, tag));
+                fate.held.push((self.due_now(&message, digest), tag));
             }
         }
     }
@@ -250,6 +248,11 @@ impl<S: Clone + Send + Sync + 'static> Runner<S> {
             unsettled.remove(&tag);
         }
         Ok(())
+    }
+
+    /// Due at once, unless the store has another of its key: then it waits behind that.
+    fn due_now(&self, message: &Message, digest: [u8; 16]) -> Held {
+        Held { due_at: Some(self.ctx.clock.now()), ..self.to_hold(message, digest, State::Due) }
     }
 
     fn to_hold(&self, message: &Message, digest: [u8; 16], state: State) -> Held {

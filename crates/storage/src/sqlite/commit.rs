@@ -24,7 +24,8 @@ static SET_TIMER: Sql = Sql::new(
     "SET_TIMER",
     "insert into timers (name, key, due_at, fence, attempts, is_leased, correlation_id, causation_id, traceparent)
      values ($1, $2, $3, $4, 0, $5, $6, $7, $8)
-     on conflict (name, key) do update set due_at = excluded.due_at, fence = excluded.fence, attempts = 0,
+     on conflict (name, key) do update set due_at = excluded.due_at, attempts = 0,
+         fence = case when timers.fence < excluded.fence then excluded.fence else timers.fence + 1 end,
          is_leased = excluded.is_leased, correlation_id = excluded.correlation_id, causation_id = excluded.causation_id,
          traceparent = excluded.traceparent",
 );
@@ -153,7 +154,8 @@ impl Commit {
             TimerChange::Set { name, key, due_at, origin: of } => {
                 let origin = of.as_ref().unwrap_or(origin);
                 // The fence begins at the time of setting, so that a handler which leased an earlier timer
-                // of the same name and key can't pass for the holder of this one.
+                // of the same name and key can't pass for the holder of this one. Of a timer that is there it
+                // grows in any case: clocks are set back.
                 let fence = self.now.as_microsecond();
                 let traceparent = origin.traceparent.map(|it| it.to_string());
                 let row = params![

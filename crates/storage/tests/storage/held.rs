@@ -1,0 +1,292 @@
+//! Held deliveries: only the first of a key is ever due, whatever happens to it.
+
+use std::collections::HashMap;
+
+use kernel::{Cause, DeadLetterId, DeliveryCause, EventId, Lane, SignedDuration, Uuid};
+use proptest::prelude::*;
+use tempfile::tempdir;
+use tradepost_storage::held::{self, Held, State};
+use tradepost_storage::{Batch, Error, inbox};
+
+use crate::support::{Store, delivery, insert};
+
+const LANE: Lane = Lane::Background;
+
+#[tokio::test]
+async fn deliveries_of_a_key_wait_behind_its_first_and_other_keys_do_not() {
+    let folder = tempdir().unwrap();
+    let store = Store::open(folder.path());
+    let (ada, bob) = (store.ids.next(), store.ids.next());
+    let arrivals = [ada, ada, bob, ada].map(|key| arrival(&store, key));
+    held::hold(&store, arrivals.to_vec()).await.unwrap();
+
+    assert_eq!(due(&store).await, [arrivals[0].event_id, arrivals[2].event_id]);
+    assert_eq!(states(&store, &arrivals).await, [State::Due, State::Waiting, State::Due, State::Waiting]);
+    assert_eq!(held::keys(&store, LANE).await.unwrap().len(), 2);
+    assert_eq!(held::keys(&store, Lane::Immediate).await.unwrap(), []);
+
+    let again = Held { dead_letter_id: store.ids.next(), ..arrivals[0].clone() };
+    held::hold(&store, vec![again]).await.unwrap();
+    assert_eq!(held::counts(&store).await.unwrap(), held::Counts { parked: 0, due: 2, held: 4 });
+}
+
+#[tokio::test]
+async fn retries_come_in_the_order_of_their_times() {
+    let folder = tempdir().unwrap();
+    let store = Store::open(folder.path());
+    let in_seconds = |seconds| {
+        let due_at = store.now() + SignedDuration::from_secs(seconds);
+        Held { due_at: Some(due_at), ..arrival(&store, store.ids.next()) }
+    };
+    let (late, soon) = (in_seconds(20), in_seconds(10));
+    held::hold(&store, vec![late.clone(), soon.clone()]).await.unwrap();
+
+    assert_eq!(due(&store).await, []);
+    assert_eq!(held::next_due(&store, LANE).await.unwrap(), soon.due_at);
+    store.hands.advance(SignedDuration::from_secs(10));
+    assert_eq!(due(&store).await, [soon.event_id]);
+    store.hands.advance(SignedDuration::from_secs(10));
+    assert_eq!(due(&store).await, [soon.event_id, late.event_id]);
+    assert_eq!(held::due_by(&store, store.now()).await.unwrap(), 2);
+}
+
+#[tokio::test]
+async fn the_commit_of_a_held_delivery_lets_the_next_of_its_key_go() {
+    let folder = tempdir().unwrap();
+    let store = Store::open(folder.path());
+    let arrivals = three_of_a_key(&store).await;
+    let [first, second, third] = arrivals.each_ref().map(|held| held.event_id);
+
+    let cause = held_cause(&store, first).await;
+    store.commit(insert(store.ids.next(), "handled"), Cause::Deliveries(vec![cause])).await.unwrap();
+    assert_eq!(due(&store).await, [second]);
+
+    // Refused as a whole, a set that holds a duplicate releases nothing.
+    let set = vec![held_cause(&store, second).await, delivery(first)];
+    let refused = store.commit(Batch::new(), Cause::Deliveries(set)).await.unwrap_err();
+    assert_eq!(refused, Error::AlreadyDone { events: vec![first] });
+    assert_eq!(due(&store).await, [second]);
+
+    let position = position(&store, second).await;
+    held::drop_duplicate(&store, position, store.now()).await.unwrap();
+    assert_eq!(due(&store).await, [third]);
+}
+
+#[tokio::test]
+async fn a_delivery_is_counted_before_each_attempt_and_parked_when_there_is_no_further_one() {
+    let folder = tempdir().unwrap();
+    let store = Store::open(folder.path());
+    let [first, second, _] = three_of_a_key(&store).await;
+    let position = position(&store, first.event_id).await;
+    held::count_attempt(&store, position).await.unwrap();
+    let retry_at = store.now() + SignedDuration::from_secs(5);
+    held::failed(&store, position, Some(retry_at), "away".to_owned(), store.now()).await.unwrap();
+    assert_eq!(due(&store).await, [], "the key waits with its first");
+
+    let failed_at = store.now();
+    store.hands.advance(SignedDuration::from_secs(5));
+    held::count_attempt(&store, position).await.unwrap();
+    held::failed(&store, position, None, "still away".to_owned(), store.now()).await.unwrap();
+
+    assert_eq!(due(&store).await, []);
+    let parked = held::parked_one(&store, first.dead_letter_id).await.unwrap().unwrap();
+    assert_eq!((parked.state, parked.attempts, parked.due_at), (State::Parked, 2, None));
+    assert_eq!((parked.reason.as_deref(), parked.first_failed_at), (Some("still away"), Some(failed_at)));
+    assert_eq!((parked.body, parked.digest), (first.body, first.digest));
+    assert_eq!(held::counts(&store).await.unwrap(), held::Counts { parked: 1, due: 0, held: 3 });
+    assert_eq!(held::parked_one(&store, second.dead_letter_id).await.unwrap().map(|held| held.event_id), None);
+}
+
+#[tokio::test]
+async fn a_parked_delivery_is_replayed_with_all_its_attempts_before_it() {
+    let folder = tempdir().unwrap();
+    let store = Store::open(folder.path());
+    let [first, ..] = three_of_a_key(&store).await;
+    let id = park(&store, &first).await;
+    assert!(held::replay(&store, id, store.now()).await.unwrap());
+
+    assert_eq!(due(&store).await, [first.event_id]);
+    let replayed = held::of_events(&store, vec![first.event_id]).await.unwrap().pop().unwrap();
+    assert_eq!(replayed.attempts, 0);
+    assert!(!held::replay(&store, id, store.now()).await.unwrap(), "it is no dead letter any more");
+    assert!(!held::discard(&store, id, store.now()).await.unwrap(), "it is no dead letter any more");
+}
+
+#[tokio::test]
+async fn a_discarded_delivery_counts_as_handled_and_lets_the_next_go() {
+    let folder = tempdir().unwrap();
+    let store = Store::open(folder.path());
+    let [first, second, _] = three_of_a_key(&store).await;
+    let id = park(&store, &first).await;
+    assert!(held::discard(&store, id, store.now()).await.unwrap());
+
+    assert_eq!(due(&store).await, [second.event_id]);
+    assert!(inbox::handled(&store, vec![first.event_id]).await.unwrap().contains_key(&first.event_id));
+    let late = store
+        .commit(insert(store.ids.next(), "late"), Cause::Deliveries(vec![delivery(first.event_id)]))
+        .await
+        .unwrap_err();
+    assert_eq!(late, Error::AlreadyDone { events: vec![first.event_id] });
+    assert!(!held::discard(&store, id, store.now()).await.unwrap(), "it is gone");
+}
+
+/// What happens to a store of held deliveries.
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    Arrive { key: usize },
+    Succeed,
+    FailForNow,
+    Park,
+    Replay,
+    Discard,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        3 => (0_usize..3).prop_map(|key| Step::Arrive { key }),
+        2 => Just(Step::Succeed),
+        2 => Just(Step::FailForNow),
+        1 => Just(Step::Park),
+        1 => Just(Step::Replay),
+        1 => Just(Step::Discard),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_key_keeps_its_order_whatever_fails(steps in prop::collection::vec(step(), 1..40)) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        runtime.block_on(async {
+            let folder = tempdir().unwrap();
+            let mut model = Model::new(Store::open(folder.path()));
+            for step in steps {
+                model.take(step).await;
+            }
+            model.finish().await;
+        });
+    }
+}
+
+/// What arrived for each key and what was decided, beside the store that should agree.
+struct Model {
+    store: Store,
+    keys: [Uuid; 3],
+    arrived: HashMap<Uuid, Vec<EventId>>,
+    decided: HashMap<Uuid, Vec<EventId>>,
+}
+
+impl Model {
+    fn new(store: Store) -> Self {
+        let keys = [(); 3].map(|()| store.ids.next());
+        Self { store, keys, arrived: HashMap::new(), decided: HashMap::new() }
+    }
+
+    async fn take(&mut self, step: Step) {
+        let store = &self.store;
+        let parked = held::parked(store, Uuid::max().into(), 1).await.unwrap().pop();
+        let first = held::due(store, LANE, store.now(), 1).await.unwrap().pop();
+        match (step, first, parked) {
+            (Step::Arrive { key }, ..) => {
+                let held = arrival(store, self.keys[key]);
+                self.arrived.entry(held.key).or_default().push(held.event_id);
+                held::hold(store, vec![held]).await.unwrap();
+            }
+            (Step::Succeed, Some(held), _) => {
+                let cause = DeliveryCause { held: Some(held.position), ..delivery(held.event_id) };
+                store.commit(Batch::new(), Cause::Deliveries(vec![cause])).await.unwrap();
+                self.decided.entry(held.key).or_default().push(held.event_id);
+            }
+            (Step::FailForNow, Some(held), _) => {
+                let retry_at = store.now() + SignedDuration::from_secs(1);
+                held::failed(store, held.position, Some(retry_at), "away".to_owned(), store.now()).await.unwrap();
+            }
+            (Step::FailForNow, None, _) => store.hands.advance(SignedDuration::from_secs(1)),
+            (Step::Park, Some(held), _) => {
+                held::failed(store, held.position, None, "bad".to_owned(), store.now()).await.unwrap();
+            }
+            (Step::Replay, _, Some(parked)) => {
+                assert!(held::replay(store, parked.dead_letter_id, store.now()).await.unwrap());
+            }
+            (Step::Discard, _, Some(parked)) => {
+                assert!(held::discard(store, parked.dead_letter_id, store.now()).await.unwrap());
+                self.decided.entry(parked.key).or_default().push(parked.event_id);
+            }
+            (Step::Succeed | Step::Park | Step::Replay | Step::Discard, ..) => {}
+        }
+        for (key, decided) in &self.decided {
+            assert!(self.arrived[key].starts_with(decided), "{decided:?} of {:?}", self.arrived[key]);
+        }
+    }
+
+    /// Once all that is parked was replayed, everything is handled: nothing was left waiting for nobody.
+    async fn finish(mut self) {
+        let arrivals: usize = self.arrived.values().map(Vec::len).sum();
+        for _ in 0..arrivals {
+            self.take(Step::Replay).await;
+            self.store.hands.advance(SignedDuration::from_secs(1));
+            self.take(Step::Succeed).await;
+        }
+        assert_eq!(held::counts(&self.store).await.unwrap(), held::Counts::default());
+        assert_eq!(self.decided, self.arrived);
+        self.store.close().await;
+    }
+}
+
+fn arrival(store: &Store, key: Uuid) -> Held {
+    let event_id: EventId = store.ids.next();
+    Held {
+        position: 0,
+        dead_letter_id: store.ids.next(),
+        event_id,
+        source: "users".to_owned(),
+        lane: LANE,
+        key,
+        event_type: "users.user_registered.v1".to_owned(),
+        sequence: 1,
+        time: store.now(),
+        correlation_id: event_id.into(),
+        causation_id: event_id.into(),
+        traceparent: None,
+        body: b"{}".to_vec(),
+        digest: [7; 16],
+        state: State::Due,
+        due_at: Some(store.now()),
+        attempts: 0,
+        reason: None,
+        first_failed_at: None,
+    }
+}
+
+async fn three_of_a_key(store: &Store) -> [Held; 3] {
+    let key = store.ids.next();
+    let arrivals = [(); 3].map(|()| arrival(store, key));
+    held::hold(store, arrivals.to_vec()).await.unwrap();
+    arrivals
+}
+
+async fn park(store: &Store, delivery: &Held) -> DeadLetterId {
+    let position = position(store, delivery.event_id).await;
+    held::failed(store, position, None, "bad".to_owned(), store.now()).await.unwrap();
+    delivery.dead_letter_id
+}
+
+async fn position(store: &Store, event_id: EventId) -> i64 {
+    held::of_events(store, vec![event_id]).await.unwrap().pop().unwrap().position
+}
+
+async fn held_cause(store: &Store, event_id: EventId) -> DeliveryCause {
+    DeliveryCause { held: Some(position(store, event_id).await), ..delivery(event_id) }
+}
+
+async fn due(store: &Store) -> Vec<EventId> {
+    let due = held::due(store, LANE, store.now(), 100).await.unwrap();
+    due.into_iter().map(|held| held.event_id).collect()
+}
+
+async fn states(store: &Store, arrivals: &[Held]) -> Vec<State> {
+    let mut found = held::of_events(store, arrivals.iter().map(|held| held.event_id).collect()).await.unwrap();
+    found.sort_by_key(|held| held.position);
+    found.into_iter().map(|held| held.state).collect()
+}

@@ -1,0 +1,11 @@
+//! The kit on real files: what a commit promises, and what is left after each way in which it can be cut short.
+
+#![cfg(test)]
+
+mod commits;
+mod durability;
+mod held;
+mod opening;
+mod outbox;
+mod support;
+mod timers;

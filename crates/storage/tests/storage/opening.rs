@@ -1,0 +1,130 @@
+//! Opening: tables are brought up to date once, and what a newer Tradepost wrote is left alone.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use kernel::Version;
+use tempfile::tempdir;
+use tradepost_storage::{Batch, Db, Error, Migration, Migrations, params, statements};
+
+use crate::support::{MIGRATIONS, START, STATEMENTS as OWN, Store, insert, notes, options, request, touch};
+
+/// The warehouse's tables as the next release would have them.
+const NEXT_RELEASE: Migrations = Migrations {
+    set: "warehouse",
+    steps: &[
+        MIGRATIONS.steps[0],
+        Migration { sqlite: "alter table things add column shelf text; update things set shelf = 'A' || note;" },
+    ],
+};
+
+statements! {
+    insert CLAIM_VERSION into migrations (name text, version int, applied_at time);
+    query STEPS "select name, version from migrations order by name, version";
+    query SHELVES "select shelf from things order by thing_id";
+}
+
+#[tokio::test]
+async fn migrations_run_once_and_in_order() {
+    let folder = tempdir().unwrap();
+    let store = Store::open(folder.path());
+    store.commit(insert(store.ids.next(), "1"), request(&store.ids)).await.unwrap();
+    store.close().await;
+    for _ in 0..2 {
+        let db = open(folder.path(), NEXT_RELEASE).unwrap();
+        let steps = db.query(&STEPS, params![], |row| Ok((row.get::<String>("name")?, row.get("version")?)));
+        let expected = [("kit", 1), ("warehouse", 1), ("warehouse", 2)].map(|(set, step)| (set.to_owned(), step));
+        assert_eq!(steps.await.unwrap(), expected);
+        assert_eq!(db.query(&SHELVES, params![], |row| row.get::<String>("shelf")).await.unwrap(), ["A1"]);
+        db.close().await;
+    }
+}
+
+#[tokio::test]
+async fn a_store_keeps_what_was_committed_when_it_is_opened_again() {
+    let folder = tempdir().unwrap();
+    let store = Store::open(folder.path());
+    let thing = store.ids.next();
+    store.commit(insert(thing, "new"), request(&store.ids)).await.unwrap();
+    store.close().await;
+
+    let reopened = Store::open(folder.path());
+    reopened.commit(touch(thing, Version::FIRST, "kept"), request(&reopened.ids)).await.unwrap();
+
+    assert_eq!(notes(&reopened).await, ["kept"]);
+}
+
+#[tokio::test]
+async fn a_store_with_newer_tables_of_its_service_is_refused_and_left_as_it_is() {
+    let folder = tempdir().unwrap();
+    open(folder.path(), NEXT_RELEASE).unwrap().close().await;
+    let before = files(folder.path());
+
+    let refused = open(folder.path(), MIGRATIONS).unwrap_err();
+
+    let store = folder.path().join("warehouse.db").display().to_string();
+    assert_eq!(refused, Error::Newer { store, set: "warehouse", found: 2, known: 1 });
+    assert!(files(folder.path()) == before, "the refused store was changed");
+}
+
+#[tokio::test]
+async fn a_store_with_newer_tables_of_the_kit_is_refused_and_left_as_it_is() {
+    let folder = tempdir().unwrap();
+    let store = Store::open(folder.path());
+    let newer = Batch::new().insert(&CLAIM_VERSION, params!["kit", 99, *START]);
+    store.commit(newer, request(&store.ids)).await.unwrap();
+    // As after a kill: the log was not yet copied into the file.
+    let killed = tempdir().unwrap();
+    let before = files(folder.path());
+    for (name, bytes) in &before {
+        std::fs::write(killed.path().join(name), bytes).unwrap();
+    }
+    assert_eq!(before.keys().collect::<Vec<_>>(), ["warehouse.db", "warehouse.db-wal"]);
+
+    let refused = open(killed.path(), MIGRATIONS).unwrap_err();
+
+    assert!(matches!(refused, Error::Newer { set: "kit", found: 99, .. }), "{refused}");
+    assert!(files(killed.path()) == before, "the refused store was changed");
+}
+
+#[tokio::test]
+async fn a_store_tells_whether_the_process_before_ended_cleanly() {
+    let folder = tempdir().unwrap();
+    let after = async |stopped: bool| {
+        let store = Store::open(folder.path());
+        let was_running = store.mark_running().await.unwrap();
+        if stopped {
+            store.mark_stopped().await.unwrap();
+        }
+        store.close().await;
+        was_running
+    };
+    assert!(!after(false).await, "a new store was never in use");
+    assert!(after(true).await, "the first process never said that it stopped");
+    assert!(!after(false).await, "the second one did");
+}
+
+#[tokio::test]
+async fn every_statement_of_the_tests_passes_the_kits_check() {
+    let folder = tempdir().unwrap();
+    let db = open(folder.path(), NEXT_RELEASE).unwrap();
+    for statement in OWN.iter().chain(STATEMENTS) {
+        db.check(*statement).await.unwrap();
+    }
+}
+
+fn open(folder: &Path, migrations: Migrations) -> Result<Db, Error> {
+    let (mut options, _hands) = options(folder);
+    options.migrations = migrations;
+    Db::open(options)
+}
+
+/// The files of a folder that hold data. A look into a store leaves an empty log and an index of it behind.
+fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    let paths = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let files = paths.map(|path| {
+        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+        (name, std::fs::read(path).unwrap())
+    });
+    files.filter(|(name, bytes)| !name.ends_with("-shm") && !bytes.is_empty()).collect()
+}

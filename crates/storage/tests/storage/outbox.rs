@@ -1,0 +1,120 @@
+//! Events and the pointers to them.
+
+use std::collections::HashSet;
+
+use kernel::{Event, Lane, Uuid, Version};
+use tempfile::tempdir;
+use tradepost_storage::{Batch, archive, outbox};
+
+use crate::support::{Store, ThingBroke, ThingMoved, ThingSeen, insert, request};
+
+#[tokio::test]
+async fn events_keep_the_order_in_which_they_were_committed() {
+    let folder = tempdir().unwrap();
+    let store = Store::open(folder.path());
+    let thing_id: Uuid = store.ids.next();
+    let mut told = Vec::new();
+    for n in (1..=9).step_by(3) {
+        let batch = (n..n + 3)
+            .fold(Batch::new(), |batch, version| batch.emit(Version::from_stored(version), &ThingMoved { thing_id }));
+        told.extend(store.commit(batch, request(&store.ids)).await.unwrap().events);
+    }
+
+    let stored = archive::of_key(&store, thing_id, 100).await.unwrap();
+
+    assert_eq!(stored.iter().map(|event| event.event_id).collect::<Vec<_>>(), told);
+    assert_eq!(stored.iter().map(|event| event.sequence).collect::<Vec<_>>(), (1..=9).collect::<Vec<_>>());
+    assert!(stored.windows(2).all(|pair| pair[0].position < pair[1].position));
+    let pending = outbox::pending(&store, "mail", Lane::Background, vec![], 100).await.unwrap();
+    assert_eq!(pending.iter().map(|event| event.event_id).collect::<Vec<_>>(), told);
+}
+
+#[tokio::test]
+async fn an_event_is_pending_exactly_where_it_has_to_go_until_it_was_sent() {
+    let folder = tempdir().unwrap();
+    let store = Store::open(folder.path());
+    let thing_id: Uuid = store.ids.next();
+    let batch = insert(thing_id, "told")
+        .emit(Version::FIRST, &ThingMoved { thing_id })
+        .emit(Version::FIRST, &ThingBroke { thing_id })
+        .emit(Version::FIRST, &ThingSeen { thing_id });
+    store.commit(batch, request(&store.ids)).await.unwrap();
+    let (background, immediate) = (Lane::Background, Lane::Immediate);
+
+    assert_eq!(pending_types(&store, "mail", background).await, [ThingMoved::TYPE]);
+    assert_eq!(pending_types(&store, "stock", background).await, [ThingMoved::TYPE]);
+    assert_eq!(pending_types(&store, "mail", immediate).await, [ThingBroke::TYPE]);
+    assert_eq!(pending_types(&store, "stock", immediate).await, [""; 0]);
+    assert_eq!(archive::of_key(&store, thing_id, 10).await.unwrap().len(), 3);
+    assert_eq!((store.counts().await.pointers, outbox::unsent(&store)), (3, 3));
+
+    let positions: Vec<i64> = positions(&store, "mail", background).await;
+    outbox::sent(&store, "mail", background, positions.clone()).await.unwrap();
+    outbox::sent(&store, "mail", background, positions).await.unwrap();
+
+    assert_eq!(pending_types(&store, "mail", background).await, [""; 0]);
+    assert_eq!(pending_types(&store, "stock", background).await, [ThingMoved::TYPE]);
+    assert_eq!(outbox::unsent(&store), 2);
+    assert_eq!(outbox::backlog(&store, immediate).await.unwrap(), (1, Some(store.now())));
+    assert_eq!(archive::of_key(&store, thing_id, 10).await.unwrap().len(), 3, "the archive keeps what was sent");
+}
+
+#[tokio::test]
+async fn what_is_in_flight_is_passed_over_and_nothing_else() {
+    let folder = tempdir().unwrap();
+    let store = Store::open(folder.path());
+    let thing_id: Uuid = store.ids.next();
+    let batch = (1..=6).fold(Batch::new(), |batch, n| batch.emit(Version::from_stored(n), &ThingMoved { thing_id }));
+    store.commit(batch, request(&store.ids)).await.unwrap();
+    let all = positions(&store, "mail", Lane::Background).await;
+    let in_flight = vec![all[0], all[2], all[5]];
+
+    let rest = outbox::pending(&store, "mail", Lane::Background, in_flight.clone(), 2).await.unwrap();
+
+    let rest: HashSet<i64> = rest.into_iter().map(|event| event.position).collect();
+    assert_eq!(rest, HashSet::from([all[1], all[3]]));
+}
+
+#[tokio::test]
+async fn what_is_unsent_is_counted_again_when_the_store_opens() {
+    let folder = tempdir().unwrap();
+    let store = Store::open(folder.path());
+    for _ in 0..3 {
+        let thing_id = store.ids.next();
+        let batch = Batch::new().emit(Version::FIRST, &ThingMoved { thing_id });
+        store.commit(batch, request(&store.ids)).await.unwrap();
+    }
+    let first = positions(&store, "stock", Lane::Background).await[0];
+    outbox::sent(&store, "stock", Lane::Background, vec![first]).await.unwrap();
+    store.close().await;
+
+    let reopened = Store::open(folder.path());
+
+    assert_eq!(outbox::unsent(&reopened), 5);
+    assert_eq!(positions(&reopened, "stock", Lane::Background).await.len(), 2);
+}
+
+#[tokio::test]
+async fn a_commit_wakes_those_who_wait_for_its_events_and_nobody_else() {
+    let folder = tempdir().unwrap();
+    let store = Store::open(folder.path());
+    let urgent = store.outbox_signal("mail", Lane::Immediate);
+    let mail = store.outbox_signal("mail", Lane::Background);
+    let (archive, timers) = (store.archive_signal(), store.timers_signal());
+
+    let batch = Batch::new().emit(Version::FIRST, &ThingMoved { thing_id: store.ids.next() });
+    store.commit(batch, request(&store.ids)).await.unwrap();
+
+    let woken = [&mail, &archive, &urgent, &timers].map(|signal| signal.has_changed().unwrap());
+    assert_eq!(woken, [true, true, false, false]);
+}
+
+async fn pending_types(store: &Store, destination: &str, lane: Lane) -> Vec<String> {
+    let pending = outbox::pending(store, destination, lane, vec![], 100).await.unwrap();
+    pending.into_iter().map(|event| event.event_type).collect()
+}
+
+async fn positions(store: &Store, destination: &str, lane: Lane) -> Vec<i64> {
+    let pending = outbox::pending(store, destination, lane, vec![], 100).await.unwrap();
+    pending.into_iter().map(|event| event.position).collect()
+}

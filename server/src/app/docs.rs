@@ -1,0 +1,34 @@
+//! The API's description for people: a page made from the OpenAPI document, which fetches nothing.
+
+use minijinja::value::Serde;
+use minijinja::{AutoEscape, Environment, context};
+use utoipa::openapi::OpenApi;
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
+
+/// Says what the document as a whole is about.
+pub(super) fn describe(openapi: &mut OpenApi) {
+    openapi.info.title = "Tradepost".to_owned();
+    openapi.info.version = env!("CARGO_PKG_VERSION").to_owned();
+    openapi.info.description = Some(
+        "Orders, stock, payments and mail that react to one another through events. \
+         Errors are RFC 9457 problem documents with a stable `code`."
+            .to_owned(),
+    );
+    openapi.info.license = None;
+    openapi.info.contact = None;
+    let components = openapi.components.get_or_insert_default();
+    let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some("The admin token.")).build();
+    components.add_security_scheme("admin", SecurityScheme::Http(bearer));
+    let order = ApiKeyValue::with_description("X-Order-Token", "The `access_token` of a placed order.");
+    components.add_security_scheme("order", SecurityScheme::ApiKey(ApiKey::Header(order)));
+}
+
+/// The page.
+pub(super) fn page(openapi: &OpenApi) -> String {
+    let mut environment = Environment::new();
+    environment.set_auto_escape_callback(|_| AutoEscape::Html);
+    environment.add_filter("schema_name", |reference: String| reference.rsplit('/').next().unwrap_or("").to_owned());
+    environment
+        .render_str(include_str!("docs.html"), context! { api => Serde(openapi) })
+        .expect("the template fits every OpenAPI document, and a test renders this one")
+}

@@ -1,0 +1,100 @@
+//! The data folder: one process at a time, and never one that is older than what wrote it.
+
+use std::collections::BTreeMap;
+use std::fs::{DirBuilder, File, TryLockError};
+use std::io::ErrorKind;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use serde::{Deserialize, Serialize};
+use service::AnyService;
+
+/// The layout of the folder. Another number means that files lie elsewhere.
+const FORMAT: u32 = 1;
+
+/// What the folder says about itself, so that an older program can refuse it without opening a database.
+#[derive(Debug, Serialize, Deserialize)]
+struct Manifest {
+    format: u32,
+    /// The version of each service's tables.
+    tables: BTreeMap<String, i64>,
+}
+
+/// The folder, locked for this process.
+#[derive(Debug)]
+pub struct Folder {
+    path: PathBuf,
+    /// Held for its lock, which the operating system drops with the process, however that ends.
+    _lock: File,
+}
+
+impl Folder {
+    /// Opens or makes the folder for these services.
+    pub fn open(path: &Path, services: &[Box<dyn AnyService>]) -> anyhow::Result<Self> {
+        let known = Manifest {
+            format: FORMAT,
+            tables: services.iter().map(|it| (it.name().to_owned(), it.migrations().newest())).collect(),
+        };
+        refuse_newer(path, &known)?;
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(path)
+            .with_context(|| format!("the data folder {} can't be made: choose another with --data", path.display()))?;
+        let lock = lock(path)?;
+        let text = serde_json::to_string_pretty(&known)?;
+        write_whole(&path.join("manifest.json"), &text)?;
+        Ok(Self { path: path.to_owned(), _lock: lock })
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+fn refuse_newer(path: &Path, known: &Manifest) -> anyhow::Result<()> {
+    let file = path.join("manifest.json");
+    let text = match std::fs::read_to_string(&file) {
+        Ok(text) => text,
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return Ok(()),
+        Err(error) => return Err(error).with_context(|| format!("{} can't be read", file.display())),
+    };
+    let found: Manifest = serde_json::from_str(&text).with_context(|| {
+        format!("{} is not what Tradepost writes there: restore it, or use another folder", file.display())
+    })?;
+    let newer = found.tables.iter().find(|(name, version)| known.tables.get(*name).is_none_or(|it| it < *version));
+    if found.format > known.format || newer.is_some() {
+        bail!(
+            "the data folder {} was written by a newer Tradepost, and was left as it is: \
+             start that version, or choose another folder with --data",
+            path.display()
+        );
+    }
+    Ok(())
+}
+
+fn lock(path: &Path) -> anyhow::Result<File> {
+    let file = path.join("lock");
+    let lock = File::options().create(true).truncate(false).write(true).open(&file);
+    let lock = lock.with_context(|| format!("{} can't be opened for writing", file.display()))?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(TryLockError::WouldBlock) => bail!(
+            "another Tradepost is using the data folder {}: stop it, or choose another folder with --data",
+            path.display()
+        ),
+        Err(TryLockError::Error(error)) => Err(error).with_context(|| format!("{} can't be locked", file.display())),
+    }
+}
+
+/// Writes a file so that a crash leaves the old one or the new one.
+pub(super) fn write_whole(path: &Path, text: &str) -> anyhow::Result<()> {
+    let beside = path.with_extension("new");
+    let written = std::fs::write(&beside, text)
+        .and_then(|()| File::open(&beside)?.sync_all())
+        .and_then(|()| std::fs::rename(&beside, path))
+        .and_then(|()| File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all());
+    written.with_context(|| format!("{} can't be written", path.display()))
+}

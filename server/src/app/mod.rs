@@ -1,0 +1,155 @@
+//! All services in one process.
+
+mod demo;
+mod docs;
+mod folder;
+mod provider;
+mod run;
+mod token;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use axum::Router;
+use bus::{Broker, Embedded, Topology};
+use kernel::{Clock, Ids};
+use notifications::Mailer;
+use payments::Simulated;
+use service::http::auth::{Auth, digest};
+use service::http::shell::Shell;
+use service::telemetry::Metrics;
+use service::{AnyService, Operator, Running, Runtime, Settings, Tasks};
+
+use crate::services::{Outside, all};
+use folder::Folder;
+
+pub use run::{UpOptions, run};
+
+/// How long a drain waits for work that has begun.
+const DRAIN: Duration = Duration::from_secs(20);
+
+/// What an app is started with.
+pub struct Options {
+    /// Where all data is.
+    pub data: PathBuf,
+    /// What all services share.
+    pub settings: Settings,
+    /// The time.
+    pub clock: Clock,
+    /// The admin token, unless one is made.
+    pub admin_token: Option<String>,
+    /// Who carries the mail.
+    pub mailer: Mailer,
+    /// How long the simulated provider takes over a slow charge.
+    pub slow_charge: Duration,
+}
+
+/// All services, started.
+pub struct App {
+    /// The whole HTTP surface.
+    pub router: Router,
+    /// The operator's handles.
+    pub operators: Arc<Vec<Operator>>,
+    /// The admin token, if it was made at this start: it is shown nowhere else.
+    pub made_token: Option<String>,
+    tasks: Tasks,
+    /// Lets the process itself in, for seeding.
+    own_token: String,
+    provider: Arc<Simulated>,
+    folder: Folder,
+}
+
+impl App {
+    /// Opens the data folder and starts every service.
+    pub async fn start(options: Options) -> anyhow::Result<Self> {
+        let ids = Ids::new(options.clock.clone());
+        let provider_folder = options.data.join("payment-provider");
+        // The services are described before anything is opened: the folder is checked against their tables.
+        let folder = Folder::open(&options.data, &described()?)?;
+        let token = token::admin_token(folder.path(), options.admin_token.as_deref(), &ids)?;
+        let own_token = ids.secret().reveal();
+        let auth = Arc::new(Auth::new(vec![token.digest, digest(own_token.as_bytes())]));
+
+        std::fs::create_dir_all(&provider_folder)
+            .with_context(|| format!("{} can't be made", provider_folder.display()))?;
+        let provider = Simulated::open(&provider_folder, options.clock.clone(), ids.clone())?;
+        let provider = Arc::new(provider.with_slowness(options.slow_charge));
+        let services = all(Outside { provider: provider.clone(), mailer: options.mailer });
+        let broker: Arc<dyn Broker> = Arc::new(Embedded::new(topology(&services)));
+        let metrics = Arc::new(Metrics::default());
+        let tasks = Tasks::new();
+        let runtime = Runtime {
+            folder: folder.path().to_owned(),
+            broker: broker.clone(),
+            clock: options.clock.clone(),
+            ids: ids.clone(),
+            settings: Arc::new(options.settings),
+            metrics: metrics.clone(),
+            auth: auth.clone(),
+            tasks: tasks.clone(),
+        };
+        let running = start_all(services, &runtime).await?;
+        let operators: Arc<Vec<Operator>> = Arc::new(running.iter().map(|it| it.operator.clone()).collect());
+
+        let console = console::Console {
+            operators: operators.clone(),
+            auth: auth.clone(),
+            clock: options.clock.clone(),
+            tasks: tasks.clone(),
+        };
+        let (mut routes, mut openapi) = console::routes(console).split_for_parts();
+        for service in running {
+            routes = routes.merge(service.router);
+            openapi.merge(service.openapi);
+        }
+        docs::describe(&mut openapi);
+        let shell = Shell {
+            operators: operators.to_vec(),
+            broker,
+            metrics,
+            auth,
+            ids,
+            clock: options.clock,
+            tasks: tasks.clone(),
+        };
+        let router = shell.wrap(routes, &openapi, docs::page(&openapi));
+        Ok(Self { router, operators, made_token: token.made, tasks, own_token, provider, folder })
+    }
+
+    /// Where the data is.
+    pub fn data(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Lets begun work finish, then closes every store. What was not begun is still there at the next start.
+    pub async fn stop(self) {
+        let drained = self.tasks.stop(DRAIN).await;
+        if !drained {
+            tracing::warn!("some work was still under way after {DRAIN:?}; it goes on at the next start");
+        }
+        for operator in self.operators.iter() {
+            Running::close(operator, drained).await;
+        }
+        self.provider.close().await;
+    }
+}
+
+/// The services as they are described, for checks that need no process.
+pub fn described() -> anyhow::Result<Vec<Box<dyn AnyService>>> {
+    let mailer = Mailer::from_url(None, "Tradepost <shop@localhost>")?;
+    Ok(all(Outside { provider: Arc::new(provider::Absent), mailer }))
+}
+
+/// Who reacts to what.
+pub fn topology(services: &[Box<dyn AnyService>]) -> Topology {
+    services.iter().fold(Topology::new(), |topology, service| {
+        topology.consumer(service.name(), service.subscriptions().into_iter().map(|(event_type, _)| event_type))
+    })
+}
+
+async fn start_all(services: Vec<Box<dyn AnyService>>, runtime: &Runtime) -> anyhow::Result<Vec<Running>> {
+    let started = services.into_iter().map(|service| service.start(runtime));
+    Ok(futures_util::future::try_join_all(started).await?)
+}

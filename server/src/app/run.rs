@@ -1,0 +1,154 @@
+//! `tradepost up`: start, listen, drain.
+
+use std::io::IsTerminal;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use anyhow::Context;
+use kernel::Clock;
+use notifications::Mailer;
+use service::{Backoff, Settings};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+use super::{App, Options, demo};
+use crate::config::{self, LogFormat};
+
+/// How long open requests may take once the process drains.
+const REQUESTS_DRAIN: Duration = Duration::from_secs(10);
+
+/// How long the simulated provider takes over `tok_slow`.
+const SLOW_CHARGE: Duration = Duration::from_secs(5);
+
+/// What `up` does beside starting.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct UpOptions {
+    /// Fill an empty shop with a dozen products and a user.
+    pub demo: bool,
+}
+
+/// Starts everything and serves until it is told to stop. The first signal drains, the second ends at once.
+pub async fn run(settings: config::Settings, options: UpOptions) -> anyhow::Result<()> {
+    log_to_stderr(&settings)?;
+    let address = SocketAddr::new(settings.listen, settings.port);
+    let listener = TcpListener::bind(address).await.with_context(|| {
+        format!("{address} can't be listened on: is another program using it? Choose another with --port")
+    })?;
+    let url = format!("http://{}", listener.local_addr()?);
+    let app = App::start(start_options(&settings)?).await?;
+    if options.demo {
+        demo::seed(&app).await?;
+    }
+    let router = app.router.clone().into_make_service_with_connect_info::<SocketAddr>();
+    let stopping = app.tasks.clone();
+    let mut stop_signals = StopSignals::new()?;
+    eprint!("{}", banner(&url, &app, options, settings.admin_token.is_some()));
+    let server = axum::serve(listener, router).with_graceful_shutdown(async move { stopping.stopping().await });
+    let mut server = std::pin::pin!(server.into_future());
+    tokio::select! {
+        served = &mut server => served.context("the listener broke")?,
+        () = stop_signals.next() => {}
+    }
+    eprintln!("draining: open requests and begun work are finished; press Ctrl-C again to end at once");
+    let drain = async {
+        app.tasks.cancel();
+        if tokio::time::timeout(REQUESTS_DRAIN, server).await.is_err() {
+            tracing::warn!("some requests were still open after {REQUESTS_DRAIN:?} and were cut off");
+        }
+        app.stop().await;
+    };
+    tokio::select! {
+        () = drain => Ok(()),
+        () = stop_signals.next() => std::process::exit(130),
+    }
+}
+
+/// Ctrl-C, and what service managers send.
+struct StopSignals {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+}
+
+impl StopSignals {
+    fn new() -> anyhow::Result<Self> {
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}
+
+fn start_options(settings: &config::Settings) -> anyhow::Result<Options> {
+    let smtp_url = settings.smtp_url.as_ref().map(config::Secret::reveal);
+    Ok(Options {
+        data: settings.data_dir.clone(),
+        settings: Settings {
+            currency: settings.currency,
+            reservation_ttl: settings.reservation_ttl,
+            retry: Backoff { base: settings.retry_base, max: settings.retry_max },
+            retry_attempts: settings.retry_attempts,
+            workers: settings.workers,
+            inbox_retention: settings.inbox_retention,
+            outbox_cap: settings.outbox_cap,
+        },
+        clock: Clock::system(),
+        admin_token: settings.admin_token.as_ref().map(|token| token.reveal().to_owned()),
+        mailer: Mailer::from_url(smtp_url, &settings.mail_from)?,
+        slow_charge: SLOW_CHARGE,
+    })
+}
+
+fn log_to_stderr(settings: &config::Settings) -> anyhow::Result<()> {
+    let filter = EnvFilter::try_new(&settings.log).context("log: not a filter as in info,orders=debug")?;
+    let as_text = match settings.log_format {
+        LogFormat::Text => true,
+        LogFormat::Json => false,
+        LogFormat::Auto => std::io::stderr().is_terminal(),
+    };
+    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let set = if as_text {
+        subscriber.compact().with_ansi(std::io::stderr().is_terminal()).try_init()
+    } else {
+        subscriber.json().flatten_event(true).try_init()
+    };
+    set.map_err(|error| anyhow::anyhow!("logging can't be set up: {error}"))
+}
+
+/// What a person sees when it is ready: where things are, and what to try next.
+fn banner(url: &str, app: &App, options: UpOptions, token_is_configured: bool) -> String {
+    let program = std::env::args().next().unwrap_or_else(|| "tradepost".to_owned());
+    let mut lines = vec![
+        format!("ready {url}"),
+        format!("  data     {}", app.data().display()),
+        format!("  API      {url}/docs"),
+        format!("  metrics  {url}/metrics"),
+    ];
+    match &app.made_token {
+        Some(token) => lines.extend([
+            "  admin    this token is shown only now; commands in another terminal need it:".to_owned(),
+            format!("           export TRADEPOST_ADMIN_TOKEN={token}"),
+        ]),
+        None if token_is_configured => lines.push("  admin    the token is the configured one".to_owned()),
+        None => lines.push("  admin    the token is the one that the first start showed".to_owned()),
+    }
+    if url != "http://127.0.0.1:8080" {
+        lines.push(format!("           export TRADEPOST_URL={url}"));
+    }
+    if options.demo {
+        lines.extend([
+            "  try next, in another terminal:".to_owned(),
+            format!("           {program} orders place 123=1 --email ada@example.com --token tok_ok --watch"),
+            format!("           {program} mail list"),
+            format!("           {program} events tail"),
+        ]);
+    } else {
+        lines.push("  empty    add products with POST /v1/products, or start with --demo".to_owned());
+    }
+    lines.push("  stop     Ctrl-C".to_owned());
+    lines.join("\n") + "\n"
+}

@@ -1,0 +1,66 @@
+//! The admin token: from the settings, or made at the first start and shown once. Only its digest is kept.
+
+use std::path::Path;
+
+use anyhow::Context;
+use kernel::Ids;
+use service::http::auth::digest;
+
+use super::folder::write_whole;
+
+/// Who is let in as admin.
+pub struct AdminToken {
+    /// The token's digest.
+    pub digest: [u8; 32],
+    /// The token itself, if it was made just now.
+    pub made: Option<String>,
+}
+
+/// The token of the settings, or the one of the folder, or a new one.
+pub fn admin_token(folder: &Path, configured: Option<&str>, ids: &Ids) -> anyhow::Result<AdminToken> {
+    if let Some(token) = configured {
+        return Ok(AdminToken { digest: digest(token.as_bytes()), made: None });
+    }
+    let file = folder.join("admin-token.sha256");
+    if file.exists() {
+        let text = std::fs::read_to_string(&file).with_context(|| format!("{} can't be read", file.display()))?;
+        let digest = from_hex(text.trim()).with_context(|| {
+            format!("{} holds no SHA-256: delete it, and the next start makes a new token", file.display())
+        })?;
+        return Ok(AdminToken { digest, made: None });
+    }
+    let token = ids.secret().reveal();
+    let digest = digest(token.as_bytes());
+    write_whole(&file, &to_hex(&digest))?;
+    Ok(AdminToken { digest, made: Some(token) })
+}
+
+fn to_hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn from_hex(text: &str) -> Option<[u8; 32]> {
+    let digits: Option<Vec<u8>> = text.chars().map(|c| Some(u8::try_from(c.to_digit(16)?).ok()?)).collect();
+    let bytes: Vec<u8> = digits?.chunks_exact(2).map(|pair| pair[0] << 4 | pair[1]).collect();
+    bytes.try_into().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use kernel::Clock;
+
+    use super::*;
+
+    #[test]
+    fn a_made_token_is_shown_once_and_kept_as_a_digest() {
+        let folder = tempfile::tempdir().unwrap();
+        let ids = Ids::new(Clock::system());
+        let first = admin_token(folder.path(), None, &ids).unwrap();
+        let again = admin_token(folder.path(), None, &ids).unwrap();
+        let token = first.made.unwrap();
+        assert_eq!(again.made, None);
+        assert_eq!(again.digest, digest(token.as_bytes()));
+        let kept = std::fs::read_to_string(folder.path().join("admin-token.sha256")).unwrap();
+        assert!(!kept.contains(&token));
+    }
+}

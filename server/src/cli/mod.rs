@@ -1,0 +1,136 @@
+//! The command line: one file for each group of commands.
+//!
+//! Data goes to stdout; progress and hints go to stderr. The commands but `up` and `config` talk HTTP to a running
+//! server and keep nothing themselves.
+
+mod arguments;
+mod client;
+mod config;
+mod dlq;
+mod events;
+mod failure;
+mod mail;
+mod orders;
+mod output;
+mod problem;
+mod products;
+mod sse;
+mod stock;
+mod story;
+mod table;
+mod terminal;
+mod up;
+
+use clap::{Args, Parser, Subcommand};
+use server::config::{self as settings, Environment};
+
+use client::Client;
+pub use failure::Failure;
+use output::Output;
+pub use output::styled_stderr;
+
+const AFTER_HELP: &str = "\
+Examples:
+  tradepost up --demo
+  tradepost orders place 123=1 --email ada@example.com --token tok_ok --watch
+
+Environment:
+  TRADEPOST_URL, TRADEPOST_ADMIN_TOKEN or TRADEPOST_ADMIN_TOKEN_FILE for the commands that ask a running server;
+  `tradepost config show` lists the settings of `up`, each with a variable TRADEPOST_… of its own. NO_COLOR is kept.
+
+Exit codes:
+  0 ok   1 failed   2 usage   3 configuration   4 not found   5 conflict   6 partly failed
+  7 the server can't be reached   130 interrupted";
+
+/// An event-driven commerce backend: the shop in one process, and the commands that look at it.
+#[derive(Debug, Parser)]
+#[command(name = "tradepost", version, arg_required_else_help = true, after_help = AFTER_HELP)]
+pub struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Args)]
+struct Global {
+    /// Print JSON for programs; streams print one object a line
+    #[arg(long, global = true)]
+    json: bool,
+    /// Where the server is [default: TRADEPOST_URL, or http://127.0.0.1:8080]
+    #[arg(long, global = true, value_name = "URL")]
+    url: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run all services in this process
+    Up(up::Up),
+    /// Place, look at and cancel orders
+    #[command(subcommand)]
+    Orders(orders::Command),
+    /// Look at products, and add some
+    #[command(subcommand)]
+    Products(products::Command),
+    /// Look at stock, and correct it
+    #[command(subcommand)]
+    Stock(stock::Command),
+    /// Look at what happened in all services
+    #[command(subcommand)]
+    Events(events::Command),
+    /// Look at what could not be handled, and decide about it
+    #[command(subcommand)]
+    Dlq(dlq::Command),
+    /// Look at the mail that was sent or captured
+    #[command(subcommand)]
+    Mail(mail::Command),
+    /// Show the settings of `up`
+    #[command(subcommand)]
+    Config(config::Command),
+}
+
+impl Cli {
+    /// Does what the command line asks for.
+    pub async fn run(self, environment: &Environment) -> Result<(), Failure> {
+        let Global { json, url } = self.global;
+        let mut out = Output::new(json, environment);
+        match self.command {
+            // It drains by itself at the first signal.
+            Command::Up(up) => up.run(environment).await,
+            Command::Config(command) => command.run(environment, &mut out),
+            command => {
+                let client = Client::new(settings::client(url.as_deref(), environment)?)?;
+                tokio::select! {
+                    done = command.ask(&client, &mut out) => done,
+                    _ = tokio::signal::ctrl_c() => Err(Failure::interrupted()),
+                }
+            }
+        }
+    }
+}
+
+impl Command {
+    async fn ask(self, client: &Client, out: &mut Output) -> Result<(), Failure> {
+        match self {
+            Self::Orders(command) => command.run(client, out).await,
+            Self::Products(command) => command.run(client, out).await,
+            Self::Stock(command) => command.run(client, out).await,
+            Self::Events(command) => command.run(client, out).await,
+            Self::Dlq(command) => command.run(client, out).await,
+            Self::Mail(command) => command.run(client, out).await,
+            Self::Up(_) | Self::Config(_) => unreachable!("these were run without a client"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

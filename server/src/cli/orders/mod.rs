@@ -1,0 +1,147 @@
+//! `tradepost orders`
+
+mod place;
+mod show;
+mod watch;
+
+use clap::Subcommand;
+use kernel::Money;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::arguments::{Limit, OrderRef, seconds};
+use super::client::Client;
+use super::table::{Column, Table};
+use super::{Failure, Output};
+
+const WATCH_HELP: &str = "\
+Each line is an event: when it happened, which service told it, its name, and who handled it.
+With --json there is one object a line: the steps of the story, each again when its deliveries changed,
+and the order as the last.";
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Place an order
+    Place(place::Place),
+    /// List orders, the newest first
+    List {
+        /// Only orders with this status, such as paid
+        #[arg(long)]
+        status: Option<String>,
+        #[command(flatten)]
+        limit: Limit,
+    },
+    /// Show an order and its story
+    Show {
+        /// Its number or its id
+        order: OrderRef,
+    },
+    /// Watch what happens to an order until it rests: paid, rejected or cancelled
+    #[command(after_help = WATCH_HELP)]
+    Watch {
+        /// Its number or its id
+        order: OrderRef,
+    },
+    /// Cancel an order that is not paid
+    Cancel {
+        /// Its number or its id
+        order: OrderRef,
+    },
+}
+
+/// What every list and view shows of an order.
+#[derive(Debug, Deserialize)]
+struct Order {
+    order_id: String,
+    number: i64,
+    status: String,
+    reason: Option<String>,
+    #[serde(default)]
+    email: String,
+    lines: Vec<Line>,
+    total: Money,
+    payment: Payment,
+    created_at: Value,
+}
+
+#[derive(Debug, Deserialize)]
+struct Line {
+    sku: String,
+    name: String,
+    quantity: i64,
+    unit_price: Money,
+}
+
+#[derive(Debug, Deserialize)]
+struct Payment {
+    status: String,
+}
+
+impl Order {
+    /// The status, and why.
+    fn outcome(&self) -> String {
+        match &self.reason {
+            Some(reason) => format!("{} ({reason})", self.status),
+            None => self.status.clone(),
+        }
+    }
+
+    /// Whether nothing more happens by itself, or only after a long time.
+    fn is_resting(&self) -> bool {
+        match self.status.as_str() {
+            "placed" => false,
+            "reserved" => self.waits_for_payment(),
+            _ => true,
+        }
+    }
+
+    fn waits_for_payment(&self) -> bool {
+        self.status == "reserved" && matches!(self.payment.status.as_str(), "none" | "failed")
+    }
+}
+
+impl Command {
+    pub async fn run(self, client: &Client, out: &mut Output) -> Result<(), Failure> {
+        if let Self::Place(place) = self {
+            return place.run(client, out).await;
+        }
+        client.require_admin()?;
+        match self {
+            Self::Place(_) => unreachable!("placing needs no admin and was done above"),
+            Self::List { status, limit } => list(client, out, status.as_deref(), limit.limit).await,
+            Self::Show { order } => show::show(client, out, order).await,
+            Self::Watch { order } => {
+                let order_id = order.resolve(client).await?;
+                watch::watch(client, out, order_id).await
+            }
+            Self::Cancel { order } => cancel(client, out, order).await,
+        }
+    }
+}
+
+async fn list(client: &Client, out: &mut Output, status: Option<&str>, limit: usize) -> Result<(), Failure> {
+    let query: Vec<(&str, &str)> = status.map(|status| ("status", status)).into_iter().collect();
+    let listing = client.list("/v1/orders", &query, limit).await?;
+    let empty = "no orders: place one with `tradepost orders place 123=1 --email ada@example.com`";
+    out.listing(&listing, empty, |orders| {
+        let (number, total) = (Column::Right("NUMBER"), Column::Right("TOTAL"));
+        let mut table =
+            Table::new([number, Column::Left("STATUS"), total, Column::Left("PLACED"), Column::Text("EMAIL")]);
+        for order in orders {
+            let order: Order = client.view(order)?;
+            let placed = seconds(&order.created_at);
+            table.row([order.number.to_string(), order.status, order.total.to_string(), placed, order.email]);
+        }
+        Ok(table)
+    })
+}
+
+async fn cancel(client: &Client, out: &mut Output, order: OrderRef) -> Result<(), Failure> {
+    let order_id = order.resolve(client).await?;
+    let answer = client.post(&format!("/v1/orders/{order_id}/cancel"), None).await?;
+    if out.is_json() {
+        return out.document(&answer);
+    }
+    let order: Order = client.view(&answer)?;
+    out.text(format_args!("order {} is {}", order.number, super::terminal::plain(&order.outcome())))
+}

@@ -1,0 +1,94 @@
+//! `tradepost orders place`
+
+use clap::Args;
+use kernel::{Money, OrderId};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{Line, watch};
+use crate::cli::arguments::WantedLine;
+use crate::cli::client::Client;
+use crate::cli::output::note;
+use crate::cli::table::fields;
+use crate::cli::{Failure, Output};
+
+const AFTER_HELP: &str = "\
+Examples:
+  tradepost orders place 123=1 456=2 --email ada@example.com --token tok_ok --watch
+  tradepost orders place --line 123=1 --email ada@example.com
+
+Tokens of the simulated payment provider: tok_ok, tok_declined, tok_soft (declined, another may follow),
+tok_timeout (charged, but the answer is lost), tok_slow.";
+
+#[derive(Debug, Args)]
+#[command(after_help = AFTER_HELP)]
+pub struct Place {
+    /// A product's sku or id, and how many of it
+    #[arg(value_name = "PRODUCT=QUANTITY", required_unless_present = "line")]
+    lines: Vec<WantedLine>,
+    /// The same as an option, which may stand several times
+    #[arg(long, value_name = "PRODUCT=QUANTITY")]
+    line: Vec<WantedLine>,
+    /// Where mail about the order goes
+    #[arg(long)]
+    email: String,
+    /// The payment token; without it the order waits for one until its reservation expires
+    #[arg(long)]
+    token: Option<String>,
+    /// Watch what happens to the order
+    #[arg(long)]
+    watch: bool,
+}
+
+#[derive(Debug, Deserialize)]
+struct Placed {
+    order_id: OrderId,
+    number: i64,
+    lines: Vec<Line>,
+    total: Money,
+    access_token: Option<String>,
+}
+
+impl Place {
+    pub async fn run(self, client: &Client, out: &mut Output) -> Result<(), Failure> {
+        let mut lines = Vec::new();
+        for wanted in self.lines.iter().chain(&self.line) {
+            let product_id = wanted.product.resolve(client).await?;
+            lines.push(json!({"product_id": product_id, "quantity": wanted.quantity}));
+        }
+        let mut body = json!({"lines": lines, "email": self.email});
+        if let Some(token) = &self.token {
+            body["payment"] = json!({"token": token});
+        }
+        let answer = client.post("/v1/orders", Some(&body)).await?;
+        let placed: Placed = client.view(&answer)?;
+        print(out, client, &answer, &placed, self.watch)?;
+        if self.token.is_none() {
+            note("no --token: the order waits for POST /v1/orders/{id}/payment until its reservation expires");
+        }
+        if !self.watch {
+            return Ok(());
+        }
+        match placed.access_token {
+            Some(token) if !client.is_admin() => {
+                watch::watch(&client.with_order_token(&token)?, out, placed.order_id).await
+            }
+            _ => watch::watch(client, out, placed.order_id).await,
+        }
+    }
+}
+
+/// The order's token is the only key that a guest has to it; an admin needs none.
+fn print(out: &mut Output, client: &Client, answer: &Value, placed: &Placed, is_stream: bool) -> Result<(), Failure> {
+    if out.is_json() {
+        return if is_stream { out.record(answer) } else { out.document(answer) };
+    }
+    let lines: Vec<String> = placed.lines.iter().map(|line| format!("{} × {}", line.quantity, line.name)).collect();
+    out.text(fields([
+        ("order", Some(placed.number.to_string())),
+        ("id", Some(placed.order_id.to_string())),
+        ("lines", Some(lines.join(", "))),
+        ("total", Some(placed.total.to_string())),
+        ("access token", placed.access_token.clone().filter(|_| !client.is_admin())),
+    ]))
+}

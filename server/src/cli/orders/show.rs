@@ -1,0 +1,47 @@
+//! `tradepost orders show`
+
+use super::Order;
+use crate::cli::arguments::{OrderRef, seconds};
+use crate::cli::client::Client;
+use crate::cli::story::{Step, Teller};
+use crate::cli::table::{Column, Table, fields};
+use crate::cli::{Failure, Output};
+
+/// Shows the order, its lines and its story. For programs: the order, with the story as its `events`.
+pub async fn show(client: &Client, out: &mut Output, order: OrderRef) -> Result<(), Failure> {
+    let order_id = order.resolve(client).await?;
+    let mut answer = client.get(&format!("/v1/orders/{order_id}"), &[]).await?;
+    let mut story = client.get(&format!("/v1/orders/{order_id}/events"), &[]).await?;
+    if out.is_json() {
+        answer["events"] = story["items"].take();
+        return out.document(&answer);
+    }
+    let order: Order = client.view(&answer)?;
+    let steps: Vec<Step> = client.view(&story["items"])?;
+    let placed = seconds(&order.created_at);
+    out.text(fields([
+        ("order", Some(order.number.to_string())),
+        ("id", Some(order.order_id.clone())),
+        ("status", Some(order.outcome())),
+        ("payment", Some(order.payment.status.clone())),
+        ("total", Some(order.total.to_string())),
+        ("email", Some(order.email.clone())),
+        ("placed", Some(placed)),
+    ]))?;
+    out.text("")?;
+    out.table(&lines(&order))?;
+    out.text("")?;
+    for told in Teller::new(out.styles()).tell(&steps, true) {
+        out.text(told.line)?;
+    }
+    Ok(())
+}
+
+fn lines(order: &Order) -> Table {
+    let mut table =
+        Table::new([Column::Left("SKU"), Column::Text("PRODUCT"), Column::Right("QUANTITY"), Column::Right("PRICE")]);
+    for line in &order.lines {
+        table.row([line.sku.clone(), line.name.clone(), line.quantity.to_string(), line.unit_price.to_string()]);
+    }
+    table
+}

@@ -1,0 +1,68 @@
+//! `tradepost orders watch`: the story as it grows.
+
+use std::time::Duration;
+
+use kernel::OrderId;
+use serde_json::Value;
+use tokio::time::Instant;
+
+use super::Order;
+use crate::cli::client::Client;
+use crate::cli::output::note;
+use crate::cli::story::{Step, Teller, Told};
+use crate::cli::terminal::plain;
+use crate::cli::{Failure, Output};
+
+/// The time between two looks.
+const LOOK_AGAIN: Duration = Duration::from_millis(200);
+
+/// How long a step may wait to be told with what became of it.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Tells the story until the order rests and everyone has handled what happened.
+pub async fn watch(client: &Client, out: &mut Output, order_id: OrderId) -> Result<(), Failure> {
+    let mut teller = Teller::new(out.styles());
+    let mut last_told = Instant::now();
+    let mut resting_since = None;
+    loop {
+        // The order first: so the story holds whatever made it rest.
+        let answer = client.get(&format!("/v1/orders/{order_id}"), &[]).await?;
+        let story = client.get(&format!("/v1/orders/{order_id}/events"), &[]).await?;
+        let order: Order = client.view(&answer)?;
+        let steps: Vec<Step> = client.view(&story["items"])?;
+        let is_over = order.is_resting() && {
+            let since = *resting_since.get_or_insert_with(Instant::now);
+            steps.iter().all(Step::is_settled) || since.elapsed() >= PATIENCE
+        };
+        let told = teller.tell(&steps, is_over || last_told.elapsed() >= PATIENCE);
+        if !told.is_empty() {
+            last_told = Instant::now();
+        }
+        print(out, &story, told)?;
+        if is_over {
+            return end(out, &answer, &order);
+        }
+        tokio::time::sleep(LOOK_AGAIN).await;
+    }
+}
+
+fn print(out: &mut Output, story: &Value, told: Vec<Told>) -> Result<(), Failure> {
+    for Told { index, line } in told {
+        if out.is_json() {
+            out.record(&story["items"][index])?;
+        } else {
+            out.text(line)?;
+        }
+    }
+    Ok(())
+}
+
+fn end(out: &mut Output, answer: &Value, order: &Order) -> Result<(), Failure> {
+    if order.waits_for_payment() {
+        note("it waits for a payment token: POST /v1/orders/{id}/payment, until its reservation expires");
+    }
+    if out.is_json() {
+        return out.record(answer);
+    }
+    out.text(format_args!("order {} is {}", order.number, plain(&order.outcome())))
+}

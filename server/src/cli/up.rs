@@ -1,0 +1,49 @@
+//! `tradepost up`: all services in this process.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use clap::Args;
+use server::app::{self, UpOptions};
+use server::config::{self, Environment, Flags};
+
+use super::Failure;
+
+/// Flags win over `TRADEPOST_*`, those over tradepost.toml. The first Ctrl-C drains, the second ends at once.
+#[derive(Debug, Args)]
+pub struct Up {
+    /// Begin with a dozen products and a user
+    #[arg(long)]
+    demo: bool,
+    /// The folder that holds all data [default: ./tradepost-data]
+    #[arg(long, value_name = "DIR")]
+    data: Option<String>,
+    /// The IP address to listen on [default: 127.0.0.1]
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<IpAddr>,
+    /// The port to listen on, 0 for a free one [default: 8080]
+    #[arg(long, value_name = "N")]
+    port: Option<u16>,
+    #[command(flatten)]
+    file: ConfigFile,
+}
+
+#[derive(Debug, Args)]
+pub struct ConfigFile {
+    /// The configuration file [default: TRADEPOST_CONFIG, or tradepost.toml if there is one]
+    #[arg(long = "config", value_name = "FILE")]
+    pub path: Option<PathBuf>,
+}
+
+impl Up {
+    pub async fn run(self, environment: &Environment) -> Result<(), Failure> {
+        let flags = Flags {
+            data_dir: self.data,
+            listen: self.listen.map(|address| address.to_string()),
+            port: self.port.map(|port| port.to_string()),
+        };
+        let loaded = config::load(&flags, self.file.path.as_deref(), environment)?;
+        let ended = app::run(loaded.settings, UpOptions { demo: self.demo }).await;
+        ended.map_err(|error| Failure::failed(format!("{error:#}")))
+    }
+}

@@ -1,0 +1,139 @@
+//! Settings: where they come from, which win, and what is wrong with them.
+//!
+//! A flag wins over a `TRADEPOST_*` variable, that over `tradepost.toml`, that over the default.
+//! A name that nobody knows is an error, so that a misspelt setting is never silently a default.
+//! Everything that is wrong is reported at once.
+
+mod client;
+mod environment;
+mod errors;
+mod keys;
+mod parse;
+mod secret;
+mod sources;
+mod suggestion;
+
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use kernel::Currency;
+use tracing_subscriber::EnvFilter;
+
+pub use client::{ClientSettings, client};
+pub use environment::Environment;
+pub use errors::Errors;
+pub use secret::Secret;
+pub use sources::{Flags, Shown};
+
+use sources::Sources;
+
+/// How `tradepost up` runs. Every value is within the bounds that its field names.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The folder that holds everything; made if it isn't there. Relative to the current folder.
+    pub data_dir: PathBuf,
+    /// The address to listen on.
+    pub listen: IpAddr,
+    /// The port to listen on; 0 takes a free one.
+    pub port: u16,
+    /// The shop's one currency.
+    pub currency: Currency,
+    /// How long stock is held for an unpaid order: 1 s to 30 d.
+    pub reservation_ttl: Duration,
+    /// The bound of the first wait before a failed delivery is tried again: 1 ms to 1 m.
+    pub retry_base: Duration,
+    /// The bound of every such wait: `retry_base` to 24 h.
+    pub retry_max: Duration,
+    /// Attempts before a delivery is parked: 1 to 100.
+    pub retry_attempts: i64,
+    /// Handlers that run at once for each consumer and lane: 1 to 256.
+    pub workers: usize,
+    /// How long the ids of handled events are kept: 1 d to 3650 d.
+    pub inbox_retention: Duration,
+    /// Unsent events in one store before requests are refused: 1 to 1,000,000,000.
+    pub outbox_cap: u64,
+    /// Which log lines are written: a filter of `tracing-subscriber`, as in `info,orders=debug`.
+    pub log: String,
+    /// How log lines are written.
+    pub log_format: LogFormat,
+    /// The token that makes a caller admin: 32 to 1024 visible ASCII characters. Without it one is made at the first start.
+    pub admin_token: Option<Secret>,
+    /// Where mail is sent, as in `smtp://user:pass@host:587` or `smtps://…`. Without it mail is captured.
+    pub smtp_url: Option<Secret>,
+    /// The sender of mail, as in `Shop <shop@example.com>`.
+    pub mail_from: String,
+}
+
+/// How log lines are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// [`Text`](Self::Text) on a terminal, [`Json`](Self::Json) otherwise.
+    Auto,
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// The settings, and where each came from.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The settings.
+    pub settings: Settings,
+    /// All of them in the order of the documentation, secrets hidden.
+    pub shown: Vec<Shown>,
+}
+
+/// Reads the settings from all sources. `file` is the one that a flag names, if any.
+pub fn load(flags: &Flags, file: Option<&Path>, environment: &Environment) -> Result<Loaded, Errors> {
+    let mut sources = Sources::gather(flags, file, environment);
+    let settings = read(&mut sources);
+    if settings.retry_base > settings.retry_max {
+        sources.errors.add("retry_max: it is shorter than retry_base");
+    }
+    let shown = sources.shown();
+    sources.errors.into_result(Loaded { settings, shown })
+}
+
+/// A value that is refused is noted and stands as its default, so that the ones after it are checked too.
+fn read(sources: &mut Sources) -> Settings {
+    const SECOND: Duration = Duration::from_secs(1);
+    const MINUTE: Duration = Duration::from_mins(1);
+    const DAY: Duration = Duration::from_hours(24);
+    Settings {
+        data_dir: sources.read(&keys::DATA_DIR, |text| parse::text(text, 4096).map(PathBuf::from)),
+        listen: sources.read(&keys::LISTEN, parse::address),
+        port: sources.read(&keys::PORT, |text| parse::whole(text, 0..=u16::MAX)),
+        currency: sources.read(&keys::CURRENCY, |text| text.parse().map_err(|error| format!("{error}"))),
+        reservation_ttl: sources.read(&keys::RESERVATION_TTL, |text| parse::duration(text, SECOND..=30 * DAY)),
+        retry_base: sources.read(&keys::RETRY_BASE, |text| parse::duration(text, Duration::from_millis(1)..=MINUTE)),
+        retry_max: sources.read(&keys::RETRY_MAX, |text| parse::duration(text, Duration::from_millis(1)..=DAY)),
+        retry_attempts: sources.read(&keys::RETRY_ATTEMPTS, |text| parse::whole(text, 1..=100)),
+        workers: sources.read(&keys::WORKERS, |text| parse::whole(text, 1..=256)),
+        inbox_retention: sources.read(&keys::INBOX_RETENTION, |text| parse::duration(text, DAY..=3650 * DAY)),
+        outbox_cap: sources.read(&keys::OUTBOX_CAP, |text| parse::whole(text, 1..=1_000_000_000)),
+        log: sources.read(&keys::LOG, filter),
+        log_format: sources.read(&keys::LOG_FORMAT, log_format),
+        admin_token: sources.secret(&keys::ADMIN_TOKEN, parse::token),
+        smtp_url: sources.secret(&keys::SMTP_URL, parse::smtp_url),
+        mail_from: sources.read(&keys::MAIL_FROM, parse::mailbox),
+    }
+}
+
+fn filter(text: &str) -> Result<String, String> {
+    EnvFilter::try_new(text).map_err(|error| format!("a filter as in info,orders=debug ({error})"))?;
+    Ok(text.to_owned())
+}
+
+fn log_format(text: &str) -> Result<LogFormat, String> {
+    match text {
+        "auto" => Ok(LogFormat::Auto),
+        "text" => Ok(LogFormat::Text),
+        "json" => Ok(LogFormat::Json),
+        _ => Err("auto, text or json".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,35 @@
+//! What the commands need that talk to a running server.
+
+use reqwest::Url;
+
+use super::sources::Sources;
+use super::{Environment, Errors, Secret, keys, parse};
+
+/// The address of `tradepost up` with its defaults.
+const URL_DEFAULT: &str = "http://127.0.0.1:8080";
+
+/// Where the server is, and the right to ask it.
+#[derive(Clone, Debug)]
+pub struct ClientSettings {
+    /// Its address; paths are added behind it.
+    pub url: Url,
+    /// The admin token, if one is set.
+    pub admin_token: Option<Secret>,
+}
+
+/// Reads what the client commands need. Settings of the server don't concern them, misspelt names do.
+pub fn client(url: Option<&str>, environment: &Environment) -> Result<ClientSettings, Errors> {
+    let (admin_token, mut errors) = Sources::client_secret(&keys::ADMIN_TOKEN, environment);
+    let (place, text) = match (url, environment.get(keys::URL_VARIABLE)) {
+        (Some(flag), _) => ("--url", flag),
+        (None, Some(variable)) => (keys::URL_VARIABLE, variable),
+        (None, None) => ("the default", URL_DEFAULT),
+    };
+    match parse::http_url(text) {
+        Ok(url) => errors.into_result(ClientSettings { url, admin_token }),
+        Err(expected) => {
+            errors.add(format!("{place}: `{}` is not {expected}", text.escape_debug()));
+            Err(errors)
+        }
+    }
+}

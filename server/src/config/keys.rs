@@ -1,0 +1,100 @@
+//! The names of the settings and their defaults: each stands here once.
+
+/// A setting that a user can name.
+#[derive(Debug)]
+pub(super) struct Key {
+    /// The name in `tradepost.toml`.
+    pub name: &'static str,
+    /// The value if nobody sets it; `None` for what may be absent.
+    pub default: Option<&'static str>,
+    /// Secrets are never shown, and come from a variable or from a file of their own.
+    pub is_secret: bool,
+}
+
+impl Key {
+    const fn new(name: &'static str, default: &'static str) -> Self {
+        Self { name, default: Some(default), is_secret: false }
+    }
+
+    const fn secret(name: &'static str) -> Self {
+        Self { name, default: None, is_secret: true }
+    }
+
+    /// The environment variable that sets it.
+    pub fn variable(&self) -> String {
+        format!("{PREFIX}{}", self.name.to_uppercase())
+    }
+
+    /// The setting that names the file that holds this secret.
+    pub fn file_name(&self) -> String {
+        format!("{}_file", self.name)
+    }
+
+    /// The environment variable that names the file that holds this secret.
+    pub fn file_variable(&self) -> String {
+        format!("{}_FILE", self.variable())
+    }
+}
+
+/// What every variable of ours begins with.
+pub(super) const PREFIX: &str = "TRADEPOST_";
+
+/// Names the configuration file.
+pub(super) const CONFIG_VARIABLE: &str = "TRADEPOST_CONFIG";
+
+/// Where the client commands find the server.
+pub(super) const URL_VARIABLE: &str = "TRADEPOST_URL";
+
+pub(super) const DATA_DIR: Key = Key::new("data_dir", "./tradepost-data");
+pub(super) const LISTEN: Key = Key::new("listen", "127.0.0.1");
+pub(super) const PORT: Key = Key::new("port", "8080");
+pub(super) const CURRENCY: Key = Key::new("currency", "EUR");
+pub(super) const RESERVATION_TTL: Key = Key::new("reservation_ttl", "15m");
+pub(super) const RETRY_BASE: Key = Key::new("retry_base", "200ms");
+pub(super) const RETRY_MAX: Key = Key::new("retry_max", "5m");
+pub(super) const RETRY_ATTEMPTS: Key = Key::new("retry_attempts", "10");
+pub(super) const WORKERS: Key = Key::new("workers", "8");
+pub(super) const INBOX_RETENTION: Key = Key::new("inbox_retention", "14d");
+pub(super) const OUTBOX_CAP: Key = Key::new("outbox_cap", "1000000");
+pub(super) const LOG: Key = Key::new("log", "info");
+pub(super) const LOG_FORMAT: Key = Key::new("log_format", "auto");
+pub(super) const ADMIN_TOKEN: Key = Key::secret("admin_token");
+pub(super) const SMTP_URL: Key = Key::secret("smtp_url");
+pub(super) const MAIL_FROM: Key = Key::new("mail_from", "Tradepost <shop@localhost>");
+
+/// All settings, in the order in which they are shown.
+pub(super) const ALL: [&Key; 16] = [
+    &DATA_DIR,
+    &LISTEN,
+    &PORT,
+    &CURRENCY,
+    &RESERVATION_TTL,
+    &RETRY_BASE,
+    &RETRY_MAX,
+    &RETRY_ATTEMPTS,
+    &WORKERS,
+    &INBOX_RETENTION,
+    &OUTBOX_CAP,
+    &LOG,
+    &LOG_FORMAT,
+    &ADMIN_TOKEN,
+    &SMTP_URL,
+    &MAIL_FROM,
+];
+
+/// Every variable that means something.
+pub(super) fn variables() -> Vec<String> {
+    let mut names = vec![CONFIG_VARIABLE.to_owned(), URL_VARIABLE.to_owned()];
+    for key in ALL {
+        names.push(key.variable());
+        if key.is_secret {
+            names.push(key.file_variable());
+        }
+    }
+    names
+}
+
+/// Every name that `tradepost.toml` may hold: secrets only by the file that holds them.
+pub(super) fn file_names() -> Vec<String> {
+    ALL.iter().map(|key| if key.is_secret { key.file_name() } else { key.name.to_owned() }).collect()
+}

@@ -1,0 +1,235 @@
+//! The places that settings come from, gathered into one value for each setting.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use toml::{Table, Value};
+
+use super::keys::{self, Key};
+use super::{Environment, Errors, Secret, suggestion};
+
+/// The file that is read if nobody names another; it need not be there.
+const FILE_DEFAULT: &str = "tradepost.toml";
+
+/// Larger files than any configuration or secret are a mistake, such as the wrong path.
+const FILE_BYTES_MAX: u64 = 256 * 1024;
+
+/// What the command line sets.
+#[derive(Clone, Debug, Default)]
+pub struct Flags {
+    /// `--data`
+    pub data_dir: Option<String>,
+    /// `--listen`
+    pub listen: Option<String>,
+    /// `--port`
+    pub port: Option<String>,
+}
+
+/// One setting as people see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shown {
+    /// The setting's name.
+    pub key: &'static str,
+    /// Its value; `None` if it isn't set. Secrets are hidden.
+    pub value: Option<String>,
+    /// What set it, such as `TRADEPOST_PORT` or `default`.
+    pub origin: String,
+}
+
+#[derive(Clone, Debug)]
+struct Found {
+    text: String,
+    origin: Origin,
+}
+
+#[derive(Clone, Debug)]
+enum Origin {
+    Flag(&'static str),
+    Variable(String),
+    File(PathBuf),
+    /// A file that holds a secret, and the name of what named it.
+    SecretFile(PathBuf, String),
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Flag(flag) => f.write_str(flag),
+            Self::Variable(name) => f.write_str(name),
+            Self::File(path) => write!(f, "{}", path.display()),
+            Self::SecretFile(path, name) => write!(f, "{} ({name})", path.display()),
+        }
+    }
+}
+
+/// What was found for each setting, and what was wrong so far.
+pub(super) struct Sources {
+    found: HashMap<&'static str, Found>,
+    pub errors: Errors,
+}
+
+impl Sources {
+    /// Later sources win, so they are taken in from the weakest to the strongest.
+    pub fn gather(flags: &Flags, file: Option<&Path>, environment: &Environment) -> Self {
+        let mut sources = Self { found: HashMap::new(), errors: Errors::default() };
+        environment.check(&mut sources.errors);
+        sources.take_file(file, environment);
+        sources.take_environment(environment);
+        let flags = [
+            (&keys::DATA_DIR, "--data", &flags.data_dir),
+            (&keys::LISTEN, "--listen", &flags.listen),
+            (&keys::PORT, "--port", &flags.port),
+        ];
+        for (key, flag, text) in flags {
+            if let Some(text) = text {
+                sources.found.insert(key.name, Found { text: text.clone(), origin: Origin::Flag(flag) });
+            }
+        }
+        sources
+    }
+
+    fn take_file(&mut self, named: Option<&Path>, environment: &Environment) {
+        let named = named.or_else(|| environment.get(keys::CONFIG_VARIABLE).map(Path::new));
+        let path = named.unwrap_or(Path::new(FILE_DEFAULT));
+        let text = match read_file(path) {
+            Ok(text) => text,
+            Err(error) if named.is_none() && error.kind() == io::ErrorKind::NotFound => return,
+            Err(error) => return self.errors.add(format!("{}: can't be read: {error}", path.display())),
+        };
+        match text.parse::<Table>() {
+            Ok(table) => self.take_table(path, &table),
+            Err(error) => self.errors.add(format!("{}: not TOML: {}", path.display(), error.to_string().trim_end())),
+        }
+    }
+
+    fn take_table(&mut self, path: &Path, table: &Table) {
+        let known = keys::file_names();
+        for (name, value) in table {
+            let place = format!("{}: {name}", path.display());
+            if let Some(secret) = keys::ALL.iter().find(|key| key.is_secret && key.name == name) {
+                let (variable, file_name) = (secret.variable(), secret.file_name());
+                self.errors.add(format!("{place}: secrets don't stand in this file: use {variable} or {file_name}"));
+            } else if !known.contains(name) {
+                self.errors.add(format!("{place}: there is no such setting{}", suggestion::hint(name, &known)));
+            } else if let Some(text) = scalar(value) {
+                self.take_value(path, name, text);
+            } else {
+                self.errors.add(format!("{place}: expected a text or a whole number"));
+            }
+        }
+    }
+
+    fn take_value(&mut self, path: &Path, name: &str, text: String) {
+        for key in keys::ALL {
+            if key.is_secret && key.file_name() == name {
+                self.take_secret_file(key, Path::new(&text), format!("{}: {name}", path.display()));
+            } else if !key.is_secret && key.name == name {
+                let found = Found { text: text.clone(), origin: Origin::File(path.to_owned()) };
+                self.found.insert(key.name, found);
+            }
+        }
+    }
+
+    fn take_environment(&mut self, environment: &Environment) {
+        for key in keys::ALL {
+            self.take_variables(key, environment);
+        }
+    }
+
+    fn take_variables(&mut self, key: &'static Key, environment: &Environment) {
+        let (variable, file_variable) = (key.variable(), key.file_variable());
+        let file = environment.get(&file_variable).filter(|_| key.is_secret);
+        match (environment.get(&variable), file) {
+            (Some(_), Some(_)) => self.errors.add(format!("{variable} and {file_variable} are both set: set one")),
+            (Some(text), None) => {
+                let found = Found { text: text.to_owned(), origin: Origin::Variable(variable) };
+                self.found.insert(key.name, found);
+            }
+            (None, Some(path)) => self.take_secret_file(key, Path::new(path), file_variable),
+            (None, None) => {}
+        }
+    }
+
+    fn take_secret_file(&mut self, key: &'static Key, path: &Path, named_by: String) {
+        match read_file(path) {
+            Ok(text) => {
+                let text = text.trim_end_matches(['\r', '\n']).to_owned();
+                self.found.insert(key.name, Found { text, origin: Origin::SecretFile(path.to_owned(), named_by) });
+            }
+            Err(error) => self.errors.add(format!("{named_by}: {} can't be read: {error}", path.display())),
+        }
+    }
+
+    /// The secret that a client command needs, from the environment alone.
+    pub fn client_secret(key: &'static Key, environment: &Environment) -> (Option<Secret>, Errors) {
+        let mut sources = Self { found: HashMap::new(), errors: Errors::default() };
+        environment.check(&mut sources.errors);
+        sources.take_variables(key, environment);
+        let secret = sources.secret(key, super::parse::token);
+        (secret, sources.errors)
+    }
+
+    /// The setting's value; its default if it isn't set or is refused, and then the refusal is noted.
+    pub fn read<T>(&mut self, key: &'static Key, parse: impl Fn(&str) -> Result<T, String>) -> T {
+        if let Some(found) = self.found.get(key.name) {
+            match parse(&found.text) {
+                Ok(value) => return value,
+                Err(expected) => {
+                    let text = found.text.escape_debug();
+                    self.errors.add(format!("{}: `{text}` is not {expected}", place(key, &found.origin)));
+                }
+            }
+        }
+        let default = key.default.expect("only secrets have no default");
+        parse(default).unwrap_or_else(|expected| panic!("the default of {} is {default}, not {expected}", key.name))
+    }
+
+    /// The secret, if it is set. What is refused isn't shown.
+    pub fn secret(&mut self, key: &'static Key, check: impl Fn(&str) -> Result<(), String>) -> Option<Secret> {
+        let found = self.found.get(key.name)?;
+        if let Err(expected) = check(&found.text) {
+            self.errors.add(format!("{}: expected {expected}", place(key, &found.origin)));
+            return None;
+        }
+        Some(Secret::new(found.text.clone()))
+    }
+
+    /// All settings as people see them.
+    pub fn shown(&self) -> Vec<Shown> {
+        let show = |key: &&'static Key| match self.found.get(key.name) {
+            Some(found) if key.is_secret => {
+                Shown { key: key.name, value: Some("(hidden)".to_owned()), origin: found.origin.to_string() }
+            }
+            Some(found) => Shown { key: key.name, value: Some(found.text.clone()), origin: found.origin.to_string() },
+            None => Shown { key: key.name, value: key.default.map(str::to_owned), origin: "default".to_owned() },
+        };
+        keys::ALL.iter().map(show).collect()
+    }
+}
+
+/// Where a refused value stands. A file holds many settings, so there the name is added.
+fn place(key: &Key, origin: &Origin) -> String {
+    match origin {
+        Origin::File(path) => format!("{}: {}", path.display(), key.name),
+        other => other.to_string(),
+    }
+}
+
+fn scalar(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Integer(number) => Some(number.to_string()),
+        _ => None,
+    }
+}
+
+fn read_file(path: &Path) -> io::Result<String> {
+    if fs::metadata(path)?.len() > FILE_BYTES_MAX {
+        let reason = format!("it is larger than {} KiB", FILE_BYTES_MAX / 1024);
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, reason));
+    }
+    fs::read_to_string(path)
+}

@@ -1,0 +1,118 @@
+use std::fs;
+
+use tempfile::TempDir;
+
+use super::*;
+
+const TOKEN: &str = "a-token-that-is-longer-than-32-characters";
+
+/// A folder with a configuration file and with a token in a file of its own.
+fn folder(toml: &str) -> (TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("tradepost.toml");
+    fs::write(&path, toml).unwrap();
+    fs::write(folder.path().join("token"), format!("{TOKEN}\n")).unwrap();
+    (folder, path)
+}
+
+fn errors(toml: &str, environment: &Environment) -> Vec<String> {
+    let (folder, path) = folder(toml);
+    let errors = load(&Flags::default(), Some(&path), environment).unwrap_err();
+    let prefix = format!("{}/", folder.path().display());
+    errors.iter().map(|error| error.replace(&prefix, "")).collect()
+}
+
+#[test]
+fn the_defaults_are_valid_and_documented() {
+    let (_folder, empty) = folder("");
+    let loaded = load(&Flags::default(), Some(&empty), &Environment::default()).unwrap();
+    let settings = loaded.settings;
+    assert_eq!((settings.port, settings.workers, settings.retry_attempts), (8080, 8, 10));
+    assert_eq!(settings.reservation_ttl, Duration::from_mins(15));
+    assert_eq!(settings.inbox_retention, Duration::from_hours(14 * 24));
+    assert_eq!(settings.admin_token, None);
+    assert!(loaded.shown.iter().all(|shown| shown.origin == "default"));
+}
+
+#[test]
+fn a_flag_wins_over_a_variable_over_the_file_over_the_default() {
+    let (_folder, path) = folder("port = 1\nworkers = 2\nretry_attempts = 3\n");
+    let environment = Environment::from([("TRADEPOST_PORT", "10"), ("TRADEPOST_WORKERS", "20")]);
+    let flags = Flags { port: Some("100".to_owned()), ..Flags::default() };
+    let Loaded { settings, shown } = load(&flags, Some(&path), &environment).unwrap();
+    assert_eq!((settings.port, settings.workers, settings.retry_attempts), (100, 20, 3));
+    let origin = |key| shown.iter().find(|shown| shown.key == key).unwrap().origin.as_str();
+    assert_eq!(origin("port"), "--port");
+    assert_eq!(origin("workers"), "TRADEPOST_WORKERS");
+    assert_eq!(origin("retry_attempts"), path.display().to_string());
+    assert_eq!(origin("listen"), "default");
+}
+
+#[test]
+fn everything_that_is_wrong_is_told_at_once() {
+    let environment = Environment::from([
+        ("TRADEPOST_PROT", "9000"),
+        ("TRADEPOST_WORKERS", "0"),
+        ("TRADEPOST_ADMIN_TOKEN", "short"),
+        ("TRADEPOST_SMTP_URL", "http://user:hunter2@host"),
+    ]);
+    let told = errors("retry_bse = \"1s\"\nretry_max = \"100ms\"\nport = [1]\nadmin_token = \"x\"\n", &environment);
+    assert_eq!(
+        told,
+        [
+            "TRADEPOST_PROT: there is no such variable: did you mean TRADEPOST_PORT?",
+            "tradepost.toml: admin_token: secrets don't stand in this file: use TRADEPOST_ADMIN_TOKEN or admin_token_file",
+            "tradepost.toml: port: expected a text or a whole number",
+            "tradepost.toml: retry_bse: there is no such setting: did you mean retry_base?",
+            "TRADEPOST_WORKERS: `0` is not a whole number from 1 to 256",
+            "TRADEPOST_ADMIN_TOKEN: expected 32 to 1024 visible ASCII characters without blanks",
+            "TRADEPOST_SMTP_URL: expected an address as in smtp://user:pass@host:587 or smtps://user:pass@host",
+            "retry_max: it is shorter than retry_base",
+        ]
+    );
+}
+
+#[test]
+fn a_file_that_was_named_must_be_there_and_be_toml() {
+    let missing = load(&Flags::default(), Some(Path::new("not-there.toml")), &Environment::default()).unwrap_err();
+    assert!(missing.to_string().starts_with("not-there.toml: can't be read: "), "{missing}");
+    let broken = errors("port = ", &Environment::default());
+    assert!(broken[0].starts_with("tradepost.toml: not TOML: "), "{broken:?}");
+}
+
+#[test]
+fn a_secret_is_read_from_its_file_and_never_shown() {
+    let (folder, path) = folder("");
+    let file = folder.path().join("token");
+    let environment = Environment::from([("TRADEPOST_ADMIN_TOKEN_FILE", file.to_str().unwrap())]);
+    let loaded = load(&Flags::default(), Some(&path), &environment).unwrap();
+    assert_eq!(loaded.settings.admin_token.as_ref().unwrap().reveal(), TOKEN);
+    assert!(!format!("{loaded:?}").contains(TOKEN));
+    let shown = loaded.shown.iter().find(|shown| shown.key == "admin_token").unwrap();
+    assert_eq!(shown.value.as_deref(), Some("(hidden)"));
+    assert_eq!(shown.origin, format!("{} (TRADEPOST_ADMIN_TOKEN_FILE)", file.display()));
+}
+
+#[test]
+fn a_secret_stands_in_one_place() {
+    let environment = Environment::from([("TRADEPOST_ADMIN_TOKEN", TOKEN), ("TRADEPOST_ADMIN_TOKEN_FILE", "token")]);
+    let told = errors("", &environment);
+    assert_eq!(told, ["TRADEPOST_ADMIN_TOKEN and TRADEPOST_ADMIN_TOKEN_FILE are both set: set one"]);
+}
+
+#[test]
+fn a_client_needs_no_settings_of_the_server() {
+    let environment = Environment::from([("TRADEPOST_WORKERS", "0"), ("TRADEPOST_URL", "http://shop:1/x")]);
+    let settings = client(None, &environment).unwrap();
+    assert_eq!(settings.url.as_str(), "http://shop:1/x");
+    assert_eq!(client(Some("https://flag"), &environment).unwrap().url.as_str(), "https://flag/");
+    let told = client(Some("localhost:8080"), &Environment::from([("TRADEPOST_ADMIN_TOKN", TOKEN)])).unwrap_err();
+    let told: Vec<&str> = told.iter().collect();
+    assert_eq!(
+        told,
+        [
+            "TRADEPOST_ADMIN_TOKN: there is no such variable: did you mean TRADEPOST_ADMIN_TOKEN?",
+            "--url: `localhost:8080` is not an address as in http://127.0.0.1:8080",
+        ]
+    );
+}

@@ -1,0 +1,200 @@
+//! What must be true of orders and units whenever nothing is under way.
+
+use std::collections::{HashMap, HashSet};
+use std::time::{Duration, Instant};
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::client::Client;
+use crate::journal::{Cancelled, Entry, Journal, Placed};
+use crate::shop::Shop;
+
+/// Findings that are shown at most: one defect tends to show in many orders.
+const SHOWN_MAX: usize = 20;
+
+/// Books are read of a process that nobody kills meanwhile.
+pub const ALIVE: &str = "the process is alive";
+
+/// The wait before the books are read again.
+const READ_AGAIN: Duration = Duration::from_millis(500);
+
+#[derive(Deserialize)]
+pub struct Order {
+    pub order_id: String,
+    pub number: i64,
+    pub email: String,
+    pub status: String,
+    pub reason: Option<String>,
+    pub lines: Vec<Line>,
+    pub total: Money,
+    pub payment: PaymentState,
+}
+
+#[derive(Deserialize)]
+pub struct Line {
+    pub product_id: String,
+    pub quantity: i64,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+pub struct Money {
+    pub amount: i64,
+}
+
+#[derive(Deserialize)]
+pub struct PaymentState {
+    pub status: String,
+}
+
+#[derive(Deserialize)]
+pub struct Stock {
+    product_id: String,
+    sku: String,
+    on_hand: i64,
+    reserved: i64,
+    available: i64,
+}
+
+/// Orders and units, as the process tells them.
+pub struct Books {
+    pub orders: Vec<Order>,
+    stock: Vec<Stock>,
+    dead_letters: Vec<Value>,
+}
+
+impl Books {
+    pub async fn read(client: &Client) -> Self {
+        Self {
+            orders: client.all("/v1/orders").await.expect(ALIVE),
+            stock: client.all("/v1/stock").await.expect(ALIVE),
+            dead_letters: client.all("/v1/dead-letters").await.expect(ALIVE),
+        }
+    }
+
+    /// Everything that is not as it must be.
+    pub fn findings(&self, shop: &Shop, journal: &Journal) -> Vec<String> {
+        let entries = journal.entries();
+        let mut findings = self.of_placements(shop, &entries);
+        findings.extend(self.of_cancellations(&entries));
+        findings.extend(self.of_units(shop));
+        findings.extend(self.dead_letters.iter().map(|letter| format!("a dead letter: {letter}")));
+        findings
+    }
+
+    /// Who was told of an order has it; who was told nothing has all of it or nothing.
+    fn of_placements(&self, shop: &Shop, entries: &[Entry]) -> Vec<String> {
+        let mut findings = Vec::new();
+        let by_email = self.by_email();
+        if by_email.len() < self.orders.len() {
+            findings.push(format!("{} orders of {} customers", self.orders.len(), by_email.len()));
+        }
+        let numbers: HashSet<i64> = self.orders.iter().map(|order| order.number).collect();
+        if numbers.len() < self.orders.len() {
+            findings.push(format!("{} orders share {} numbers", self.orders.len(), numbers.len()));
+        }
+        let customers: HashSet<&str> = entries.iter().map(|entry| entry.draft.email.as_str()).collect();
+        let strangers = self.orders.iter().filter(|order| !customers.contains(order.email.as_str()));
+        findings.extend(strangers.map(|order| format!("{} is an order that nobody placed", order.order_id)));
+        for Entry { draft, placed, .. } in entries {
+            let email = &draft.email;
+            match (placed, by_email.get(email.as_str())) {
+                (Placed::Refused(answer), _) => {
+                    findings.push(format!("the good order of {email} was refused: {answer}"))
+                }
+                (Placed::As(id), Some(order)) if order.order_id == *id => {}
+                (Placed::As(id), _) => findings.push(format!("the order {id} of {email} was accepted and is lost")),
+                (Placed::NotSent, Some(order)) => {
+                    findings.push(format!("{} of {email} is there and was never sent whole", order.order_id));
+                }
+                (Placed::Unknown, _) | (Placed::NotSent, None) => {}
+            }
+            if let Some(order) = by_email.get(email.as_str())
+                && !is_as_ordered(order, &draft.lines, shop)
+            {
+                findings.push(format!("{} has not the lines or not the total that {email} ordered", order.order_id));
+            }
+        }
+        findings
+    }
+
+    fn of_cancellations(&self, entries: &[Entry]) -> Vec<String> {
+        let by_email = self.by_email();
+        let told = entries.iter().filter_map(|entry| {
+            let order = by_email.get(entry.draft.email.as_str())?;
+            let status = order.status.as_str();
+            let is_kept = match entry.cancelled {
+                Cancelled::NotAsked | Cancelled::Unknown => true,
+                Cancelled::Yes => status == "cancelled",
+                Cancelled::TooLate => matches!(status, "paid" | "rejected"),
+            };
+            (!is_kept).then(|| format!("{} is {status}, against what its cancellation was told", order.order_id))
+        });
+        told.collect()
+    }
+
+    /// Units sold, held and left are the units stocked.
+    fn of_units(&self, shop: &Shop) -> Vec<String> {
+        let mut sold: HashMap<&str, i64> = HashMap::new();
+        let mut held: HashMap<&str, i64> = HashMap::new();
+        for order in &self.orders {
+            let side = match order.status.as_str() {
+                "paid" => &mut sold,
+                "reserved" => &mut held,
+                _ => continue,
+            };
+            for line in &order.lines {
+                *side.entry(&line.product_id).or_default() += line.quantity;
+            }
+        }
+        let mut findings: Vec<String> = self.stock.iter().filter_map(of_level).collect();
+        for shelf in &shop.shelves {
+            let id = shelf.product_id.as_str();
+            let Some(stock) = self.stock.iter().find(|stock| stock.product_id == id) else {
+                findings.push(format!("the stock of {id} is lost"));
+                continue;
+            };
+            let (sold, held) = (sold.get(id).copied().unwrap_or(0), held.get(id).copied().unwrap_or(0));
+            if (stock.on_hand, stock.reserved) != (shelf.stocked - sold, held) {
+                findings.push(format!(
+                    "{}: {} stocked, {sold} sold and {held} held by orders, but {} on hand and {} reserved",
+                    stock.sku, shelf.stocked, stock.on_hand, stock.reserved
+                ));
+            }
+        }
+        findings
+    }
+
+    fn by_email(&self) -> HashMap<&str, &Order> {
+        self.orders.iter().map(|order| (order.email.as_str(), order)).collect()
+    }
+}
+
+/// What must hold for a level at every moment.
+pub fn of_level(stock: &Stock) -> Option<String> {
+    let Stock { sku, on_hand, reserved, available, .. } = stock;
+    let is_sound = *available == on_hand - reserved && *available >= 0 && *reserved >= 0;
+    (!is_sound).then(|| format!("{sku}: {on_hand} on hand, {reserved} reserved, {available} available"))
+}
+
+fn is_as_ordered(order: &Order, ordered: &[(usize, i64)], shop: &Shop) -> bool {
+    let lines = order.lines.iter().map(|line| (line.product_id.as_str(), line.quantity));
+    let wanted = ordered.iter().map(|&(shelf, quantity)| (shop.shelves[shelf].product_id.as_str(), quantity));
+    let total: i64 = ordered.iter().map(|&(shelf, quantity)| shop.shelves[shelf].price * quantity).sum();
+    lines.eq(wanted) && order.total.amount == total
+}
+
+/// Reads again until nothing is found: what waits for its next attempt is not pending, and may yet move on.
+pub async fn until_balanced(patience: Duration, client: &Client, read: impl AsyncFn() -> Vec<String>) {
+    let deadline = Instant::now() + patience;
+    loop {
+        client.settle().await;
+        let findings = read().await;
+        if findings.is_empty() {
+            return;
+        }
+        let shown = findings[..findings.len().min(SHOWN_MAX)].join("\n  ");
+        assert!(Instant::now() < deadline, "after {patience:?} there are {} findings:\n  {shown}", findings.len());
+        tokio::time::sleep(READ_AGAIN).await;
+    }
+}

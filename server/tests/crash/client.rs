@@ -1,0 +1,82 @@
+//! Asking a process as admin.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+pub const ADMIN_TOKEN: &str = "an-admin-token-for-tests-only-0123456789";
+
+/// Longer than the longest answer, which is the barrier's.
+const ANSWER_PATIENCE: Duration = Duration::from_secs(90);
+
+/// The process died before it answered.
+#[derive(Debug)]
+pub struct Unanswered;
+
+#[derive(Clone)]
+pub struct Client {
+    http: reqwest::Client,
+    pub url: String,
+}
+
+#[derive(Deserialize)]
+struct Page<T> {
+    items: Vec<T>,
+    next: Option<String>,
+}
+
+impl Client {
+    pub fn new(url: &str) -> Self {
+        // Another client of this process may have installed it.
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        let http = reqwest::Client::builder().no_proxy().tls_certs_only([]).timeout(ANSWER_PATIENCE).build();
+        Self { http: http.expect("a client without TLS needs nothing from outside"), url: url.to_owned() }
+    }
+
+    pub async fn post(&self, path: &str, body: &Value) -> Result<(u16, Value), Unanswered> {
+        let request = self.http.post(format!("{}{path}", self.url)).bearer_auth(ADMIN_TOKEN).json(body);
+        let response = request.send().await.map_err(|_| Unanswered)?;
+        let status = response.status().as_u16();
+        Ok((status, response.json().await.map_err(|_| Unanswered)?))
+    }
+
+    /// The answer, from a process that must be alive.
+    pub async fn create(&self, path: &str, body: &Value) -> Value {
+        let (status, answer) = self.post(path, body).await.expect("the process is alive");
+        assert_eq!(status, 201, "POST {path} answered {answer}");
+        answer
+    }
+
+    /// The text of a 200.
+    pub async fn text(&self, path: &str) -> Result<String, Unanswered> {
+        let request = self.http.get(format!("{}{path}", self.url)).bearer_auth(ADMIN_TOKEN);
+        let response = request.send().await.map_err(|_| Unanswered)?;
+        let status = response.status();
+        let text = response.text().await.map_err(|_| Unanswered)?;
+        assert!(status.is_success(), "GET {path} answered {status}: {text}");
+        Ok(text)
+    }
+
+    /// All pages of a list.
+    pub async fn all<T: DeserializeOwned>(&self, path: &str) -> Result<Vec<T>, Unanswered> {
+        let mut all = Vec::new();
+        let mut cursor = String::new();
+        loop {
+            let text = self.text(&format!("{path}?limit=100{cursor}")).await?;
+            let page: Page<T> = serde_json::from_str(&text)
+                .unwrap_or_else(|error| panic!("GET {path} answered what is no such list: {error} in {text}"));
+            all.extend(page.items);
+            match page.next {
+                Some(next) => cursor = format!("&cursor={next}"),
+                None => return Ok(all),
+            }
+        }
+    }
+
+    /// Waits until nothing is pending anywhere.
+    pub async fn settle(&self) {
+        self.text("/internal/settled?timeout=60s").await.expect("the process is alive");
+    }
+}

@@ -1,0 +1,145 @@
+//! The customers' own record: what each asked for, and what it was answered.
+
+use std::sync::{Mutex, MutexGuard};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::sync::watch;
+
+use crate::rng::Rng;
+use crate::shop::Shop;
+
+/// The longest wait before a customer cancels: with none the order is not yet reserved, with this it is long paid.
+const SECOND_THOUGHTS_MAX: Duration = Duration::from_millis(40);
+
+/// What a customer asks for. The e-mail address is in no other order: it finds the order whose answer was lost.
+#[derive(Clone)]
+pub struct Draft {
+    pub email: String,
+    /// Shelf and quantity.
+    pub lines: Vec<(usize, i64)>,
+    pub token: Option<&'static str>,
+    pub cancel_after: Option<Duration>,
+}
+
+/// What became of placing it.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Placed {
+    NotSent,
+    /// It was sent, and the process died or the customer left before the answer: all or nothing.
+    Unknown,
+    As(String),
+    Refused(String),
+}
+
+/// What became of cancelling it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Cancelled {
+    NotAsked,
+    Unknown,
+    Yes,
+    TooLate,
+}
+
+#[derive(Clone)]
+pub struct Entry {
+    pub draft: Draft,
+    pub placed: Placed,
+    pub cancelled: Cancelled,
+}
+
+pub struct Journal {
+    entries: Mutex<Vec<Entry>>,
+    answers: watch::Sender<usize>,
+}
+
+impl Draft {
+    /// An order of one to three products. Most are paid at once; all other ends occur in every round.
+    pub fn random(email: String, rng: &mut Rng) -> Self {
+        let first = rng.between(0..Shop::PRODUCTS);
+        let lines = (0..rng.between(1..4)).map(|n| ((first + n) % Shop::PRODUCTS, rng.between(1..4)));
+        let lines = lines.map(|(shelf, quantity)| (shelf, i64::try_from(quantity).expect("it is below 4"))).collect();
+        let token = match rng.between(0..100) {
+            0..70 => Some("tok_ok"),
+            70..78 => Some("tok_declined"),
+            78..86 => Some("tok_timeout"),
+            86..92 => Some("tok_soft"),
+            _ => None,
+        };
+        let cancel_after = rng.percent(8).then(|| rng.duration(Duration::ZERO..SECOND_THOUGHTS_MAX));
+        Self { email, lines, token, cancel_after }
+    }
+
+    pub fn body(&self, shop: &Shop) -> Value {
+        let line = |&(shelf, quantity): &(usize, i64)| json!({"product_id": shop.shelves[shelf].product_id, "quantity": quantity});
+        let mut body = json!({"email": self.email, "lines": self.lines.iter().map(line).collect::<Vec<_>>()});
+        if let Some(token) = self.token {
+            body["payment"] = json!({"token": token});
+        }
+        body
+    }
+}
+
+impl Journal {
+    pub fn new() -> Self {
+        Self { entries: Mutex::default(), answers: watch::Sender::new(0) }
+    }
+
+    /// Plans more orders.
+    pub fn plan(&self, count: usize, rng: &mut Rng) {
+        let mut entries = self.lock();
+        for _ in 0..count {
+            let draft = Draft::random(format!("customer-{}@example.com", entries.len()), rng);
+            entries.push(Entry { draft, placed: Placed::NotSent, cancelled: Cancelled::NotAsked });
+        }
+    }
+
+    /// Records an order that was placed in another way.
+    pub fn record(&self, draft: Draft, placed: Placed) {
+        self.lock().push(Entry { draft, placed, cancelled: Cancelled::NotAsked });
+    }
+
+    /// The next order to place. From now on nobody knows whether it is placed, until its answer comes.
+    pub fn take(&self) -> Option<(usize, Draft)> {
+        let mut entries = self.lock();
+        // They are taken in their order, so the last is the first to say that all are.
+        let at = entries.partition_point(|entry| entry.placed != Placed::NotSent);
+        let entry = entries.get_mut(at)?;
+        entry.placed = Placed::Unknown;
+        Some((at, entry.draft.clone()))
+    }
+
+    pub fn placed(&self, at: usize, placed: Placed) {
+        self.lock()[at].placed = placed;
+        self.answers.send_modify(|answers| *answers += 1);
+    }
+
+    pub fn cancelled(&self, at: usize, cancelled: Cancelled) {
+        self.lock()[at].cancelled = cancelled;
+    }
+
+    /// Orders that were answered so far.
+    pub fn answers(&self) -> watch::Receiver<usize> {
+        self.answers.subscribe()
+    }
+
+    pub fn not_sent(&self) -> usize {
+        self.count(|entry| entry.placed == Placed::NotSent)
+    }
+
+    pub fn unknown(&self) -> usize {
+        self.count(|entry| entry.placed == Placed::Unknown)
+    }
+
+    pub fn entries(&self) -> Vec<Entry> {
+        self.lock().clone()
+    }
+
+    fn count(&self, is_counted: impl Fn(&Entry) -> bool) -> usize {
+        self.lock().iter().filter(|entry| is_counted(entry)).count()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Entry>> {
+        self.entries.lock().expect("nobody panics with the journal in hand")
+    }
+}

@@ -1,0 +1,166 @@
+//! `kill -9` at random instants under load, on one data folder, and the books after every recovery.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+use crate::books::{ALIVE, Books, until_balanced};
+use crate::client::Client;
+use crate::ends::{FullBooks, provider_totals};
+use crate::journal::Journal;
+use crate::load::Load;
+use crate::process::Process;
+use crate::rng::{Rng, setting};
+use crate::shop::Shop;
+use crate::watch::{Counters, Watch};
+
+/// The least that says something about chance; TRADEPOST_CRASH_ROUNDS raises it.
+const ROUNDS: u64 = 20;
+
+/// Enough that a kill finds work at every stage, from the request to the mail.
+const ORDERS: usize = 500;
+
+/// How long the background works on after the last placement of a round, at least on a machine that is not idle.
+const BACKGROUND: Duration = Duration::from_millis(600);
+
+/// The work of the instant after the last placement.
+const AT_ONCE: Duration = Duration::from_millis(5);
+
+/// A kill within this time of a start meets the recovery before it serves.
+const STARTING: Duration = Duration::from_millis(150);
+
+/// Longer than the backoff of a retry that a crash left behind.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_crash_leaves_balanced_books() {
+    let rounds = setting("TRADEPOST_CRASH_ROUNDS").unwrap_or(ROUNDS).max(ROUNDS);
+    let mut run = Run::begin(Rng::of_this_run()).await;
+    for round in 1..=rounds {
+        eprint!("round {round}/{rounds}: ");
+        run.round(round).await;
+    }
+    run.finish().await;
+}
+
+struct Run {
+    folder: TempDir,
+    rng: Rng,
+    shop: Shop,
+    journal: Arc<Journal>,
+    process: Process,
+    client: Client,
+    /// Of all processes that were killed.
+    counters: Counters,
+}
+
+/// When a process is killed.
+#[derive(Debug)]
+enum Kill {
+    /// After so many answers, while the other customers order.
+    WhilePlacing { answers: usize },
+    /// So long after the last answer.
+    AfterPlacing { delay: Duration },
+}
+
+impl Run {
+    async fn begin(rng: Rng) -> Self {
+        let folder = tempfile::tempdir().expect("the machine has room for a temporary folder");
+        let (process, client) = Process::start(folder.path()).await;
+        let shop = Shop::open(&client).await;
+        let journal = Arc::new(Journal::new());
+        Self { folder, rng, shop, journal, process, client, counters: Counters::default() }
+    }
+
+    /// Loads the process, kills it, starts it again and checks the books.
+    async fn round(&mut self, round: u64) {
+        self.shop.restock(&self.client).await;
+        self.journal.plan(ORDERS, &mut self.rng);
+        let watch = Watch::start(&self.client);
+        let mut load = Load::start(&self.client, &self.shop, &self.journal);
+        let kill = self.choose(round);
+        match kill {
+            Kill::WhilePlacing { answers } => load.answered(answers).await,
+            Kill::AfterPlacing { delay } => {
+                load.done().await;
+                tokio::time::sleep(delay).await;
+            }
+        }
+        self.kill().await;
+        load.done().await;
+        let seen = watch.ended().await;
+        assert!(seen.findings.is_empty(), "under load: {:#?}", seen.findings);
+        self.counters += seen.counters;
+
+        let began = Instant::now();
+        let kills = self.recover().await;
+        let read = async || Books::read(&self.client).await.findings(&self.shop, &self.journal);
+        until_balanced(PATIENCE, &self.client, read).await;
+        let (took, unknown, left) = (began.elapsed(), self.journal.unknown(), self.journal.not_sent());
+        eprintln!("{kill:?}, {kills} more kills, balanced in {took:.1?}; {unknown} unanswered so far, {left} to place");
+    }
+
+    /// Every third kill hits the placing, every third the very end of it, every third the work behind it.
+    fn choose(&mut self, round: u64) -> Kill {
+        match round % 3 {
+            0 => Kill::WhilePlacing { answers: self.rng.between(1..self.journal.not_sent()) },
+            1 => Kill::AfterPlacing { delay: self.rng.duration(Duration::ZERO..AT_ONCE) },
+            _ => Kill::AfterPlacing { delay: self.rng.duration(Duration::ZERO..BACKGROUND) },
+        }
+    }
+
+    /// Starts the process again, now and then to kill it while it recovers. Answers with the number of those kills.
+    async fn recover(&mut self) -> usize {
+        let mut kills = 0;
+        while self.rng.percent(30) {
+            self.process = Process::spawn(self.folder.path());
+            if self.rng.percent(50) {
+                self.process.ready().await.unwrap_or_else(|ended| panic!("it did not recover: {ended:?}"));
+                tokio::time::sleep(self.rng.duration(Duration::ZERO..AT_ONCE)).await;
+            } else {
+                tokio::time::sleep(self.rng.duration(Duration::ZERO..STARTING)).await;
+            }
+            self.kill().await;
+            kills += 1;
+        }
+        (self.process, self.client) = Process::start(self.folder.path()).await;
+        kills
+    }
+
+    async fn kill(&mut self) {
+        self.process.kill().await;
+        self.expect_no_errors();
+    }
+
+    fn expect_no_errors(&self) {
+        let errors = self.process.errors();
+        assert!(errors.is_empty(), "it logged errors: {errors:#?}");
+    }
+
+    /// Places what the kills left over, lets everything come to rest, and checks the whole books.
+    async fn finish(mut self) {
+        Load::start(&self.client, &self.shop, &self.journal).done().await;
+        let books = FullBooks::at_rest(&self.client, &self.shop, &self.journal).await;
+        self.counters += Counters::read(&self.client).await.expect(ALIVE);
+        self.process.tell_to_stop();
+        let ended = self.process.ended().await;
+        assert!(ended.status.success(), "it did not stop well: {ended:?}");
+        self.expect_no_errors();
+
+        assert_eq!(provider_totals(self.folder.path()).await, books.expected_totals(), "the provider's books differ");
+        let (simulated, crashed) = books.looked_up(&self.journal);
+        let Counters { redelivered, duplicates, looked_up } = self.counters;
+        eprintln!(
+            "{} orders; {redelivered} redeliveries, {duplicates} duplicates dropped, {looked_up} charges looked up; \
+             of those on record, {simulated} had lost their answer by their token and {crashed} by a crash",
+            books.books.orders.len(),
+        );
+        assert!(redelivered > 0, "nothing was redelivered: the kills missed the work");
+        assert!(
+            duplicates > 0,
+            "no duplicate was dropped: the kills missed the instants between effect and settlement"
+        );
+        assert!(looked_up > 0 && crashed > 0, "no charge was looked up after a crash: the kills missed the charging");
+    }
+}

@@ -1,0 +1,18 @@
+//! What outlives the process: `kill -9` under load, clients that hang up, stops, and starts that are refused.
+//!
+//! These tests run the binary itself, on loopback and a temporary folder. Start with `kills.rs`.
+//! `books.rs` and `ends.rs` say what must be true afterwards, whatever happened.
+
+mod books;
+mod client;
+mod ends;
+mod hang_ups;
+mod journal;
+mod kills;
+mod load;
+mod process;
+mod refusals;
+mod rng;
+mod shop;
+mod stops;
+mod watch;

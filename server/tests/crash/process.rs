@@ -1,0 +1,125 @@
+//! The binary as a child process: started, killed, told to stop.
+
+use std::ffi::OsStr;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use crate::client::{ADMIN_TOKEN, Client};
+
+/// Far longer than a start takes, even one that recovers on a busy machine.
+const START_PATIENCE: Duration = Duration::from_secs(60);
+
+/// Longer than the process itself allows its drain.
+const STOP_PATIENCE: Duration = Duration::from_secs(60);
+
+/// A child process, which never outlives the test.
+pub struct Process {
+    child: Child,
+    stderr: watch::Receiver<Vec<String>>,
+}
+
+/// A process that ended by itself.
+#[derive(Debug)]
+pub struct Ended {
+    pub status: ExitStatus,
+    pub stderr: String,
+}
+
+impl Process {
+    /// Starts `tradepost up` on a free port. Returns at once.
+    pub fn spawn(data: &Path) -> Self {
+        Self::spawn_with(data, &["--port", "0"])
+    }
+
+    pub fn spawn_with<A: AsRef<OsStr>>(data: &Path, arguments: &[A]) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_tradepost"))
+            .arg("up")
+            .arg("--data")
+            .arg(data)
+            .args(arguments)
+            // A developer's own TRADEPOST_ variables are none of the test's business.
+            .env_clear()
+            .env("TRADEPOST_ADMIN_TOKEN", ADMIN_TOKEN)
+            .env("TRADEPOST_LOG", "warn")
+            // Beyond the longest run: orders without a token wait for one until the end.
+            .env("TRADEPOST_RESERVATION_TTL", "24h")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the binary that was built with this test can be started");
+        let pipe = child.stderr.take().expect("stderr is piped");
+        let (lines, stderr) = watch::channel(Vec::new());
+        // Reading never stops, for a full pipe would stop the child. The thread ends with the child's stderr.
+        std::thread::spawn(move || {
+            for line in BufReader::new(pipe).lines().map_while(Result::ok) {
+                lines.send_modify(|lines| lines.push(line));
+            }
+        });
+        Self { child, stderr }
+    }
+
+    /// Starts it and waits until it serves.
+    pub async fn start(data: &Path) -> (Self, Client) {
+        let mut process = Self::spawn(data);
+        let client = process.ready().await.unwrap_or_else(|ended| panic!("the process did not start: {ended:?}"));
+        (process, client)
+    }
+
+    /// A client of the process once it serves, or how it ended instead.
+    pub async fn ready(&mut self) -> Result<Client, Ended> {
+        let said = self.stderr.wait_for(|lines| url(lines).is_some());
+        let said = tokio::time::timeout(START_PATIENCE, said).await.expect("a process soon serves or ends");
+        let client = said.ok().and_then(|lines| url(&lines).map(Client::new));
+        match client {
+            Some(client) => Ok(client),
+            None => Err(self.ended().await),
+        }
+    }
+
+    /// `kill -9`.
+    pub async fn kill(&mut self) {
+        self.child.kill().expect("a child that nobody waited for can be killed");
+        self.ended().await;
+    }
+
+    /// `SIGTERM`.
+    pub fn tell_to_stop(&self) {
+        let mut kill = Command::new("sh");
+        kill.args(["-c", "kill -TERM \"$0\"", &self.child.id().to_string()]);
+        assert!(kill.status().expect("there is a shell").success(), "the process can't be told to stop");
+    }
+
+    /// Waits for its end.
+    pub async fn ended(&mut self) -> Ended {
+        let closed = async { while self.stderr.changed().await.is_ok() {} };
+        let closed = tokio::time::timeout(STOP_PATIENCE, closed).await;
+        assert!(closed.is_ok(), "the process did not end within {STOP_PATIENCE:?}");
+        let status = self.child.wait().expect("a child can be waited for");
+        Ended { status, stderr: self.stderr.borrow().join("\n") }
+    }
+
+    /// What it logged as an error, panics included.
+    pub fn errors(&self) -> Vec<String> {
+        let lines = self.stderr.borrow();
+        let is_error = |line: &&String| line.contains("\"level\":\"ERROR\"") || line.contains("panicked");
+        lines.iter().filter(is_error).cloned().collect()
+    }
+}
+
+/// Where it serves, once it does.
+fn url(lines: &[String]) -> Option<&str> {
+    lines.iter().find_map(|line| line.strip_prefix("ready "))
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

@@ -1,0 +1,73 @@
+//! Starts that are refused say why, and change nothing.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use crate::books::ALIVE;
+use crate::process::{Ended, Process};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_process_on_the_same_folder_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_first, client) = Process::start(folder.path()).await;
+    let ended = refused(Process::spawn(folder.path())).await;
+    assert!(ended.stderr.contains("another Tradepost is using the data folder"), "{ended:?}");
+    assert!(client.text("/readyz").await.expect(ALIVE).contains("\"ready\""));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_of_a_newer_version_is_refused_and_left_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut process, _) = Process::start(folder.path()).await;
+    process.tell_to_stop();
+    assert!(process.ended().await.status.success());
+    let manifest = folder.path().join("manifest.json");
+    let mut says: Value = serde_json::from_str(&fs::read_to_string(&manifest).unwrap()).unwrap();
+    says["tables"]["orders"] = json!(999);
+    fs::write(&manifest, says.to_string()).unwrap();
+
+    let before = contents(folder.path());
+    let ended = refused(Process::spawn(folder.path())).await;
+    assert!(ended.stderr.contains("was written by a newer Tradepost"), "{ended:?}");
+    let after = contents(folder.path());
+    assert!(before.keys().eq(after.keys()), "{:?} became {:?}", before.keys(), after.keys());
+    let changed: Vec<_> = before.iter().filter(|(path, bytes)| after[*path] != **bytes).map(|(path, _)| path).collect();
+    assert!(changed.is_empty(), "{changed:?} changed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_port_in_use_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let ended = refused(Process::spawn_with(folder.path(), &["--port", &port])).await;
+    assert!(ended.stderr.contains(&format!("127.0.0.1:{port} can't be listened on")), "{ended:?}");
+    assert!(contents(folder.path()).is_empty(), "a start that failed left something behind");
+}
+
+async fn refused(mut process: Process) -> Ended {
+    let Err(ended) = process.ready().await else { panic!("it was not refused") };
+    assert!(!ended.status.success() && ended.status.code().is_some(), "{ended:?}");
+    ended
+}
+
+/// Every file, and what is in it.
+fn contents(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                found.insert(path.clone(), fs::read(&path).unwrap());
+            }
+        }
+    }
+    found
+}

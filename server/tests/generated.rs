@@ -1,0 +1,240 @@
+//! What is generated from the code and checked in, and what the code promises about itself as a whole.
+//!
+//! `cargo xtask bless` runs the tests named `…up_to_date` so that they write their file instead of comparing it.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use events::Descriptor;
+use kernel::{Clock, Ids};
+use payments::Simulated;
+use service::AnyService;
+use storage::{Db, Migrations, Options, Registered};
+use testkit::TestShop;
+
+const CATALOGUE_HEAD: &str = "\
+# Events
+
+Generated from the code by `cargo xtask bless`, and held to it by `server/tests/generated.rs`.
+
+An event is a fact that one service tells the others.
+It is kept in order among the events of its emitter that have the same key and the same lane.
+An event to which nobody reacts is kept in the archive of its emitter, as all are.
+Payment tokens are redacted wherever events are shown.
+
+";
+
+#[test]
+fn the_catalogue_of_events_is_up_to_date() {
+    hold("docs/events.md", &catalogue());
+}
+
+#[tokio::test]
+async fn the_description_of_the_api_is_up_to_date() {
+    let shop = TestShop::start().await;
+    let document = shop.get("/openapi.json").await.expect(200);
+    shop.stop().await;
+    let text = std::str::from_utf8(&document.body).unwrap();
+    hold("docs/openapi.json", &format!("{}\n", text.trim_end()));
+}
+
+#[test]
+fn every_event_is_emitted_by_its_service() {
+    let silent: Vec<&str> = events::all().filter(|event| emitters(event).is_empty()).map(|event| event.name).collect();
+    assert!(silent.is_empty(), "nothing in the source of their services makes these events: {}", silent.join(", "));
+}
+
+#[test]
+fn every_subscription_is_to_an_event_and_has_the_file_of_its_name() {
+    for service in services() {
+        for (event_type, lane) in service.subscriptions() {
+            let event = events::find(event_type);
+            let event = event.unwrap_or_else(|| panic!("{} reacts to {event_type}, which is no event", service.name()));
+            assert_eq!(lane, event.lane, "{} reacts to {event_type} in another lane", service.name());
+            let file = reaction(service.name(), event);
+            assert!(root().join(&file).is_file(), "the reaction to {event_type} stands in {file}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_statement_keeps_the_rules_of_the_kit_and_fits_its_tables() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut faults = Vec::new();
+    for service in services() {
+        let db = open(service.name(), folder.path(), service.migrations());
+        faults.extend(check(&db, service.statements()).await);
+    }
+
+    let clock = Clock::system();
+    let provider = Simulated::open(folder.path(), clock.clone(), Ids::new(clock)).unwrap();
+    provider.close().await;
+    // The provider's tables are its own: here its file is opened as one that has them already.
+    let db = open("payment-provider", folder.path(), Migrations { set: "none", steps: &[] });
+    faults.extend(check(&db, Simulated::STATEMENTS).await);
+
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+fn open(service: &'static str, folder: &Path, migrations: Migrations) -> Db {
+    let clock = Clock::system();
+    let options = Options {
+        service,
+        folder: folder.to_owned(),
+        migrations,
+        destinations: HashMap::new(),
+        outbox_cap: 1,
+        ids: Ids::new(clock.clone()),
+        clock,
+    };
+    Db::open(options).expect("an empty folder takes any tables")
+}
+
+async fn check(db: &Db, statements: &[Registered]) -> Vec<String> {
+    let mut faults = Vec::new();
+    for statement in statements {
+        if let Err(fault) = db.check(*statement).await {
+            faults.push(format!("{}: {fault}", db.service()));
+        }
+    }
+    db.close().await;
+    faults
+}
+
+fn services() -> Vec<Box<dyn AnyService>> {
+    server::app::described().expect("services can be described without anything from outside")
+}
+
+fn catalogue() -> String {
+    let reactions = reactions();
+    let mut text = CATALOGUE_HEAD.to_owned();
+    text.push_str("| event | emitted by | lane | key | reactions |\n|---|---|---|---|---|\n");
+    for event in events::all() {
+        let (name, anchor) = (event.name, event.name.to_lowercase());
+        let reacting = listed(&reactions[event.event_type]);
+        let (source, lane, key) = (event.source, event.lane, event.key);
+        writeln!(text, "| [{name}](#{anchor}) | {source} | {lane} | `{key}` | {reacting} |").unwrap();
+    }
+    for event in events::all() {
+        describe(event, &reactions[event.event_type], &mut text);
+    }
+    text
+}
+
+fn describe(event: &Descriptor, reacting: &[&str], text: &mut String) {
+    let doc: Vec<&str> = event.doc.lines().map(str::trim).collect();
+    let example = example(event);
+    let links = |files: Vec<String>| {
+        let links: Vec<String> = files.iter().map(|file| format!("[`{file}`](../{file})")).collect();
+        listed(&links)
+    };
+    let reactions = reacting.iter().map(|service| reaction(service, event)).collect();
+    write!(
+        text,
+        "\n## {}\n\n{}\n\n- Type: `{}`\n- Lane: {}\n- Key: `{}`\n- Fields: {}\n- Struct: {}\n- Emitted: {}\n\
+         - Reactions: {}\n\n```json\n{example}```\n",
+        event.name,
+        doc.join("\n"),
+        event.event_type,
+        event.lane,
+        event.key,
+        fields(&example).join(", "),
+        links(vec![format!("crates/events/src/{}.rs", event.source)]),
+        links(emitters(event)),
+        links(reactions),
+    )
+    .unwrap();
+}
+
+fn listed<T: AsRef<str>>(items: &[T]) -> String {
+    let items: Vec<&str> = items.iter().map(T::as_ref).collect();
+    if items.is_empty() { "none".to_owned() } else { items.join(", ") }
+}
+
+/// The services that react to each type.
+fn reactions() -> BTreeMap<&'static str, Vec<&'static str>> {
+    let mut reactions: BTreeMap<_, Vec<_>> = events::all().map(|event| (event.event_type, Vec::new())).collect();
+    for service in services() {
+        for (event_type, _) in service.subscriptions() {
+            reactions.entry(event_type).or_default().push(service.name());
+        }
+    }
+    reactions
+}
+
+/// The file in which a service reacts to an event: one search for its name finds it.
+fn reaction(service: &str, event: &Descriptor) -> String {
+    let name = event.event_type.split('.').nth(1).expect("a type is source, name and version");
+    format!("services/{service}/src/on_{name}.rs")
+}
+
+fn example(event: &Descriptor) -> String {
+    let file = format!("crates/events/golden/{}.json", event.event_type);
+    fs::read_to_string(root().join(&file)).unwrap_or_else(|error| panic!("{file}: {error}"))
+}
+
+/// The payload's fields as they are written, in their order.
+fn fields(example: &str) -> Vec<String> {
+    let names = example.lines().filter_map(|line| line.strip_prefix("  \"")?.split_once('"'));
+    names.map(|(name, _)| format!("`{name}`")).collect()
+}
+
+/// The files of its service that make this event.
+fn emitters(event: &Descriptor) -> Vec<String> {
+    let mut files = Vec::new();
+    collect(&root().join("services").join(event.source).join("src"), &mut files);
+    files.sort();
+    let made = files.into_iter().filter(|file| {
+        let text = fs::read_to_string(file).expect("a source file can be read");
+        let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+        makes(code, event.name)
+    });
+    made.map(|file| file.strip_prefix(root()).expect("it is in the repository").display().to_string()).collect()
+}
+
+/// Whether the code has an expression of this struct: `Name { … }`, and not `-> Name {`.
+fn makes(code: &str, name: &str) -> bool {
+    code.match_indices(&format!("{name} {{")).any(|(at, _)| {
+        let before = &code[..at];
+        !before.ends_with("-> ") && !before.ends_with(|c: char| c.is_alphanumeric() || c == '_')
+    })
+}
+
+fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).expect("every source of events is a service") {
+        let path = entry.expect("a folder of the repository can be read").path();
+        if path.is_dir() {
+            collect(&path, files);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files.push(path);
+        }
+    }
+}
+
+/// Compares a generated file with what is checked in, or writes it.
+fn hold(file: &str, generated: &str) {
+    let path = root().join(file);
+    #[expect(clippy::disallowed_methods, reason = "it tells this test what to do, and is no setting of the product")]
+    let is_blessing = std::env::var("TRADEPOST_BLESS").is_ok_and(|value| value == "1");
+    if is_blessing {
+        fs::write(&path, generated).unwrap_or_else(|error| panic!("{file}: {error}"));
+        return;
+    }
+    let kept = fs::read_to_string(&path).unwrap_or_default();
+    if kept == generated {
+        return;
+    }
+    let mut pairs = (1..).zip(kept.lines().zip(generated.lines()));
+    let difference = pairs.find(|(_, (kept, generated))| kept != generated);
+    let place = difference.map_or_else(
+        || format!("{} lines instead of {}", kept.lines().count(), generated.lines().count()),
+        |(line, (kept, generated))| format!("line {line} is\n  {kept}\nand the code says\n  {generated}"),
+    );
+    panic!("{file} is not what the code says: run `cargo xtask bless` and look at the difference.\n{place}");
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("server is a folder of the repository")
+}

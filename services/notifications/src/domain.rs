@@ -1,0 +1,187 @@
+//! A mail: what it says never changes; whether it went out is decided once.
+
+use kernel::{MailId, OrderId, PaymentId, SignedDuration, Timestamp, UserId, Uuid, Version};
+
+/// How long a mail is tried.
+const GIVE_UP_AFTER: SignedDuration = SignedDuration::from_hours(24);
+
+/// Which of the mails it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Template {
+    Welcome,
+    Confirmation,
+    Rejection,
+    PaymentFailed,
+    Cancelled,
+}
+
+/// Where a mail is; all but `queued` are final.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Status {
+    Queued,
+    /// The mail server took it.
+    Sent,
+    /// There is no mail server: it can be read here.
+    Captured,
+    /// The mail server refuses it, or was away too long.
+    Failed,
+}
+
+macro_rules! names {
+    ($kind:ident { $($variant:ident = $name:literal),* $(,)? }) => {
+        impl $kind {
+            pub const ALL: &[Self] = &[$(Self::$variant),*];
+
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $name),* }
+            }
+        }
+
+        impl std::str::FromStr for $kind {
+            type Err = String;
+
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                let found = Self::ALL.iter().copied().find(|it| it.as_str() == text);
+                found.ok_or_else(|| format!("none of {}", [$($name),*].join(", ")))
+            }
+        }
+    };
+}
+
+names!(Template {
+    Welcome = "welcome",
+    Confirmation = "confirmation",
+    Rejection = "rejection",
+    PaymentFailed = "payment_failed",
+    Cancelled = "cancelled",
+});
+
+names!(Status { Queued = "queued", Sent = "sent", Captured = "captured", Failed = "failed" });
+
+/// What a mail is about. There is one mail for each topic and template, however often its event is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Topic {
+    User(UserId),
+    Order(OrderId),
+    /// One attempt to pay for an order: each that fails is told.
+    Payment(PaymentId, OrderId),
+}
+
+impl Topic {
+    pub fn id(self) -> Uuid {
+        match self {
+            Self::User(user_id) => user_id.into(),
+            Self::Order(order_id) => order_id.into(),
+            Self::Payment(payment_id, _) => payment_id.into(),
+        }
+    }
+
+    pub fn order_id(self) -> Option<OrderId> {
+        match self {
+            Self::User(_) => None,
+            Self::Order(order_id) | Self::Payment(_, order_id) => Some(order_id),
+        }
+    }
+}
+
+/// A mail as it is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Mail {
+    pub mail_id: MailId,
+    pub topic_id: Uuid,
+    /// The same in every attempt, so that a mail which went out twice shows as one (RFC 5322 §3.6.4).
+    pub message_id: String,
+    pub order_id: Option<OrderId>,
+    pub template: Template,
+    pub recipient: String,
+    pub subject: String,
+    pub text: String,
+    pub html: String,
+    pub status: Status,
+    pub attempts: i64,
+    pub error: Option<String>,
+    pub created_at: Timestamp,
+    pub sent_at: Option<Timestamp>,
+    /// As it was read: a transition leaves it, and its commit is guarded by it.
+    pub version: Version,
+}
+
+/// Why the mail server did not take a mail.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum NotSent {
+    /// It never will.
+    #[error("the mail server refuses the mail: {0}")]
+    Refused(String),
+    /// It may later.
+    #[error("the mail server can't be reached or is busy: {0}")]
+    Unavailable(String),
+}
+
+impl Mail {
+    /// The mail server took it.
+    pub fn sent(&self, attempts: i64, now: Timestamp) -> Self {
+        Self { status: Status::Sent, attempts, sent_at: Some(now), error: None, ..self.clone() }
+    }
+
+    /// Nobody sends it: it can be read here.
+    pub fn captured(&self, now: Timestamp) -> Self {
+        Self { status: Status::Captured, sent_at: Some(now), ..self.clone() }
+    }
+
+    /// It was not sent: given up, or `None` while it is worth another try.
+    pub fn not_sent(&self, reason: &NotSent, attempts: i64, now: Timestamp) -> Option<Self> {
+        let is_overdue = now.duration_since(self.created_at) >= GIVE_UP_AFTER;
+        let is_over = is_overdue || matches!(reason, NotSent::Refused(_));
+        is_over.then(|| Self { status: Status::Failed, attempts, error: Some(reason.to_string()), ..self.clone() })
+    }
+}
+
+/// Text for a header: line breaks and other control characters, by which headers could be slipped in, become spaces.
+pub(crate) fn header_text(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect::<String>().trim().to_owned()
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use kernel::{Clock, Ids};
+
+    use super::*;
+
+    pub(crate) fn mail() -> Mail {
+        let clock = Clock::mock("2026-01-01T00:00:00Z".parse().unwrap()).0;
+        let mail_id = Ids::new(clock.clone()).next();
+        Mail {
+            mail_id,
+            topic_id: mail_id.into(),
+            message_id: format!("<{mail_id}@shop.example>"),
+            order_id: None,
+            template: Template::Welcome,
+            recipient: "ada@example.com".to_owned(),
+            subject: "Welcome".to_owned(),
+            text: "Grüße".to_owned(),
+            html: "<p>Grüße</p>".to_owned(),
+            status: Status::Queued,
+            attempts: 0,
+            error: None,
+            created_at: clock.now(),
+            sent_at: None,
+            version: Version::FIRST,
+        }
+    }
+
+    #[test]
+    fn a_refused_mail_fails_at_once_and_an_unavailable_server_is_tried_for_a_day() {
+        let mail = mail();
+        let after = |hours| mail.created_at + SignedDuration::from_hours(hours);
+        let (refused, away) = (NotSent::Refused("550".to_owned()), NotSent::Unavailable("451".to_owned()));
+        assert_eq!(mail.not_sent(&refused, 1, after(0)).map(|mail| mail.status), Some(Status::Failed));
+        assert_eq!(mail.not_sent(&away, 80, after(23)), None);
+        assert_eq!(mail.not_sent(&away, 90, after(24)).map(|mail| mail.status), Some(Status::Failed));
+    }
+
+    #[test]
+    fn a_header_has_one_line() {
+        let slipped = "ada@example.com\r\nBcc: eve@example.com\u{85}x";
+        assert_eq!(header_text(slipped), "ada@example.com  Bcc: eve@example.com x");
+    }
+}

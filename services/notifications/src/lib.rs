@@ -1,0 +1,45 @@
+//! Notifications: tells customers by mail, once for each occasion.
+//!
+//! Start with `compose.rs`: every reaction turns its event into a [`compose::Letter`] and leaves the rest to it.
+//! `send_mail.rs` is the timer that sends, `mailer.rs` where mail goes.
+
+mod compose;
+mod domain;
+mod mailer;
+mod on_order_cancelled;
+mod on_order_paid;
+mod on_order_updated;
+mod on_payment_failed;
+mod on_user_registered;
+mod queries;
+mod send_mail;
+mod smtp;
+mod store;
+mod templates;
+
+use events::{OrderCancelled, OrderPaid, OrderUpdated, PaymentFailed, UserRegistered};
+use service::Service;
+use service::storage::{Migration, Migrations};
+use utoipa_axum::routes;
+
+pub use mailer::{Mailer, MailerError};
+
+const MIGRATIONS: Migrations = Migrations {
+    set: "notifications",
+    steps: &[Migration { sqlite: include_str!("../migrations/sqlite/0001_init.sql") }],
+};
+
+type Ctx = service::Ctx<Mailer>;
+
+/// The notifications' wiring.
+pub fn service(mailer: Mailer) -> Service<Mailer> {
+    Service::new("notifications", MIGRATIONS, store::STATEMENTS, mailer)
+        .routes(routes!(queries::list))
+        .routes(routes!(queries::get))
+        .on_many::<UserRegistered>(on_user_registered::handle_many)
+        .on_many::<OrderPaid>(on_order_paid::handle_many)
+        .on_many::<OrderUpdated>(on_order_updated::handle_many)
+        .on_many::<OrderCancelled>(on_order_cancelled::handle_many)
+        .on_many::<PaymentFailed>(on_payment_failed::handle_many)
+        .timer(send_mail::SEND_MAIL, send_mail::handle)
+}

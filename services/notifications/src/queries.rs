@@ -1,0 +1,96 @@
+//! Reads, and the mail as the admin sees one.
+
+use axum::Json;
+use axum::extract::State;
+use kernel::{MailId, OrderId, Timestamp};
+use serde::{Deserialize, Serialize};
+use service::http::auth::Admin;
+use service::http::{Listing, Page, PathId, Problem, ProblemBody, QueryOf};
+use utoipa::ToSchema;
+
+use crate::{Ctx, domain, store};
+
+/// A mail to a customer.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Mail {
+    mail_id: MailId,
+    /// Its Message-ID header, the same in every attempt to send it.
+    message_id: String,
+    #[schema(example = "ada@example.com")]
+    to: String,
+    /// welcome, confirmation, rejection, payment_failed or cancelled.
+    #[schema(example = "confirmation")]
+    template: &'static str,
+    #[schema(example = "Order 1042 is confirmed")]
+    subject: String,
+    text: String,
+    html: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    order_id: Option<OrderId>,
+    /// queued, sent, captured (there is no mail server) or failed.
+    #[schema(example = "captured")]
+    status: &'static str,
+    /// Why it was given up.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+    /// When it was sent or captured; null until then.
+    sent_at: Option<Timestamp>,
+}
+
+impl From<domain::Mail> for Mail {
+    fn from(mail: domain::Mail) -> Self {
+        Self {
+            mail_id: mail.mail_id,
+            message_id: mail.message_id,
+            to: mail.recipient,
+            template: mail.template.as_str(),
+            subject: mail.subject,
+            text: mail.text,
+            html: mail.html,
+            order_id: mail.order_id,
+            status: mail.status.as_str(),
+            error: mail.error,
+            sent_at: mail.sent_at,
+        }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Filter {
+    order_id: Option<OrderId>,
+}
+
+/// Mails, newest first.
+#[utoipa::path(get, path = "/v1/mail", tag = "notifications", security(("admin" = [])),
+    params(
+        ("order_id" = Option<OrderId>, Query, description = "only those about this order"),
+        ("limit" = Option<i64>, Query, description = "1 to 100, 20 if left out"),
+        ("cursor" = Option<String>, Query, description = "`next` of the page before"),
+    ),
+    responses(
+        (status = 200, body = Listing<Mail>), (status = 400, body = ProblemBody), (status = 401, body = ProblemBody),
+    ))]
+pub(crate) async fn list(
+    State(ctx): State<Ctx>,
+    _: Admin,
+    page: Page,
+    QueryOf(filter): QueryOf<Filter>,
+) -> Result<Json<Listing<Mail>>, Problem> {
+    let mails = store::page(&ctx.db, filter.order_id, page.before(), page.rows()).await?;
+    Ok(Json(page.listing(mails, |mail| mail.mail_id.into()).map(Mail::from)))
+}
+
+/// One mail.
+#[utoipa::path(get, path = "/v1/mail/{id}", tag = "notifications", security(("admin" = [])),
+    params(("id" = MailId, Path)),
+    responses(
+        (status = 200, body = Mail), (status = 401, body = ProblemBody), (status = 404, body = ProblemBody),
+    ))]
+pub(crate) async fn get(
+    State(ctx): State<Ctx>,
+    _: Admin,
+    PathId(mail_id): PathId<MailId>,
+) -> Result<Json<Mail>, Problem> {
+    let mail = store::mail(&ctx.db, mail_id).await?.ok_or_else(|| Problem::not_found("mail"))?;
+    Ok(Json(mail.into()))
+}

@@ -1,0 +1,90 @@
+//! The mails' table.
+
+use kernel::{MailId, OrderId, Uuid};
+use service::storage::{self, Batch, Db, Error, Row, params};
+
+use crate::domain::{Mail, Template};
+
+storage::statements! {
+    query MAIL "select mail_id, message_id, topic_id, order_id, template, recipient, subject, text, html, status,
+            attempts, error, created_at, sent_at, version
+        from mails where mail_id = $1";
+    query PAGE "select mail_id, message_id, topic_id, order_id, template, recipient, subject, text, html, status,
+            attempts, error, created_at, sent_at, version
+        from mails where mail_id < $1 order by mail_id desc limit $2";
+    query PAGE_OF_ORDER "select mail_id, message_id, topic_id, order_id, template, recipient, subject, text, html,
+            status, attempts, error, created_at, sent_at, version
+        from mails where order_id = $1 and mail_id < $2 order by mail_id desc limit $3";
+    query WRITTEN "select topic_id, template from mails where topic_id = any($1)";
+    insert INSERT into mails (
+        mail_id uuid, message_id text, topic_id uuid, order_id uuid, template text, recipient text, subject text,
+        text text, html text, status text, attempts int, error text, created_at time, sent_at time, version int,
+    );
+    change UPDATE "update mails set status = $2, attempts = $3, error = $4, sent_at = $5, version = version + 1
+        where mail_id = $1 and version = $6";
+}
+
+pub(crate) async fn mail(db: &Db, mail_id: MailId) -> Result<Option<Mail>, Error> {
+    db.query_one(&MAIL, params![mail_id], mail_of).await
+}
+
+/// Mails below an id, newest first.
+pub(crate) async fn page(db: &Db, order_id: Option<OrderId>, before: MailId, rows: i64) -> Result<Vec<Mail>, Error> {
+    match order_id {
+        Some(order_id) => db.query(&PAGE_OF_ORDER, params![order_id, before, rows], mail_of).await,
+        None => db.query(&PAGE, params![before, rows], mail_of).await,
+    }
+}
+
+/// Which mails there are about these topics.
+pub(crate) async fn written(db: &Db, topics: Vec<Uuid>) -> Result<Vec<(Uuid, Template)>, Error> {
+    db.query(&WRITTEN, params![topics], |row| Ok((row.get("topic_id")?, row.parse("template")?))).await
+}
+
+/// A new mail. If there is one of its topic and template, the commit is a conflict.
+pub(crate) fn insert(mail: &Mail) -> Batch {
+    let row = params![
+        mail.mail_id,
+        &mail.message_id,
+        mail.topic_id,
+        mail.order_id,
+        mail.template.as_str(),
+        &mail.recipient,
+        &mail.subject,
+        &mail.text,
+        &mail.html,
+        mail.status.as_str(),
+        mail.attempts,
+        mail.error.as_ref(),
+        mail.created_at,
+        mail.sent_at,
+        mail.version,
+    ];
+    Batch::new().insert(&INSERT, row)
+}
+
+/// Writes what became of a mail, guarded by the version on which it was decided.
+pub(crate) fn update(mail: &Mail) -> Batch {
+    let row = params![mail.mail_id, mail.status.as_str(), mail.attempts, mail.error.as_ref(), mail.sent_at];
+    Batch::new().change(&UPDATE, mail.version, row)
+}
+
+fn mail_of(row: &Row<'_>) -> Result<Mail, Error> {
+    Ok(Mail {
+        mail_id: row.get("mail_id")?,
+        message_id: row.get("message_id")?,
+        topic_id: row.get("topic_id")?,
+        order_id: row.get("order_id")?,
+        template: row.parse("template")?,
+        recipient: row.get("recipient")?,
+        subject: row.get("subject")?,
+        text: row.get("text")?,
+        html: row.get("html")?,
+        status: row.parse("status")?,
+        attempts: row.get("attempts")?,
+        error: row.get("error")?,
+        created_at: row.get("created_at")?,
+        sent_at: row.get("sent_at")?,
+        version: row.get("version")?,
+    })
+}

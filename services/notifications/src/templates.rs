@@ -1,0 +1,208 @@
+//! What mails say.
+
+use std::sync::LazyLock;
+
+use events::{Address, OrderLine};
+use kernel::Money;
+use minijinja::syntax::SyntaxConfig;
+use minijinja::{Environment, UndefinedBehavior, Value, context};
+
+use crate::domain::Template;
+
+/// What a mail tells.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Content<'a> {
+    Welcome { username: &'a str },
+    Confirmation { number: i64, lines: &'a [OrderLine], total: Money, ship_to: Option<&'a Address> },
+    Rejection { number: i64, reason: &'a str },
+    PaymentFailed { number: i64, error: &'a str, is_final: bool },
+    Cancelled { number: i64, reason: &'a str },
+}
+
+/// A mail's words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Rendered {
+    pub subject: String,
+    pub text: String,
+    pub html: String,
+}
+
+macro_rules! sources {
+    ($($name:literal),* $(,)?) => { [$(($name, include_str!(concat!("../templates/", $name)))),*] };
+}
+
+static TEMPLATES: LazyLock<Environment<'static>> = LazyLock::new(|| {
+    let sources = sources!(
+        "layout.html",
+        "welcome.txt",
+        "welcome.html",
+        "confirmation.txt",
+        "confirmation.html",
+        "rejection.txt",
+        "rejection.html",
+        "payment_failed.txt",
+        "payment_failed.html",
+        "cancelled.txt",
+        "cancelled.html",
+    );
+    let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
+    let mut environment = Environment::new();
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment.set_syntax(syntax.expect("the delimiters are the usual ones"));
+    for (name, source) in sources {
+        environment.add_template(name, source).expect("a test renders every template");
+    }
+    environment
+});
+
+impl Content<'_> {
+    pub fn template(&self) -> Template {
+        match self {
+            Self::Welcome { .. } => Template::Welcome,
+            Self::Confirmation { .. } => Template::Confirmation,
+            Self::Rejection { .. } => Template::Rejection,
+            Self::PaymentFailed { .. } => Template::PaymentFailed,
+            Self::Cancelled { .. } => Template::Cancelled,
+        }
+    }
+
+    /// The mail's words. What comes from outside is escaped in the HTML, and no part of the subject.
+    pub fn render(&self) -> Rendered {
+        let subject = self.subject();
+        let values = context! { subject => subject.as_str(), ..self.values() };
+        let name = self.template().as_str();
+        let (text, html) = (fill(&format!("{name}.txt"), &values), fill(&format!("{name}.html"), &values));
+        Rendered { subject, text, html }
+    }
+
+    fn subject(&self) -> String {
+        match self {
+            Self::Welcome { .. } => "Welcome to Tradepost".to_owned(),
+            Self::Confirmation { number, .. } => format!("Order {number} is confirmed"),
+            Self::Rejection { number, .. } => format!("Order {number} can't be fulfilled"),
+            Self::PaymentFailed { number, is_final: true, .. } => {
+                format!("Order {number} is cancelled: its payment failed")
+            }
+            Self::PaymentFailed { number, is_final: false, .. } => format!("The payment for order {number} failed"),
+            Self::Cancelled { number, .. } => format!("Order {number} is cancelled"),
+        }
+    }
+
+    fn values(&self) -> Value {
+        match *self {
+            Self::Welcome { username } => context! { username },
+            Self::Confirmation { number, lines, total, ship_to } => {
+                let lines: Value = lines.iter().map(line).collect();
+                context! { number, lines, total => total.to_string(), ship_to => ship_to.map(address) }
+            }
+            Self::Rejection { number, reason } => context! { number, reason => why_rejected(reason) },
+            Self::PaymentFailed { number, error, is_final } => context! { number, error, is_final },
+            Self::Cancelled { number, reason } => context! { number, reason => why_cancelled(reason) },
+        }
+    }
+}
+
+fn fill(name: &str, values: &Value) -> String {
+    let filled = TEMPLATES.get_template(name).and_then(|template| template.render(values));
+    filled.expect("a test renders every template with every content")
+}
+
+fn line(line: &OrderLine) -> Value {
+    context! {
+        quantity => line.quantity,
+        name => line.name.as_str(),
+        unit_price => line.unit_price.to_string(),
+    }
+}
+
+fn address(address: &Address) -> Value {
+    let city = format!("{} {}", address.postal_code, address.city);
+    [address.name.clone(), address.street.clone(), city, address.country.clone()].into_iter().collect()
+}
+
+/// Reasons are codes for programs; people get words.
+fn why_rejected(reason: &str) -> &'static str {
+    match reason {
+        "out_of_stock" => "because there is not enough in stock",
+        _ => "because we can't deliver it",
+    }
+}
+
+fn why_cancelled(reason: &str) -> &'static str {
+    match reason {
+        "cancelled" => "as requested",
+        "expired" => "because it was not paid in time",
+        _ => "because it could not be completed",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use kernel::{Clock, Currency, Ids};
+
+    use super::*;
+
+    fn lines(name: &str) -> Vec<OrderLine> {
+        vec![OrderLine {
+            product_id: Ids::new(Clock::system()).next(),
+            sku: "123".to_owned(),
+            name: name.to_owned(),
+            quantity: 2,
+            unit_price: Money::new(99_900, Currency::EUR),
+        }]
+    }
+
+    fn ship_to() -> Address {
+        Address {
+            name: "Ada Lovelace".to_owned(),
+            street: "1 Example Street".to_owned(),
+            city: "London".to_owned(),
+            postal_code: "N1".to_owned(),
+            country: "GB".to_owned(),
+        }
+    }
+
+    #[test]
+    fn every_content_renders_with_its_facts_in_both_forms() {
+        let (lines, ship_to) = (lines("Laptop"), ship_to());
+        let total = Money::new(199_800, Currency::EUR);
+        let confirmation = |ship_to| Content::Confirmation { number: 1042, lines: &lines, total, ship_to };
+        let failed = |is_final| Content::PaymentFailed { number: 1042, error: "the card was declined", is_final };
+        let cases: [(Content<'_>, &[&str]); 8] = [
+            (Content::Welcome { username: "ada" }, &["ada"]),
+            (confirmation(None), &["Laptop", "999.00 EUR", "1998.00 EUR"]),
+            (confirmation(Some(&ship_to)), &["Laptop", "N1 London"]),
+            (Content::Rejection { number: 1042, reason: "out_of_stock" }, &["1042", "not enough in stock"]),
+            (failed(true), &["1042", "the card was declined", "order is cancelled"]),
+            (failed(false), &["1042", "the card was declined", "still held"]),
+            (Content::Cancelled { number: 1042, reason: "expired" }, &["1042", "not paid in time"]),
+            (Content::Cancelled { number: 1042, reason: "unheard of" }, &["1042", "could not be completed"]),
+        ];
+        for (content, facts) in cases {
+            let rendered = content.render();
+            for fact in facts {
+                assert!(rendered.text.contains(fact), "{fact} is missing in\n{}", rendered.text);
+                assert!(rendered.html.contains(fact), "{fact} is missing in\n{}", rendered.html);
+            }
+            assert!(!rendered.subject.contains(['\r', '\n']));
+        }
+    }
+
+    #[test]
+    fn the_text_of_a_confirmation_reads_as_written() {
+        let (lines, ship_to) = (lines("Laptop"), ship_to());
+        let total = Money::new(199_800, Currency::EUR);
+        let content = Content::Confirmation { number: 1042, lines: &lines, total, ship_to: Some(&ship_to) };
+        let expected = "Thank you. Order 1042 is paid.\n\n2 x Laptop at 999.00 EUR\n\nTotal: 1998.00 EUR\n\n\
+            We ship to:\n  Ada Lovelace\n  1 Example Street\n  N1 London\n  GB\n\nTradepost";
+        assert_eq!(content.render().text, expected);
+    }
+
+    #[test]
+    fn markup_in_a_name_is_text() {
+        let lines = lines("<img src=x onerror=alert(1)> & \"co\"");
+        let total = Money::new(199_800, Currency::EUR);
+        let html = Content::Confirmation { number: 1, lines: &lines, total, ship_to: None }.render().html;
+        assert!(!html.contains("<img") && html.contains("&lt;img"), "{html}");
+    }
+}

@@ -1,0 +1,188 @@
+//! The timer that charges: asks the provider outside of any transaction, and commits what it decided.
+//!
+//! Two steps, each its own commit. First the payment is marked as charging, so that a cancellation which comes now
+//! leaves it alone; then the provider is asked. An answer that was lost is looked up, and the charge is repeated,
+//! under the same key, only where the provider knows of none.
+
+use kernel::Timestamp;
+use service::storage::Batch;
+use service::{Committed, Failure, Timer, TimerKind};
+
+use crate::domain::{Charge, Decided, Payment, Status, Tell};
+use crate::provider::{Provider, Unknown, answer_of};
+use crate::{Ctx, store};
+
+pub(crate) const CHARGE: TimerKind = TimerKind::external("charge");
+
+pub(crate) async fn handle(ctx: Ctx, timer: Timer) -> Result<Committed, Failure> {
+    let payment = store::payment_of(&ctx.db, &timer).await?;
+    let now = ctx.clock.now();
+    if let Some(begun) = payment.begin(now) {
+        let batch = store::update(&begun).schedule(CHARGE.name, begun.payment_id, now);
+        return Ok(ctx.commit(batch, timer.cause()).await?);
+    }
+    if payment.status != Status::Charging {
+        return Ok(ctx.commit(Batch::new(), timer.cause()).await?);
+    }
+    let decided = ask(&*ctx.state.provider, &payment, timer.attempts, now)
+        .await
+        .map_err(|unknown| Failure::retry(unknown.to_string()))?;
+    let batch = match payment.decide(&decided, ctx.clock.now()) {
+        Some((payment, Tell::Captured(event))) => store::update(&payment).emit(payment.version.next(), &event),
+        Some((payment, Tell::Failed(event))) => store::update(&payment).emit(payment.version.next(), &event),
+        None => Batch::new(),
+    };
+    let committed = ctx.commit(batch, timer.cause()).await?;
+    if decided.looked_up {
+        ctx.metrics.charge_looked_up();
+        tracing::info!(payment_id = %payment.payment_id, order_id = %payment.order_id, "a charge was looked up");
+    }
+    Ok(committed)
+}
+
+/// What the provider decided. `attempts` counts those since the payment is charging, this one included.
+async fn ask(provider: &dyn Provider, payment: &Payment, attempts: i64, now: Timestamp) -> Result<Decided, Unknown> {
+    let key = payment.payment_id;
+    let look_up = async || answer_of(provider.look_up(key)).await;
+    let found = |charge| Decided { charge, looked_up: true };
+    let told = |charge| Decided { charge, looked_up: false };
+
+    if attempts > 1 {
+        if let Some(charge) = look_up().await? {
+            return Ok(found(charge));
+        }
+        if payment.is_overdue(now) {
+            return Ok(told(Charge::given_up()));
+        }
+    }
+    let token = payment.token.as_ref().ok_or_else(|| Unknown("the payment's token is gone".to_owned()))?;
+    match answer_of(provider.charge(key, payment.amount, token)).await {
+        Ok(charge) => Ok(told(charge)),
+        // Not found now doesn't mean never: the charge may still be on its way, so the next attempt asks again.
+        Err(lost) => look_up().await?.map(found).ok_or(lost),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use futures_util::future::{BoxFuture, FutureExt};
+    use kernel::{Money, PaymentId, SignedDuration};
+
+    use super::*;
+    use crate::domain::tests::payment;
+    use crate::provider::Token;
+
+    type Answer<T> = Result<T, Unknown>;
+
+    /// Answers as told, and writes down what it was asked.
+    struct Scripted {
+        charge: Answer<Charge>,
+        look_up: Answer<Option<Charge>>,
+        asked: Mutex<Vec<&'static str>>,
+    }
+
+    impl Scripted {
+        fn answer<T: Clone + Send + 'static>(
+            &self,
+            call: &'static str,
+            answer: &Answer<T>,
+        ) -> BoxFuture<'_, Answer<T>> {
+            self.asked.lock().unwrap().push(call);
+            std::future::ready(answer.clone()).boxed()
+        }
+    }
+
+    impl Provider for Scripted {
+        fn charge<'a>(&'a self, _: PaymentId, _: Money, _: &'a Token) -> BoxFuture<'a, Answer<Charge>> {
+            self.answer("charge", &self.charge)
+        }
+
+        fn look_up(&self, _: PaymentId) -> BoxFuture<'_, Answer<Option<Charge>>> {
+            self.answer("look up", &self.look_up)
+        }
+
+        fn refund(&self, _: PaymentId, _: Money) -> BoxFuture<'_, Answer<()>> {
+            self.answer("refund", &Ok(()))
+        }
+    }
+
+    struct Case {
+        name: &'static str,
+        attempts: i64,
+        after_hours: i64,
+        charge: Answer<Charge>,
+        look_up: Answer<Option<Charge>>,
+        asked: &'static [&'static str],
+        decided: Option<(Charge, bool)>,
+    }
+
+    fn cases() -> Vec<Case> {
+        let silence = || Unknown("silence".to_owned());
+        let charged = || Ok(Charge::Charged);
+        let case = |name, (attempts, after_hours), charge, look_up, asked, decided| Case {
+            name,
+            attempts,
+            after_hours,
+            charge,
+            look_up,
+            asked,
+            decided,
+        };
+        let taken = Some((Charge::Charged, false));
+        let found = Some((Charge::Charged, true));
+        vec![
+            case("the first attempt charges", (1, 0), charged(), Ok(None), &["charge"], taken.clone()),
+            case(
+                "a lost answer is looked up",
+                (1, 0),
+                Err(silence()),
+                Ok(Some(Charge::Charged)),
+                &["charge", "look up"],
+                found.clone(),
+            ),
+            case(
+                "what isn't found yet is not charged again at once",
+                (1, 0),
+                Err(silence()),
+                Ok(None),
+                &["charge", "look up"],
+                None,
+            ),
+            case(
+                "a later attempt looks first and repeats nothing",
+                (2, 0),
+                charged(),
+                Ok(Some(Charge::Charged)),
+                &["look up"],
+                found.clone(),
+            ),
+            case("what was never charged is charged", (2, 0), charged(), Ok(None), &["look up", "charge"], taken),
+            case("without a look-up nothing is charged", (2, 0), charged(), Err(silence()), &["look up"], None),
+            case(
+                "after a day it is given up",
+                (90, 24),
+                charged(),
+                Ok(None),
+                &["look up"],
+                Some((Charge::given_up(), false)),
+            ),
+            case("but never without a look-up", (90, 48), charged(), Err(silence()), &["look up"], None),
+            case("nor when there is a charge", (90, 48), charged(), Ok(Some(Charge::Charged)), &["look up"], found),
+        ]
+    }
+
+    #[tokio::test]
+    async fn a_charge_is_never_repeated_without_looking() {
+        for case in cases() {
+            let provider = Scripted { charge: case.charge, look_up: case.look_up, asked: Mutex::default() };
+            let payment = payment();
+            let now = payment.created_at + SignedDuration::from_hours(case.after_hours);
+            let decided = ask(&provider, &payment, case.attempts, now).await.ok();
+            let expected = case.decided.map(|(charge, looked_up)| Decided { charge, looked_up });
+            assert_eq!(decided, expected, "{}", case.name);
+            assert_eq!(*provider.asked.lock().unwrap(), case.asked, "{}", case.name);
+        }
+    }
+}

@@ -1,0 +1,335 @@
+//! A payment's life: requested → charging → captured or failed; captured → refunding → refunded;
+//! and requested → voided, when its order ended before anyone asked the provider.
+
+use std::fmt;
+
+use events::{PaymentCaptured, PaymentFailed, PaymentRefunded, PaymentRequested};
+use kernel::{Money, OrderId, PaymentId, SignedDuration, Timestamp, Version};
+
+/// How long a charge is tried before its customer is told that it failed.
+const GIVE_UP_AFTER: SignedDuration = SignedDuration::from_hours(24);
+
+/// Where a payment is. `failed`, `voided` and `refunded` are final.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Status {
+    /// Nobody asked the provider yet.
+    Requested,
+    /// The provider was asked, or is about to be: money may have moved.
+    Charging,
+    Captured,
+    Failed,
+    Voided,
+    Refunding,
+    Refunded,
+}
+
+impl Status {
+    const ALL: [Self; 7] =
+        [Self::Requested, Self::Charging, Self::Captured, Self::Failed, Self::Voided, Self::Refunding, Self::Refunded];
+
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Requested => "requested",
+            Self::Charging => "charging",
+            Self::Captured => "captured",
+            Self::Failed => "failed",
+            Self::Voided => "voided",
+            Self::Refunding => "refunding",
+            Self::Refunded => "refunded",
+        }
+    }
+}
+
+impl std::str::FromStr for Status {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::ALL.into_iter().find(|status| status.as_str() == text).ok_or("no status of a payment")
+    }
+}
+
+/// What the customer pays with. `Debug` never shows it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Token(String);
+
+impl Token {
+    /// The token's text.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<String> for Token {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Token(…)")
+    }
+}
+
+/// What the provider decided about a charge.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Charge {
+    /// It took the money.
+    Charged,
+    /// It did not. Unless that is final, another token may do.
+    Declined {
+        /// Why, for people.
+        error: String,
+        /// Another token won't do either.
+        is_final: bool,
+    },
+}
+
+impl Charge {
+    /// The provider knows of no charge, and it is too late for one.
+    pub fn given_up() -> Self {
+        Self::Declined { error: "the payment provider could not be reached".to_owned(), is_final: true }
+    }
+}
+
+/// How a charge was decided, and whether that had to be looked up because its answer was lost.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Decided {
+    pub charge: Charge,
+    pub looked_up: bool,
+}
+
+/// What the others are told of a decided charge.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Tell {
+    Captured(PaymentCaptured),
+    Failed(PaymentFailed),
+}
+
+/// One attempt to be paid for an order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Payment {
+    pub payment_id: PaymentId,
+    pub order_id: OrderId,
+    pub number: i64,
+    pub email: String,
+    pub amount: Money,
+    /// Until the charge is decided.
+    pub token: Option<Token>,
+    pub status: Status,
+    pub error: Option<String>,
+    pub looked_up: bool,
+    pub refunded_amount: i64,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+    /// As it was read: a transition leaves it, and its commit is guarded by it.
+    pub version: Version,
+}
+
+impl Payment {
+    pub fn requested(event: &PaymentRequested, now: Timestamp) -> Self {
+        Self {
+            payment_id: event.payment_id,
+            order_id: event.order_id,
+            number: event.number,
+            email: event.email.clone(),
+            amount: event.amount,
+            token: Some(event.token.clone().into()),
+            status: Status::Requested,
+            error: None,
+            looked_up: false,
+            refunded_amount: 0,
+            created_at: now,
+            updated_at: now,
+            version: Version::FIRST,
+        }
+    }
+
+    /// The provider is going to be asked. From here on the payment can't be voided.
+    pub fn begin(&self, now: Timestamp) -> Option<Self> {
+        (self.status == Status::Requested).then(|| self.moved(Status::Charging, now))
+    }
+
+    /// The charge was decided.
+    pub fn decide(&self, decided: &Decided, now: Timestamp) -> Option<(Self, Tell)> {
+        if self.status != Status::Charging {
+            return None;
+        }
+        let Decided { charge, looked_up } = decided.clone();
+        let settled = Self { token: None, looked_up, ..self.clone() };
+        Some(match charge {
+            Charge::Charged => {
+                let (payment_id, order_id, amount) = (self.payment_id, self.order_id, self.amount);
+                let tell = Tell::Captured(PaymentCaptured { payment_id, order_id, amount });
+                (settled.moved(Status::Captured, now), tell)
+            }
+            Charge::Declined { error, is_final } => {
+                let tell = Tell::Failed(PaymentFailed {
+                    payment_id: self.payment_id,
+                    order_id: self.order_id,
+                    number: self.number,
+                    email: self.email.clone(),
+                    error: error.clone(),
+                    is_final,
+                });
+                (Self { error: Some(error), ..settled.moved(Status::Failed, now) }, tell)
+            }
+        })
+    }
+
+    /// The order ended. A charge that is under way is left alone: when it is decided it is told as usual,
+    /// and a capture comes back as another cancellation.
+    pub fn cancel(&self, now: Timestamp) -> Option<Self> {
+        match self.status {
+            Status::Requested => Some(Self { token: None, ..self.moved(Status::Voided, now) }),
+            Status::Captured => Some(self.moved(Status::Refunding, now)),
+            Status::Charging | Status::Failed | Status::Voided | Status::Refunding | Status::Refunded => None,
+        }
+    }
+
+    /// The provider gave the money back.
+    pub fn refund(&self, now: Timestamp) -> Option<(Self, PaymentRefunded)> {
+        (self.status == Status::Refunding).then(|| {
+            let refunded = Self { refunded_amount: self.amount.amount, ..self.moved(Status::Refunded, now) };
+            let (payment_id, order_id, amount) = (self.payment_id, self.order_id, self.amount);
+            (refunded, PaymentRefunded { payment_id, order_id, amount })
+        })
+    }
+
+    /// Too much time has passed to begin a charge.
+    pub fn is_overdue(&self, now: Timestamp) -> bool {
+        now.duration_since(self.created_at) >= GIVE_UP_AFTER
+    }
+
+    fn moved(&self, status: Status, now: Timestamp) -> Self {
+        Self { status, updated_at: now, ..self.clone() }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use kernel::{Clock, Currency, Ids};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    pub(crate) fn payment() -> Payment {
+        let clock = Clock::mock("2026-01-01T00:00:00Z".parse().unwrap()).0;
+        let ids = Ids::new(clock.clone());
+        let event = PaymentRequested {
+            payment_id: ids.next(),
+            order_id: ids.next(),
+            number: 1042,
+            email: "ada@example.com".to_owned(),
+            amount: Money::new(1999, Currency::EUR),
+            token: "tok_ok".to_owned(),
+        };
+        Payment::requested(&event, clock.now())
+    }
+
+    #[derive(Clone, Copy, Debug)]
+    enum Input {
+        Begin,
+        Charged,
+        Declined,
+        Cancel,
+        Refund,
+    }
+
+    #[derive(Default)]
+    struct Told {
+        captured: usize,
+        failed: usize,
+        refunded: usize,
+    }
+
+    fn step(payment: &Payment, input: Input, told: &mut Told) -> Payment {
+        let now = payment.updated_at + SignedDuration::from_secs(1);
+        let decide = |charge, told: &mut Told| {
+            let (after, tell) = payment.decide(&Decided { charge, looked_up: false }, now)?;
+            match tell {
+                Tell::Captured(_) => told.captured += 1,
+                Tell::Failed(_) => told.failed += 1,
+            }
+            Some(after)
+        };
+        let after = match input {
+            Input::Begin => payment.begin(now),
+            Input::Charged => decide(Charge::Charged, told),
+            Input::Declined => decide(Charge::given_up(), told),
+            Input::Cancel => payment.cancel(now),
+            Input::Refund => payment.refund(now).map(|(after, _)| {
+                told.refunded += 1;
+                after
+            }),
+        };
+        after.unwrap_or_else(|| payment.clone())
+    }
+
+    fn inputs() -> impl Strategy<Value = Vec<Input>> {
+        let input = prop_oneof![
+            Just(Input::Begin),
+            Just(Input::Charged),
+            Just(Input::Declined),
+            Just(Input::Cancel),
+            Just(Input::Refund),
+        ];
+        prop::collection::vec(input, 0..20)
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_comes_each_outcome_is_told_once_and_the_money_adds_up(inputs in inputs()) {
+            let mut told = Told::default();
+            let mut payment = payment();
+            for input in inputs {
+                let before = payment.clone();
+                payment = step(&before, input, &mut told);
+                if matches!(before.status, Status::Failed | Status::Voided | Status::Refunded) {
+                    prop_assert_eq!(&payment, &before);
+                }
+                prop_assert!(told.captured + told.failed <= 1 && told.refunded <= told.captured);
+                let is_undecided = matches!(payment.status, Status::Requested | Status::Charging);
+                prop_assert_eq!(payment.token.is_some(), is_undecided);
+                prop_assert_eq!(payment.error.is_some(), payment.status == Status::Failed);
+                prop_assert_eq!(payment.refunded_amount > 0, payment.status == Status::Refunded);
+            }
+            let holds_money = matches!(payment.status, Status::Captured | Status::Refunding);
+            prop_assert_eq!(holds_money, told.captured > told.refunded);
+        }
+
+        #[test]
+        fn no_money_is_kept_for_a_cancelled_order(inputs in inputs(), charge_succeeds: bool) {
+            let mut told = Told::default();
+            let mut payment = inputs.into_iter().fold(payment(), |payment, input| step(&payment, input, &mut told));
+            // The order is cancelled; what is under way ends, and a capture is answered by another cancellation.
+            let decided = if charge_succeeds { Input::Charged } else { Input::Declined };
+            for input in [Input::Cancel, decided, Input::Cancel, Input::Refund] {
+                payment = step(&payment, input, &mut told);
+            }
+            prop_assert!(matches!(payment.status, Status::Failed | Status::Voided | Status::Refunded));
+            prop_assert_eq!(told.captured, told.refunded);
+        }
+    }
+
+    #[test]
+    fn a_charge_that_began_is_not_voided() {
+        let payment = payment();
+        let begun = payment.begin(payment.created_at).unwrap();
+        assert_eq!(begun.cancel(payment.created_at), None);
+        let voided = payment.cancel(payment.created_at).unwrap();
+        assert_eq!((voided.status, voided.begin(payment.created_at)), (Status::Voided, None));
+    }
+
+    #[test]
+    fn a_status_survives_its_name() {
+        for status in Status::ALL {
+            assert_eq!(status.as_str().parse(), Ok(status));
+        }
+    }
+
+    #[test]
+    fn a_token_is_not_shown() {
+        assert!(!format!("{:?}", payment()).contains("tok_ok"));
+    }
+}

@@ -1,0 +1,43 @@
+//! Payments: charges what orders ask for, once, and gives back what came too late.
+//!
+//! Start with `domain.rs`: [`domain::Payment`] is a payment's life. `charge.rs` is where the money moves,
+//! and why it moves once. `provider.rs` is the port to whoever moves it.
+
+mod charge;
+mod domain;
+mod on_order_cancelled;
+mod on_payment_requested;
+mod provider;
+mod queries;
+mod refund;
+mod store;
+
+use std::sync::Arc;
+
+use events::{OrderCancelled, PaymentRequested};
+use service::Service;
+use service::storage::{Migration, Migrations};
+use utoipa_axum::routes;
+
+pub use provider::{Charge, Provider, Simulated, Token, Totals, Unknown};
+
+const MIGRATIONS: Migrations =
+    Migrations { set: "payments", steps: &[Migration { sqlite: include_str!("../migrations/sqlite/0001_init.sql") }] };
+
+/// What only this service's handlers see.
+#[derive(Clone)]
+pub struct Payments {
+    provider: Arc<dyn Provider>,
+}
+
+type Ctx = service::Ctx<Payments>;
+
+/// The payments' wiring.
+pub fn service(provider: Arc<dyn Provider>) -> Service<Payments> {
+    Service::new("payments", MIGRATIONS, store::STATEMENTS, Payments { provider })
+        .routes(routes!(queries::list))
+        .on_many::<PaymentRequested>(on_payment_requested::handle_many)
+        .on::<OrderCancelled>(on_order_cancelled::handle)
+        .timer(charge::CHARGE, charge::handle)
+        .timer(refund::REFUND, refund::handle)
+}

@@ -1,0 +1,43 @@
+//! The port to whoever moves the money.
+
+mod ledger;
+mod simulated;
+
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use kernel::{Money, PaymentId};
+
+pub use crate::domain::{Charge, Token};
+pub use ledger::Totals;
+pub use simulated::Simulated;
+
+/// How long a call of the provider may take. Three of them fit into the lease of a charge.
+const DEADLINE: Duration = Duration::from_secs(10);
+
+/// Whoever moves the money.
+///
+/// The key of every call is the payment's id, the same in all attempts.
+pub trait Provider: Send + Sync + 'static {
+    /// Charges, once for each key: asked again under the same key, it answers what it decided first.
+    fn charge<'a>(&'a self, key: PaymentId, amount: Money, token: &'a Token) -> BoxFuture<'a, Result<Charge, Unknown>>;
+
+    /// What was decided under this key; `None` if nothing was ever charged or declined under it.
+    fn look_up(&self, key: PaymentId) -> BoxFuture<'_, Result<Option<Charge>, Unknown>>;
+
+    /// Gives the money back, once for each key: asked again, it answers that it is back.
+    fn refund(&self, key: PaymentId, amount: Money) -> BoxFuture<'_, Result<(), Unknown>>;
+}
+
+/// Nobody knows what became of the call: it may have taken effect.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the payment provider gave no answer: {0}")]
+pub struct Unknown(pub String);
+
+/// Waits for the answer of a call, but not for ever.
+pub(crate) async fn answer_of<T>(call: BoxFuture<'_, Result<T, Unknown>>) -> Result<T, Unknown> {
+    match tokio::time::timeout(DEADLINE, call).await {
+        Ok(answer) => answer,
+        Err(_) => Err(Unknown(format!("it took longer than {DEADLINE:?}"))),
+    }
+}

@@ -1,0 +1,70 @@
+//! Reads, and the payment as the admin sees one.
+
+use axum::Json;
+use axum::extract::State;
+use kernel::{Money, OrderId, PaymentId, Timestamp};
+use serde::{Deserialize, Serialize};
+use service::http::auth::Admin;
+use service::http::{Listing, Page, Problem, ProblemBody, QueryOf};
+use utoipa::ToSchema;
+
+use crate::{Ctx, domain, store};
+
+/// One attempt to be paid for an order.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Payment {
+    payment_id: PaymentId,
+    order_id: OrderId,
+    amount: Money,
+    /// requested, charging, captured, failed, voided, refunding or refunded.
+    #[schema(example = "captured")]
+    status: &'static str,
+    /// Why it failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+    /// The provider's answer was lost, and the charge was looked up.
+    looked_up: bool,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+}
+
+impl From<domain::Payment> for Payment {
+    fn from(payment: domain::Payment) -> Self {
+        Self {
+            payment_id: payment.payment_id,
+            order_id: payment.order_id,
+            amount: payment.amount,
+            status: payment.status.as_str(),
+            error: payment.error,
+            looked_up: payment.looked_up,
+            created_at: payment.created_at,
+            updated_at: payment.updated_at,
+        }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Filter {
+    order_id: Option<OrderId>,
+}
+
+/// Payments, newest first.
+#[utoipa::path(get, path = "/v1/payments", tag = "payments", security(("admin" = [])),
+    params(
+        ("order_id" = Option<OrderId>, Query, description = "only those of this order"),
+        ("limit" = Option<i64>, Query, description = "1 to 100, 20 if left out"),
+        ("cursor" = Option<String>, Query, description = "`next` of the page before"),
+    ),
+    responses(
+        (status = 200, body = Listing<Payment>), (status = 400, body = ProblemBody),
+        (status = 401, body = ProblemBody),
+    ))]
+pub(crate) async fn list(
+    State(ctx): State<Ctx>,
+    _: Admin,
+    page: Page,
+    QueryOf(filter): QueryOf<Filter>,
+) -> Result<Json<Listing<Payment>>, Problem> {
+    let payments = store::page(&ctx.db, filter.order_id, page.before(), page.rows()).await?;
+    Ok(Json(page.listing(payments, |payment| payment.payment_id.into()).map(Payment::from)))
+}
