@@ -3,7 +3,6 @@
 //! `cargo xtask bless` runs the tests named `…up_to_date` so that they write their file instead of comparing it.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -110,20 +109,23 @@ fn services() -> Vec<Box<dyn AnyService>> {
 fn catalogue() -> String {
     let reactions = reactions();
     let mut text = CATALOGUE_HEAD.to_owned();
-    text.push_str("| event | emitted by | lane | key | reactions |\n|---|---|---|---|---|\n");
+    text += "| event | emitted by | lane | key | reactions |\n|---|---|---|---|---|\n";
     for event in events::all() {
-        let (name, anchor) = (event.name, event.name.to_lowercase());
-        let reacting = listed(&reactions[event.event_type]);
-        let (source, lane, key) = (event.source, event.lane, event.key);
-        writeln!(text, "| [{name}](#{anchor}) | {source} | {lane} | `{key}` | {reacting} |").unwrap();
+        text += &row(event, &reactions[event.event_type]);
     }
     for event in events::all() {
-        describe(event, &reactions[event.event_type], &mut text);
+        text += &described(event, &reactions[event.event_type]);
     }
     text
 }
 
-fn describe(event: &Descriptor, reacting: &[&str], text: &mut String) {
+fn row(event: &Descriptor, reacting: &[&str]) -> String {
+    let (name, anchor) = (event.name, event.name.to_lowercase());
+    let (source, lane, key, reacting) = (event.source, event.lane, event.key, listed(reacting));
+    format!("| [{name}](#{anchor}) | {source} | {lane} | `{key}` | {reacting} |\n")
+}
+
+fn described(event: &Descriptor, reacting: &[&str]) -> String {
     let doc: Vec<&str> = event.doc.lines().map(str::trim).collect();
     let example = example(event);
     let links = |files: Vec<String>| {
@@ -131,8 +133,7 @@ fn describe(event: &Descriptor, reacting: &[&str], text: &mut String) {
         listed(&links)
     };
     let reactions = reacting.iter().map(|service| reaction(service, event)).collect();
-    write!(
-        text,
+    format!(
         "\n## {}\n\n{}\n\n- Type: `{}`\n- Lane: {}\n- Key: `{}`\n- Fields: {}\n- Struct: {}\n- Emitted: {}\n\
          - Reactions: {}\n\n```json\n{example}```\n",
         event.name,
@@ -145,7 +146,6 @@ fn describe(event: &Descriptor, reacting: &[&str], text: &mut String) {
         links(emitters(event)),
         links(reactions),
     )
-    .unwrap();
 }
 
 fn listed<T: AsRef<str>>(items: &[T]) -> String {

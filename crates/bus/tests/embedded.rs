@@ -69,6 +69,17 @@ async fn a_broker_that_is_dropped_ends_a_waiting_next() {
 }
 
 #[tokio::test]
+async fn what_came_first_is_delivered_first() {
+    let broker = Embedded::new(Topology::new().consumer("inventory", ["orders.order_placed.v1"]));
+    let sent: Vec<Message> = (0..10).map(|_| message()).collect();
+    let publishes = sent.iter().map(|message| broker.publish(&Destination::new("inventory"), message.clone()));
+    let _unconfirmed: Vec<_> = publishes.collect();
+    let mut subscription = broker.subscribe("inventory", Lane::Background).await.unwrap();
+    let deliveries = subscription.next(sent.len()).await.unwrap();
+    assert_eq!(deliveries.into_iter().map(|delivery| delivery.message).collect::<Vec<_>>(), sent);
+}
+
+#[tokio::test]
 async fn deliveries_that_are_never_settled_fill_the_queue() {
     let broker = Embedded::new(Topology::new().consumer("inventory", ["orders.order_placed.v1"]));
     let mut subscription = broker.subscribe("inventory", Lane::Background).await.unwrap();

@@ -52,10 +52,16 @@ pub struct Running {
     pub operator: Operator,
 }
 
-/// Rows that one sweep of the inbox forgets at the most, so that it never holds up commits.
+/// Rows of a table that one sweep forgets at the most, so that it never holds up commits.
 const SWEEP_ROWS: i64 = 5_000;
 
-/// The time between two sweeps that found less than that.
+/// The time between two sweeps when the first left some.
+const SWEEP_AGAIN: Duration = Duration::from_millis(100);
+
+/// How long committed requests can be looked up.
+const REQUESTS_KEPT: SignedDuration = SignedDuration::from_hours(24);
+
+/// The time between two sweeps when the first left none.
 const SWEEP_EVERY: Duration = Duration::from_mins(5);
 
 /// A service whose state's type is of no interest: what a process has a list of.
@@ -137,7 +143,7 @@ impl<S: Clone + Send + Sync + 'static> Service<S> {
             let wake = operator.wake.subscribe();
             runtime.tasks.spawn(crate::timers::run(ctx.clone(), timer, wake, runtime.tasks.clone()));
         }
-        runtime.tasks.spawn(sweep_inbox(ctx.clone(), runtime.tasks.clone()));
+        runtime.tasks.spawn(sweep(ctx.clone(), runtime.tasks.clone()));
         let (router, openapi) = self.router.with_state(ctx).split_for_parts();
         Ok(Running { router, openapi, operator })
     }
@@ -185,22 +191,20 @@ fn start_runners<S: Clone + Send + Sync + 'static>(
     }
 }
 
-/// Forgets handled event ids after `inbox_retention`.
-async fn sweep_inbox<S>(ctx: Ctx<S>, tasks: Tasks) {
+/// Forgets handled events after `inbox_retention`, and requests after a day.
+async fn sweep<S>(ctx: Ctx<S>, tasks: Tasks) {
     let retention = SignedDuration::try_from(ctx.settings.inbox_retention).expect("the retention is days long");
     while !tasks.is_stopping() {
-        let horizon = ctx.clock.now() - retention;
-        let forgotten = storage::inbox::forget(&ctx.db, horizon, SWEEP_ROWS).await.unwrap_or_else(|error| {
-            tracing::warn!(service = ctx.db.service(), %error, "the inbox can't be swept");
+        let now = ctx.clock.now();
+        let events = storage::inbox::forget(&ctx.db, now - retention, SWEEP_ROWS).await;
+        let requests = storage::inbox::forget_requests(&ctx.db, now - REQUESTS_KEPT, SWEEP_ROWS).await;
+        let forgotten = events.and_then(|events| Ok(events.max(requests?))).unwrap_or_else(|error| {
+            tracing::warn!(service = ctx.db.service(), %error, "what was handled long ago can't be forgotten");
             0
         });
-        let pause = if i64::try_from(forgotten).is_ok_and(|n| n >= SWEEP_ROWS) {
-            Duration::from_millis(100)
-        } else {
-            SWEEP_EVERY
-        };
+        let there_is_more = i64::try_from(forgotten).is_ok_and(|rows| rows >= SWEEP_ROWS);
         tokio::select! {
-            () = tokio::time::sleep(pause) => {}
+            () = tokio::time::sleep(if there_is_more { SWEEP_AGAIN } else { SWEEP_EVERY }) => {}
             () = tasks.stopping() => {}
         }
     }

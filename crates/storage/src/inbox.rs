@@ -1,4 +1,4 @@
-//! What the service has handled.
+//! What the service has dealt with: events that were handled, requests that were committed.
 
 use std::collections::HashMap;
 
@@ -10,6 +10,11 @@ use crate::{Db, Error, params};
 
 static SEEN: Sql =
     Sql::new("SEEN_EVENTS", "select event_id, digest, attempts, handled_at from inbox where event_id = any($1)");
+static FORGET_REQUESTS: Sql = Sql::new(
+    "FORGET_REQUESTS",
+    "delete from requests where request_id in (
+         select request_id from requests where request_id < $1 order by request_id limit $2)",
+);
 static FORGET: Sql = Sql::new(
     "FORGET_HANDLED",
     "delete from inbox where event_id in (
@@ -41,7 +46,16 @@ pub async fn handled(db: &Db, events: Vec<EventId>) -> Result<HashMap<EventId, H
 ///
 /// Event ids are UUIDv7, so their order is that of their times.
 pub async fn forget(db: &Db, horizon: Timestamp, limit: i64) -> Result<usize, Error> {
-    let statement = (&FORGET, params![first_id_of(horizon), limit]);
+    forget_by(db, &FORGET, horizon, limit).await
+}
+
+/// Forgets at most `limit` requests that were made before `horizon`; answers with how many.
+pub async fn forget_requests(db: &Db, horizon: Timestamp, limit: i64) -> Result<usize, Error> {
+    forget_by(db, &FORGET_REQUESTS, horizon, limit).await
+}
+
+async fn forget_by(db: &Db, sql: &'static Sql, horizon: Timestamp, limit: i64) -> Result<usize, Error> {
+    let statement = (sql, params![first_id_of(horizon), limit]);
     let met = db.sqlite.writer.sweep(vec![statement], |_| crate::sqlite::effects::none()).await?;
     Ok(met.into_iter().sum())
 }

@@ -72,8 +72,15 @@ impl TestShop {
 
     /// Stops the shop and starts it again on the same folder.
     pub async fn restart(self, setup: Setup) -> Self {
+        self.restart_after(setup, async |_, _| {}).await
+    }
+
+    /// Stops the shop, does something to its folder, and starts it again.
+    pub async fn restart_after(self, setup: Setup, meanwhile: impl AsyncFnOnce(PathBuf, Clock)) -> Self {
+        let data = self.data();
         let Self { app, hands, folder } = self;
         app.stop().await;
+        meanwhile(data, hands.clock()).await;
         let app = open(folder.path().join("data"), hands.clock(), &hands, setup).await;
         Self { app, hands, folder }
     }

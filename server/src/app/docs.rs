@@ -7,8 +7,8 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder
 
 /// Says what the document as a whole is about.
 pub(super) fn describe(openapi: &mut OpenApi) {
-    openapi.info.title = "Tradepost".to_owned();
-    openapi.info.version = env!("CARGO_PKG_VERSION").to_owned();
+    "Tradepost".clone_into(&mut openapi.info.title);
+    env!("CARGO_PKG_VERSION").clone_into(&mut openapi.info.version);
     openapi.info.description = Some(
         "Orders, stock, payments and mail that react to one another through events. \
          Errors are RFC 9457 problem documents with a stable `code`."

@@ -36,13 +36,15 @@ pub fn admin_token(folder: &Path, configured: Option<&str>, ids: &Ids) -> anyhow
 }
 
 fn to_hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    digits.map(|digit| char::from_digit(digit.into(), 16).expect("four bits are a hexadecimal digit")).collect()
 }
 
 fn from_hex(text: &str) -> Option<[u8; 32]> {
-    let digits: Option<Vec<u8>> = text.chars().map(|c| Some(u8::try_from(c.to_digit(16)?).ok()?)).collect();
-    let bytes: Vec<u8> = digits?.chunks_exact(2).map(|pair| pair[0] << 4 | pair[1]).collect();
-    bytes.try_into().ok()
+    let digits: Option<Vec<u32>> = text.chars().map(|c| c.to_digit(16)).collect();
+    let digits = digits?;
+    let bytes = digits.chunks(2).map(|pair| u8::try_from(pair.iter().fold(0, |sum, digit| sum * 16 + digit)));
+    bytes.collect::<Result<Vec<u8>, _>>().ok()?.try_into().ok()
 }
 
 #[cfg(test)]

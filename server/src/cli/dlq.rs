@@ -33,8 +33,8 @@ pub enum Command {
     Discard(Letters),
 }
 
-/// With --json there is one object a line: the dead letters with which it worked.
 #[derive(Debug, Args)]
+#[command(after_help = "With --json there is one object a line: each dead letter with which it worked.")]
 pub struct Letters {
     /// Their ids
     #[arg(required = true, value_name = "LETTER", value_parser = id::<DeadLetterId>)]

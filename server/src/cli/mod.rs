@@ -29,14 +29,20 @@ pub use failure::Failure;
 use output::Output;
 pub use output::styled_stderr;
 
+/// The heading of the options that every command takes.
+const GLOBAL: &str = "Global options";
+
 const AFTER_HELP: &str = "\
 Examples:
   tradepost up --demo
   tradepost orders place 123=1 --email ada@example.com --token tok_ok --watch
 
 Environment:
-  TRADEPOST_URL, TRADEPOST_ADMIN_TOKEN or TRADEPOST_ADMIN_TOKEN_FILE for the commands that ask a running server;
-  `tradepost config show` lists the settings of `up`, each with a variable TRADEPOST_… of its own. NO_COLOR is kept.
+  TRADEPOST_URL                where the server is
+  TRADEPOST_ADMIN_TOKEN        the admin token, or
+  TRADEPOST_ADMIN_TOKEN_FILE   a file that holds it
+  TRADEPOST_…                  the settings of `up`: `tradepost config show`
+  NO_COLOR                     no colour
 
 Exit codes:
   0 ok   1 failed   2 usage   3 configuration   4 not found   5 conflict   6 partly failed
@@ -55,10 +61,10 @@ pub struct Cli {
 #[derive(Debug, Args)]
 struct Global {
     /// Print JSON for programs; streams print one object a line
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = GLOBAL)]
     json: bool,
     /// Where the server is [default: TRADEPOST_URL, or http://127.0.0.1:8080]
-    #[arg(long, global = true, value_name = "URL")]
+    #[arg(long, global = true, value_name = "URL", help_heading = GLOBAL)]
     url: Option<String>,
 }
 

@@ -9,8 +9,12 @@ use server::config::{self, Environment, Flags};
 
 use super::Failure;
 
-/// Flags win over `TRADEPOST_*`, those over tradepost.toml. The first Ctrl-C drains, the second ends at once.
+const AFTER_HELP: &str = "\
+Options win over variables TRADEPOST_…, those over the configuration file.
+The first Ctrl-C drains, the second ends at once.";
+
 #[derive(Debug, Args)]
+#[command(after_help = AFTER_HELP)]
 pub struct Up {
     /// Begin with a dozen products and a user
     #[arg(long)]

@@ -27,28 +27,7 @@ pub(crate) enum Status {
     Failed,
 }
 
-macro_rules! names {
-    ($kind:ident { $($variant:ident = $name:literal),* $(,)? }) => {
-        impl $kind {
-            pub const ALL: &[Self] = &[$(Self::$variant),*];
-
-            pub const fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $name),* }
-            }
-        }
-
-        impl std::str::FromStr for $kind {
-            type Err = String;
-
-            fn from_str(text: &str) -> Result<Self, Self::Err> {
-                let found = Self::ALL.iter().copied().find(|it| it.as_str() == text);
-                found.ok_or_else(|| format!("none of {}", [$($name),*].join(", ")))
-            }
-        }
-    };
-}
-
-names!(Template {
+kernel::named!(Template {
     Welcome = "welcome",
     Confirmation = "confirmation",
     Rejection = "rejection",
@@ -56,7 +35,7 @@ names!(Template {
     Cancelled = "cancelled",
 });
 
-names!(Status { Queued = "queued", Sent = "sent", Captured = "captured", Failed = "failed" });
+kernel::named!(Status { Queued = "queued", Sent = "sent", Captured = "captured", Failed = "failed" });
 
 /// What a mail is about. There is one mail for each topic and template, however often its event is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -23,30 +23,15 @@ pub(crate) enum Status {
     Refunded,
 }
 
-impl Status {
-    const ALL: [Self; 7] =
-        [Self::Requested, Self::Charging, Self::Captured, Self::Failed, Self::Voided, Self::Refunding, Self::Refunded];
-
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Requested => "requested",
-            Self::Charging => "charging",
-            Self::Captured => "captured",
-            Self::Failed => "failed",
-            Self::Voided => "voided",
-            Self::Refunding => "refunding",
-            Self::Refunded => "refunded",
-        }
-    }
-}
-
-impl std::str::FromStr for Status {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::ALL.into_iter().find(|status| status.as_str() == text).ok_or("no status of a payment")
-    }
-}
+kernel::named!(Status {
+    Requested = "requested",
+    Charging = "charging",
+    Captured = "captured",
+    Failed = "failed",
+    Voided = "voided",
+    Refunding = "refunding",
+    Refunded = "refunded",
+});
 
 /// What the customer pays with. `Debug` never shows it.
 #[derive(Clone, PartialEq, Eq)]
@@ -323,7 +308,7 @@ pub(crate) mod tests {
 
     #[test]
     fn a_status_survives_its_name() {
-        for status in Status::ALL {
+        for &status in Status::ALL {
             assert_eq!(status.as_str().parse(), Ok(status));
         }
     }

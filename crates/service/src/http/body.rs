@@ -72,7 +72,8 @@ fn rejected(error: &serde_path_to_error::Error<serde_json::Error>) -> Problem {
     if let Some(field) = named("missing field `") {
         return Problem::invalid_body(vec![FieldError { field: at(field), code: "required", detail }]);
     }
-    let field = if path == "." { "body".to_owned() } else { path };
+    let whole = if path == "." { "body".to_owned() } else { path.clone() };
+    let field = named("duplicate field `").map_or(whole, at);
     if detail.starts_with("invalid type") || detail.starts_with("duplicate field") {
         let problem = Problem::malformed_body(format!("{field}: {detail}"));
         return problem.with_errors(vec![FieldError { field, code: "shape", detail }]);

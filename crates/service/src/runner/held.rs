@@ -5,9 +5,10 @@ use std::time::Instant;
 use bus::Message;
 use kernel::{SignedDuration, Timestamp};
 use storage::held::{self, Held};
+use storage::inbox;
 
-use super::Runner;
 use super::attempt::shared;
+use super::{OTHER_BYTES, Runner};
 use crate::telemetry::Outcome;
 use crate::{Failure, Tasks};
 
@@ -48,6 +49,9 @@ impl<S: Clone + Send + Sync + 'static> Runner<S> {
                 self.report(&message, Outcome::Done, attempts, None, began);
                 Ok(())
             }
+            Err(Failure::AlreadyDone) if self.was_handled_with_other_bytes(&held).await? => {
+                self.failed(&message, held.position, None, attempts, OTHER_BYTES.to_owned()).await
+            }
             Err(Failure::AlreadyDone) => {
                 self.report(&message, Outcome::Duplicate, attempts, None, began);
                 let now = self.ctx.clock.now();
@@ -60,6 +64,11 @@ impl<S: Clone + Send + Sync + 'static> Runner<S> {
                 self.failed(&message, held.position, retry_at, attempts, reason).await
             }
         }
+    }
+
+    async fn was_handled_with_other_bytes(&self, held: &Held) -> Result<bool, String> {
+        let handled = inbox::handled(&self.ctx.db, vec![held.event_id]).await.map_err(|error| error.to_string())?;
+        Ok(handled.get(&held.event_id).is_some_and(|handled| handled.digest != held.digest))
     }
 
     fn retry_at(&self, attempts: i64) -> Timestamp {

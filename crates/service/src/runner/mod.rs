@@ -32,6 +32,9 @@ const POLL: Duration = Duration::from_secs(1);
 /// The wait before consumption goes on when the store or the broker is away.
 const AWAY: Duration = Duration::from_millis(500);
 
+/// Why an event is parked that is no duplicate of the one whose id it has.
+const OTHER_BYTES: &str = "the id of a handled event, with other bytes";
+
 /// Handles what arrives for one service in one lane.
 pub(crate) struct Runner<S> {
     ctx: Ctx<S>,

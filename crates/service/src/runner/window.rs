@@ -9,7 +9,7 @@ use kernel::{SignedDuration, Uuid};
 use storage::held::{Held, State};
 
 use super::attempt::digest;
-use super::{Runner, WINDOW};
+use super::{OTHER_BYTES, Runner, WINDOW};
 use crate::Failure;
 use crate::telemetry::Outcome;
 
@@ -82,7 +82,7 @@ impl<S: Clone + Send + Sync + 'static> Runner<S> {
                     self.report(&message, Outcome::Duplicate, known.attempts, None, began);
                     fate.settled.push(tag);
                 } else {
-                    self.park(message, tag, digest, "the id of a handled event, with other bytes", fate);
+                    self.park(message, tag, digest, OTHER_BYTES, fate);
                 }
             } else if !seen.insert(message.id) {
                 self.report(&message, Outcome::Duplicate, 0, None, began);

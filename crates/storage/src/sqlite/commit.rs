@@ -12,8 +12,10 @@ use crate::batch::{NewEvent, TimerChange, Write};
 use crate::statement::Sql;
 use crate::{Batch, Error, Options, Value, params};
 
-static RECORD_REQUEST: Sql =
-    Sql::new("RECORD_REQUEST", "insert into requests (request_id, committed_at) values ($1, $2)");
+static RECORD_REQUEST: Sql = Sql::new(
+    "RECORD_REQUEST",
+    "insert into requests (request_id, committed_at) values ($1, $2) on conflict (request_id) do nothing",
+);
 static RECORD_DELIVERY: Sql = Sql::new(
     "RECORD_DELIVERY",
     "insert into inbox (event_id, digest, attempts, handled_at) values ($1, $2, $3, $4)
@@ -89,7 +91,9 @@ impl Commit {
     fn record_cause(&self, context: &Context<'_>) -> Result<(), Error> {
         match &self.cause {
             Cause::Request(request) => {
-                context.execute(&RECORD_REQUEST, params![request.request_id, self.now])?;
+                if context.execute(&RECORD_REQUEST, params![request.request_id, self.now])? == 0 {
+                    return Err(Error::AlreadyDone { events: Vec::new() });
+                }
             }
             Cause::Deliveries(deliveries) => self.record_deliveries(context, deliveries)?,
             Cause::Timer(timer) => {

@@ -16,8 +16,8 @@ use super::{Failure, Output};
 
 const WATCH_HELP: &str = "\
 Each line is an event: when it happened, which service told it, its name, and who handled it.
-With --json there is one object a line: the steps of the story, each again when its deliveries changed,
-and the order as the last.";
+With --json there is one object a line: the steps of the story, each again when its
+deliveries changed, and the order as the last.";
 
 #[derive(Debug, Subcommand)]
 pub enum Command {

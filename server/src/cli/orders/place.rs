@@ -17,8 +17,12 @@ Examples:
   tradepost orders place 123=1 456=2 --email ada@example.com --token tok_ok --watch
   tradepost orders place --line 123=1 --email ada@example.com
 
-Tokens of the simulated payment provider: tok_ok, tok_declined, tok_soft (declined, another may follow),
-tok_timeout (charged, but the answer is lost), tok_slow.";
+Tokens of the simulated payment provider:
+  tok_ok        charged
+  tok_declined  declined for good
+  tok_soft      declined, but another token may follow
+  tok_timeout   charged, but the answer is lost
+  tok_slow      charged after a while";
 
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]

@@ -1,0 +1,166 @@
+//! What an operator sees and does: dead letters, metrics, readiness, events as they happen, the API's description.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+
+use axum::http::Method;
+use events::{Event, PaymentCaptured};
+use kernel::{Cause, Clock, Currency, Ids, Money, OrderId, RequestCause, Version};
+use serde_json::json;
+use storage::{Batch, Db, Options};
+use testkit::{Setup, TestShop};
+
+/// Makes payments tell of an order that never was: what a restored backup of one store could do.
+async fn tell_of_an_unknown_order(data: PathBuf, clock: Clock, order_id: OrderId, times: usize) {
+    let payments = server::app::described().unwrap().into_iter().find(|it| it.name() == "payments").unwrap();
+    let ids = Ids::new(clock.clone());
+    let db = Db::open(Options {
+        service: "payments",
+        folder: data,
+        migrations: payments.migrations(),
+        destinations: HashMap::from([(PaymentCaptured::TYPE.to_owned(), vec!["orders".to_owned()])]),
+        outbox_cap: 1_000,
+        clock,
+        ids: ids.clone(),
+    })
+    .unwrap();
+    for _ in 0..times {
+        let amount = Money::new(1_000, Currency::EUR);
+        let event = PaymentCaptured { payment_id: ids.next(), order_id, amount };
+        let cause = Cause::Request(RequestCause { request_id: ids.next(), traceparent: None });
+        db.commit(Batch::new().emit(Version::FIRST, &event), cause).await.unwrap();
+    }
+    db.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dead_letter_is_listed_shown_replayed_and_discarded_and_only_its_key_waits() {
+    let shop = TestShop::start().await;
+    let product = shop.product("123", 10).await;
+    let order_id: OrderId = "019360a4-8c1e-7b3a-9d2f-5e6c7a8b9c0d".parse().unwrap();
+    let shop = shop
+        .restart_after(Setup::default(), async |data, clock| {
+            tell_of_an_unknown_order(data, clock, order_id, 2).await;
+        })
+        .await;
+    shop.settle().await;
+
+    let letters = shop.get("/v1/dead-letters").await.expect(200).items();
+    assert_eq!(letters.len(), 1, "the second event of the key waits behind the first");
+    let letter = &letters[0];
+    assert_eq!((&letter["consumer"], &letter["key"]), (&json!("orders"), &json!(order_id.to_string())));
+    assert_eq!(letter["type"], PaymentCaptured::TYPE);
+    assert!(letter["reason"].as_str().unwrap().contains("never placed"), "{letter}");
+    assert_eq!(letter["body"]["order_id"], order_id.to_string());
+
+    let other = shop.order(&[(&product, 1)], Some("tok_ok")).await.text("/order_id");
+    shop.settle().await;
+    assert_eq!(shop.order_now(&other).await.text("/status"), "paid", "other keys flow");
+
+    let path = format!("/v1/dead-letters/{}", letter["dead_letter_id"].as_str().unwrap());
+    shop.get(&path).await.expect(200);
+    shop.post(&format!("{path}/replay"), &json!({})).await.expect(202);
+    shop.settle().await;
+    assert_eq!(shop.get("/v1/dead-letters").await.items().len(), 1, "it is parked again");
+
+    shop.post(&format!("{path}/discard"), &json!({})).await.expect(200);
+    shop.settle().await;
+    let next = shop.get("/v1/dead-letters").await.items();
+    assert_eq!(next.len(), 1, "the one that waited was tried, and is parked now");
+    assert_ne!(next[0]["event_id"], letter["event_id"]);
+    shop.post(&format!("{path}/discard"), &json!({})).await.expect(404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn metrics_have_the_names_that_dashboards_rely_on() {
+    let shop = TestShop::start().await;
+    let product = shop.product("123", 10).await;
+    shop.order(&[(&product, 1)], Some("tok_ok")).await;
+    shop.settle().await;
+    let text = String::from_utf8(shop.get("/metrics").await.expect(200).body.to_vec()).unwrap();
+    for line in [
+        "tradepost_events_published_total{service=\"orders\",type=\"orders.order_placed.v1\"} 1",
+        "tradepost_events_handled_total{consumer=\"inventory\",type=\"orders.order_placed.v1\",outcome=\"done\"} 1",
+        "tradepost_event_handling_seconds_count{consumer=\"inventory\",type=\"orders.order_placed.v1\"} 1",
+        "tradepost_event_latency_seconds_count{consumer=\"orders\",type=\"payments.payment_captured.v1\"} 1",
+        "tradepost_outbox_pending{service=\"orders\",lane=\"background\"} 0",
+        "tradepost_outbox_oldest_seconds{service=\"orders\",lane=\"immediate\"} 0",
+        "tradepost_parked{consumer=\"orders\"} 0",
+        "tradepost_timers_due{service=\"payments\"} 0",
+        "tradepost_http_requests_seconds_count{service=\"orders\",route=\"POST /v1/orders\",status=\"201\"} 1",
+        "tradepost_commit_seconds_count{service=\"orders\"}",
+        "tradepost_commit_group_size_count{service=\"orders\"}",
+        "tradepost_orders_total{status=\"placed\"} 1",
+        "tradepost_orders_total{status=\"paid\"} 1",
+    ] {
+        assert!(text.contains(line), "no {line} in\n{text}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shop_that_runs_is_alive_and_ready() {
+    let shop = TestShop::start().await;
+    shop.request(Method::GET, "/healthz").send().await.expect(200);
+    let ready = shop.request(Method::GET, "/readyz").send().await.expect(200).json();
+    assert_eq!(ready["status"], "ready");
+    let names: Vec<&str> = ready["checks"].as_array().unwrap().iter().filter_map(|it| it["name"].as_str()).collect();
+    assert!(names.contains(&"store.orders") && names.contains(&"broker.embedded"), "{names:?}");
+    assert!(ready["checks"].as_array().unwrap().iter().all(|check| check["ok"] == json!(true)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_description_names_what_there_is_and_nothing_else() {
+    let shop = TestShop::start().await;
+    let api = shop.request(Method::GET, "/openapi.json").send().await.expect(200).json();
+    for (path, method) in [
+        ("/v1/orders", "post"),
+        ("/v1/orders/{id}/events", "get"),
+        ("/v1/products", "post"),
+        ("/v1/stock/{product_id}/adjustments", "post"),
+        ("/v1/users", "post"),
+        ("/v1/mail/{id}", "get"),
+        ("/v1/dead-letters/{id}/replay", "post"),
+        ("/v1/events/tail", "get"),
+    ] {
+        assert!(api["paths"][path][method].is_object(), "{method} {path}");
+    }
+    let text = api.to_string();
+    for absent in ["reviews", "back-in-stock", "/ban", "/refund", "wait_for_stock", "/v1/sessions"] {
+        assert!(!text.contains(absent), "{absent} does not exist yet");
+    }
+    let page = shop.request(Method::GET, "/docs").send().await.expect(200);
+    let html = String::from_utf8(page.body.to_vec()).unwrap();
+    assert!(html.contains("/v1/orders/{id}/cancel"));
+    for fetched in ["src=\"http", "href=\"http", "@import", "url("] {
+        assert!(!html.contains(fetched), "the page fetches nothing from outside: {fetched}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn events_of_all_services_are_listed_newest_first_and_by_page() {
+    let shop = TestShop::start().await;
+    let product = shop.product("123", 10).await;
+    let order_id = shop.order(&[(&product, 1)], Some("tok_ok")).await.text("/order_id");
+    shop.settle().await;
+    let of_order = shop.get(&format!("/v1/events?subject={order_id}&limit=100")).await.expect(200).items();
+    assert_eq!(of_order.len(), 5);
+    let placed = shop.get("/v1/events?type=orders.order_placed.v1").await.expect(200).items();
+    assert_eq!(placed.len(), 1);
+    let one = shop.get(&format!("/v1/events/{}", placed[0]["event_id"].as_str().unwrap())).await.expect(200);
+    assert_eq!(one.json(), placed[0]);
+
+    let mut seen = Vec::new();
+    let mut path = "/v1/events?limit=2".to_owned();
+    loop {
+        let page = shop.get(&path).await.expect(200);
+        seen.extend(page.items().iter().map(|event| event["event_id"].as_str().unwrap().to_owned()));
+        match page.json()["next"].as_str() {
+            Some(next) => path = format!("/v1/events?limit=2&cursor={next}"),
+            None => break,
+        }
+    }
+    assert!(seen.is_sorted_by(|a, b| a > b), "newest first, none twice");
+    assert!(seen.len() >= 8, "{seen:?}");
+}
