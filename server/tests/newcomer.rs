@@ -89,7 +89,7 @@ fn the_first_commands_do_what_the_readme_says() {
 
     let watched =
         demo.run(&["orders", "place", "123=1", "456=2", "--email", "ada@example.com", "--token", "tok_ok", "--watch"]);
-    for step in ["order_placed", "stock_reserved", "payment_captured", "order_paid", "paid"] {
+    for step in ["OrderPlaced", "StockReserved", "PaymentCaptured", "OrderPaid", "is paid"] {
         assert!(watched.contains(step), "no {step} in\n{watched}");
     }
 

@@ -25,7 +25,8 @@ static COUNT_ATTEMPT: Sql =
     Sql::new("COUNT_ATTEMPT", "update held set attempts = attempts + 1 where position = $1 and state = 'due'");
 static FAILED_AGAIN: Sql = Sql::new(
     "FAILED_AGAIN",
-    "update held set state = $2, due_at = $3, reason = $4, first_failed_at = coalesce(first_failed_at, $5)
+    "update held
+     set state = $2, due_at = $3, attempts = $4, reason = $5, first_failed_at = coalesce(first_failed_at, $6)
      where position = $1",
 );
 static NEXT_OF_KEY: Sql = Sql::new(
@@ -192,16 +193,17 @@ pub async fn count_attempt(db: &Db, position: i64) -> Result<(), Error> {
     Ok(())
 }
 
-/// Records a failed attempt: due again at a time, or parked if there is none.
+/// Records a failed attempt, and how many there were: due again at a time, or parked if there is none.
 pub async fn failed(
     db: &Db,
     position: i64,
     retry_at: Option<Timestamp>,
+    attempts: i64,
     reason: String,
     now: Timestamp,
 ) -> Result<(), Error> {
     let state = if retry_at.is_some() { State::Due } else { State::Parked };
-    let row = params![position, state.as_str(), retry_at, reason, now];
+    let row = params![position, state.as_str(), retry_at, attempts, reason, now];
     db.sqlite.writer.sweep(vec![(&FAILED_AGAIN, row)], |_| effects::none()).await?;
     Ok(())
 }

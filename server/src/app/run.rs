@@ -147,7 +147,7 @@ fn banner(url: &str, app: &App, options: UpOptions, token_is_configured: bool) -
             format!("           {program} events tail"),
         ]);
     } else {
-        lines.push("  empty    add products with POST /v1/products, or start with --demo".to_owned());
+        lines.push(format!("  try next {program} products add --help, or a start with --demo"));
     }
     lines.push("  stop     Ctrl-C".to_owned());
     lines.join("\n") + "\n"

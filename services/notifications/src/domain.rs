@@ -86,14 +86,21 @@ pub(crate) struct Mail {
 }
 
 /// Why the mail server did not take a mail.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum NotSent {
     /// It never will.
-    #[error("the mail server refuses the mail: {0}")]
     Refused(String),
     /// It may later.
-    #[error("the mail server can't be reached or is busy: {0}")]
     Unavailable(String),
+}
+
+impl std::fmt::Display for NotSent {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Refused(reply) => write!(f, "the mail server refuses the mail: {reply}"),
+            Self::Unavailable(reason) => write!(f, "the mail server can't be reached or is busy: {reason}"),
+        }
+    }
 }
 
 impl Mail {

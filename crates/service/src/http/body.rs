@@ -65,15 +65,17 @@ fn rejected(error: &serde_path_to_error::Error<serde_json::Error>) -> Problem {
     let text = inner.to_string();
     let detail = text.split(" at line ").next().unwrap_or(&text).to_owned();
     let named = |prefix: &str| detail.strip_prefix(prefix)?.split('`').next().map(str::to_owned);
-    let at = |field: String| if path == "." || path.ends_with(&field) { field } else { format!("{path}.{field}") };
+    let inside = |field: String| if path == "." { field } else { format!("{path}.{field}") };
     if let Some(field) = named("unknown field `") {
-        return Problem::invalid_body(vec![FieldError { field: at(field), code: "unknown_field", detail }]);
+        // The path leads to the field itself where it leads anywhere.
+        let field = if path.ends_with(&field) { path } else { inside(field) };
+        return Problem::invalid_body(vec![FieldError { field, code: "unknown_field", detail }]);
     }
     if let Some(field) = named("missing field `") {
-        return Problem::invalid_body(vec![FieldError { field: at(field), code: "required", detail }]);
+        return Problem::invalid_body(vec![FieldError { field: inside(field), code: "required", detail }]);
     }
     let whole = if path == "." { "body".to_owned() } else { path.clone() };
-    let field = named("duplicate field `").map_or(whole, at);
+    let field = named("duplicate field `").map_or(whole, inside);
     if detail.starts_with("invalid type") || detail.starts_with("duplicate field") {
         let problem = Problem::malformed_body(format!("{field}: {detail}"));
         return problem.with_errors(vec![FieldError { field, code: "shape", detail }]);

@@ -59,7 +59,12 @@ impl<S: Clone + Send + Sync + 'static> Runner<S> {
             }
             Err(Failure::StoreAway(reason)) => Err(reason),
             Err(Failure::Park(reason)) => self.failed(&message, held.position, None, attempts, reason).await,
-            Err(Failure::Retry(reason) | Failure::Conflict(reason)) => {
+            // Others kept changing the row: that is no attempt.
+            Err(Failure::Conflict(reason)) => {
+                let retry_at = Some(self.retry_at(1));
+                self.failed(&message, held.position, retry_at, held.attempts, reason).await
+            }
+            Err(Failure::Retry(reason)) => {
                 let retry_at = (attempts < self.ctx.settings.retry_attempts).then(|| self.retry_at(attempts));
                 self.failed(&message, held.position, retry_at, attempts, reason).await
             }
@@ -87,7 +92,7 @@ impl<S: Clone + Send + Sync + 'static> Runner<S> {
         let outcome = if retry_at.is_some() { Outcome::Retried } else { Outcome::Parked };
         self.report(message, outcome, attempts, Some(&reason), Instant::now());
         let now = self.ctx.clock.now();
-        held::failed(&self.ctx.db, position, retry_at, reason, now).await.map_err(|error| error.to_string())
+        held::failed(&self.ctx.db, position, retry_at, attempts, reason, now).await.map_err(|error| error.to_string())
     }
 }
 

@@ -13,6 +13,10 @@ use super::{OTHER_BYTES, Runner, WINDOW};
 use crate::Failure;
 use crate::telemetry::Outcome;
 
+/// Deliveries that a consumer's store holds at the most.
+/// Beyond it consumption of the lane pauses, so that a defect fills a table only so far.
+const HELD_MAX: usize = 100_000;
+
 /// A delivery of the window, ready to be handled.
 struct Ready {
     message: Message,
@@ -236,6 +240,7 @@ impl<S: Clone + Send + Sync + 'static> Runner<S> {
         unsettled: &mut HashSet<Tag>,
     ) -> Result<(), String> {
         if !fate.held.is_empty() {
+            self.check_held_cap(fate.held.len()).await?;
             let (held, tags): (Vec<Held>, Vec<Tag>) = fate.held.drain(..).unzip();
             storage::held::hold(&self.ctx.db, held).await.map_err(|error| error.to_string())?;
             fate.settled.extend(tags);
@@ -248,6 +253,23 @@ impl<S: Clone + Send + Sync + 'static> Runner<S> {
             unsettled.remove(&tag);
         }
         Ok(())
+    }
+
+    /// A store that holds too much takes no more: the events stay where they are, and an operator is told.
+    async fn check_held_cap(&self, more: usize) -> Result<(), String> {
+        let counts = storage::held::counts(&self.ctx.db).await.map_err(|error| error.to_string())?;
+        let held = usize::try_from(counts.held).unwrap_or_default();
+        if held + more <= HELD_MAX {
+            return Ok(());
+        }
+        let consumer = self.ctx.db.service();
+        tracing::error!(
+            consumer,
+            held,
+            parked = counts.parked,
+            "too many held deliveries: replay or discard the parked"
+        );
+        Err(format!("{held} deliveries are held, and {HELD_MAX} is the most: replay or discard the parked ones"))
     }
 
     /// Due at once, unless the store has another of its key: then it waits behind that.
