@@ -19,7 +19,7 @@ static HOLD: Sql = Sql::new(
          case when exists (select 1 from held where source = $3 and lane = $4 and key = $5) then 'waiting' else $14 end,
          case when exists (select 1 from held where source = $3 and lane = $4 and key = $5) then null else $15 end,
          $16, $17, $18)
-     on conflict (event_id) do nothing",
+     on conflict (event_id, digest) do nothing",
 );
 static COUNT_ATTEMPT: Sql =
     Sql::new("COUNT_ATTEMPT", "update held set attempts = attempts + 1 where position = $1 and state = 'due'");

@@ -30,7 +30,7 @@ pub struct UpOptions {
 
 /// Starts everything and serves until it is told to stop. The first signal drains, the second ends at once.
 pub async fn run(settings: config::Settings, options: UpOptions) -> anyhow::Result<()> {
-    log_to_stderr(&settings)?;
+    let log = Log::to_stderr(&settings)?;
     let address = SocketAddr::new(settings.listen, settings.port);
     let listener = TcpListener::bind(address).await.with_context(|| {
         format!("{address} can't be listened on: is another program using it? Choose another with --port")
@@ -40,6 +40,7 @@ pub async fn run(settings: config::Settings, options: UpOptions) -> anyhow::Resu
     if options.demo {
         demo::seed(&app).await?;
     }
+    log.begin()?;
     let router = app.router.clone().into_make_service_with_connect_info::<SocketAddr>();
     let stopping = app.tasks.clone();
     let mut stop_signals = StopSignals::new()?;
@@ -103,20 +104,40 @@ fn start_options(settings: &config::Settings) -> anyhow::Result<Options> {
     })
 }
 
-fn log_to_stderr(settings: &config::Settings) -> anyhow::Result<()> {
-    let filter = EnvFilter::try_new(&settings.log).context("log: not a filter as in info,orders=debug")?;
-    let as_text = match settings.log_format {
-        LogFormat::Text => true,
-        LogFormat::Json => false,
-        LogFormat::Auto => std::io::stderr().is_terminal(),
-    };
-    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    let set = if as_text {
-        subscriber.compact().with_ansi(std::io::stderr().is_terminal()).try_init()
-    } else {
-        subscriber.json().flatten_event(true).try_init()
-    };
-    set.map_err(|error| anyhow::anyhow!("logging can't be set up: {error}"))
+/// The log on stderr. Until the process is ready it shows warnings only, so that the banner comes first.
+struct Log {
+    set_filter: Box<dyn Fn(EnvFilter) -> Result<(), tracing_subscriber::reload::Error>>,
+    filter: EnvFilter,
+}
+
+impl Log {
+    fn to_stderr(settings: &config::Settings) -> anyhow::Result<Self> {
+        let filter = EnvFilter::try_new(&settings.log).context("log: not a filter as in info,orders=debug")?;
+        let as_text = match settings.log_format {
+            LogFormat::Text => true,
+            LogFormat::Json => false,
+            LogFormat::Auto => std::io::stderr().is_terminal(),
+        };
+        let subscriber = tracing_subscriber::fmt().with_writer(std::io::stderr).with_env_filter("warn");
+        if as_text {
+            let subscriber = subscriber.compact().with_ansi(std::io::stderr().is_terminal()).with_filter_reloading();
+            let handle = subscriber.reload_handle();
+            subscriber.try_init().map_err(not_set_up)?;
+            return Ok(Self { set_filter: Box::new(move |filter| handle.reload(filter)), filter });
+        }
+        let subscriber = subscriber.json().flatten_event(true).with_filter_reloading();
+        let handle = subscriber.reload_handle();
+        subscriber.try_init().map_err(not_set_up)?;
+        Ok(Self { set_filter: Box::new(move |filter| handle.reload(filter)), filter })
+    }
+
+    fn begin(self) -> anyhow::Result<()> {
+        (self.set_filter)(self.filter).context("logging can't be set up")
+    }
+}
+
+fn not_set_up(error: Box<dyn std::error::Error + Send + Sync>) -> anyhow::Error {
+    anyhow::anyhow!("logging can't be set up: {error}")
 }
 
 /// What a person sees when it is ready: where things are, and what to try next.

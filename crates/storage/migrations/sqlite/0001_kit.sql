@@ -36,7 +36,7 @@ create table inbox (
 create table held (
     position        integer primary key autoincrement,
     dead_letter_id  blob    not null unique,
-    event_id        blob    not null unique,
+    event_id        blob    not null,
     source          text    not null,
     lane            text    not null,
     key             blob    not null,
@@ -52,7 +52,9 @@ create table held (
     due_at          integer,
     attempts        integer not null,
     reason          text,
-    first_failed_at integer
+    first_failed_at integer,
+    -- The same id with other bytes is no duplicate: it is kept, and parked when its turn comes.
+    unique (event_id, digest)
 ) strict;
 create index held_by_key on held (source, lane, key, position);
 create index held_due on held (lane, due_at) where state = 'due';

@@ -80,13 +80,13 @@ async fn a_delivery_is_counted_before_each_attempt_and_parked_when_there_is_no_f
     let position = position(&store, first.event_id).await;
     held::count_attempt(&store, position).await.unwrap();
     let retry_at = store.now() + SignedDuration::from_secs(5);
-    held::failed(&store, position, Some(retry_at), "away".to_owned(), store.now()).await.unwrap();
+    held::failed(&store, position, Some(retry_at), 1, "away".to_owned(), store.now()).await.unwrap();
     assert_eq!(due(&store).await, [], "the key waits with its first");
 
     let failed_at = store.now();
     store.hands.advance(SignedDuration::from_secs(5));
     held::count_attempt(&store, position).await.unwrap();
-    held::failed(&store, position, None, "still away".to_owned(), store.now()).await.unwrap();
+    held::failed(&store, position, None, 2, "still away".to_owned(), store.now()).await.unwrap();
 
     assert_eq!(due(&store).await, []);
     let parked = held::parked_one(&store, first.dead_letter_id).await.unwrap().unwrap();
@@ -200,11 +200,11 @@ impl Model {
             }
             (Step::FailForNow, Some(held), _) => {
                 let retry_at = store.now() + SignedDuration::from_secs(1);
-                held::failed(store, held.position, Some(retry_at), "away".to_owned(), store.now()).await.unwrap();
+                held::failed(store, held.position, Some(retry_at), 1, "away".to_owned(), store.now()).await.unwrap();
             }
             (Step::FailForNow, None, _) => store.hands.advance(SignedDuration::from_secs(1)),
             (Step::Park, Some(held), _) => {
-                held::failed(store, held.position, None, "bad".to_owned(), store.now()).await.unwrap();
+                held::failed(store, held.position, None, 1, "bad".to_owned(), store.now()).await.unwrap();
             }
             (Step::Replay, _, Some(parked)) => {
                 assert!(held::replay(store, parked.dead_letter_id, store.now()).await.unwrap());
@@ -268,7 +268,7 @@ async fn three_of_a_key(store: &Store) -> [Held; 3] {
 
 async fn park(store: &Store, delivery: &Held) -> DeadLetterId {
     let position = position(store, delivery.event_id).await;
-    held::failed(store, position, None, "bad".to_owned(), store.now()).await.unwrap();
+    held::failed(store, position, None, 1, "bad".to_owned(), store.now()).await.unwrap();
     delivery.dead_letter_id
 }
 

@@ -1,0 +1,191 @@
+//! From a commit in one service to an effect in others: once, in order, and nobody waits for somebody else.
+
+use bus::Message;
+use kernel::Uuid;
+use tempfile::tempdir;
+
+use crate::support::{House, Script, Step, batch_consumer, consumer, emitter, message, until};
+
+#[tokio::test]
+async fn every_delivery_takes_effect_once() {
+    let folder = tempdir().unwrap();
+    let script = Script::new();
+    let house = House::start(folder.path(), vec![emitter("users", &script), consumer("orders", &script)]).await;
+    let (ada, bob): (Uuid, Uuid) = (house.runtime.ids.next(), house.runtime.ids.next());
+    house.tell("users", &[(ada, "ada", 1), (bob, "bob", 1), (ada, "countess", 2)]).await;
+    house.settle().await;
+
+    for event in house.told("users").await {
+        house.publish("orders", message("users", &event)).await;
+    }
+    house.settle().await;
+
+    assert_eq!(house.effects_on("orders", ada).await, ["ada", "countess"]);
+    assert_eq!(house.effects_on("orders", bob).await, ["bob"]);
+    assert_eq!(script.calls("ada"), 1);
+    let done = house.delivery("orders", "users", 2).await;
+    assert_eq!((done.status, done.attempts), ("done", 1));
+    house.stop().await;
+}
+
+#[tokio::test]
+async fn events_of_a_key_take_effect_in_their_order() {
+    let folder = tempdir().unwrap();
+    let script = Script::new();
+    let house = House::start(folder.path(), vec![emitter("users", &script), consumer("orders", &script)]).await;
+    let subjects: Vec<Uuid> = (0..5).map(|_| house.runtime.ids.next()).collect();
+    let names: Vec<String> = (1..=60).map(|version| format!("v{version}")).collect();
+    for (version, name) in (1..).zip(&names) {
+        let told: Vec<(Uuid, &str, i64)> = subjects.iter().map(|it| (*it, name.as_str(), version)).collect();
+        house.tell("users", &told).await;
+    }
+    house.settle().await;
+
+    for subject in subjects {
+        assert_eq!(house.effects_on("orders", subject).await, names);
+    }
+    house.stop().await;
+}
+
+#[tokio::test]
+async fn the_id_of_a_handled_event_with_other_bytes_is_parked() {
+    let folder = tempdir().unwrap();
+    let script = Script::new();
+    let house = House::start(folder.path(), vec![emitter("users", &script), consumer("orders", &script)]).await;
+    house.tell("users", &[(house.runtime.ids.next(), "ada", 1)]).await;
+    house.settle().await;
+    let told = house.told("users").await.remove(0);
+    let body = String::from_utf8(told.body.clone()).unwrap().replace("ada", "eve").into();
+
+    house.publish("orders", Message { body, ..message("users", &told) }).await;
+
+    let parked = house.dead_letters("orders").await;
+    assert_eq!(parked.len(), 1);
+    assert_eq!(parked[0].event_id, told.event_id);
+    assert_eq!(parked[0].reason.as_deref(), Some("the id of a handled event, with other bytes"));
+    assert_eq!((script.calls("ada"), script.calls("eve")), (1, 0));
+    house.stop().await;
+}
+
+#[tokio::test]
+async fn other_bytes_that_waited_behind_a_dead_letter_are_parked_too() {
+    let folder = tempdir().unwrap();
+    let script = Script::new().always("refused", Step::Refuse);
+    let house = House::start(folder.path(), vec![emitter("users", &script), consumer("orders", &script)]).await;
+    let ada = house.runtime.ids.next();
+    house.tell("users", &[(ada, "ada", 1), (ada, "refused", 2)]).await;
+    house.settle().await;
+    let told = house.told("users").await.remove(0);
+    let body = String::from_utf8(told.body.clone()).unwrap().replace("ada", "eve").into();
+    house.publish("orders", Message { body, ..message("users", &told) }).await;
+
+    let refused = house.dead_letters("orders").await.remove(0);
+    assert!(house.operator("orders").discard(refused.dead_letter_id).await.unwrap());
+    house.settle().await;
+
+    let parked = house.dead_letters("orders").await;
+    assert_eq!(parked.len(), 1);
+    assert_eq!(parked[0].event_id, told.event_id);
+    assert_eq!(parked[0].reason.as_deref(), Some("the id of a handled event, with other bytes"));
+    assert_eq!(house.effects_on("orders", ada).await, ["ada"]);
+    house.stop().await;
+}
+
+#[tokio::test]
+async fn a_conflict_runs_the_decision_again_and_counts_no_attempt() {
+    let folder = tempdir().unwrap();
+    let script = Script::new().first("ada", &[Step::Conflict, Step::Conflict, Step::Conflict]);
+    let house = House::start(folder.path(), vec![emitter("users", &script), consumer("orders", &script)]).await;
+    let ada = house.runtime.ids.next();
+    house.tell("users", &[(ada, "ada", 1)]).await;
+    house.settle().await;
+
+    assert_eq!(script.calls("ada"), 4);
+    assert_eq!(house.effects_on("orders", ada).await, ["ada"]);
+    let done = house.delivery("orders", "users", 0).await;
+    assert_eq!((done.status, done.attempts), ("done", 1));
+    house.stop().await;
+}
+
+#[tokio::test]
+async fn the_bad_one_of_a_set_fails_alone() {
+    let folder = tempdir().unwrap();
+    let script = Script::new().always("poison", Step::Refuse);
+    let house = House::start(folder.path(), vec![emitter("users", &script), batch_consumer("stock", &script)]).await;
+    let subjects: Vec<Uuid> = (0..20).map(|_| house.runtime.ids.next()).collect();
+    let told: Vec<(Uuid, &str, i64)> =
+        subjects.iter().enumerate().map(|(n, it)| (*it, if n == 7 { "poison" } else { "good" }, 1)).collect();
+    house.tell("users", &told).await;
+    house.settle().await;
+
+    assert_eq!(house.effects("stock").await.len(), 19);
+    assert!(house.effects_on("stock", subjects[7]).await.is_empty());
+    let parked = house.dead_letters("stock").await;
+    assert_eq!(parked.len(), 1);
+    assert_eq!((parked[0].key, parked[0].reason.as_deref()), (subjects[7], Some("never")));
+    house.stop().await;
+}
+
+#[tokio::test]
+async fn the_immediate_lane_overtakes_a_background_lane_that_is_stuck() {
+    let folder = tempdir().unwrap();
+    let script = Script::new().always("slow", Step::Wait);
+    let services = vec![emitter("users", &script), emitter("payments", &script), consumer("orders", &script)];
+    let house = House::start_with(folder.path(), services, 1).await;
+    let subjects: Vec<Uuid> = (0..30).map(|_| house.runtime.ids.next()).collect();
+    let backlog: Vec<(Uuid, &str, i64)> = subjects.iter().map(|it| (*it, "slow", 1)).collect();
+    house.tell("users", &backlog).await;
+    until("the background lane is stuck", async || script.calls("slow") == 1).await;
+
+    house.tell("payments", &[(subjects[0], "declined", 1)]).await;
+    until("the payment failed", async || house.effects("orders").await.len() == 1).await;
+
+    assert_eq!(house.effects("orders").await, [(subjects[0], "declined".to_owned())]);
+    script.let_go(backlog.len());
+    house.settle().await;
+    assert_eq!(house.effects("orders").await.len(), 31);
+    house.stop().await;
+}
+
+#[tokio::test]
+async fn a_slow_consumer_delays_no_other() {
+    let folder = tempdir().unwrap();
+    let (quick, slow) = (Script::new(), Script::new().always("new", Step::Wait));
+    let services = vec![emitter("users", &quick), consumer("orders", &quick), consumer("analytics", &slow)];
+    let house = House::start(folder.path(), services).await;
+    // More than the relay hands out before it waits for a confirmation.
+    let subjects: Vec<Uuid> = (0..1_200).map(|_| house.runtime.ids.next()).collect();
+    let told: Vec<(Uuid, &str, i64)> = subjects.iter().map(|it| (*it, "new", 1)).collect();
+    house.tell("users", &told).await;
+
+    until("the quick one has them all", async || quick.calls("new") == 1_200).await;
+
+    assert!(house.effects("analytics").await.is_empty());
+    slow.let_go(1_200);
+    house.settle().await;
+    assert_eq!(house.effects("orders").await.len(), 1_200);
+    assert_eq!(house.effects("analytics").await.len(), 1_200);
+    house.stop().await;
+}
+
+#[tokio::test]
+async fn a_drain_finishes_what_has_begun_and_leaves_the_rest_for_the_next_start() {
+    let folder = tempdir().unwrap();
+    let script = Script::new().first("begun", &[Step::Wait]);
+    let services = || vec![emitter("users", &script), consumer("orders", &script)];
+    let house = House::start(folder.path(), services()).await;
+    let ada = house.runtime.ids.next();
+    house.tell("users", &[(ada, "begun", 1)]).await;
+    until("its handling has begun", async || script.calls("begun") == 1).await;
+    house.tell("users", &[(ada, "not begun", 2)]).await;
+    house.runtime.tasks.cancel();
+    script.let_go(1);
+    house.stop().await;
+
+    let house = House::start(folder.path(), services()).await;
+    house.settle().await;
+
+    assert_eq!(house.effects_on("orders", ada).await, ["begun", "not begun"]);
+    assert_eq!((script.calls("begun"), script.calls("not begun")), (1, 1));
+    house.stop().await;
+}

@@ -1,0 +1,10 @@
+//! The machinery at work: a few small services in one process, whose handlers do what each test's script says.
+
+#![cfg(test)]
+
+mod crashes;
+mod deliveries;
+mod http;
+mod retries;
+mod support;
+mod timers;

@@ -1,0 +1,248 @@
+//! Small services in one process, on a clock that stands still.
+
+mod script;
+mod services;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, LazyLock};
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::{HeaderMap, Request, StatusCode, header};
+use bus::{Broker, Destination, Embedded, Message, Outcome, Topology};
+use kernel::{Clock, Currency, DeadLetterId, Ids, MockClock, SignedDuration, Timestamp, Uuid};
+use serde_json::{Value, json};
+use storage::archive::StoredEvent;
+use storage::held::Held;
+use tower::ServiceExt;
+use tradepost_service::http::auth::{Auth, digest};
+use tradepost_service::http::shell::Shell;
+use tradepost_service::telemetry::Metrics;
+use tradepost_service::{AnyService, Backoff, DeliveryStatus, Operator, Running, Runtime, Service, Settings, Tasks};
+
+pub use script::{Script, Step};
+pub use services::{REMIND, REMIND_AFTER, batch_consumer, consumer, emitter, timekeeper};
+
+pub const ADMIN_TOKEN: &str = "an-admin-token-for-tests-only-0123456789";
+
+/// Attempts before a delivery is parked.
+pub const ATTEMPTS: i64 = 3;
+
+/// The longest wait between two of them.
+pub const RETRY_MAX: SignedDuration = SignedDuration::from_mins(1);
+
+/// When the first process begins.
+static START: LazyLock<Timestamp> = LazyLock::new(|| "2026-01-01T00:00:00Z".parse().expect("it is RFC 3339"));
+
+static STARTS: AtomicI64 = AtomicI64::new(0);
+
+/// Services that run in one process.
+pub struct House {
+    pub hands: MockClock,
+    pub broker: Arc<Embedded>,
+    pub runtime: Runtime,
+    services: BTreeMap<&'static str, Running>,
+}
+
+impl House {
+    /// Starts the services on a folder.
+    pub async fn start(folder: &Path, services: Vec<Service<Script>>) -> Self {
+        Self::start_with(folder, services, 8).await
+    }
+
+    pub async fn start_with(folder: &Path, services: Vec<Service<Script>>, workers: usize) -> Self {
+        // Each process begins a second after the one before, so that its ids sort after those of that one.
+        let starts = STARTS.fetch_add(1, Ordering::Relaxed);
+        let (clock, hands) = Clock::mock(*START + SignedDuration::from_secs(starts));
+        let topology = services.iter().fold(Topology::new(), |topology, service| {
+            topology.consumer(service.name(), service.subscriptions().into_iter().map(|(event_type, _)| event_type))
+        });
+        let broker = Arc::new(Embedded::new(topology));
+        let settings = Settings {
+            currency: Currency::EUR,
+            reservation_ttl: Duration::from_mins(15),
+            retry: Backoff { base: Duration::from_secs(1), max: RETRY_MAX.unsigned_abs() },
+            retry_attempts: ATTEMPTS,
+            workers,
+            inbox_retention: Duration::from_hours(14 * 24),
+            outbox_cap: 1_000_000,
+        };
+        let runtime = Runtime {
+            folder: folder.to_owned(),
+            broker: broker.clone(),
+            ids: Ids::new(clock.clone()),
+            clock,
+            settings: Arc::new(settings),
+            metrics: Arc::new(Metrics::default()),
+            auth: Arc::new(Auth::new(vec![digest(ADMIN_TOKEN.as_bytes())])),
+            tasks: Tasks::new(),
+        };
+        let mut running = BTreeMap::new();
+        for service in services {
+            running.insert(service.name(), service.start(&runtime).await.expect("the folder can be written"));
+        }
+        let operators: Vec<Operator> = running.values().map(|it| it.operator.clone()).collect();
+        hands.on_advance(move || operators.iter().for_each(Operator::wake));
+        Self { hands, broker, runtime, services: running }
+    }
+
+    /// Lets begun work finish and closes every store; what was not begun is there at the next start.
+    pub async fn stop(self) {
+        let drained = self.runtime.tasks.stop(Duration::from_secs(10)).await;
+        assert!(drained, "work was still under way after ten seconds");
+        for running in self.services.values() {
+            Running::close(&running.operator, drained).await;
+        }
+    }
+
+    pub fn operator(&self, service: &str) -> &Operator {
+        &self.services[service].operator
+    }
+
+    /// The HTTP surface of one service, with all that surrounds it.
+    pub fn router(&self, service: &str) -> Router {
+        let running = &self.services[service];
+        let shell = Shell {
+            operators: self.services.values().map(|it| it.operator.clone()).collect(),
+            broker: self.broker.clone(),
+            metrics: self.runtime.metrics.clone(),
+            auth: self.runtime.auth.clone(),
+            ids: self.runtime.ids.clone(),
+            clock: self.runtime.clock.clone(),
+            tasks: self.runtime.tasks.clone(),
+        };
+        shell.wrap(running.router.clone(), &running.openapi, String::new())
+    }
+
+    /// Makes a service tell something about each subject, in one commit: in this order, at these versions.
+    pub async fn tell(&self, service: &str, told: &[(Uuid, &str, i64)]) {
+        let told: Vec<Value> = told
+            .iter()
+            .map(|(subject, name, version)| json!({"subject": subject, "name": name, "version": version}))
+            .collect();
+        let answer = self.post(service, "/v1/tell", &json!({ "told": told })).await;
+        assert_eq!(answer.status, StatusCode::ACCEPTED, "{}", answer.text);
+    }
+
+    pub async fn post(&self, service: &str, path: &str, body: &Value) -> Answer {
+        let request = Request::post(path).header(header::CONTENT_TYPE, "application/json");
+        send(&self.router(service), request.body(body.to_string().into()).expect("a valid request")).await
+    }
+
+    /// What a consumer did: subject and name, in the order in which it was decided.
+    pub async fn effects(&self, consumer: &str) -> Vec<(Uuid, String)> {
+        let (router, mut effects, mut page) = (self.router(consumer), Vec::new(), String::new());
+        loop {
+            let uri = format!("/v1/effects?limit=100{page}");
+            let answer = send(&router, Request::get(uri).body(Body::empty()).expect("a valid request")).await;
+            let items = answer.json["items"].as_array().expect("a list has items").clone();
+            effects.extend(items.into_iter().map(|item| {
+                let subject = item["subject"].as_str().expect("an effect has a subject").parse().expect("a UUID");
+                (subject, item["name"].as_str().expect("an effect has a name").to_owned())
+            }));
+            let Some(next) = answer.json["next"].as_str() else { return effects };
+            page = format!("&cursor={next}");
+        }
+    }
+
+    /// The names of what a consumer did about a subject, in order.
+    pub async fn effects_on(&self, consumer: &str, subject: Uuid) -> Vec<String> {
+        let effects = self.effects(consumer).await;
+        effects.into_iter().filter(|(of, _)| *of == subject).map(|(_, name)| name).collect()
+    }
+
+    /// What a service told, oldest first.
+    pub async fn told(&self, service: &str) -> Vec<StoredEvent> {
+        self.operator(service).events_after(0, 1_000).await.expect("the store can be read")
+    }
+
+    /// What became, at a consumer, of the `n`th event that a service told.
+    pub async fn delivery(&self, consumer: &str, service: &str, n: usize) -> DeliveryStatus {
+        let event = self.told(service).await.swap_remove(n);
+        let events = [(event.event_id, event.event_type.as_str())];
+        let mut statuses = self.operator(consumer).deliveries(&events).await.expect("the store can be read");
+        statuses.remove(&event.event_id).expect("the consumer reacts to it")
+    }
+
+    pub async fn dead_letters(&self, consumer: &str) -> Vec<Held> {
+        let newest: DeadLetterId = Uuid::max().into();
+        self.operator(consumer).dead_letters(newest, 100).await.expect("the store can be read")
+    }
+
+    /// Hands a message to a consumer past the relay, as a broker that repeats itself would.
+    pub async fn publish(&self, consumer: &str, message: Message) {
+        let outcome = self.broker.publish(&Destination::new(consumer), message);
+        let outcome = tokio::time::timeout(Duration::from_secs(10), outcome).await;
+        assert_eq!(outcome, Ok(Outcome::Stored));
+    }
+
+    /// Waits until nothing is under way: nothing to send, to handle, to retry or to do by a timer.
+    pub async fn settle(&self) {
+        until("nothing is under way", async || {
+            let first = self.activities().await;
+            first.iter().all(|(pending, _)| *pending == 0) && self.activities().await == first
+        })
+        .await;
+    }
+
+    /// Moves the clock, then settles what came due.
+    pub async fn advance(&self, by: SignedDuration) {
+        self.hands.advance(by);
+        self.settle().await;
+    }
+
+    async fn activities(&self) -> Vec<(u64, i64)> {
+        let mut activities = Vec::new();
+        for running in self.services.values() {
+            let activity = running.operator.activity().await.expect("the store can be read");
+            activities.push((activity.pending, activity.newest_event));
+        }
+        activities
+    }
+}
+
+/// An event as the relay sends it.
+pub fn message(source: &str, event: &StoredEvent) -> Message {
+    Message {
+        id: event.event_id,
+        event_type: event.event_type.clone(),
+        source: source.to_owned(),
+        time: event.time,
+        key: event.key,
+        lane: event.lane,
+        sequence: event.sequence,
+        correlation_id: event.correlation_id,
+        causation_id: event.causation_id,
+        traceparent: None,
+        body: event.body.clone().into(),
+    }
+}
+
+/// What a request was answered with.
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub text: String,
+    /// Null where the body is no JSON.
+    pub json: Value,
+}
+
+pub async fn send(router: &Router, request: Request<Body>) -> Answer {
+    let response = router.clone().oneshot(request).await.expect("a router answers everything");
+    let (parts, body) = response.into_parts();
+    let bytes = axum::body::to_bytes(body, 1 << 20).await.expect("an answer is complete");
+    let json = serde_json::from_slice(&bytes).unwrap_or_default();
+    Answer { status: parts.status, headers: parts.headers, text: String::from_utf8_lossy(&bytes).into_owned(), json }
+}
+
+/// Waits until the condition holds; fails after ten seconds.
+pub async fn until(what: &str, mut condition: impl AsyncFnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while !condition().await {
+        assert!(Instant::now() < deadline, "waited ten seconds until {what}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}

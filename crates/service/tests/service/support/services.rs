@@ -1,0 +1,231 @@
+//! The services: some tell what they are asked to, some react by the script, one has a timer.
+
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use events::{PaymentFailed, UserProfileUpdated, UserRegistered};
+use kernel::{Event, SignedDuration, Uuid, Version};
+use serde::{Deserialize, Serialize};
+use storage::{Batch, Committed, Migration, Migrations, params, statements};
+use tradepost_service::http::auth::Admin;
+use tradepost_service::http::{Body, Listing, Page, PathId, Problem, RequestInfo};
+use tradepost_service::{Backoff, Delivery, Failure, Service, Timer, TimerKind, causes, decide};
+use utoipa::ToSchema;
+use utoipa_axum::routes;
+
+use super::{Script, Step};
+
+type Ctx = tradepost_service::Ctx<Script>;
+
+const MIGRATIONS: Migrations = Migrations {
+    set: "test",
+    steps: &[Migration {
+        sqlite: "create table effects (
+                     effect_id blob not null primary key, subject blob not null, name text not null,
+                     version integer not null
+                 ) strict;",
+    }],
+};
+
+statements! {
+    insert INSERT_EFFECT into effects (effect_id uuid, subject uuid, name text, version int);
+    change TOUCH_EFFECT "update effects set version = version + 1 where effect_id = $1 and version = $2";
+    query EFFECTS "select effect_id, subject, name from effects where effect_id > $1 order by effect_id limit $2";
+}
+
+/// When the timekeeper's timers come due.
+pub const REMIND_AFTER: SignedDuration = SignedDuration::from_secs(10);
+
+pub const REMIND: TimerKind = TimerKind {
+    name: "shipping.remind",
+    lease: Duration::from_secs(30),
+    concurrency: 4,
+    retry: Backoff { base: Duration::from_secs(1), max: Duration::from_mins(1) },
+};
+
+/// A service that tells what it is asked to.
+pub fn emitter(name: &'static str, script: &Script) -> Service<Script> {
+    Service::new(name, MIGRATIONS, STATEMENTS, script.clone())
+        .routes(routes!(tell))
+        .routes(routes!(panics))
+        .routes(routes!(busy))
+        .routes(routes!(secret))
+}
+
+/// A service that reacts to deliveries one by one.
+pub fn consumer(name: &'static str, script: &Script) -> Service<Script> {
+    Service::new(name, MIGRATIONS, STATEMENTS, script.clone())
+        .routes(routes!(effects))
+        .on::<UserRegistered>(react)
+        .on::<UserProfileUpdated>(react)
+        .on::<PaymentFailed>(react)
+}
+
+/// A service that reacts to many deliveries at once.
+pub fn batch_consumer(name: &'static str, script: &Script) -> Service<Script> {
+    Service::new(name, MIGRATIONS, STATEMENTS, script.clone())
+        .routes(routes!(effects))
+        .on_many::<UserRegistered>(react_to_many)
+}
+
+/// A service with a timer.
+pub fn timekeeper(name: &'static str, script: &Script) -> Service<Script> {
+    Service::new(name, MIGRATIONS, STATEMENTS, script.clone())
+        .routes(routes!(effects))
+        .routes(routes!(remind_later))
+        .timer(REMIND, remind)
+}
+
+/// What an event of the tests is about, and the name by which the script knows it.
+trait Told: Event {
+    fn name(&self) -> &str;
+}
+
+impl Told for UserRegistered {
+    fn name(&self) -> &str {
+        &self.username
+    }
+}
+
+impl Told for UserProfileUpdated {
+    fn name(&self) -> &str {
+        &self.username
+    }
+}
+
+impl Told for PaymentFailed {
+    fn name(&self) -> &str {
+        &self.error
+    }
+}
+
+async fn react<E: Told>(ctx: Ctx, delivery: Delivery<E>) -> Result<Committed, Failure> {
+    let batch = perform(&ctx, delivery.event.key(), delivery.event.name()).await?;
+    Ok(ctx.commit(batch, delivery.cause()).await?)
+}
+
+async fn react_to_many<E: Told>(ctx: Ctx, deliveries: Vec<Delivery<E>>) -> Result<Committed, Failure> {
+    let mut batch = Batch::new();
+    for delivery in &deliveries {
+        batch = batch.and(perform(&ctx, delivery.event.key(), delivery.event.name()).await?);
+    }
+    Ok(ctx.commit(batch, causes(deliveries)).await?)
+}
+
+async fn remind(ctx: Ctx, timer: Timer) -> Result<Committed, Failure> {
+    let batch = perform(&ctx, timer.key, "remind").await?;
+    let outcome = ctx.commit(batch, timer.cause()).await;
+    ctx.state.note(outcome.as_ref().map(|_| ()).map_err(Clone::clone));
+    Ok(outcome?)
+}
+
+async fn perform(ctx: &Ctx, subject: Uuid, name: &str) -> Result<Batch, Failure> {
+    match ctx.state.next(name) {
+        Step::Commit => {}
+        Step::Wait => ctx.state.wait().await,
+        Step::Fail => return Err(Failure::retry("not now")),
+        Step::Refuse => return Err(Failure::park("never")),
+        Step::Panic => panic!("the script says so"),
+        Step::Conflict => return Ok(changed_meanwhile(ctx)),
+        Step::EndProcess => ctx.state.end_process().await,
+    }
+    let effect_id: Uuid = ctx.ids.next();
+    Ok(Batch::new().insert(&INSERT_EFFECT, params![effect_id, subject, name, Version::FIRST]))
+}
+
+fn changed_meanwhile(ctx: &Ctx) -> Batch {
+    let gone: Uuid = ctx.ids.next();
+    Batch::new().change(&TOUCH_EFFECT, Version::FIRST, params![gone])
+}
+
+/// What a service is to tell.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Tell {
+    told: Vec<Fact>,
+    /// Anything.
+    remark: Option<serde_json::Value>,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Fact {
+    subject: Uuid,
+    name: String,
+    version: i64,
+}
+
+impl Fact {
+    fn emitted_by(self, service: &str) -> Batch {
+        let (version, email) = (Version::from_stored(self.version), format!("{}@example.com", self.name));
+        let (user_id, username) = (self.subject.into(), self.name);
+        match (service, self.version) {
+            ("payments", number) => {
+                let (payment_id, order_id) = (self.subject.into(), self.subject.into());
+                let failed = PaymentFailed { payment_id, order_id, number, email, error: username, is_final: true };
+                Batch::new().emit(version, &failed)
+            }
+            (_, 1) => Batch::new().emit(version, &UserRegistered { user_id, username, email }),
+            (_, number) => {
+                Batch::new().emit(version, &UserProfileUpdated { user_id, username, email, version: number })
+            }
+        }
+    }
+}
+
+#[utoipa::path(post, path = "/v1/tell", request_body = Tell, responses((status = 202)))]
+async fn tell(State(ctx): State<Ctx>, request: RequestInfo, Body(input): Body<Tell>) -> Result<StatusCode, Problem> {
+    drop(input.remark);
+    let service = ctx.db.service();
+    let batch = input.told.into_iter().fold(Batch::new(), |batch, fact| batch.and(fact.emitted_by(service)));
+    ctx.commit(batch, request.cause()).await?;
+    Ok(StatusCode::ACCEPTED)
+}
+
+#[utoipa::path(post, path = "/v1/panic", responses((status = 500)))]
+async fn panics() -> StatusCode {
+    panic!("a secret of the inside")
+}
+
+#[utoipa::path(post, path = "/v1/busy", responses((status = 503)))]
+async fn busy(State(ctx): State<Ctx>, request: RequestInfo) -> Result<StatusCode, Problem> {
+    decide(&ctx, async || {
+        ctx.state.next("busy");
+        ctx.commit(changed_meanwhile(&ctx), request.cause()).await?;
+        Ok(StatusCode::OK)
+    })
+    .await
+}
+
+#[utoipa::path(get, path = "/v1/secret", responses((status = 200)))]
+async fn secret(_: Admin) -> StatusCode {
+    StatusCode::OK
+}
+
+#[derive(Serialize, ToSchema)]
+struct Effect {
+    effect_id: Uuid,
+    subject: Uuid,
+    name: String,
+}
+
+#[utoipa::path(get, path = "/v1/effects", responses((status = 200, body = Listing<Effect>)))]
+async fn effects(State(ctx): State<Ctx>, page: Page) -> Result<Json<Listing<Effect>>, Problem> {
+    let rows = ctx.db.query(&EFFECTS, params![page.after::<Uuid>(), page.rows()], |row| {
+        Ok(Effect { effect_id: row.get("effect_id")?, subject: row.get("subject")?, name: row.get("name")? })
+    });
+    Ok(Json(page.listing(rows.await?, |effect| effect.effect_id)))
+}
+
+#[utoipa::path(post, path = "/v1/remind/{subject}", responses((status = 202)))]
+async fn remind_later(
+    State(ctx): State<Ctx>,
+    request: RequestInfo,
+    PathId(subject): PathId<Uuid>,
+) -> Result<StatusCode, Problem> {
+    let batch = Batch::new().schedule(REMIND.name, subject, ctx.clock.now() + REMIND_AFTER);
+    ctx.commit(batch, request.cause()).await?;
+    Ok(StatusCode::ACCEPTED)
+}
