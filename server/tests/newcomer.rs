@@ -98,7 +98,7 @@ fn the_first_commands_do_what_the_readme_says() {
     assert_eq!((&laptop["on_hand"], &laptop["reserved"]), (&Value::from(9), &Value::from(0)));
 
     let mails = demo.run(&["mail", "list"]);
-    assert!(mails.contains("welcome") && mails.contains("confirmation"), "{mails}");
+    assert!(mails.contains("Welcome to Tradepost") && mails.contains("is confirmed"), "{mails}");
 
     let orders = demo.json(&["orders", "list"]);
     let order_id = orders["items"][0]["order_id"].as_str().unwrap();
