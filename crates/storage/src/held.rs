@@ -5,8 +5,8 @@
 use kernel::{DeadLetterId, EventId, Lane, Timestamp};
 use uuid::Uuid;
 
-use crate::sqlite::commit::Context;
 use crate::sqlite::effects;
+use crate::sqlite::run::Context;
 use crate::statement::Sql;
 use crate::{Db, Error, Row, Value, params};
 

@@ -2,12 +2,9 @@
 
 use kernel::OrderId;
 use service::storage::Batch;
-use service::{Committed, Failure, Timer, TimerKind};
+use service::{Committed, Failure, Timer};
 
 use crate::{Ctx, store};
-
-/// Set when an order is placed, moved when its stock is held, removed when it is paid or ends.
-pub(crate) const EXPIRE_RESERVATION: TimerKind = TimerKind::internal("expire_reservation");
 
 pub(crate) async fn handle(ctx: Ctx, timer: Timer) -> Result<Committed, Failure> {
     let order = store::order(&ctx.db, OrderId::from(timer.key)).await?;

@@ -12,8 +12,7 @@ use service::http::{Body, FieldError, Fields, Problem, ProblemBody, RequestInfo}
 use utoipa::ToSchema;
 
 use crate::domain::{CannotPlace, Draft, Order, place};
-use crate::expire_reservation::EXPIRE_RESERVATION;
-use crate::queries::Line;
+use crate::queries::{Line, ShipTo};
 use crate::{Ctx, numbers, store};
 
 /// Lines of an order at the most.
@@ -43,17 +42,6 @@ struct WantedLine {
     /// 1 to 10,000 units.
     #[schema(minimum = 1, maximum = 10000)]
     quantity: i64,
-}
-
-/// Where to ship to.
-#[derive(Clone, Deserialize, Serialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct ShipTo {
-    name: String,
-    street: String,
-    city: String,
-    postal_code: String,
-    country: String,
 }
 
 /// How to pay.
@@ -134,20 +122,6 @@ impl PlaceOrder {
     }
 }
 
-impl ShipTo {
-    /// An address from its parts.
-    pub fn new(name: String, street: String, city: String, postal_code: String, country: String) -> Self {
-        Self { name, street, city, postal_code, country }
-    }
-}
-
-impl From<ShipTo> for Address {
-    fn from(to: ShipTo) -> Self {
-        let ShipTo { name, street, city, postal_code, country } = to;
-        Self { name, street, city, postal_code, country }
-    }
-}
-
 impl From<CannotPlace> for Problem {
     fn from(refusal: CannotPlace) -> Self {
         match refusal {
@@ -195,7 +169,7 @@ pub(crate) async fn handler(
         let order = place(draft.clone(), &products, now)?;
         let expires_at = now + SignedDuration::try_from(ctx.settings.reservation_ttl).unwrap_or(SignedDuration::MAX);
         let batch =
-            store::insert(&order, &order.placed()).schedule(EXPIRE_RESERVATION.name, order.order_id, expires_at);
+            store::insert(&order, &order.placed()).schedule(store::EXPIRE_RESERVATION.name, order.order_id, expires_at);
         ctx.commit(batch, request.cause()).await?;
         Ok(order)
     })

@@ -12,7 +12,6 @@ use utoipa::ToSchema;
 
 use crate::access::own_order;
 use crate::domain::{self, Status};
-use crate::place_order::ShipTo;
 use crate::{Ctx, store};
 
 /// An order.
@@ -43,6 +42,17 @@ pub(crate) struct Payment {
     status: &'static str,
 }
 
+/// Where to ship to.
+#[derive(Clone, Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ShipTo {
+    pub name: String,
+    pub street: String,
+    pub city: String,
+    pub postal_code: String,
+    pub country: String,
+}
+
 /// A line at the price of the moment it was ordered.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Line {
@@ -62,7 +72,15 @@ impl From<OrderLine> for Line {
 
 impl From<Address> for ShipTo {
     fn from(to: Address) -> Self {
-        Self::new(to.name, to.street, to.city, to.postal_code, to.country)
+        let Address { name, street, city, postal_code, country } = to;
+        Self { name, street, city, postal_code, country }
+    }
+}
+
+impl From<ShipTo> for Address {
+    fn from(to: ShipTo) -> Self {
+        let ShipTo { name, street, city, postal_code, country } = to;
+        Self { name, street, city, postal_code, country }
     }
 }
 

@@ -4,10 +4,13 @@ use std::collections::HashMap;
 
 use events::OrderPlaced;
 use kernel::{Money, OrderId, ProductId, Version};
+use service::TimerKind;
 use service::storage::{self, Batch, Db, Error, Row, Value, params};
 
 use crate::domain::{Decision, Expiry, Order, Product, Tell};
-use crate::expire_reservation::EXPIRE_RESERVATION;
+
+/// Set when an order is placed, moved when its stock is held, removed when it is paid or ends.
+pub(crate) const EXPIRE_RESERVATION: TimerKind = TimerKind::internal("expire_reservation");
 
 storage::statements! {
     query PRODUCTS "select product_id, sku, name, price_amount, price_currency from products

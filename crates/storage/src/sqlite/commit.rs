@@ -1,16 +1,13 @@
 //! How one batch and its cause become rows.
 
-use std::rc::Rc;
-
 use kernel::{Cause, DeliveryCause, EventId, Lane, Origin, Timestamp};
-use rusqlite::types::{Null, Value as SqliteValue};
-use rusqlite::{Connection, Statement};
+use rusqlite::Connection;
 
-use super::connection::classify;
+use super::run::Context;
 use super::signals::Effects;
 use crate::batch::{NewEvent, TimerChange, Write};
 use crate::statement::Sql;
-use crate::{Batch, Error, Options, Value, params};
+use crate::{Batch, Error, Options, params};
 
 static RECORD_REQUEST: Sql = Sql::new(
     "RECORD_REQUEST",
@@ -200,61 +197,4 @@ fn apply_write(context: &Context<'_>, write: &Write) -> Result<(), Error> {
         }
         Write::Upsert(upsert, params) => context.execute(&upsert.0, params.clone()).map(|_| ()),
     }
-}
-
-/// A connection inside a savepoint.
-pub(crate) struct Context<'a> {
-    pub connection: &'a Connection,
-    pub store: &'a str,
-}
-
-impl Context<'_> {
-    pub fn execute(&self, sql: &'static Sql, params: Vec<Value>) -> Result<usize, Error> {
-        self.run(sql.name(), sql.sqlite(), params)
-    }
-
-    fn run(&self, name: &'static str, text: &str, params: Vec<Value>) -> Result<usize, Error> {
-        let failed = |error: rusqlite::Error| classify(&error, name, self.store);
-        let mut prepared = self.connection.prepare_cached(text).map_err(failed)?;
-        bind(&mut prepared, params).map_err(failed)?;
-        prepared.raw_execute().map_err(failed)
-    }
-}
-
-/// Runs one statement that returns no rows; answers with how many it met.
-pub(crate) fn execute(
-    connection: &Connection,
-    store: &str,
-    sql: &'static Sql,
-    params: Vec<Value>,
-) -> Result<usize, Error> {
-    Context { connection, store }.execute(sql, params)
-}
-
-pub(crate) fn bind(statement: &mut Statement<'_>, params: Vec<Value>) -> rusqlite::Result<()> {
-    for (index, value) in (1..).zip(params) {
-        match value {
-            Value::Null => statement.raw_bind_parameter(index, Null),
-            Value::Uuid(id) => statement.raw_bind_parameter(index, id.as_bytes().as_slice()),
-            Value::Int(n) => statement.raw_bind_parameter(index, n),
-            Value::Bool(b) => statement.raw_bind_parameter(index, b),
-            Value::Text(text) | Value::Json(text) => statement.raw_bind_parameter(index, text),
-            Value::Bytes(bytes) => statement.raw_bind_parameter(index, bytes),
-            Value::Time(time) => statement.raw_bind_parameter(index, time.as_microsecond()),
-            Value::Uuids(ids) => {
-                bind_array(statement, index, ids.iter().map(|id| SqliteValue::Blob(id.as_bytes().to_vec())))
-            }
-            Value::Ints(numbers) => bind_array(statement, index, numbers.into_iter().map(SqliteValue::Integer)),
-            Value::Texts(texts) => bind_array(statement, index, texts.into_iter().map(SqliteValue::Text)),
-        }?;
-    }
-    Ok(())
-}
-
-fn bind_array(
-    statement: &mut Statement<'_>,
-    index: usize,
-    values: impl Iterator<Item = SqliteValue>,
-) -> rusqlite::Result<()> {
-    statement.raw_bind_parameter(index, Rc::new(values.collect::<Vec<_>>()))
 }

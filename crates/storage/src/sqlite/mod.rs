@@ -3,7 +3,9 @@
 pub(crate) mod commit;
 mod connection;
 mod readers;
+pub(crate) mod run;
 mod signals;
+mod threads;
 mod writer;
 
 use std::sync::Arc;

@@ -10,7 +10,8 @@ use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
 use super::connection::{classify, open_reader};
-use crate::sqlite::commit::bind;
+use super::run::select;
+use super::threads::join_all;
 use crate::statement::Sql;
 use crate::{Error, Row, Value};
 
@@ -95,26 +96,6 @@ impl Readers {
     pub async fn close(&self) {
         self.queues.lock().unwrap_or_else(PoisonError::into_inner).clear();
         let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
-        super::writer::join_all(threads).await;
+        join_all(threads).await;
     }
-}
-
-/// Runs one statement that returns rows.
-pub(super) fn select<T>(
-    connection: &Connection,
-    store: &str,
-    sql: &'static Sql,
-    params: Vec<Value>,
-    map: impl Fn(&Row<'_>) -> Result<T, Error>,
-) -> Result<Vec<T>, Error> {
-    let statement = sql.name();
-    let failed = |error: rusqlite::Error| classify(&error, statement, store);
-    let mut prepared = connection.prepare_cached(sql.sqlite()).map_err(failed)?;
-    bind(&mut prepared, params).map_err(failed)?;
-    let mut rows = prepared.raw_query();
-    let mut found = Vec::new();
-    while let Some(row) = rows.next().map_err(failed)? {
-        found.push(map(&Row { statement, row })?);
-    }
-    Ok(found)
 }

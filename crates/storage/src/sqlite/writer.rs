@@ -9,9 +9,9 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::commit::Commit;
 use super::connection::{classify, unavailable};
-use super::readers::select;
+use super::run::{execute, select};
 use super::signals::{Effects, Signals};
-use crate::sqlite::commit::execute;
+use super::threads::join_all;
 use crate::statement::Sql;
 use crate::{Error, Row, Value};
 
@@ -107,14 +107,6 @@ impl Writer {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner).take();
         let thread = std::mem::take(&mut *self.thread.lock().unwrap_or_else(PoisonError::into_inner));
         join_all(thread).await;
-    }
-}
-
-/// Waits for threads without blocking the runtime.
-pub(super) async fn join_all(threads: Vec<JoinHandle<()>>) {
-    let joined = tokio::task::spawn_blocking(move || threads.into_iter().all(|thread| thread.join().is_ok()));
-    if !joined.await.unwrap_or(false) {
-        tracing::error!("a storage thread ended by a panic");
     }
 }
 
