@@ -1,7 +1,6 @@
-//! What must be true of orders and units whenever nothing is under way.
+//! Orders and units: who was told of an order has it, and every unit is sold, held or left.
 
 use std::collections::{HashMap, HashSet};
-use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -10,14 +9,8 @@ use crate::client::Client;
 use crate::journal::{Cancelled, Entry, Journal, Placed};
 use crate::shop::Shop;
 
-/// Findings that are shown at most: one defect tends to show in many orders.
-const SHOWN_MAX: usize = 20;
-
 /// Books are read of a process that nobody kills meanwhile.
 pub const ALIVE: &str = "the process is alive";
-
-/// The wait before the books are read again.
-const READ_AGAIN: Duration = Duration::from_millis(500);
 
 #[derive(Deserialize)]
 pub struct Order {
@@ -100,7 +93,7 @@ impl Books {
             let email = &draft.email;
             match (placed, by_email.get(email.as_str())) {
                 (Placed::Refused(answer), _) => {
-                    findings.push(format!("the good order of {email} was refused: {answer}"))
+                    findings.push(format!("the good order of {email} was refused: {answer}"));
                 }
                 (Placed::As(id), Some(order)) if order.order_id == *id => {}
                 (Placed::As(id), _) => findings.push(format!("the order {id} of {email} was accepted and is lost")),
@@ -182,19 +175,4 @@ fn is_as_ordered(order: &Order, ordered: &[(usize, i64)], shop: &Shop) -> bool {
     let wanted = ordered.iter().map(|&(shelf, quantity)| (shop.shelves[shelf].product_id.as_str(), quantity));
     let total: i64 = ordered.iter().map(|&(shelf, quantity)| shop.shelves[shelf].price * quantity).sum();
     lines.eq(wanted) && order.total.amount == total
-}
-
-/// Reads again until nothing is found: what waits for its next attempt is not pending, and may yet move on.
-pub async fn until_balanced(patience: Duration, client: &Client, read: impl AsyncFn() -> Vec<String>) {
-    let deadline = Instant::now() + patience;
-    loop {
-        client.settle().await;
-        let findings = read().await;
-        if findings.is_empty() {
-            return;
-        }
-        let shown = findings[..findings.len().min(SHOWN_MAX)].join("\n  ");
-        assert!(Instant::now() < deadline, "after {patience:?} there are {} findings:\n  {shown}", findings.len());
-        tokio::time::sleep(READ_AGAIN).await;
-    }
 }

@@ -59,20 +59,29 @@ impl Client {
         Ok(text)
     }
 
-    /// All pages of a list.
+    /// The first items of a list: of most lists the newest.
+    pub async fn first<T: DeserializeOwned>(&self, path: &str) -> Result<Vec<T>, Unanswered> {
+        Ok(self.page(path, "").await?.items)
+    }
+
+    /// All items of a list.
     pub async fn all<T: DeserializeOwned>(&self, path: &str) -> Result<Vec<T>, Unanswered> {
         let mut all = Vec::new();
         let mut cursor = String::new();
         loop {
-            let text = self.text(&format!("{path}?limit=100{cursor}")).await?;
-            let page: Page<T> = serde_json::from_str(&text)
-                .unwrap_or_else(|error| panic!("GET {path} answered what is no such list: {error} in {text}"));
+            let page = self.page(path, &cursor).await?;
             all.extend(page.items);
             match page.next {
                 Some(next) => cursor = format!("&cursor={next}"),
                 None => return Ok(all),
             }
         }
+    }
+
+    async fn page<T: DeserializeOwned>(&self, path: &str, cursor: &str) -> Result<Page<T>, Unanswered> {
+        let text = self.text(&format!("{path}?limit=100{cursor}")).await?;
+        let page = serde_json::from_str(&text);
+        Ok(page.unwrap_or_else(|error| panic!("GET {path} answered what is no such list: {error} in {text}")))
     }
 
     /// Waits until nothing is pending anywhere.

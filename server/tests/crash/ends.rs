@@ -1,20 +1,26 @@
 //! What must be true of each order once everything has come to rest: its end, its money, its mail.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use kernel::{Clock, Ids};
 use payments::{Simulated, Totals};
 use serde::Deserialize;
 
-use crate::books::{ALIVE, Books, Money, Order, until_balanced};
+use crate::books::{ALIVE, Books, Money, Order};
 use crate::client::Client;
 use crate::journal::Journal;
 use crate::shop::Shop;
 
-/// Longer than the lease of a charge that the last crash cut off, and the retries after it.
-const PATIENCE: Duration = Duration::from_secs(150);
+/// Longer than the backoff of any retry that a crash could leave behind.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// The wait before the books are read again.
+const READ_AGAIN: Duration = Duration::from_millis(500);
+
+/// Findings that are shown at most: one defect tends to show in many orders.
+const SHOWN_MAX: usize = 20;
 
 #[derive(Deserialize)]
 struct Payment {
@@ -39,10 +45,22 @@ pub struct FullBooks {
 }
 
 impl FullBooks {
-    /// Waits until everything is at rest and as it must be.
+    /// Waits until everything is at rest, and fails unless it is as it must be.
+    ///
+    /// The books are read again for a while: what waits for its next attempt is not pending, and may yet move on.
     pub async fn at_rest(client: &Client, shop: &Shop, journal: &Journal) -> Self {
-        until_balanced(PATIENCE, client, async || Self::read(client).await.findings(shop, journal)).await;
-        Self::read(client).await
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            client.settle().await;
+            let books = Self::read(client).await;
+            let findings = books.findings(shop, journal);
+            if findings.is_empty() {
+                return books;
+            }
+            let shown = findings[..findings.len().min(SHOWN_MAX)].join("\n  ");
+            assert!(Instant::now() < deadline, "after {PATIENCE:?} there are {} findings:\n  {shown}", findings.len());
+            tokio::time::sleep(READ_AGAIN).await;
+        }
     }
 
     async fn read(client: &Client) -> Self {
@@ -78,6 +96,15 @@ impl FullBooks {
         findings
     }
 
+    /// How many orders ended how.
+    pub fn ends(&self) -> BTreeMap<&str, usize> {
+        let mut ends = BTreeMap::new();
+        for order in &self.books.orders {
+            *ends.entry(order.reason.as_deref().unwrap_or(&order.status)).or_default() += 1;
+        }
+        ends
+    }
+
     /// What the provider must have in its own books: each charge once, and looked up before it was repeated.
     pub fn expected_totals(&self) -> Totals {
         let sum = |statuses: &[&str]| {
@@ -91,15 +118,15 @@ impl FullBooks {
 
     /// Charges whose answer was lost: by what the token simulates, and by crashes.
     pub fn looked_up(&self, journal: &Journal) -> (usize, usize) {
-        let simulated = journal.entries().into_iter().filter(|entry| entry.draft.token == Some("tok_timeout"));
-        let simulated: Vec<String> = simulated.map(|entry| entry.draft.email).collect();
-        let is_simulated = |payment: &&Payment| {
-            let order = self.books.orders.iter().find(|order| order.order_id == payment.order_id);
-            order.is_some_and(|order| simulated.contains(&order.email))
-        };
-        let (simulated, crashed): (Vec<_>, Vec<_>) =
-            self.payments.iter().filter(|payment| payment.looked_up).partition(is_simulated);
-        (simulated.len(), crashed.len())
+        let entries = journal.entries();
+        let simulated = entries.iter().filter(|entry| entry.draft.token == Some("tok_timeout"));
+        let customers: HashSet<&str> = simulated.map(|entry| entry.draft.email.as_str()).collect();
+        let orders = self.books.orders.iter().filter(|order| customers.contains(order.email.as_str()));
+        let orders: HashSet<&str> = orders.map(|order| order.order_id.as_str()).collect();
+        let looked_up = self.payments.iter().filter(|payment| payment.looked_up);
+        let (by_token, by_crash): (Vec<_>, Vec<_>) =
+            looked_up.partition(|payment| orders.contains(payment.order_id.as_str()));
+        (by_token.len(), by_crash.len())
     }
 }
 
@@ -145,6 +172,16 @@ fn of_mail(order: &Order, payments: &[&Payment], mails: &[&Mail]) -> Option<Stri
     let is_right = told == expected && mails.iter().all(|mail| mail.to == order.email);
     let Order { order_id, email, status, reason, .. } = order;
     (!is_right).then(|| format!("{order_id} is {status} ({reason:?}), and {email} was told {told:?}, not {expected:?}"))
+}
+
+/// Waits until the provider is being asked for money.
+pub async fn until_charging(client: &Client) {
+    loop {
+        let newest: Vec<Payment> = client.first("/v1/payments").await.expect(ALIVE);
+        if newest.iter().any(|payment| payment.status == "charging") {
+            return;
+        }
+    }
 }
 
 /// The books of the simulated provider, which are its own. The process must have ended.

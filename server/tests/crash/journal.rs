@@ -9,8 +9,8 @@ use tokio::sync::watch;
 use crate::rng::Rng;
 use crate::shop::Shop;
 
-/// The longest wait before a customer cancels: with none the order is not yet reserved, with this it is long paid.
-const SECOND_THOUGHTS_MAX: Duration = Duration::from_millis(40);
+/// The longest wait before a customer cancels: with none the order is not yet reserved, with this it is often paid.
+const SECOND_THOUGHTS_MAX: Duration = Duration::from_millis(300);
 
 /// What a customer asks for. The e-mail address is in no other order: it finds the order whose answer was lost.
 #[derive(Clone)]
@@ -71,8 +71,11 @@ impl Draft {
     }
 
     pub fn body(&self, shop: &Shop) -> Value {
-        let line = |&(shelf, quantity): &(usize, i64)| json!({"product_id": shop.shelves[shelf].product_id, "quantity": quantity});
-        let mut body = json!({"email": self.email, "lines": self.lines.iter().map(line).collect::<Vec<_>>()});
+        let lines = self.lines.iter();
+        let lines: Vec<Value> = lines
+            .map(|(shelf, quantity)| json!({"product_id": shop.shelves[*shelf].product_id, "quantity": quantity}))
+            .collect();
+        let mut body = json!({"email": self.email, "lines": lines});
         if let Some(token) = self.token {
             body["payment"] = json!({"token": token});
         }

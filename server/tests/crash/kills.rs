@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use crate::books::{ALIVE, Books, until_balanced};
+use crate::books::ALIVE;
 use crate::client::Client;
-use crate::ends::{FullBooks, provider_totals};
+use crate::ends::{FullBooks, provider_totals, until_charging};
 use crate::journal::Journal;
 use crate::load::Load;
 use crate::process::Process;
@@ -29,9 +29,6 @@ const AT_ONCE: Duration = Duration::from_millis(5);
 
 /// A kill within this time of a start meets the recovery before it serves.
 const STARTING: Duration = Duration::from_millis(150);
-
-/// Longer than the backoff of a retry that a crash left behind.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_crash_leaves_balanced_books() {
@@ -55,13 +52,19 @@ struct Run {
     counters: Counters,
 }
 
-/// When a process is killed.
+/// When a process is killed: after so many answers of a round, and then…
 #[derive(Debug)]
-enum Kill {
-    /// After so many answers, while the other customers order.
-    WhilePlacing { answers: usize },
-    /// So long after the last answer.
-    AfterPlacing { delay: Duration },
+struct Kill {
+    answers: usize,
+    then: Then,
+}
+
+#[derive(Debug)]
+enum Then {
+    AtOnce,
+    /// When a charge is seen under way.
+    WhileCharging,
+    After(Duration),
 }
 
 impl Run {
@@ -77,15 +80,17 @@ impl Run {
     async fn round(&mut self, round: u64) {
         self.shop.restock(&self.client).await;
         self.journal.plan(ORDERS, &mut self.rng);
+        let kill = self.choose(round);
         let watch = Watch::start(&self.client);
         let mut load = Load::start(&self.client, &self.shop, &self.journal);
-        let kill = self.choose(round);
-        match kill {
-            Kill::WhilePlacing { answers } => load.answered(answers).await,
-            Kill::AfterPlacing { delay } => {
-                load.done().await;
-                tokio::time::sleep(delay).await;
+        load.answered(kill.answers).await;
+        match kill.then {
+            Then::AtOnce => {}
+            Then::WhileCharging => {
+                // If there is none any more, this moment is as random as any other.
+                let _ = tokio::time::timeout(BACKGROUND, until_charging(&self.client)).await;
             }
+            Then::After(delay) => tokio::time::sleep(delay).await,
         }
         self.kill().await;
         load.done().await;
@@ -95,19 +100,24 @@ impl Run {
 
         let began = Instant::now();
         let kills = self.recover().await;
-        let read = async || Books::read(&self.client).await.findings(&self.shop, &self.journal);
-        until_balanced(PATIENCE, &self.client, read).await;
+        FullBooks::at_rest(&self.client, &self.shop, &self.journal).await;
         let (took, unknown, left) = (began.elapsed(), self.journal.unknown(), self.journal.not_sent());
-        eprintln!("{kill:?}, {kills} more kills, balanced in {took:.1?}; {unknown} unanswered so far, {left} to place");
+        eprintln!(
+            "{kill:?}, {kills} more kills, balanced in {took:.1?}; {unknown} unanswered so far, {left} left to place"
+        );
     }
 
-    /// Every third kill hits the placing, every third the very end of it, every third the work behind it.
+    /// Kills take turns at the placing, at its very end, at the charging and at all the work that follows.
     fn choose(&mut self, round: u64) -> Kill {
-        match round % 3 {
-            0 => Kill::WhilePlacing { answers: self.rng.between(1..self.journal.not_sent()) },
-            1 => Kill::AfterPlacing { delay: self.rng.duration(Duration::ZERO..AT_ONCE) },
-            _ => Kill::AfterPlacing { delay: self.rng.duration(Duration::ZERO..BACKGROUND) },
-        }
+        let all = self.journal.not_sent();
+        let some = self.rng.between(1..all);
+        let (answers, then) = match round % 4 {
+            0 => (some, Then::AtOnce),
+            1 => (all, Then::After(self.rng.duration(Duration::ZERO..AT_ONCE))),
+            2 => (some, Then::WhileCharging),
+            _ => (all, Then::After(self.rng.duration(Duration::ZERO..BACKGROUND))),
+        };
+        Kill { answers, then }
     }
 
     /// Starts the process again, now and then to kill it while it recovers. Answers with the number of those kills.
@@ -148,19 +158,18 @@ impl Run {
         assert!(ended.status.success(), "it did not stop well: {ended:?}");
         self.expect_no_errors();
 
-        assert_eq!(provider_totals(self.folder.path()).await, books.expected_totals(), "the provider's books differ");
-        let (simulated, crashed) = books.looked_up(&self.journal);
+        let totals = provider_totals(self.folder.path()).await;
+        assert_eq!(totals, books.expected_totals(), "the provider's books differ");
         let Counters { redelivered, duplicates, looked_up } = self.counters;
-        eprintln!(
-            "{} orders; {redelivered} redeliveries, {duplicates} duplicates dropped, {looked_up} charges looked up; \
-             of those on record, {simulated} had lost their answer by their token and {crashed} by a crash",
-            books.books.orders.len(),
-        );
+        let (by_token, by_crash) = books.looked_up(&self.journal);
+        eprintln!("{} orders: {:?}, {} refunds", books.books.orders.len(), books.ends(), totals.refunds);
+        eprintln!("{redelivered} redeliveries, {duplicates} duplicates dropped, {looked_up} charges seen looked up");
+        eprintln!("charges on record that lost their answer: {by_token} by their token, {by_crash} by a crash");
         assert!(redelivered > 0, "nothing was redelivered: the kills missed the work");
         assert!(
             duplicates > 0,
             "no duplicate was dropped: the kills missed the instants between effect and settlement"
         );
-        assert!(looked_up > 0 && crashed > 0, "no charge was looked up after a crash: the kills missed the charging");
+        assert!(looked_up > 0 && by_crash > 0, "no charge was looked up after a crash: the kills missed the charging");
     }
 }

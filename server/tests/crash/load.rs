@@ -16,23 +16,26 @@ const CUSTOMERS: usize = 32;
 pub struct Load {
     customers: JoinSet<Result<(), Unanswered>>,
     answers: watch::Receiver<usize>,
+    answers_before: usize,
 }
 
 impl Load {
     /// Places what the journal plans.
     pub fn start(client: &Client, shop: &Shop, journal: &Arc<Journal>) -> Self {
         let shop = Arc::new(shop.clone());
+        let answers = journal.answers();
+        let answers_before = *answers.borrow();
         let mut customers = JoinSet::new();
         for _ in 0..CUSTOMERS {
             let (client, shop, journal) = (client.clone(), shop.clone(), journal.clone());
             customers.spawn(async move { order(&client, &shop, &journal).await });
         }
-        Self { customers, answers: journal.answers() }
+        Self { customers, answers, answers_before }
     }
 
-    /// Waits until this many more orders were answered, or all customers are done.
+    /// Waits until this many orders were answered, or all customers are done.
     pub async fn answered(&mut self, count: usize) {
-        let enough = *self.answers.borrow() + count;
+        let enough = self.answers_before + count;
         let mut answers = self.answers.clone();
         tokio::select! {
             _ = answers.wait_for(|answers| *answers >= enough) => {}

@@ -11,10 +11,10 @@ use tokio::sync::watch;
 use crate::client::{ADMIN_TOKEN, Client};
 
 /// Far longer than a start takes, even one that recovers on a busy machine.
-const START_PATIENCE: Duration = Duration::from_secs(60);
+const START_PATIENCE: Duration = Duration::from_mins(1);
 
 /// Longer than the process itself allows its drain.
-const STOP_PATIENCE: Duration = Duration::from_secs(60);
+const STOP_PATIENCE: Duration = Duration::from_mins(1);
 
 /// A child process, which never outlives the test.
 pub struct Process {

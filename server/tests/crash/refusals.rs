@@ -60,12 +60,12 @@ fn contents(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut found = BTreeMap::new();
     let mut folders = vec![folder.to_owned()];
     while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
+        for entry in fs::read_dir(folder).expect("a folder can be listed") {
+            let path = entry.expect("a folder can be listed").path();
             if path.is_dir() {
                 folders.push(path);
             } else {
-                found.insert(path.clone(), fs::read(&path).unwrap());
+                found.insert(path.clone(), fs::read(&path).expect("a file can be read"));
             }
         }
     }

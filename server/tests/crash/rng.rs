@@ -38,7 +38,7 @@ impl Rng {
     }
 
     pub fn duration(&mut self, range: Range<Duration>) -> Duration {
-        let micros = (range.end - range.start).as_micros();
+        let micros = range.end.saturating_sub(range.start).as_micros();
         let span = u64::try_from(micros).expect("tests wait for seconds at most");
         range.start + Duration::from_micros(self.next() % span)
     }

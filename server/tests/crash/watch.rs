@@ -75,7 +75,7 @@ impl Watch {
 
 async fn look(client: &Client, seen: &mut Seen) -> Result<(), Unanswered> {
     seen.counters = Counters::read(client).await?;
-    let stock: Vec<Stock> = client.all("/v1/stock").await?;
+    let stock: Vec<Stock> = client.first("/v1/stock").await?;
     seen.findings.extend(stock.iter().filter_map(of_level));
     Ok(())
 }

@@ -31,9 +31,9 @@ pub struct FieldError {
 /// The document.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ProblemBody {
-    /// A URI reference that names the kind of problem.
+    /// `about:blank`: `code` tells kinds apart, and `title` is the status in words (RFC 9457 §4.2.1).
     #[serde(rename = "type")]
-    kind: String,
+    kind: &'static str,
     /// The status in words.
     title: &'static str,
     /// The HTTP status.
@@ -153,7 +153,7 @@ impl Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let body = ProblemBody {
-            kind: format!("/docs#{}", self.code),
+            kind: "about:blank",
             title: self.status.canonical_reason().unwrap_or("Error"),
             status: self.status.as_u16(),
             code: self.code,
