@@ -11,7 +11,7 @@ pub(super) fn describe(openapi: &mut OpenApi) {
     env!("CARGO_PKG_VERSION").clone_into(&mut openapi.info.version);
     openapi.info.description = Some(
         "Orders, stock, payments and mail that react to one another through events. \
-         Errors are RFC 9457 problem documents with a stable `code`."
+         Errors are RFC 9457 problem documents with a stable code."
             .to_owned(),
     );
     openapi.info.license = None;
