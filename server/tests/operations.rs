@@ -90,6 +90,7 @@ async fn metrics_have_the_names_that_dashboards_rely_on() {
         "tradepost_parked{consumer=\"orders\"} 0",
         "tradepost_timers_due{service=\"payments\"} 0",
         "tradepost_http_requests_seconds_count{service=\"orders\",route=\"POST /v1/orders\",status=\"201\"} 1",
+        "tradepost_http_requests_seconds_count{service=\"catalog\",route=\"POST /v1/products\",status=\"201\"} 1",
         "tradepost_commit_seconds_count{service=\"orders\"}",
         "tradepost_commit_group_size_count{service=\"orders\"}",
         "tradepost_orders_total{status=\"placed\"} 1",

@@ -15,6 +15,7 @@ use tokio::sync::watch;
 use utoipa::openapi::OpenApi;
 
 use crate::http::auth::Auth;
+use crate::http::shell::served_by;
 use crate::reaction::{Handler, Reaction};
 use crate::relay::Relay;
 use crate::runner::Runner;
@@ -145,7 +146,7 @@ impl<S: Clone + Send + Sync + 'static> Service<S> {
         }
         runtime.tasks.spawn(sweep(ctx.clone(), runtime.tasks.clone()));
         let (router, openapi) = self.router.with_state(ctx).split_for_parts();
-        Ok(Running { router, openapi, operator })
+        Ok(Running { router: served_by(self.name, router), openapi, operator })
     }
 }
 

@@ -77,7 +77,7 @@ struct OfService {
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct Answered {
-    service: String,
+    service: &'static str,
     route: String,
     status: u16,
 }
@@ -222,7 +222,7 @@ impl Metrics {
         self.redelivered.get_or_create(&OfConsumer { consumer }).inc_by(u64::try_from(count).unwrap_or(u64::MAX));
     }
 
-    pub(crate) fn answered(&self, service: String, route: String, status: u16, took: Duration) {
+    pub(crate) fn answered(&self, service: &'static str, route: String, status: u16, took: Duration) {
         self.http.get_or_create(&Answered { service, route, status }).observe(took.as_secs_f64());
     }
 }

@@ -35,7 +35,7 @@ pub(super) async fn seed(app: &App) -> anyhow::Result<()> {
         let product = json!({
             "sku": sku, "name": name, "category": category,
             "description": format!("{name}, from the demo shop"),
-            "price": {"amount": cents, "currency": "EUR"}, "stock": stock,
+            "price": {"amount": cents, "currency": app.currency}, "stock": stock,
         });
         create(app, "/v1/products", &product).await?;
     }

@@ -14,11 +14,11 @@ use std::time::Duration;
 use anyhow::Context;
 use axum::Router;
 use bus::{Broker, Embedded, Topology};
-use kernel::{Clock, Ids};
+use kernel::{Clock, Currency, Ids};
 use notifications::Mailer;
 use payments::Simulated;
 use service::http::auth::{Auth, digest};
-use service::http::shell::Shell;
+use service::http::shell::{Shell, served_by};
 use service::telemetry::Metrics;
 use service::{AnyService, Operator, Running, Runtime, Settings, Tasks};
 
@@ -57,6 +57,7 @@ pub struct App {
     tasks: Tasks,
     /// Lets the process itself in, for seeding.
     own_token: String,
+    currency: Currency,
     provider: Arc<Simulated>,
     folder: Folder,
 }
@@ -70,6 +71,7 @@ impl App {
         let folder = Folder::open(&options.data, &described()?)?;
         let token = token::admin_token(folder.path(), options.admin_token.as_deref(), &ids)?;
         let own_token = ids.secret().reveal();
+        let currency = options.settings.currency;
         let auth = Arc::new(Auth::new(vec![token.digest, digest(own_token.as_bytes())]));
 
         std::fs::create_dir_all(&provider_folder)
@@ -99,7 +101,8 @@ impl App {
             clock: options.clock.clone(),
             tasks: tasks.clone(),
         };
-        let (mut routes, mut openapi) = console::routes(console).split_for_parts();
+        let (routes, mut openapi) = console::routes(console).split_for_parts();
+        let mut routes = served_by("console", routes);
         for service in running {
             routes = routes.merge(service.router);
             openapi.merge(service.openapi);
@@ -115,7 +118,7 @@ impl App {
             tasks: tasks.clone(),
         };
         let router = shell.wrap(routes, &openapi, docs::page(&openapi));
-        Ok(Self { router, operators, made_token: token.made, tasks, own_token, provider, folder })
+        Ok(Self { router, operators, made_token: token.made, tasks, own_token, currency, provider, folder })
     }
 
     /// Where the data is.

@@ -89,7 +89,8 @@ async fn around(State(shell): State<Shell>, request: Request, next: Next) -> Res
         response.headers_mut().insert(REQUEST_ID.clone(), value);
     }
     response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    shell.metrics.answered(service_of(&route), format!("{method} {route}"), status.as_u16(), took);
+    let service = response.extensions().get().map_or("shell", |ServedBy(service)| service);
+    shell.metrics.answered(service, format!("{method} {route}"), status.as_u16(), took);
     let duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
     tracing::debug!(request_id = id, %method, route, status = status.as_u16(), duration_ms, "request");
     response
@@ -101,9 +102,16 @@ fn request_id(request: &Request) -> Option<String> {
     (plain && (1..=REQUEST_ID_MAX).contains(&text.len())).then(|| text.to_owned())
 }
 
-/// The resource that a route is about: `/v1/orders/{id}` is `orders`.
-fn service_of(route: &str) -> String {
-    route.split('/').nth(2).filter(|name| !name.is_empty()).unwrap_or("shell").to_owned()
+/// Which service answered.
+#[derive(Clone, Copy)]
+struct ServedBy(&'static str);
+
+/// Marks the answers of these routes as those of a service, for the metrics.
+pub fn served_by(service: &'static str, routes: Router) -> Router {
+    routes.layer(middleware::map_response(move |mut response: Response| {
+        response.extensions_mut().insert(ServedBy(service));
+        std::future::ready(response)
+    }))
 }
 
 #[derive(Serialize)]
