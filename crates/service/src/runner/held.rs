@@ -16,21 +16,18 @@ use crate::{Failure, Tasks};
 const READ: i64 = 64;
 
 impl<S: Clone + Send + Sync + 'static> Runner<S> {
-    /// Handles all that is due, each alone; answers with when the next is. An error means that the store is away.
+    /// Handles some of what is due, each alone; answers with when the next is. An error means that the store is away.
+    ///
+    /// Only some, for what arrives has its turn in between: many retries delay other keys by one reading of them.
     pub(super) async fn handle_due(&mut self, tasks: &Tasks) -> Result<Option<Timestamp>, String> {
-        loop {
-            let now = self.ctx.clock.now();
-            let due = held::due(&self.ctx.db, self.lane, now, READ).await.map_err(|error| error.to_string())?;
-            if due.is_empty() {
-                return self.load_held().await.map_err(|error| error.to_string());
+        let now = self.ctx.clock.now();
+        for delivery in held::due(&self.ctx.db, self.lane, now, READ).await.map_err(|error| error.to_string())? {
+            if tasks.is_stopping() {
+                return Ok(None);
             }
-            for delivery in due {
-                if tasks.is_stopping() {
-                    return Ok(None);
-                }
-                self.handle_held(delivery).await?;
-            }
+            self.handle_held(delivery).await?;
         }
+        self.load_held().await.map_err(|error| error.to_string())
     }
 
     /// One attempt, counted before it begins: if it ends the process, it has counted all the same.

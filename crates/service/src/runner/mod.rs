@@ -98,7 +98,6 @@ impl<S: Clone + Send + Sync + 'static> Runner<S> {
                         return;
                     }
                 };
-                continue;
             }
             let sleep = due.map_or(POLL, |due| {
                 let wait = due.duration_since(self.ctx.clock.now());
