@@ -5,7 +5,7 @@ use kernel::{SignedDuration, Uuid};
 use storage::held::State;
 use tempfile::tempdir;
 
-use crate::support::{ATTEMPTS, House, RETRY_MAX, Script, Step, consumer, emitter, message};
+use crate::support::{ATTEMPTS, House, RETRY_MAX, Script, Step, consumer, emitter, message, until};
 
 #[tokio::test]
 async fn a_failing_delivery_is_retried_on_its_schedule_and_parked_after_its_last_attempt() {
@@ -73,6 +73,38 @@ async fn a_row_that_others_keep_changing_delays_a_delivery_and_never_parks_it() 
 
     assert_eq!(house.effects_on("orders", ada).await, ["ada"]);
     assert_eq!(house.delivery("orders", "users", 0).await.attempts, 1);
+    house.stop().await;
+}
+
+#[tokio::test]
+async fn what_arrives_has_its_turn_between_many_retries() {
+    // More than the runner reads at once.
+    const LATE: usize = 100;
+    const READ: usize = 64;
+    let folder = tempdir().unwrap();
+    let script = Script::new().first("late", &[Step::Fail; LATE]).always("late", Step::Wait);
+    let house = House::start(folder.path(), vec![emitter("users", &script), consumer("orders", &script)]).await;
+    let told: Vec<_> = (0..LATE).map(|_| (house.runtime.ids.next(), "late", 1)).collect();
+    house.tell("users", &told).await;
+    house.settle().await;
+
+    let ada = house.runtime.ids.next();
+    let meanwhile = async {
+        until("the first retry is under way", async || script.calls("late") > LATE).await;
+        house.tell("users", &[(ada, "ada", 1)]).await;
+        let event = house.told("users").await.pop().unwrap();
+        let arrives = house.publish("orders", message("users", &event));
+        let retries = async {
+            // The rest of the retries is stuck until ada had her turn.
+            script.let_go(READ);
+            until("ada had her turn", async || script.calls("ada") > 0).await;
+            script.let_go(LATE - READ);
+        };
+        tokio::join!(arrives, retries);
+    };
+    tokio::join!(house.advance(RETRY_MAX), meanwhile);
+
+    assert_eq!(house.effects("orders").await.len(), LATE + 1);
     house.stop().await;
 }
 
