@@ -84,9 +84,14 @@ impl Operator {
         &self.db
     }
 
-    /// Whether the last write found the store unable to write.
-    pub fn store_is_away(&self) -> bool {
-        self.store_away.load(Ordering::Relaxed)
+    /// Whether the store can be read, and written again if the last commit could not write.
+    pub async fn check_store(&self) -> Result<(), Error> {
+        if self.store_away.load(Ordering::Relaxed) {
+            // A write that says what is so anyway: nobody else may come to try one while the service is not ready.
+            self.db.mark_running().await?;
+            self.store_away.store(false, Ordering::Relaxed);
+        }
+        self.newest_position().await.map(|_| ())
     }
 
     /// Whether the service reacts to events of this type.

@@ -32,6 +32,6 @@ pub mod timers;
 pub use batch::Batch;
 pub use db::{Committed, Db, Options};
 pub use error::Error;
-pub use migrate::{Migration, Migrations};
+pub use migrate::{Migration, Migrations, kit_version};
 pub use statement::{Change, Claim, Column, Insert, Query, Registered, Upsert};
 pub use value::{FromValue, Row, Type, Value};

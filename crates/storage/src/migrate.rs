@@ -25,6 +25,11 @@ pub struct Migration {
 pub(crate) const KIT: Migrations =
     Migrations { set: "kit", steps: &[Migration { sqlite: include_str!("../migrations/sqlite/0001_kit.sql") }] };
 
+/// The newest version of the tables that every store has.
+pub fn kit_version() -> i64 {
+    KIT.newest()
+}
+
 impl Migrations {
     /// The newest version.
     pub fn newest(&self) -> i64 {

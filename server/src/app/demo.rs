@@ -31,25 +31,30 @@ const SETTLE: &str = "/internal/settled?timeout=10s";
 
 /// Fills the shop with what it doesn't have yet.
 pub(super) async fn seed(app: &App) -> anyhow::Result<()> {
+    let mut is_new = false;
     for (sku, name, category, cents, stock) in PRODUCTS {
         let product = json!({
             "sku": sku, "name": name, "category": category,
             "description": format!("{name}, from the demo shop"),
             "price": {"amount": cents, "currency": app.currency}, "stock": stock,
         });
-        create(app, "/v1/products", &product).await?;
+        is_new |= create(app, "/v1/products", &product).await?;
     }
     // The password is for a shop to play with: it opens nothing but this account.
     let user = json!({"username": "ada", "email": "ada@example.com", "password": "correct horse battery"});
-    create(app, "/v1/users", &user).await?;
-    call(app, Method::GET, SETTLE, None).await.map(|_| ())
+    is_new |= create(app, "/v1/users", &user).await?;
+    if is_new {
+        call(app, Method::GET, SETTLE, None).await?;
+    }
+    Ok(())
 }
 
-async fn create(app: &App, path: &str, body: &Value) -> anyhow::Result<()> {
+/// True if it was made; false if the shop has it from an earlier start.
+async fn create(app: &App, path: &str, body: &Value) -> anyhow::Result<bool> {
     let (status, answer) = call(app, Method::POST, path, Some(body)).await?;
     match status {
-        // 409: the shop has it from an earlier start.
-        StatusCode::CREATED | StatusCode::CONFLICT => Ok(()),
+        StatusCode::CREATED => Ok(true),
+        StatusCode::CONFLICT => Ok(false),
         _ => bail!("the demo can't be made: POST {path} answered {status}: {answer}"),
     }
 }

@@ -15,9 +15,10 @@ const FORMAT: u32 = 1;
 
 /// What the folder says about itself, so that an older program can refuse it without opening a database.
 #[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Manifest {
     format: u32,
-    /// The version of each service's tables.
+    /// The version of each service's tables, and of the kit's, which all stores have.
     tables: BTreeMap<String, i64>,
 }
 
@@ -34,7 +35,11 @@ impl Folder {
     pub fn open(path: &Path, services: &[Box<dyn AnyService>]) -> anyhow::Result<Self> {
         let known = Manifest {
             format: FORMAT,
-            tables: services.iter().map(|it| (it.name().to_owned(), it.migrations().newest())).collect(),
+            tables: services
+                .iter()
+                .map(|it| (it.name().to_owned(), it.migrations().newest()))
+                .chain([("kit".to_owned(), service::storage::kit_version())])
+                .collect(),
         };
         refuse_newer(path, &known)?;
         DirBuilder::new()

@@ -126,6 +126,11 @@ impl App {
         self.folder.path()
     }
 
+    /// Keeps the token that was made at this start, once it was shown.
+    pub fn keep_made_token(&self) -> anyhow::Result<()> {
+        self.made_token.as_ref().map_or(Ok(()), |token| token::keep(self.data(), token))
+    }
+
     /// Lets begun work finish, then closes every store. What was not begun is still there at the next start.
     pub async fn stop(self) {
         let drained = self.tasks.stop(DRAIN).await;

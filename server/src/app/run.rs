@@ -45,6 +45,7 @@ pub async fn run(settings: config::Settings, options: UpOptions) -> anyhow::Resu
     let stopping = app.tasks.clone();
     let mut stop_signals = StopSignals::new()?;
     eprint!("{}", banner(&url, &app, options, settings.admin_token.is_some()));
+    app.keep_made_token()?;
     let server = axum::serve(listener, router).with_graceful_shutdown(async move { stopping.stopping().await });
     let mut server = std::pin::pin!(server.into_future());
     tokio::select! {

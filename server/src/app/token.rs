@@ -1,6 +1,6 @@
 //! The admin token: from the settings, or made at the first start and shown once. Only its digest is kept.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use kernel::Ids;
@@ -21,7 +21,7 @@ pub fn admin_token(folder: &Path, configured: Option<&str>, ids: &Ids) -> anyhow
     if let Some(token) = configured {
         return Ok(AdminToken { digest: digest(token.as_bytes()), made: None });
     }
-    let file = folder.join("admin-token.sha256");
+    let file = file(folder);
     if file.exists() {
         let text = std::fs::read_to_string(&file).with_context(|| format!("{} can't be read", file.display()))?;
         let digest = from_hex(text.trim()).with_context(|| {
@@ -30,9 +30,16 @@ pub fn admin_token(folder: &Path, configured: Option<&str>, ids: &Ids) -> anyhow
         return Ok(AdminToken { digest, made: None });
     }
     let token = ids.secret().reveal();
-    let digest = digest(token.as_bytes());
-    write_whole(&file, &to_hex(&digest))?;
-    Ok(AdminToken { digest, made: Some(token) })
+    Ok(AdminToken { digest: digest(token.as_bytes()), made: Some(token) })
+}
+
+/// Keeps a made token for the next starts. To be called once it was shown: a token that nobody saw must not stay.
+pub fn keep(folder: &Path, token: &str) -> anyhow::Result<()> {
+    write_whole(&file(folder), &to_hex(&digest(token.as_bytes())))
+}
+
+fn file(folder: &Path) -> PathBuf {
+    folder.join("admin-token.sha256")
 }
 
 fn to_hex(bytes: &[u8]) -> String {
@@ -58,6 +65,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let ids = Ids::new(Clock::system());
         let first = admin_token(folder.path(), None, &ids).unwrap();
+        let unseen = admin_token(folder.path(), None, &ids).unwrap();
+        assert_ne!(first.made, unseen.made, "what was not shown is not kept");
+        keep(folder.path(), first.made.as_deref().unwrap()).unwrap();
         let again = admin_token(folder.path(), None, &ids).unwrap();
         let token = first.made.unwrap();
         assert_eq!(again.made, None);

@@ -54,8 +54,7 @@ pub(crate) fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(value: D) 
 }
 
 fn check_line(fields: &mut Fields, text: &str, field: &str, length_max: usize) {
-    fields.text(text, field, 1, length_max);
-    fields.check(!text.contains(['\n', '\r']), field, "line_break", "a single line");
+    fields.line(text, field, 1, length_max);
 }
 
 fn check_units(fields: &mut Fields, units: i64, field: &str) {

@@ -100,7 +100,7 @@ impl PlaceOrder {
                 (&ship_to.postal_code, "ship_to.postal_code"),
                 (&ship_to.country, "ship_to.country"),
             ] {
-                fields.text(text, field, 1, 200);
+                fields.line(text, field, 1, 200);
             }
         }
         if let Some(payment) = &self.payment {

@@ -18,7 +18,8 @@ pub(crate) async fn handle(ctx: Ctx, timer: Timer) -> Result<Committed, Failure>
     let payment = store::payment_of(&ctx.db, &timer).await?;
     let now = ctx.clock.now();
     if let Some(begun) = payment.begin(now) {
-        let batch = store::update(&begun).schedule(CHARGE.name, begun.payment_id, now);
+        // Due since it was asked for: what has begun goes before what has not, so a backlog leaves nothing half way.
+        let batch = store::update(&begun).schedule(CHARGE.name, begun.payment_id, begun.created_at);
         return Ok(ctx.commit(batch, timer.cause()).await?);
     }
     if payment.status != Status::Charging {

@@ -203,14 +203,24 @@ impl Fields {
         self.check(plain, field, "characters", "no control characters");
     }
 
-    /// Checks that text could be an e-mail address: one `@` with something on both sides, at most 254 bytes (RFC 5321).
+    /// Checks that text has between `min` and `max` characters on a single line.
+    pub fn line(&mut self, text: &str, field: &str, min: usize, max: usize) {
+        self.text(text, field, min, max);
+        self.check(!text.contains(['\n', '\r']), field, "line_break", "a single line");
+    }
+
+    /// Checks that text could be an e-mail address: a dot-atom, `@`, a domain name, at most 254 bytes (RFC 5321 §4.1.2).
     pub fn email(&mut self, email: &str, field: &str) {
         let parts: Vec<&str> = email.split('@').collect();
-        let plain =
-            email.is_ascii() && email.bytes().all(|byte| byte.is_ascii_graphic() && !b"<>,;:\"()[]\\".contains(&byte));
+        let plain = email.bytes().all(|byte| byte.is_ascii_graphic() && !b"<>,;:\"()[]\\".contains(&byte));
+        let in_domain = |label: &str| {
+            (1..=63).contains(&label.len())
+                && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+                && !label.starts_with('-')
+                && !label.ends_with('-')
+        };
         let shaped = matches!(parts[..], [name, domain] if
-            !name.is_empty() && name.len() <= 64 && !domain.is_empty()
-            && domain.split('.').all(|label| !label.is_empty() && !label.starts_with('-') && !label.ends_with('-')));
+            name.len() <= 64 && name.split('.').all(|atom| !atom.is_empty()) && domain.split('.').all(in_domain));
         self.check(plain && shaped && email.len() <= 254, field, "email", "an e-mail address as in ada@example.com");
     }
 

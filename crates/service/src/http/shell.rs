@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use axum::extract::{ConnectInfo, DefaultBodyLimit, MatchedPath, Request, State};
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -90,10 +90,20 @@ async fn around(State(shell): State<Shell>, request: Request, next: Next) -> Res
     }
     response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     let service = response.extensions().get().map_or("shell", |ServedBy(service)| service);
-    shell.metrics.answered(service, format!("{method} {route}"), status.as_u16(), took);
+    shell.metrics.answered(service, format!("{} {route}", known(&method)), status.as_u16(), took);
     let duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
     tracing::debug!(request_id = id, %method, route, status = status.as_u16(), duration_ms, "request");
     response
+}
+
+/// The method's name, or one name for all that HTTP doesn't define: a client must not make up labels.
+fn known(method: &Method) -> &str {
+    match *method {
+        Method::GET | Method::HEAD | Method::POST | Method::PUT | Method::PATCH | Method::DELETE | Method::OPTIONS => {
+            method.as_str()
+        }
+        _ => "OTHER",
+    }
 }
 
 fn request_id(request: &Request) -> Option<String> {
@@ -132,12 +142,7 @@ struct Check {
 async fn readyz(State(shell): State<Shell>) -> Response {
     let mut checks: Vec<Check> = Vec::with_capacity(shell.operators.len() + 2);
     for operator in &shell.operators {
-        let readable = operator.newest_position().await;
-        let reason = match readable {
-            Err(error) => Some(error.to_string()),
-            Ok(_) if operator.store_is_away() => Some("the last write found the store unavailable".to_owned()),
-            Ok(_) => None,
-        };
+        let reason = operator.check_store().await.err().map(|error| error.to_string());
         checks.push(Check { name: format!("store.{}", operator.service()), ok: reason.is_none(), reason });
     }
     let stores_ok = checks.iter().all(|check| check.ok);
