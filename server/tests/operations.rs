@@ -79,6 +79,8 @@ async fn metrics_have_the_names_that_dashboards_rely_on() {
     let product = shop.product("123", 10).await;
     shop.order(&[(&product, 1)], Some("tok_ok")).await;
     shop.settle().await;
+    let made_up = Method::from_bytes(b"MADE-UP").unwrap();
+    shop.request(made_up, "/v1/orders").send().await.expect(405);
     let text = String::from_utf8(shop.get("/metrics").await.expect(200).body.to_vec()).unwrap();
     for line in [
         "tradepost_events_published_total{service=\"orders\",type=\"orders.order_placed.v1\"} 1",
@@ -98,6 +100,7 @@ async fn metrics_have_the_names_that_dashboards_rely_on() {
     ] {
         assert!(text.contains(line), "no {line} in\n{text}");
     }
+    assert!(!text.contains("MADE-UP"), "a client makes up labels:\n{text}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -17,8 +17,14 @@ static NUMBERED: Query = Query::new("NUMBERED", "select note, count(*) as things
 /// How often the committing process is killed.
 const ROUNDS: u64 = 10;
 
-#[tokio::test]
+/// Set for the process that is to be killed: the same test, started again by itself.
+const CHILD: &str = "COMMIT_UNTIL_KILLED";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_answered_is_there_after_a_crash() {
+    if std::env::var_os(CHILD).is_some() {
+        return commit_until_killed().await;
+    }
     let folder = tempdir().unwrap();
     let mut answered: Vec<String> = Vec::new();
     for round in 0..ROUNDS {
@@ -40,7 +46,8 @@ async fn what_was_answered_is_there_after_a_crash() {
 /// Starts a process that commits, kills it some time after its first answer, and tells what it had answered.
 fn killed_after(folder: &Path, round: u64, delay: Duration) -> Vec<String> {
     let mut child = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "durability::commits_until_it_is_killed", "--ignored", "--nocapture"])
+        .args(["--exact", "durability::what_was_answered_is_there_after_a_crash", "--nocapture"])
+        .env(CHILD, "yes")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
@@ -60,9 +67,8 @@ fn killed_after(folder: &Path, round: u64, delay: Duration) -> Vec<String> {
     whole.lines().filter_map(|line| line.split_once("answered ")).map(|(_, note)| note.to_owned()).collect()
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "the process that what_was_answered_is_there_after_a_crash kills"]
-async fn commits_until_it_is_killed() {
+/// Commits numbered notes and says each that was answered; the folder and the round come on standard input.
+async fn commit_until_killed() {
     let mut lines = std::io::stdin().lines();
     let round = lines.next().unwrap().unwrap();
     let store = Store::open(&PathBuf::from(lines.next().unwrap().unwrap()));
