@@ -18,6 +18,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use kernel::Currency;
+use service::storage::Location;
 use tracing_subscriber::EnvFilter;
 
 pub use client::{ClientSettings, client};
@@ -33,6 +34,8 @@ use sources::Sources;
 pub struct Settings {
     /// The folder that holds everything; made if it isn't there. Relative to the current folder.
     pub data_dir: PathBuf,
+    /// Where the services keep what they know; it may hold a password. Without it, files in `data_dir`.
+    pub store: Option<Secret>,
     /// The address to listen on.
     pub listen: IpAddr,
     /// The port to listen on; 0 takes a free one.
@@ -103,6 +106,7 @@ fn read(sources: &mut Sources) -> Settings {
     const DAY: Duration = Duration::from_hours(24);
     Settings {
         data_dir: sources.read(&keys::DATA_DIR, |text| parse::text(text, 4096).map(PathBuf::from)),
+        store: sources.secret(&keys::STORE, |text| parse::store(text).map(drop)),
         listen: sources.read(&keys::LISTEN, parse::address),
         port: sources.read(&keys::PORT, |text| parse::whole(text, 0..=u16::MAX)),
         currency: sources.read(&keys::CURRENCY, |text| text.parse().map_err(|error| format!("{error}"))),
@@ -118,6 +122,14 @@ fn read(sources: &mut Sources) -> Settings {
         admin_token: sources.secret(&keys::ADMIN_TOKEN, parse::token),
         smtp_url: sources.secret(&keys::SMTP_URL, parse::smtp_url),
         mail_from: sources.read(&keys::MAIL_FROM, parse::mailbox),
+    }
+}
+
+impl Settings {
+    /// Where the services keep what they know.
+    pub fn location(&self) -> Location {
+        let named = self.store.as_ref().and_then(|store| parse::store(store.reveal()).ok());
+        named.unwrap_or_else(|| Location::Folder(self.data_dir.clone()))
     }
 }
 

@@ -29,7 +29,7 @@ async fn tell_of_an_unknown_order(data: PathBuf, clock: Clock, order_id: OrderId
     for _ in 0..times {
         let amount = Money::new(1_000, Currency::EUR);
         let event = PaymentCaptured { payment_id: ids.next(), order_id, amount };
-        let cause = Cause::Request(RequestCause { request_id: ids.next(), traceparent: None });
+        let cause = Cause::Request(RequestCause { request_id: ids.next(), traceparent: None, keyed: None });
         db.commit(Batch::new().emit(Version::FIRST, &event), cause).await.unwrap();
     }
     db.close().await;

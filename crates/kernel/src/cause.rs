@@ -9,8 +9,8 @@ use crate::{EventId, RequestId};
 
 /// What a commit answers: a request, deliveries of events, or a timer.
 ///
-/// The commit writes the cause's own row in the same transaction (a request's row, an inbox row for each delivery,
-/// the end of the timer) and stamps every event it emits with the cause's [`Origin`].
+/// The commit writes the cause's own row in the same transaction (a request's idempotency key, an inbox row for each
+/// delivery, the end of the timer) and stamps every event it emits with the cause's [`Origin`].
 /// Not `Clone`: one cause, one commit.
 #[derive(Debug)]
 pub enum Cause {
@@ -36,10 +36,34 @@ pub struct Origin {
 /// A request and who sent it.
 #[derive(Clone, Debug)]
 pub struct RequestCause {
-    /// The request's own id: its row lets a commit of unknown outcome be looked up.
+    /// The request's own id: what follows from it has it as correlation.
     pub request_id: RequestId,
     /// The trace that the client sent, if any.
     pub traceparent: Option<TraceParent>,
+    /// The idempotency key under which the client sent it, if any.
+    pub keyed: Option<Keyed>,
+}
+
+/// An idempotency key, and the answer that a repeated request gets.
+///
+/// The commit writes it as a row beside its effect; if the key is there already, nothing is committed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Keyed {
+    /// Whose key: the same key of two senders is two keys.
+    pub scope: String,
+    /// The key that the sender chose, at most 255 characters.
+    pub key: String,
+    /// SHA-256 of what was asked: the same key with another request is refused.
+    pub digest: [u8; 32],
+    /// The whole answer, in the form that the HTTP layer gave it.
+    pub answer: Vec<u8>,
+}
+
+/// Without the answer, which may carry a token.
+impl fmt::Debug for Keyed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Keyed").field("key", &self.key).finish_non_exhaustive()
+    }
 }
 
 /// One delivery of an event to one consumer.

@@ -17,7 +17,7 @@ mod money;
 mod named;
 mod version;
 
-pub use cause::{Cause, DeliveryCause, Origin, RequestCause, TimerCause, TraceParent};
+pub use cause::{Cause, DeliveryCause, Keyed, Origin, RequestCause, TimerCause, TraceParent};
 pub use clock::{Clock, MockClock};
 pub use cursor::{BadCursor, Cursor};
 pub use event::{Event, Lane};

@@ -219,9 +219,10 @@ impl Operator {
         let busy = self.busy.load(Ordering::SeqCst) as u64;
         let retries = held::due_by(&self.db, now).await?;
         let timers = timers::unfinished(&self.db, now).await?;
-        let due = u64::try_from(retries + timers).unwrap_or_default();
+        let unsent = outbox::count(&self.db).await?;
+        let due = u64::try_from(retries + timers + unsent).unwrap_or_default();
         let newest_event = self.newest_position().await?;
-        Ok(Activity { pending: outbox::unsent(&self.db) + busy + due, newest_event })
+        Ok(Activity { pending: busy + due, newest_event })
     }
 }
 

@@ -1,7 +1,6 @@
 //! A service that runs: its store is open, its relays, consumers and timers are at work.
 
 use std::collections::{HashMap, HashSet};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::time::Duration;
@@ -10,7 +9,7 @@ use axum::Router;
 use bus::Broker;
 use futures_util::future::BoxFuture;
 use kernel::{Clock, Ids, Lane, SignedDuration};
-use storage::{Db, Migrations, Options, Registered};
+use storage::{Db, Location, Migrations, Options, Registered};
 use tokio::sync::watch;
 use utoipa::openapi::OpenApi;
 
@@ -26,7 +25,7 @@ use crate::{Ctx, Operator, Service, Settings, Tasks};
 #[derive(Clone)]
 pub struct Runtime {
     /// Where stores are.
-    pub folder: PathBuf,
+    pub store: Location,
     /// How events travel.
     pub broker: Arc<dyn Broker>,
     /// The time.
@@ -58,9 +57,6 @@ const SWEEP_ROWS: i64 = 5_000;
 
 /// The time between two sweeps when the first left some.
 const SWEEP_AGAIN: Duration = Duration::from_millis(100);
-
-/// How long committed requests can be looked up.
-const REQUESTS_KEPT: SignedDuration = SignedDuration::from_hours(24);
 
 /// The time between two sweeps when the first left none.
 const SWEEP_EVERY: Duration = Duration::from_mins(5);
@@ -110,13 +106,14 @@ impl<S: Clone + Send + Sync + 'static> Service<S> {
     pub async fn start(self, runtime: &Runtime) -> Result<Running, storage::Error> {
         let db = Db::open(Options {
             service: self.name,
-            folder: runtime.folder.clone(),
+            location: runtime.store.clone(),
             migrations: self.migrations,
             destinations: destinations(self.name, &*runtime.broker),
             outbox_cap: runtime.settings.outbox_cap,
             clock: runtime.clock.clone(),
             ids: runtime.ids.clone(),
-        })?;
+        })
+        .await?;
         let after_crash = db.mark_running().await?;
         let store_away = Arc::new(AtomicBool::new(false));
         let ctx = Ctx {
@@ -192,15 +189,15 @@ fn start_runners<S: Clone + Send + Sync + 'static>(
     }
 }
 
-/// Forgets handled events after `inbox_retention`, and requests after a day.
+/// Forgets handled events after `inbox_retention`, and idempotency keys that no longer stand.
 async fn sweep<S>(ctx: Ctx<S>, tasks: Tasks) {
     let retention = SignedDuration::try_from(ctx.settings.inbox_retention).expect("the retention is days long");
     while !tasks.is_stopping() {
         let now = ctx.clock.now();
         let events = storage::inbox::forget(&ctx.db, now - retention, SWEEP_ROWS).await;
-        let requests = storage::inbox::forget_requests(&ctx.db, now - REQUESTS_KEPT, SWEEP_ROWS).await;
-        let forgotten = events.and_then(|events| Ok(events.max(requests?))).unwrap_or_else(|error| {
-            tracing::warn!(service = ctx.db.service(), %error, "what was handled long ago can't be forgotten");
+        let keys = storage::idempotency::forget(&ctx.db, now, SWEEP_ROWS).await;
+        let forgotten = events.and_then(|events| Ok(events.max(keys?))).unwrap_or_else(|error| {
+            tracing::warn!(service = ctx.db.service(), %error, "what is no longer needed can't be forgotten");
             0
         });
         let there_is_more = i64::try_from(forgotten).is_ok_and(|rows| rows >= SWEEP_ROWS);

@@ -11,10 +11,14 @@ static OF_KEY: Sql = Sql::new(
     "select position, event_id, type, key, lane, sequence, time, correlation_id, causation_id, traceparent, body
      from events where key = $1 order by position limit $2",
 );
-static AFTER: Sql = Sql::new(
+static AFTER: Sql = Sql::each(
     "EVENTS_AFTER",
     "select position, event_id, type, key, lane, sequence, time, correlation_id, causation_id, traceparent, body
      from events where position > $1 order by position limit $2",
+    // Not beyond a transaction that is still open: its positions, lower ones among them, are yet to appear.
+    "select position, event_id, type, key, lane, sequence, time, correlation_id, causation_id, traceparent, body
+     from events where position > $1 and written_by < pg_snapshot_xmin(pg_current_snapshot())
+     order by position limit $2",
 );
 static BEFORE: Sql = Sql::new(
     "EVENTS_BEFORE",
@@ -29,6 +33,9 @@ static BY_ID: Sql = Sql::new(
      from events where event_id = $1",
 );
 static NEWEST: Sql = Sql::new("NEWEST_EVENT", "select coalesce(max(position), 0) as position from events");
+
+/// The kit's statements of this module.
+pub(crate) const STATEMENTS: &[&Sql] = &[&OF_KEY, &AFTER, &BEFORE, &BY_ID, &NEWEST];
 
 /// An event as it was committed.
 #[derive(Clone, Debug)]
@@ -59,12 +66,12 @@ pub struct StoredEvent {
 
 /// The events about one key, oldest first, at most `limit`.
 pub async fn of_key(db: &Db, key: Uuid, limit: i64) -> Result<Vec<StoredEvent>, Error> {
-    db.sqlite.readers.query(&OF_KEY, params![key, limit], stored).await
+    db.read(&OF_KEY, params![key, limit], stored).await
 }
 
 /// The events after a position, oldest first, at most `limit`.
 pub async fn after(db: &Db, position: i64, limit: i64) -> Result<Vec<StoredEvent>, Error> {
-    db.sqlite.readers.query(&AFTER, params![position, limit], stored).await
+    db.read(&AFTER, params![position, limit], stored).await
 }
 
 /// Events older than `before`, newest first, at most `limit`.
@@ -75,17 +82,17 @@ pub async fn before(
     key: Option<Uuid>,
     limit: i64,
 ) -> Result<Vec<StoredEvent>, Error> {
-    db.sqlite.readers.query(&BEFORE, params![before, event_type, key, limit], stored).await
+    db.read(&BEFORE, params![before, event_type, key, limit], stored).await
 }
 
 /// One event.
 pub async fn by_id(db: &Db, event_id: EventId) -> Result<Option<StoredEvent>, Error> {
-    Ok(db.sqlite.readers.query(&BY_ID, params![event_id], stored).await?.into_iter().next())
+    Ok(db.read(&BY_ID, params![event_id], stored).await?.into_iter().next())
 }
 
 /// The position of the newest event, 0 if there is none.
 pub async fn newest(db: &Db) -> Result<i64, Error> {
-    let found = db.sqlite.readers.query(&NEWEST, params![], |row| row.get("position")).await?;
+    let found = db.read(&NEWEST, params![], |row| row.get("position")).await?;
     Ok(found.into_iter().next().unwrap_or_default())
 }
 

@@ -52,6 +52,15 @@ pub(crate) enum TimerChange {
     Clear { name: &'static str, key: Uuid },
 }
 
+impl TimerChange {
+    /// Which timer it changes.
+    pub fn target(&self) -> (&'static str, Uuid) {
+        match self {
+            Self::Set { name, key, .. } | Self::Clear { name, key } => (name, *key),
+        }
+    }
+}
+
 impl Batch {
     /// A batch that changes nothing. Committed, it still records that its cause was handled.
     pub fn new() -> Self {

@@ -8,18 +8,20 @@ use std::time::{Duration, Instant};
 use kernel::{Cause, Clock, EventId, Ids, Lane};
 use tokio::sync::watch;
 
-use crate::sqlite::commit::Commit;
-use crate::sqlite::{Signals, Sqlite};
-use crate::statement::Claim;
+use crate::commit::Commit;
+use crate::postgres::{Postgres, Server};
+use crate::signals::Signals;
+use crate::sqlite::Sqlite;
+use crate::statement::{Claim, Sql};
 use crate::{Batch, Error, Migrations, Query, Registered, Row, Value};
 
 /// How to open a store.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Whose store: the name of its file, and of the source of its events.
+    /// Whose store: the name of its file or schema, and of the source of its events.
     pub service: &'static str,
-    /// The folder that holds the file.
-    pub folder: PathBuf,
+    /// Where the store is.
+    pub location: Location,
     /// The service's own tables.
     pub migrations: Migrations,
     /// Where events of each type have to be sent. A type without an entry is kept in the archive only.
@@ -32,11 +34,25 @@ pub struct Options {
     pub ids: Ids,
 }
 
+/// Where stores are. All services of a process may share one.
+#[derive(Clone, Debug)]
+pub enum Location {
+    /// A folder: one SQLite file for each service.
+    Folder(PathBuf),
+    /// A PostgreSQL database: one schema for each service.
+    Postgres(Server),
+}
+
 /// A service's store: its tables and the kit's. Cheap to clone.
 #[derive(Clone)]
 pub struct Db {
-    pub(crate) sqlite: Arc<Sqlite>,
-    pub(crate) options: Arc<Options>,
+    engine: Arc<Engine>,
+    options: Arc<Options>,
+}
+
+enum Engine {
+    Sqlite(Sqlite),
+    Postgres(Postgres),
 }
 
 /// Proof of a commit. Handlers of deliveries and timers must return one, so none can forget to commit.
@@ -52,9 +68,14 @@ pub struct Committed {
 
 impl Db {
     /// Opens the store, making it if it isn't there, and brings its tables up to date.
-    pub fn open(options: Options) -> Result<Self, Error> {
-        let sqlite = Sqlite::open(&options)?;
-        Ok(Self { sqlite: Arc::new(sqlite), options: Arc::new(options) })
+    ///
+    /// A database server that is away is waited for, at most as long as its [`Server`] says.
+    pub async fn open(options: Options) -> Result<Self, Error> {
+        let engine = match &options.location {
+            Location::Folder(folder) => Engine::Sqlite(Sqlite::open(folder, &options)?),
+            Location::Postgres(server) => Engine::Postgres(Postgres::open(server, &options).await?),
+        };
+        Ok(Self { engine: Arc::new(engine), options: Arc::new(options) })
     }
 
     /// The service whose store this is.
@@ -69,7 +90,7 @@ impl Db {
         params: Vec<Value>,
         map: impl Fn(&Row<'_>) -> Result<T, Error> + Send + 'static,
     ) -> Result<Vec<T>, Error> {
-        self.sqlite.readers.query(&query.0, params, map).await
+        self.read(&query.0, params, map).await
     }
 
     /// Reads the first row, if there is one.
@@ -91,13 +112,16 @@ impl Db {
         }
         let began = Instant::now();
         let commit = Commit::prepare(batch, cause, &self.options);
-        let (events, group_size) = self.sqlite.writer.commit(commit).await?;
+        let (events, group_size) = match &*self.engine {
+            Engine::Sqlite(sqlite) => sqlite.writer.commit(commit).await?,
+            Engine::Postgres(postgres) => postgres.writer.commit(commit).await?,
+        };
         Ok(Committed { events, group_size, took: began.elapsed() })
     }
 
     fn check_outbox_cap(&self) -> Result<(), Error> {
         let cap = self.options.outbox_cap;
-        if self.sqlite.signals.pending() < cap { Ok(()) } else { Err(Error::OutboxFull { cap }) }
+        if self.signals().pending() < cap { Ok(()) } else { Err(Error::OutboxFull { cap }) }
     }
 
     /// Runs a write that is complete in itself and returns rows: a counter's next block, a lease.
@@ -107,7 +131,7 @@ impl Db {
         params: Vec<Value>,
         map: impl Fn(&Row<'_>) -> Result<T, Error> + Send + 'static,
     ) -> Result<Vec<T>, Error> {
-        self.sqlite.writer.rows(&claim.0, params, map).await
+        self.write_rows(&claim.0, params, map).await
     }
 
     /// Checks a statement against the kit's rules and this database, without running it.
@@ -115,12 +139,39 @@ impl Db {
         if let Some(fault) = statement.fault() {
             return Err(Error::Broken { statement: statement.name(), detail: fault.to_owned() });
         }
-        self.sqlite.readers.prepare(statement.name(), statement.sqlite()).await
+        match &*self.engine {
+            Engine::Sqlite(sqlite) => sqlite.readers.prepare(statement.name(), statement.sqlite()).await,
+            Engine::Postgres(postgres) => postgres.readers.check(statement).await,
+        }
     }
 
-    /// Writes what is left in memory and closes the file. Further calls are refused as unavailable.
+    /// Checks the kit's own statements against this database, without running them.
+    pub async fn check_kit(&self) -> Result<(), Error> {
+        let all = [
+            crate::archive::STATEMENTS,
+            crate::commit::STATEMENTS,
+            crate::facts::STATEMENTS,
+            crate::held::STATEMENTS,
+            crate::idempotency::STATEMENTS,
+            crate::inbox::STATEMENTS,
+            crate::outbox::STATEMENTS,
+            crate::timers::STATEMENTS,
+        ];
+        for sql in all.into_iter().flatten() {
+            match &*self.engine {
+                Engine::Sqlite(sqlite) => sqlite.readers.prepare(sql.name(), sql.sqlite()).await?,
+                Engine::Postgres(postgres) => postgres.readers.check_kit(sql).await?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes what is left in memory and closes the store. Further calls are refused as unavailable.
     pub async fn close(&self) {
-        self.sqlite.close().await;
+        match &*self.engine {
+            Engine::Sqlite(sqlite) => sqlite.close().await,
+            Engine::Postgres(postgres) => postgres.close().await,
+        }
     }
 
     /// Tells when events for this destination and lane were committed.
@@ -138,8 +189,45 @@ impl Db {
         self.signals().timers.subscribe()
     }
 
-    fn signals(&self) -> &Signals {
-        &self.sqlite.signals
+    pub(crate) fn signals(&self) -> &Signals {
+        match &*self.engine {
+            Engine::Sqlite(sqlite) => &sqlite.signals,
+            Engine::Postgres(postgres) => &postgres.signals,
+        }
+    }
+
+    /// Reads rows.
+    pub(crate) async fn read<T: Send + 'static>(
+        &self,
+        sql: &'static Sql,
+        params: Vec<Value>,
+        map: impl Fn(&Row<'_>) -> Result<T, Error> + Send + 'static,
+    ) -> Result<Vec<T>, Error> {
+        match &*self.engine {
+            Engine::Sqlite(sqlite) => sqlite.readers.query(sql, params, map).await,
+            Engine::Postgres(postgres) => postgres.readers.query(sql, params, map).await,
+        }
+    }
+
+    /// Runs one write that returns rows.
+    pub(crate) async fn write_rows<T: Send + 'static>(
+        &self,
+        sql: &'static Sql,
+        params: Vec<Value>,
+        map: impl Fn(&Row<'_>) -> Result<T, Error> + Send + 'static,
+    ) -> Result<Vec<T>, Error> {
+        match &*self.engine {
+            Engine::Sqlite(sqlite) => sqlite.writer.rows(sql, params, map).await,
+            Engine::Postgres(postgres) => postgres.writer.rows(sql, params, map).await,
+        }
+    }
+
+    /// Runs the kit's own writes, all or none; answers with the rows that each met.
+    pub(crate) async fn sweep(&self, statements: Vec<(&'static Sql, Vec<Value>)>) -> Result<Vec<usize>, Error> {
+        match &*self.engine {
+            Engine::Sqlite(sqlite) => sqlite.writer.sweep(statements).await,
+            Engine::Postgres(postgres) => postgres.writer.sweep(statements).await,
+        }
     }
 }
 

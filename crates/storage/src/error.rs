@@ -38,6 +38,21 @@ pub enum Error {
         /// What the database said.
         detail: String,
     },
+    /// The connection died while the database was committing, and it could not be asked in time whether it did.
+    /// The write may have happened or not.
+    #[error("the store {store} went away during a commit: whether it took effect is not known")]
+    Unknown {
+        /// Which store.
+        store: String,
+    },
+    /// The store refuses this program: a wrong password, a missing right, no such database. Won't pass by itself.
+    #[error("the store {store} can't be used: {detail}")]
+    Unusable {
+        /// Which store.
+        store: String,
+        /// What the database said, and what to do.
+        detail: String,
+    },
     /// A stored value is not what the code knows.
     #[error("{statement}, column {column}: {detail}")]
     Corrupt {

@@ -5,8 +5,6 @@
 use kernel::{DeadLetterId, EventId, Lane, Timestamp};
 use uuid::Uuid;
 
-use crate::sqlite::effects;
-use crate::sqlite::run::Context;
 use crate::statement::Sql;
 use crate::{Db, Error, Row, Value, params};
 
@@ -16,8 +14,8 @@ static HOLD: Sql = Sql::new(
          (dead_letter_id, event_id, source, lane, key, type, sequence, time, correlation_id, causation_id, traceparent,
           body, digest, state, due_at, attempts, reason, first_failed_at)
      values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13,
-         case when exists (select 1 from held where source = $3 and lane = $4 and key = $5) then 'waiting' else $14 end,
-         case when exists (select 1 from held where source = $3 and lane = $4 and key = $5) then null else $15 end,
+         case when exists (select 1 from held where source = $3 and lane = $4 and key = $5) then 'waiting' else cast($14 as text) end,
+         case when exists (select 1 from held where source = $3 and lane = $4 and key = $5) then null else cast($15 as timestamptz) end,
          $16, $17, $18)
      on conflict (event_id, digest) do nothing",
 );
@@ -67,7 +65,8 @@ static OF_EVENTS: Sql = Sql::new(
 );
 static COUNTS: Sql = Sql::new(
     "HELD_COUNTS",
-    "select coalesce(sum(state = 'parked'), 0) as parked, coalesce(sum(state = 'due'), 0) as due, count(*) as held
+    "select count(*) filter (where state = 'parked') as parked, count(*) filter (where state = 'due') as due,
+         count(*) as held
      from held",
 );
 static COUNT_DUE: Sql =
@@ -92,6 +91,9 @@ static RELEASE_BEHIND_DISCARDED: Sql = Sql::new(
 );
 static REMOVE_DISCARDED: Sql =
     Sql::new("REMOVE_DISCARDED", "delete from held where dead_letter_id = $1 and state = 'parked'");
+
+/// The kit's statements of this module.
+pub(crate) const STATEMENTS: &[&Sql] = &[&HOLD, &COUNT_ATTEMPT, &FAILED_AGAIN, &NEXT_OF_KEY, &REMOVE, &KEYS, &DUE, &NEXT_DUE, &PARKED, &PARKED_ONE, &OF_EVENTS, &COUNTS, &COUNT_DUE, &REPLAY, &DISCARD, &RELEASE_BEHIND_DISCARDED, &REMOVE_DISCARDED];
 
 /// What a held delivery waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -158,7 +160,7 @@ pub struct Held {
 /// Those that are held already stay as they are.
 pub async fn hold(db: &Db, deliveries: Vec<Held>) -> Result<(), Error> {
     let statements = deliveries.into_iter().map(|held| (&HOLD, held.into_params())).collect();
-    db.sqlite.writer.sweep(statements, |_| effects::none()).await?;
+    db.sweep(statements).await?;
     Ok(())
 }
 
@@ -189,7 +191,7 @@ impl Held {
 
 /// Counts an attempt before it is made, so that one which ends the process counts too.
 pub async fn count_attempt(db: &Db, position: i64) -> Result<(), Error> {
-    db.sqlite.writer.sweep(vec![(&COUNT_ATTEMPT, params![position])], |_| effects::none()).await?;
+    db.sweep(vec![(&COUNT_ATTEMPT, params![position])]).await?;
     Ok(())
 }
 
@@ -204,53 +206,50 @@ pub async fn failed(
 ) -> Result<(), Error> {
     let state = if retry_at.is_some() { State::Due } else { State::Parked };
     let row = params![position, state.as_str(), retry_at, attempts, reason, now];
-    db.sqlite.writer.sweep(vec![(&FAILED_AGAIN, row)], |_| effects::none()).await?;
+    db.sweep(vec![(&FAILED_AGAIN, row)]).await?;
     Ok(())
 }
 
 /// Removes a delivery that was dealt with, without recording it: a duplicate of one that was handled.
 pub async fn drop_duplicate(db: &Db, position: i64, now: Timestamp) -> Result<(), Error> {
-    let statements = vec![(&NEXT_OF_KEY, params![position, now]), (&REMOVE, params![position])];
-    db.sqlite.writer.sweep(statements, |_| effects::none()).await?;
+    db.sweep(release(position, now).into()).await?;
     Ok(())
 }
 
-/// In the transaction of the effect: lets the next of the key go, and removes this one.
-pub(crate) fn release(context: &Context<'_>, position: i64, now: Timestamp) -> Result<(), Error> {
-    context.execute(&NEXT_OF_KEY, params![position, now])?;
-    context.execute(&REMOVE, params![position])?;
-    Ok(())
+/// What the transaction of the effect runs beside it: lets the next of the key go, and removes this one.
+pub(crate) fn release(position: i64, now: Timestamp) -> [(&'static Sql, Vec<Value>); 2] {
+    [(&NEXT_OF_KEY, params![position, now]), (&REMOVE, params![position])]
 }
 
 /// The sources and keys of a lane that have held deliveries.
 pub async fn keys(db: &Db, lane: Lane) -> Result<Vec<(String, Uuid)>, Error> {
-    db.sqlite.readers.query(&KEYS, params![lane], |row| Ok((row.get("source")?, row.get("key")?))).await
+    db.read(&KEYS, params![lane], |row| Ok((row.get("source")?, row.get("key")?))).await
 }
 
 /// Deliveries of a lane whose time has come, at most `limit`: only firsts of their keys.
 pub async fn due(db: &Db, lane: Lane, now: Timestamp, limit: i64) -> Result<Vec<Held>, Error> {
-    db.sqlite.readers.query(&DUE, params![lane, now, limit], held).await
+    db.read(&DUE, params![lane, now, limit], held).await
 }
 
 /// When the next delivery of a lane comes due.
 pub async fn next_due(db: &Db, lane: Lane) -> Result<Option<Timestamp>, Error> {
-    let found = db.sqlite.readers.query(&NEXT_DUE, params![lane], |row| row.get("due_at")).await?;
+    let found = db.read(&NEXT_DUE, params![lane], |row| row.get("due_at")).await?;
     Ok(found.into_iter().next().flatten())
 }
 
 /// Parked deliveries with ids below `before`, newest first, at most `limit`.
 pub async fn parked(db: &Db, before: DeadLetterId, limit: i64) -> Result<Vec<Held>, Error> {
-    db.sqlite.readers.query(&PARKED, params![before, limit], held).await
+    db.read(&PARKED, params![before, limit], held).await
 }
 
 /// One parked delivery.
 pub async fn parked_one(db: &Db, id: DeadLetterId) -> Result<Option<Held>, Error> {
-    Ok(db.sqlite.readers.query(&PARKED_ONE, params![id], held).await?.into_iter().next())
+    Ok(db.read(&PARKED_ONE, params![id], held).await?.into_iter().next())
 }
 
 /// Those of these events that are held.
 pub async fn of_events(db: &Db, events: Vec<EventId>) -> Result<Vec<Held>, Error> {
-    db.sqlite.readers.query(&OF_EVENTS, params![events], held).await
+    db.read(&OF_EVENTS, params![events], held).await
 }
 
 /// How many deliveries are held.
@@ -267,18 +266,18 @@ pub struct Counts {
 /// How many deliveries are held, by state.
 pub async fn counts(db: &Db) -> Result<Counts, Error> {
     let map = |row: &Row<'_>| Ok(Counts { parked: row.get("parked")?, due: row.get("due")?, held: row.get("held")? });
-    Ok(db.sqlite.readers.query(&COUNTS, params![], map).await?.into_iter().next().unwrap_or_default())
+    Ok(db.read(&COUNTS, params![], map).await?.into_iter().next().unwrap_or_default())
 }
 
 /// How many deliveries, of all lanes, are due.
 pub async fn due_by(db: &Db, now: Timestamp) -> Result<i64, Error> {
-    let found = db.sqlite.readers.query(&COUNT_DUE, params![now], |row| row.get("due")).await?;
+    let found = db.read(&COUNT_DUE, params![now], |row| row.get("due")).await?;
     Ok(found.into_iter().next().unwrap_or_default())
 }
 
 /// Makes a parked delivery due now, with all its attempts before it. False if it is not parked (any more).
 pub async fn replay(db: &Db, id: DeadLetterId, now: Timestamp) -> Result<bool, Error> {
-    let met = db.sqlite.writer.sweep(vec![(&REPLAY, params![id, now])], |_| effects::none()).await?;
+    let met = db.sweep(vec![(&REPLAY, params![id, now])]).await?;
     Ok(met == [1])
 }
 
@@ -289,7 +288,7 @@ pub async fn discard(db: &Db, id: DeadLetterId, now: Timestamp) -> Result<bool, 
         (&RELEASE_BEHIND_DISCARDED, params![id, now]),
         (&REMOVE_DISCARDED, params![id]),
     ];
-    let met = db.sqlite.writer.sweep(statements, |_| effects::none()).await?;
+    let met = db.sweep(statements).await?;
     Ok(met.last() == Some(&1))
 }
 

@@ -1,4 +1,4 @@
-//! What the service has dealt with: events that were handled, requests that were committed.
+//! The events that the service has handled.
 
 use std::collections::HashMap;
 
@@ -10,16 +10,14 @@ use crate::{Db, Error, params};
 
 static SEEN: Sql =
     Sql::new("SEEN_EVENTS", "select event_id, digest, attempts, handled_at from inbox where event_id = any($1)");
-static FORGET_REQUESTS: Sql = Sql::new(
-    "FORGET_REQUESTS",
-    "delete from requests where request_id in (
-         select request_id from requests where request_id < $1 order by request_id limit $2)",
-);
 static FORGET: Sql = Sql::new(
     "FORGET_HANDLED",
     "delete from inbox where event_id in (
          select event_id from inbox where event_id < $1 order by event_id limit $2)",
 );
+
+/// The kit's statements of this module.
+pub(crate) const STATEMENTS: &[&Sql] = &[&SEEN, &FORGET];
 
 /// An event that was handled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,25 +37,14 @@ pub async fn handled(db: &Db, events: Vec<EventId>) -> Result<HashMap<EventId, H
             Handled { digest: row.get("digest")?, attempts: row.get("attempts")?, handled_at: row.get("handled_at")? };
         Ok((row.get::<EventId>("event_id")?, handled))
     };
-    Ok(db.sqlite.readers.query(&SEEN, params![events], map).await?.into_iter().collect())
+    Ok(db.read(&SEEN, params![events], map).await?.into_iter().collect())
 }
 
 /// Forgets at most `limit` events that were emitted before `horizon`; answers with how many.
 ///
 /// Event ids are UUIDv7, so their order is that of their times.
 pub async fn forget(db: &Db, horizon: Timestamp, limit: i64) -> Result<usize, Error> {
-    forget_by(db, &FORGET, horizon, limit).await
-}
-
-/// Forgets at most `limit` requests that were made before `horizon`; answers with how many.
-pub async fn forget_requests(db: &Db, horizon: Timestamp, limit: i64) -> Result<usize, Error> {
-    forget_by(db, &FORGET_REQUESTS, horizon, limit).await
-}
-
-async fn forget_by(db: &Db, sql: &'static Sql, horizon: Timestamp, limit: i64) -> Result<usize, Error> {
-    let statement = (sql, params![first_id_of(horizon), limit]);
-    let met = db.sqlite.writer.sweep(vec![statement], |_| crate::sqlite::effects::none()).await?;
-    Ok(met.into_iter().sum())
+    Ok(db.sweep(vec![(&FORGET, params![first_id_of(horizon), limit])]).await?.into_iter().sum())
 }
 
 /// The smallest UUIDv7 of a millisecond (RFC 9562 §5.7).

@@ -6,7 +6,9 @@
 //!
 //! Not here: an ORM, a query builder, transactions that are handed around, brokers, HTTP.
 //!
-//! Start with [`Batch`], then [`statements!`], then `sqlite::writer` for how a commit runs.
+//! Two engines run the same batches: SQLite, one file for each service, and PostgreSQL, one schema for each.
+//!
+//! Start with [`Batch`], then [`statements!`], then `sqlite::writer` and `postgres::group` for how a commit runs.
 //!
 //! **Invariants**
 //! - No event without its change, no change without its cause's row: they share a transaction.
@@ -15,23 +17,30 @@
 //! - Nothing in SQL makes a time, an id or a random number.
 
 mod batch;
+mod commit;
 mod db;
 mod error;
 mod facts;
 mod migrate;
+mod postgres;
+mod row;
+mod signals;
 mod sqlite;
 mod statement;
 mod value;
 
 pub mod archive;
 pub mod held;
+pub mod idempotency;
 pub mod inbox;
 pub mod outbox;
 pub mod timers;
 
 pub use batch::Batch;
-pub use db::{Committed, Db, Options};
+pub use db::{Committed, Db, Location, Options};
 pub use error::Error;
 pub use migrate::{Migration, Migrations, kit_version};
+pub use postgres::{BadUrl, Server};
+pub use row::Row;
 pub use statement::{Change, Claim, Column, Insert, Query, Registered, Upsert};
-pub use value::{FromValue, Row, Type, Value};
+pub use value::{Found, FromValue, Type, Value};

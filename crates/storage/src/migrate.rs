@@ -1,7 +1,4 @@
-//! Versioned tables.
-
-use kernel::Timestamp;
-use rusqlite::{Connection, OptionalExtension, params};
+//! Versioned tables: what both engines know about them.
 
 use crate::Error;
 
@@ -14,16 +11,29 @@ pub struct Migrations {
     pub steps: &'static [Migration],
 }
 
-/// One step from a version to the next.
+/// One step from a version to the next, once for each database. A test holds the tables that they make to each other.
 #[derive(Clone, Copy, Debug)]
 pub struct Migration {
     /// The text for SQLite.
     pub sqlite: &'static str,
+    /// The text for PostgreSQL.
+    pub postgres: &'static str,
+}
+
+/// The two texts of a step, from `migrations/{sqlite,postgres}/NAME.sql` beside the crate's `src`.
+#[macro_export]
+macro_rules! migration {
+    ($name:literal) => {
+        $crate::Migration {
+            sqlite: include_str!(concat!("../migrations/sqlite/", $name, ".sql")),
+            postgres: include_str!(concat!("../migrations/postgres/", $name, ".sql")),
+        }
+    };
 }
 
 /// The kit's own tables.
 pub(crate) const KIT: Migrations =
-    Migrations { set: "kit", steps: &[Migration { sqlite: include_str!("../migrations/sqlite/0001_kit.sql") }] };
+    Migrations { set: "kit", steps: &[crate::migration!("0001_kit"), crate::migration!("0002_idempotency")] };
 
 /// The newest version of the tables that every store has.
 pub fn kit_version() -> i64 {
@@ -36,44 +46,17 @@ impl Migrations {
         i64::try_from(self.steps.len()).expect("there are fewer migrations than 2^63")
     }
 
-    /// Refuses a store whose tables are newer than this program. Reads only.
-    pub(crate) fn check(&self, connection: &Connection, store: &str) -> rusqlite::Result<Result<i64, Error>> {
-        let found = version(connection, self.set)?;
+    /// Refuses tables that are newer than this program.
+    pub(crate) fn refuse_newer(&self, found: i64, store: &str) -> Result<(), Error> {
         let known = self.newest();
         if found > known {
-            return Ok(Err(Error::Newer { store: store.to_owned(), set: self.set, found, known }));
-        }
-        Ok(Ok(found))
-    }
-
-    /// Runs the steps after version `found`, inside the caller's transaction.
-    pub(crate) fn run(&self, connection: &Connection, found: i64, now: Timestamp) -> rusqlite::Result<()> {
-        for (version, step) in (1..).zip(self.steps).skip(usize::try_from(found).unwrap_or_default()) {
-            connection.execute_batch(step.sqlite)?;
-            connection.execute(
-                "insert into migrations (name, version, applied_at) values (?1, ?2, ?3)",
-                params![self.set, version, now.as_microsecond()],
-            )?;
+            return Err(Error::Newer { store: store.to_owned(), set: self.set, found, known });
         }
         Ok(())
     }
-}
 
-/// The table that says which steps ran; it exists before all others.
-pub(crate) fn prepare(connection: &Connection) -> rusqlite::Result<()> {
-    connection.execute_batch(
-        "create table if not exists migrations (
-            name text not null, version integer not null, applied_at integer not null, primary key (name, version)
-        ) strict, without rowid",
-    )
-}
-
-fn version(connection: &Connection, set: &str) -> rusqlite::Result<i64> {
-    let exists: Option<i64> = connection
-        .query_row("select 1 from sqlite_schema where name = 'migrations'", [], |row| row.get(0))
-        .optional()?;
-    if exists.is_none() {
-        return Ok(0);
+    /// The steps after version `found`, with the versions that they make.
+    pub(crate) fn after(&self, found: i64) -> impl Iterator<Item = (i64, &'static Migration)> + use<> {
+        (1..).zip(self.steps).skip(usize::try_from(found).unwrap_or_default())
     }
-    connection.query_row("select coalesce(max(version), 0) from migrations where name = ?1", [set], |row| row.get(0))
 }

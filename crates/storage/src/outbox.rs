@@ -3,7 +3,6 @@
 use kernel::{Lane, Timestamp};
 
 use crate::archive::{StoredEvent, stored};
-use crate::sqlite::effects;
 use crate::statement::Sql;
 use crate::{Db, Error, params};
 
@@ -24,6 +23,11 @@ static OLDEST: Sql = Sql::new(
          where outbox.lane = $1 limit $2)",
 );
 
+static COUNT: Sql = Sql::new("COUNT_PENDING", "select count(*) as pending from outbox");
+
+/// The kit's statements of this module.
+pub(crate) const STATEMENTS: &[&Sql] = &[&PENDING, &SENT, &OLDEST, &COUNT];
+
 /// How many pointers the gauges count before they stop: a scrape must not walk a backlog of millions.
 const COUNTED: i64 = 100_000;
 
@@ -38,24 +42,31 @@ pub async fn pending(
     in_flight: Vec<i64>,
     limit: i64,
 ) -> Result<Vec<StoredEvent>, Error> {
-    db.sqlite.readers.query(&PENDING, params![destination, lane, in_flight, limit], stored).await
+    db.read(&PENDING, params![destination, lane, in_flight, limit], stored).await
 }
 
 /// Forgets pointers whose destination has the event.
 pub async fn sent(db: &Db, destination: &str, lane: Lane, positions: Vec<i64>) -> Result<(), Error> {
     let statement = (&SENT, params![destination, lane, positions]);
-    db.sqlite.writer.sweep(vec![statement], |met| effects::fewer_pending(met.iter().sum())).await?;
+    let met = db.sweep(vec![statement]).await?;
+    db.signals().fewer_pending(met.iter().sum());
     Ok(())
 }
 
 /// How much is unsent in a lane (counted to 100,000) and since when the oldest waits.
 pub async fn backlog(db: &Db, lane: Lane) -> Result<(i64, Option<Timestamp>), Error> {
     let map = |row: &crate::Row<'_>| Ok((row.get("pending")?, row.get("oldest")?));
-    let found = db.sqlite.readers.query(&OLDEST, params![lane, COUNTED], map).await?;
+    let found = db.read(&OLDEST, params![lane, COUNTED], map).await?;
     Ok(found.into_iter().next().unwrap_or_default())
 }
 
-/// How many pointers are unsent, in all lanes, without asking the database.
+/// How many pointers are unsent, in all lanes.
+pub async fn count(db: &Db) -> Result<i64, Error> {
+    let found = db.read(&COUNT, params![], |row| row.get("pending")).await?;
+    Ok(found.into_iter().next().unwrap_or_default())
+}
+
+/// About how many pointers are unsent, in all lanes, without asking the database.
 pub fn unsent(db: &Db) -> u64 {
-    db.sqlite.signals.pending()
+    db.signals().pending()
 }

@@ -4,17 +4,29 @@ use std::sync::OnceLock;
 
 use crate::Type;
 
-/// Text that SQLite runs, made once from the text for both databases.
+/// The text of a statement for each database.
 #[derive(Debug)]
 pub(crate) struct Sql {
     name: &'static str,
+    /// What PostgreSQL runs.
     text: &'static str,
+    /// What SQLite's is made from.
+    text_for_sqlite: &'static str,
     sqlite: OnceLock<String>,
 }
 
 impl Sql {
     pub(crate) const fn new(name: &'static str, text: &'static str) -> Self {
-        Self { name, text, sqlite: OnceLock::new() }
+        Self::each(name, text, text)
+    }
+
+    /// A statement whose databases need different texts.
+    pub(crate) const fn each(name: &'static str, text_for_sqlite: &'static str, postgres: &'static str) -> Self {
+        Self { name, text: postgres, text_for_sqlite, sqlite: OnceLock::new() }
+    }
+
+    pub(crate) const fn postgres(&self) -> &'static str {
+        self.text
     }
 
     pub(crate) const fn name(&self) -> &'static str {
@@ -22,7 +34,7 @@ impl Sql {
     }
 
     pub(crate) fn sqlite(&self) -> &str {
-        self.sqlite.get_or_init(|| for_sqlite(self.text))
+        self.sqlite.get_or_init(|| for_sqlite(self.text_for_sqlite))
     }
 }
 
@@ -81,6 +93,7 @@ pub struct Insert {
     table: &'static str,
     columns: &'static [Column],
     sqlite: OnceLock<String>,
+    postgres: OnceLock<String>,
 }
 
 /// A column of an [`Insert`]: name and type, from which each database gets its own text.
@@ -117,7 +130,7 @@ impl Claim {
 impl Insert {
     /// A new row of `table`.
     pub const fn new(name: &'static str, table: &'static str, columns: &'static [Column]) -> Self {
-        Self { name, table, columns, sqlite: OnceLock::new() }
+        Self { name, table, columns, sqlite: OnceLock::new(), postgres: OnceLock::new() }
     }
 
     pub(crate) const fn name(&self) -> &'static str {
@@ -125,11 +138,17 @@ impl Insert {
     }
 
     pub(crate) fn sqlite(&self) -> &str {
-        self.sqlite.get_or_init(|| {
-            let names: Vec<&str> = self.columns.iter().map(|(name, _)| *name).collect();
-            let marks: Vec<String> = (1..=names.len()).map(|n| format!("?{n}")).collect();
-            format!("insert into {} ({}) values ({})", self.table, names.join(", "), marks.join(", "))
-        })
+        self.sqlite.get_or_init(|| self.text("?"))
+    }
+
+    pub(crate) fn postgres(&self) -> &str {
+        self.postgres.get_or_init(|| self.text("$"))
+    }
+
+    fn text(&self, mark: &str) -> String {
+        let names: Vec<&str> = self.columns.iter().map(|(name, _)| *name).collect();
+        let marks: Vec<String> = (1..=names.len()).map(|n| format!("{mark}{n}")).collect();
+        format!("insert into {} ({}) values ({})", self.table, names.join(", "), marks.join(", "))
     }
 
     pub(crate) fn columns(&self) -> &'static [Column] {
@@ -172,6 +191,17 @@ impl Registered {
             Self::Upsert(it) => it.0.sqlite(),
             Self::Claim(it) => it.0.sqlite(),
             Self::Insert(it) => it.sqlite(),
+        }
+    }
+
+    /// The text that PostgreSQL runs.
+    pub fn postgres(&self) -> &'static str {
+        match self {
+            Self::Query(it) => it.0.postgres(),
+            Self::Change(it) => it.0.postgres(),
+            Self::Upsert(it) => it.0.postgres(),
+            Self::Claim(it) => it.0.postgres(),
+            Self::Insert(it) => it.postgres(),
         }
     }
 

@@ -3,14 +3,18 @@
 use kernel::{Origin, TimerCause, Timestamp};
 use uuid::Uuid;
 
-use crate::sqlite::effects;
 use crate::statement::Sql;
 use crate::{Db, Error, Row, params};
 
-static LEASE: Sql = Sql::new(
+static LEASE: Sql = Sql::each(
     "LEASE_TIMERS",
     "update timers set due_at = $3, fence = fence + 1, attempts = attempts + 1, is_leased = $5
      where name = $1 and key in (select key from timers where name = $1 and due_at <= $2 order by due_at limit $4)
+     returning key, fence, attempts, correlation_id, causation_id, traceparent",
+    // Those that another process is leasing at this moment are passed over.
+    "update timers set due_at = $3, fence = fence + 1, attempts = attempts + 1, is_leased = $5
+     where name = $1 and key in (select key from timers where name = $1 and due_at <= $2 order by due_at limit $4
+         for update skip locked)
      returning key, fence, attempts, correlation_id, causation_id, traceparent",
 );
 static DEFER: Sql = Sql::new(
@@ -23,6 +27,9 @@ static COUNT_UNFINISHED: Sql = Sql::new(
     "COUNT_UNFINISHED_TIMERS",
     "select count(*) as unfinished from timers where due_at <= $1 or is_leased = $2",
 );
+
+/// The kit's statements of this module.
+pub(crate) const STATEMENTS: &[&Sql] = &[&LEASE, &DEFER, &NEXT_DUE, &COUNT_DUE, &COUNT_UNFINISHED];
 
 /// Leases timers of a kind that are due, at most `limit`, until `until`. A lease that ends makes them due again.
 pub async fn lease(
@@ -46,31 +53,31 @@ pub async fn lease(
             },
         })
     };
-    db.sqlite.writer.rows(&LEASE, params![name, now, until, limit, true], map).await
+    db.write_rows(&LEASE, params![name, now, until, limit, true], map).await
 }
 
 /// Ends the lease of a timer that could not be handled: it comes due at `due_at`.
 /// Does nothing if the lease was lost.
 pub async fn defer(db: &Db, timer: &TimerCause, due_at: Timestamp) -> Result<(), Error> {
     let row = params![timer.name, timer.key, timer.fence, due_at, false];
-    db.sqlite.writer.sweep(vec![(&DEFER, row)], |_| effects::none()).await?;
+    db.sweep(vec![(&DEFER, row)]).await?;
     Ok(())
 }
 
 /// When the next timer of a kind comes due.
 pub async fn next_due(db: &Db, name: &'static str) -> Result<Option<Timestamp>, Error> {
-    let found = db.sqlite.readers.query(&NEXT_DUE, params![name], |row| row.get("due_at")).await?;
+    let found = db.read(&NEXT_DUE, params![name], |row| row.get("due_at")).await?;
     Ok(found.into_iter().next().flatten())
 }
 
 /// How many timers are due.
 pub async fn due(db: &Db, now: Timestamp) -> Result<i64, Error> {
-    let found = db.sqlite.readers.query(&COUNT_DUE, params![now], |row| row.get("due")).await?;
+    let found = db.read(&COUNT_DUE, params![now], |row| row.get("due")).await?;
     Ok(found.into_iter().next().unwrap_or_default())
 }
 
 /// How many timers are due or being handled.
 pub async fn unfinished(db: &Db, now: Timestamp) -> Result<i64, Error> {
-    let found = db.sqlite.readers.query(&COUNT_UNFINISHED, params![now, true], |row| row.get("unfinished")).await?;
+    let found = db.read(&COUNT_UNFINISHED, params![now, true], |row| row.get("unfinished")).await?;
     Ok(found.into_iter().next().unwrap_or_default())
 }

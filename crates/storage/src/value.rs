@@ -1,17 +1,10 @@
 //! Values that go into statements and come back in rows, the same for both databases.
 
-use std::fmt;
-use std::str::FromStr;
-
 use kernel::{
     Currency, DeadLetterId, EventId, Lane, MailId, OrderId, PaymentId, ProductId, RequestId, Timestamp, UserId, Version,
 };
-use rusqlite::types::ValueRef;
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 use uuid::Uuid;
-
-use crate::Error;
 
 /// A column's type: SQLite and PostgreSQL names beside each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,127 +100,130 @@ macro_rules! params {
     ($($value:expr),* $(,)?) => { vec![$($crate::Value::from($value)),*] };
 }
 
-/// A row of a result. Columns are read by name.
-pub struct Row<'a> {
-    pub(crate) statement: &'static str,
-    pub(crate) row: &'a rusqlite::Row<'a>,
-}
-
-impl Row<'_> {
-    /// The column's value.
-    pub fn get<T: FromValue>(&self, column: &str) -> Result<T, Error> {
-        let value = self.row.get_ref(column).map_err(|error| self.corrupt(column, &error))?;
-        T::from_value(value).map_err(|detail| self.corrupt(column, &detail))
-    }
-
-    /// A text column that names one of a fixed set, such as a status.
-    pub fn parse<T: FromStr<Err: fmt::Display>>(&self, column: &str) -> Result<T, Error> {
-        let text: String = self.get(column)?;
-        text.parse().map_err(|error| self.corrupt(column, &format_args!("{text:?}: {error}")))
-    }
-
-    /// A JSON column.
-    pub fn json<T: DeserializeOwned>(&self, column: &str) -> Result<T, Error> {
-        let text: String = self.get(column)?;
-        serde_json::from_str(&text).map_err(|error| self.corrupt(column, &error))
-    }
-
-    /// The error for a column whose value makes no sense.
-    pub fn corrupt(&self, column: &str, detail: &dyn fmt::Display) -> Error {
-        Error::Corrupt { statement: self.statement, column: column.to_owned(), detail: detail.to_string() }
-    }
+/// What a column holds, whichever database it comes from. The variants that a column may arrive as are those of its
+/// [`Type`] on either side: a UUID is 16 bytes on SQLite, a time is an integer there, a boolean too.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Found<'a> {
+    /// No value.
+    Null,
+    /// An integer.
+    Int(i64),
+    /// True or false.
+    Bool(bool),
+    /// Text, or a JSON document.
+    Text(&'a str),
+    /// Bytes.
+    Bytes(&'a [u8]),
+    /// A UUID.
+    Uuid(Uuid),
+    /// A point in time.
+    Time(Timestamp),
 }
 
 /// What a column can be read as.
 pub trait FromValue: Sized {
     /// Reads the value; the error says what was found instead.
-    fn from_value(value: ValueRef<'_>) -> Result<Self, String>;
+    fn from_value(value: Found<'_>) -> Result<Self, String>;
 }
 
-fn unexpected<T>(wanted: &str, found: ValueRef<'_>) -> Result<T, String> {
-    Err(format!("wanted {wanted}, found {}", found.data_type()))
+fn unexpected<T>(wanted: &str, found: Found<'_>) -> Result<T, String> {
+    let kind = match found {
+        Found::Null => "null",
+        Found::Int(_) => "an integer",
+        Found::Bool(_) => "a boolean",
+        Found::Text(_) => "text",
+        Found::Bytes(_) => "bytes",
+        Found::Uuid(_) => "a UUID",
+        Found::Time(_) => "a time",
+    };
+    Err(format!("wanted {wanted}, found {kind}"))
 }
 
 impl FromValue for i64 {
-    fn from_value(value: ValueRef<'_>) -> Result<Self, String> {
-        if let ValueRef::Integer(n) = value { Ok(n) } else { unexpected("an integer", value) }
+    fn from_value(value: Found<'_>) -> Result<Self, String> {
+        if let Found::Int(n) = value { Ok(n) } else { unexpected("an integer", value) }
     }
 }
 
 impl FromValue for bool {
-    fn from_value(value: ValueRef<'_>) -> Result<Self, String> {
+    fn from_value(value: Found<'_>) -> Result<Self, String> {
         match value {
-            ValueRef::Integer(0) => Ok(false),
-            ValueRef::Integer(1) => Ok(true),
-            other => unexpected("0 or 1", other),
+            Found::Bool(b) => Ok(b),
+            Found::Int(0) => Ok(false),
+            Found::Int(1) => Ok(true),
+            other => unexpected("true or false", other),
         }
     }
 }
 
 impl FromValue for String {
-    fn from_value(value: ValueRef<'_>) -> Result<Self, String> {
-        match value {
-            ValueRef::Text(bytes) => Self::from_utf8(bytes.to_vec()).map_err(|error| error.to_string()),
-            other => unexpected("text", other),
-        }
+    fn from_value(value: Found<'_>) -> Result<Self, String> {
+        if let Found::Text(text) = value { Ok(text.to_owned()) } else { unexpected("text", value) }
     }
 }
 
 impl FromValue for Vec<u8> {
-    fn from_value(value: ValueRef<'_>) -> Result<Self, String> {
-        if let ValueRef::Blob(bytes) = value { Ok(bytes.to_vec()) } else { unexpected("bytes", value) }
+    fn from_value(value: Found<'_>) -> Result<Self, String> {
+        match value {
+            Found::Bytes(bytes) => Ok(bytes.to_vec()),
+            // The body of an event is bytes on SQLite and a `json` column on PostgreSQL, which keeps them as they are.
+            Found::Text(text) => Ok(text.as_bytes().to_vec()),
+            other => unexpected("bytes", other),
+        }
     }
 }
 
 impl FromValue for Uuid {
-    fn from_value(value: ValueRef<'_>) -> Result<Self, String> {
+    fn from_value(value: Found<'_>) -> Result<Self, String> {
         match value {
-            ValueRef::Blob(bytes) => Self::from_slice(bytes).map_err(|error| error.to_string()),
+            Found::Uuid(id) => Ok(id),
+            Found::Bytes(bytes) => Self::from_slice(bytes).map_err(|error| error.to_string()),
             other => unexpected("a UUID", other),
         }
     }
 }
 
 impl FromValue for Timestamp {
-    fn from_value(value: ValueRef<'_>) -> Result<Self, String> {
+    fn from_value(value: Found<'_>) -> Result<Self, String> {
         match value {
-            ValueRef::Integer(micros) => Self::from_microsecond(micros).map_err(|error| error.to_string()),
+            Found::Time(time) => Ok(time),
+            Found::Int(micros) => Self::from_microsecond(micros).map_err(|error| error.to_string()),
             other => unexpected("a time", other),
         }
     }
 }
 
-impl FromValue for [u8; 16] {
-    fn from_value(value: ValueRef<'_>) -> Result<Self, String> {
+impl<const N: usize> FromValue for [u8; N] {
+    fn from_value(value: Found<'_>) -> Result<Self, String> {
         match value {
-            ValueRef::Blob(bytes) => bytes.try_into().map_err(|_| format!("wanted 16 bytes, found {}", bytes.len())),
-            other => unexpected("16 bytes", other),
+            Found::Bytes(bytes) => bytes.try_into().map_err(|_| format!("wanted {N} bytes, found {}", bytes.len())),
+            other => unexpected("bytes", other),
         }
     }
 }
 
 impl FromValue for Version {
-    fn from_value(value: ValueRef<'_>) -> Result<Self, String> {
+    fn from_value(value: Found<'_>) -> Result<Self, String> {
         i64::from_value(value).map(Self::from_stored)
     }
 }
 
 impl FromValue for Currency {
-    fn from_value(value: ValueRef<'_>) -> Result<Self, String> {
+    fn from_value(value: Found<'_>) -> Result<Self, String> {
         String::from_value(value)?.parse().map_err(|error| format!("{error}"))
     }
 }
 
 impl FromValue for Lane {
-    fn from_value(value: ValueRef<'_>) -> Result<Self, String> {
+    fn from_value(value: Found<'_>) -> Result<Self, String> {
         let name = String::from_value(value)?;
         Self::parse(&name).ok_or_else(|| format!("{name:?} is no lane"))
     }
 }
 
 impl<T: FromValue> FromValue for Option<T> {
-    fn from_value(value: ValueRef<'_>) -> Result<Self, String> {
-        if matches!(value, ValueRef::Null) { Ok(None) } else { T::from_value(value).map(Some) }
+    fn from_value(value: Found<'_>) -> Result<Self, String> {
+        if value == Found::Null { Ok(None) } else { T::from_value(value).map(Some) }
     }
 }
 
@@ -246,7 +242,7 @@ macro_rules! id_values {
         }
 
         impl FromValue for $id {
-            fn from_value(value: ValueRef<'_>) -> Result<Self, String> {
+            fn from_value(value: Found<'_>) -> Result<Self, String> {
                 Uuid::from_value(value).map(Self::from)
             }
         }

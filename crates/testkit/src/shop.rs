@@ -9,6 +9,7 @@ use kernel::{Clock, Currency, MockClock, SignedDuration};
 use notifications::Mailer;
 use serde_json::{Value, json};
 use server::app::{App, Options};
+use service::storage::Location;
 use service::{Backoff, Settings};
 use tempfile::TempDir;
 use tower::ServiceExt;
@@ -179,6 +180,7 @@ impl TestShop {
 
 async fn open(data: PathBuf, clock: Clock, hands: &MockClock, setup: Setup) -> App {
     let options = Options {
+        store: Location::Folder(data.clone()),
         data,
         settings: setup.settings,
         clock,

@@ -19,6 +19,7 @@ use notifications::Mailer;
 use payments::Simulated;
 use service::http::auth::{Auth, digest};
 use service::http::shell::{Shell, served_by};
+use service::storage::Location;
 use service::telemetry::Metrics;
 use service::{AnyService, Operator, Running, Runtime, Settings, Tasks};
 
@@ -32,8 +33,10 @@ const DRAIN: Duration = Duration::from_secs(20);
 
 /// What an app is started with.
 pub struct Options {
-    /// Where all data is.
+    /// Where the data is that is no service's: the admin token, the provider's ledger, the lock.
     pub data: PathBuf,
+    /// Where the services' stores are.
+    pub store: Location,
     /// What all services share.
     pub settings: Settings,
     /// The time.
@@ -76,14 +79,14 @@ impl App {
 
         std::fs::create_dir_all(&provider_folder)
             .with_context(|| format!("{} can't be made", provider_folder.display()))?;
-        let provider = Simulated::open(&provider_folder, options.clock.clone(), ids.clone())?;
+        let provider = Simulated::open(&provider_folder, options.clock.clone(), ids.clone()).await?;
         let provider = Arc::new(provider.with_slowness(options.slow_charge));
         let services = all(Outside { provider: provider.clone(), mailer: options.mailer });
         let broker: Arc<dyn Broker> = Arc::new(Embedded::new(topology(&services)));
         let metrics = Arc::new(Metrics::default());
         let tasks = Tasks::new();
         let runtime = Runtime {
-            folder: folder.path().to_owned(),
+            store: options.store,
             broker: broker.clone(),
             clock: options.clock.clone(),
             ids: ids.clone(),
@@ -92,6 +95,7 @@ impl App {
             auth: auth.clone(),
             tasks: tasks.clone(),
         };
+        prepare(&runtime.store).await?;
         let running = start_all(services, &runtime).await?;
         let operators: Arc<Vec<Operator>> = Arc::new(running.iter().map(|it| it.operator.clone()).collect());
 
@@ -155,6 +159,16 @@ pub fn topology(services: &[Box<dyn AnyService>]) -> Topology {
     services.iter().fold(Topology::new(), |topology, service| {
         topology.consumer(service.name(), service.subscriptions().into_iter().map(|(event_type, _)| event_type))
     })
+}
+
+/// A folder is made; a server is waited for here, so that one line tells of it and not one for each service.
+async fn prepare(store: &Location) -> anyhow::Result<()> {
+    match store {
+        Location::Folder(folder) => {
+            std::fs::create_dir_all(folder).with_context(|| format!("{} can't be made", folder.display()))
+        }
+        Location::Postgres(server) => Ok(server.ready().await?),
+    }
 }
 
 async fn start_all(services: Vec<Box<dyn AnyService>>, runtime: &Runtime) -> anyhow::Result<Vec<Running>> {

@@ -89,6 +89,7 @@ fn start_options(settings: &config::Settings) -> anyhow::Result<Options> {
     let smtp_url = settings.smtp_url.as_ref().map(config::Secret::reveal);
     Ok(Options {
         data: settings.data_dir.clone(),
+        store: settings.location(),
         settings: Settings {
             currency: settings.currency,
             reservation_ttl: settings.reservation_ttl,

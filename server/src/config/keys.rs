@@ -46,6 +46,7 @@ pub(super) const CONFIG_VARIABLE: &str = "TRADEPOST_CONFIG";
 pub(super) const URL_VARIABLE: &str = "TRADEPOST_URL";
 
 pub(super) const DATA_DIR: Key = Key::new("data_dir", "./tradepost-data");
+pub(super) const STORE: Key = Key::secret("store");
 pub(super) const LISTEN: Key = Key::new("listen", "127.0.0.1");
 pub(super) const PORT: Key = Key::new("port", "8080");
 pub(super) const CURRENCY: Key = Key::new("currency", "EUR");
@@ -63,8 +64,9 @@ pub(super) const SMTP_URL: Key = Key::secret("smtp_url");
 pub(super) const MAIL_FROM: Key = Key::new("mail_from", "Tradepost <shop@localhost>");
 
 /// All settings, in the order in which they are shown.
-pub(super) const ALL: [&Key; 16] = [
+pub(super) const ALL: [&Key; 17] = [
     &DATA_DIR,
+    &STORE,
     &LISTEN,
     &PORT,
     &CURRENCY,

@@ -7,6 +7,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use reqwest::Url;
+use service::storage::{BadUrl, Location};
 
 /// The units of a duration, the longest first.
 const UNITS: [(&str, u64); 5] = [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
@@ -64,6 +65,19 @@ pub(super) fn token(text: &str) -> Result<(), String> {
 pub(super) fn smtp_url(text: &str) -> Result<(), String> {
     let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "smtp" | "smtps") && url.has_host());
     url.map(drop).ok_or_else(|| "an address as in smtp://user:pass@host:587 or smtps://user:pass@host".to_owned())
+}
+
+/// Where the stores are, from `sqlite:DIR` or the URL of a PostgreSQL database.
+pub(super) fn store(text: &str) -> Result<Location, String> {
+    let expected = "a store as in sqlite:DIR or postgres://user:password@host:5432/database";
+    match text.strip_prefix("sqlite:") {
+        Some("") => Err(expected.to_owned()),
+        Some(folder) => Ok(Location::Folder(folder.into())),
+        None if text.starts_with("postgres") => {
+            text.parse().map(Location::Postgres).map_err(|error: BadUrl| format!("{expected}; {error}"))
+        }
+        None => Err(expected.to_owned()),
+    }
 }
 
 pub(super) fn mailbox(text: &str) -> Result<String, String> {

@@ -22,6 +22,8 @@ const FILE_BYTES_MAX: u64 = 256 * 1024;
 pub struct Flags {
     /// `--data`
     pub data_dir: Option<String>,
+    /// `--store`
+    pub store: Option<String>,
     /// `--listen`
     pub listen: Option<String>,
     /// `--port`
@@ -80,6 +82,7 @@ impl Sources {
         sources.take_environment(environment);
         let flags = [
             (&keys::DATA_DIR, "--data", &flags.data_dir),
+            (&keys::STORE, "--store", &flags.store),
             (&keys::LISTEN, "--listen", &flags.listen),
             (&keys::PORT, "--port", &flags.port),
         ];

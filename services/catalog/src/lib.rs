@@ -19,11 +19,11 @@ mod update_product;
 
 use events::InventoryUpdated;
 use service::Service;
-use service::storage::{Migration, Migrations};
+use service::storage::{self, Migrations};
 use utoipa_axum::routes;
 
 const MIGRATIONS: Migrations =
-    Migrations { set: "catalog", steps: &[Migration { sqlite: include_str!("../migrations/sqlite/0001_init.sql") }] };
+    Migrations { set: "catalog", steps: &[storage::migration!("0001_init")] };
 
 /// The catalogue service.
 pub fn service() -> Service {

@@ -15,11 +15,11 @@ mod store;
 
 use events::{OrderCancelled, OrderPaid, OrderPlaced, ProductCreated, ProductDeleted, ProductUpdated};
 use service::Service;
-use service::storage::{Migration, Migrations};
+use service::storage::{self, Migrations};
 use utoipa_axum::routes;
 
 const MIGRATIONS: Migrations =
-    Migrations { set: "inventory", steps: &[Migration { sqlite: include_str!("../migrations/sqlite/0001_init.sql") }] };
+    Migrations { set: "inventory", steps: &[storage::migration!("0001_init")] };
 
 /// The inventory's wiring.
 pub fn service() -> Service {

@@ -19,14 +19,14 @@ mod templates;
 
 use events::{OrderCancelled, OrderPaid, OrderUpdated, PaymentFailed, UserRegistered};
 use service::Service;
-use service::storage::{Migration, Migrations};
+use service::storage::{self, Migrations};
 use utoipa_axum::routes;
 
 pub use mailer::{Mailer, MailerError};
 
 const MIGRATIONS: Migrations = Migrations {
     set: "notifications",
-    steps: &[Migration { sqlite: include_str!("../migrations/sqlite/0001_init.sql") }],
+    steps: &[storage::migration!("0001_init")],
 };
 
 type Ctx = service::Ctx<Mailer>;

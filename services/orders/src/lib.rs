@@ -27,7 +27,7 @@ use events::{
     StockReserved,
 };
 use service::Service;
-use service::storage::{Migration, Migrations};
+use service::storage::{self, Migrations};
 use utoipa_axum::routes;
 
 use numbers::Numbers;
@@ -35,7 +35,7 @@ use numbers::Numbers;
 type Ctx = service::Ctx<Numbers>;
 
 const MIGRATIONS: Migrations =
-    Migrations { set: "orders", steps: &[Migration { sqlite: include_str!("../migrations/sqlite/0001_init.sql") }] };
+    Migrations { set: "orders", steps: &[storage::migration!("0001_init")] };
 
 /// The orders service's wiring.
 pub fn service() -> Service<Numbers> {

@@ -16,13 +16,13 @@ use std::sync::Arc;
 
 use events::{OrderCancelled, PaymentRequested};
 use service::Service;
-use service::storage::{Migration, Migrations};
+use service::storage::{self, Migrations};
 use utoipa_axum::routes;
 
 pub use provider::{Charge, Provider, Simulated, Token, Totals, Unknown};
 
 const MIGRATIONS: Migrations =
-    Migrations { set: "payments", steps: &[Migration { sqlite: include_str!("../migrations/sqlite/0001_init.sql") }] };
+    Migrations { set: "payments", steps: &[storage::migration!("0001_init")] };
 
 /// What only this service's handlers see.
 #[derive(Clone)]

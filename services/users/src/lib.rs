@@ -18,13 +18,13 @@ mod store;
 mod update_profile;
 
 use service::Service;
-use service::storage::{Migration, Migrations};
+use service::storage::{self, Migrations};
 use utoipa_axum::routes;
 
 pub use password::Hasher;
 
 const MIGRATIONS: Migrations =
-    Migrations { set: "users", steps: &[Migration { sqlite: include_str!("../migrations/sqlite/0001_init.sql") }] };
+    Migrations { set: "users", steps: &[storage::migration!("0001_init")] };
 
 /// The users service. Its state hashes passwords.
 pub fn service() -> Service<Hasher> {

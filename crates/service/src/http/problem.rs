@@ -126,7 +126,13 @@ impl From<storage::Error> for Problem {
                 let detail = "the shop has more unfinished work than it may hold: try again later";
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", detail).retry_after(5)
             }
-            Error::Unavailable { .. } => {
+            Error::Unknown { .. } => {
+                tracing::error!(%error, "a request may have been carried out or not");
+                let detail = "the shop can't tell whether this was carried out: \
+                    look before you repeat it, or repeat it under the same Idempotency-Key";
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "outcome_unknown", detail).retry_after(5)
+            }
+            Error::Unavailable { .. } | Error::Unusable { .. } => {
                 tracing::error!(%error, "a request was refused");
                 let detail = "the shop can't store anything at this moment: try again later";
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "store_unavailable", detail).retry_after(5)

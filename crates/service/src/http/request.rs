@@ -4,7 +4,7 @@ use std::convert::Infallible;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use kernel::{Cause, RequestCause, RequestId, TraceParent};
+use kernel::{Cause, Keyed, RequestCause, RequestId, TraceParent};
 
 use crate::Ctx;
 
@@ -32,7 +32,12 @@ pub struct RequestInfo {
 impl RequestInfo {
     /// What the request's commit answers. Each call is for another try of the same request.
     pub fn cause(&self) -> Cause {
-        Cause::Request(RequestCause { request_id: self.request_id, traceparent: self.traceparent })
+        self.cause_keyed(None)
+    }
+
+    /// The same for a request with an idempotency key: the commit writes it, and is refused if it is there already.
+    pub fn cause_keyed(&self, keyed: Option<Keyed>) -> Cause {
+        Cause::Request(RequestCause { request_id: self.request_id, traceparent: self.traceparent, keyed })
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
-use crate::migrate;
+use super::tables;
 use crate::{Error, Options};
 
 /// Prepared statements that a connection keeps: more than a service has.
@@ -19,22 +19,15 @@ pub(super) fn open_writer(path: &Path, store: &str, options: &Options) -> Result
     let failed = |error: rusqlite::Error| unavailable(store, &error);
     if path.exists() {
         let reader = open_with(path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(failed)?;
-        for set in [&migrate::KIT, &options.migrations] {
-            set.check(&reader, store).map_err(failed)??;
-        }
+        tables::refuse_newer(&reader, store, options).map_err(failed)??;
     }
     let mut connection =
         open_with(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE).map_err(failed)?;
     configure_writer(&connection).map_err(failed)?;
     let now = options.clock.now();
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
-    for set in [&migrate::KIT, &options.migrations] {
-        let found = set.check(&transaction, store).map_err(failed)??;
-        if found < set.newest() {
-            migrate::prepare(&transaction).map_err(failed)?;
-            set.run(&transaction, found, now).map_err(failed)?;
-        }
-    }
+    tables::refuse_newer(&transaction, store, options).map_err(failed)??;
+    tables::migrate(&transaction, options, now).map_err(failed)?;
     // One process has the file, so what is leased was leased by one that is gone: nobody waits for its lease to end.
     let release = "update timers set due_at = ?1, is_leased = 0 where is_leased = 1";
     transaction.execute(release, [now.as_microsecond()]).map_err(failed)?;

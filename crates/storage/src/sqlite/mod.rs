@@ -1,33 +1,24 @@
 //! SQLite behind the kit: one writer thread, a few reader threads.
 
-pub(crate) mod commit;
+mod commit;
 mod connection;
 mod readers;
-pub(crate) mod run;
-mod signals;
+mod run;
+mod tables;
 mod threads;
 mod writer;
 
+use std::path::Path;
 use std::sync::Arc;
 
+use rusqlite::types::ValueRef;
+
+use crate::signals::Signals;
+use crate::value::Found;
 use crate::{Error, Options};
 
 pub(crate) use readers::Readers;
-pub(crate) use signals::{Effects, Signals};
 pub(crate) use writer::Writer;
-
-/// What the kit's own statements change that others wait for.
-pub(crate) mod effects {
-    use super::Effects;
-
-    pub(crate) fn none() -> Effects {
-        Effects::default()
-    }
-
-    pub(crate) fn fewer_pending(sent: usize) -> Effects {
-        Effects { pending: -i64::try_from(sent).unwrap_or(i64::MAX), ..Effects::default() }
-    }
-}
 
 /// One open file.
 pub(crate) struct Sqlite {
@@ -37,8 +28,8 @@ pub(crate) struct Sqlite {
 }
 
 impl Sqlite {
-    pub fn open(options: &Options) -> Result<Self, Error> {
-        let path = options.folder.join(format!("{}.db", options.service));
+    pub fn open(folder: &Path, options: &Options) -> Result<Self, Error> {
+        let path = folder.join(format!("{}.db", options.service));
         let store = path.display().to_string();
         let connection = connection::open_writer(&path, &store, options)?;
         let pending = connection::pending_events(&connection, &store)?;
@@ -52,5 +43,16 @@ impl Sqlite {
     pub async fn close(&self) {
         self.readers.close().await;
         self.writer.close().await;
+    }
+}
+
+/// A column's value as the kit sees it.
+pub(crate) fn found<'a>(row: &'a rusqlite::Row<'_>, column: &str) -> Result<Found<'a>, String> {
+    match row.get_ref(column).map_err(|error| error.to_string())? {
+        ValueRef::Null => Ok(Found::Null),
+        ValueRef::Integer(n) => Ok(Found::Int(n)),
+        ValueRef::Real(n) => Err(format!("a floating-point number, {n}, is no value that the kit stores")),
+        ValueRef::Text(bytes) => std::str::from_utf8(bytes).map(Found::Text).map_err(|error| error.to_string()),
+        ValueRef::Blob(bytes) => Ok(Found::Bytes(bytes)),
     }
 }

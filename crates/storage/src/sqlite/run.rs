@@ -6,8 +6,9 @@ use rusqlite::types::{Null, Value as SqliteValue};
 use rusqlite::{Connection, Statement};
 
 use super::connection::classify;
+use crate::row::{Row, Source};
 use crate::statement::Sql;
-use crate::{Error, Row, Value};
+use crate::{Error, Value};
 
 /// A connection inside a savepoint.
 pub(crate) struct Context<'a> {
@@ -81,7 +82,7 @@ pub(crate) fn select<T>(
     let mut rows = prepared.raw_query();
     let mut found = Vec::new();
     while let Some(row) = rows.next().map_err(failed)? {
-        found.push(map(&Row { statement, row })?);
+        found.push(map(&Row { statement, source: Source::Sqlite(row) })?);
     }
     Ok(found)
 }

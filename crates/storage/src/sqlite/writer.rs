@@ -7,11 +7,12 @@ use kernel::EventId;
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
-use super::commit::Commit;
+use super::commit;
 use super::connection::{classify, unavailable};
 use super::run::{execute, select};
-use super::signals::{Effects, Signals};
 use super::threads::join_all;
+use crate::commit::Commit;
+use crate::signals::{Effects, Signals};
 use crate::statement::Sql;
 use crate::{Error, Row, Value};
 
@@ -62,32 +63,23 @@ impl Writer {
         map: impl Fn(&Row<'_>) -> Result<T, Error> + Send + 'static,
     ) -> Result<Vec<T>, Error> {
         let work = move |connection: &Connection, store: &str| {
-            select(connection, store, sql, params.clone(), &map).map(|rows| (rows, Effects::default()))
+            select(connection, store, sql, params.clone(), &map)
         };
         self.run(work).await
     }
 
     /// Runs the kit's own statements, all or none; answers with the rows that each met.
-    pub async fn sweep(
-        &self,
-        statements: Vec<(&'static Sql, Vec<Value>)>,
-        effects: impl Fn(&[usize]) -> Effects + Send + 'static,
-    ) -> Result<Vec<usize>, Error> {
-        let work = move |connection: &Connection, store: &str| {
-            let met: Result<Vec<usize>, Error> =
-                statements.iter().map(|(sql, params)| execute(connection, store, sql, params.clone())).collect();
-            met.map(|met| {
-                let effects = effects(&met);
-                (met, effects)
-            })
-        };
-        self.run(work).await
+    pub async fn sweep(&self, statements: Vec<(&'static Sql, Vec<Value>)>) -> Result<Vec<usize>, Error> {
+        self.run(move |connection: &Connection, store: &str| {
+            statements.iter().map(|(sql, params)| execute(connection, store, sql, params.clone())).collect()
+        })
+        .await
     }
 
     async fn run<T, F>(&self, work: F) -> Result<T, Error>
     where
         T: Send + 'static,
-        F: FnMut(&Connection, &str) -> Result<(T, Effects), Error> + Send + 'static,
+        F: FnMut(&Connection, &str) -> Result<T, Error> + Send + 'static,
     {
         let (reply, answer) = oneshot::channel();
         self.send(Box::new(WorkTask { work, made: None, reply })).await?;
@@ -117,7 +109,7 @@ struct CommitTask {
 
 impl Task for CommitTask {
     fn apply(&mut self, connection: &Connection, store: &str) -> Result<Effects, Error> {
-        self.commit.apply(connection, store)
+        commit::apply(&self.commit, connection, store)
     }
 
     fn answer(self: Box<Self>, outcome: Result<usize, Error>) {
@@ -136,12 +128,11 @@ struct WorkTask<T, F> {
 impl<T, F> Task for WorkTask<T, F>
 where
     T: Send,
-    F: FnMut(&Connection, &str) -> Result<(T, Effects), Error> + Send,
+    F: FnMut(&Connection, &str) -> Result<T, Error> + Send,
 {
     fn apply(&mut self, connection: &Connection, store: &str) -> Result<Effects, Error> {
-        let (made, effects) = (self.work)(connection, store)?;
-        self.made = Some(made);
-        Ok(effects)
+        self.made = Some((self.work)(connection, store)?);
+        Ok(Effects::default())
     }
 
     fn answer(self: Box<Self>, outcome: Result<usize, Error>) {

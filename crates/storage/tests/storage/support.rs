@@ -161,7 +161,7 @@ pub fn moved(thing_id: Uuid) -> Batch {
 }
 
 pub fn request(ids: &Ids) -> Cause {
-    Cause::Request(RequestCause { request_id: ids.next(), traceparent: None })
+    Cause::Request(RequestCause { request_id: ids.next(), traceparent: None, keyed: None })
 }
 
 pub fn delivery(event_id: EventId) -> DeliveryCause {

@@ -4,13 +4,16 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use kernel::{Cause, Clock, Ids, Money, PaymentId, RequestCause, Version};
-use service::storage::{self, Batch, Db, Error, Migration, Migrations, Options, Row, params};
+use service::storage::{self, Batch, Db, Error, Location, Migration, Migrations, Options, Row, params};
 
 use super::Charge;
 
 const MIGRATIONS: Migrations = Migrations {
     set: "payment_provider",
-    steps: &[Migration { sqlite: include_str!("../../migrations/provider/sqlite/0001_init.sql") }],
+    steps: &[Migration {
+        sqlite: include_str!("../../migrations/provider/sqlite/0001_init.sql"),
+        postgres: include_str!("../../migrations/provider/postgres/0001_init.sql"),
+    }],
 };
 
 /// Reads and decisions about one key that may find it changed.
@@ -67,16 +70,17 @@ struct Entry {
 }
 
 impl Ledger {
-    pub fn open(folder: &Path, clock: Clock, ids: Ids) -> Result<Self, Error> {
+    pub async fn open(folder: &Path, clock: Clock, ids: Ids) -> Result<Self, Error> {
         let db = Db::open(Options {
             service: "payment-provider",
-            folder: folder.to_owned(),
+            location: Location::Folder(folder.to_owned()),
             migrations: MIGRATIONS,
             destinations: HashMap::new(),
             outbox_cap: 0,
             clock,
             ids: ids.clone(),
-        })?;
+        })
+        .await?;
         Ok(Self { db, ids })
     }
 
@@ -121,7 +125,7 @@ impl Ledger {
         let mut tries = 1;
         loop {
             let (batch, answer) = decide(self.entry(key).await?);
-            let cause = Cause::Request(RequestCause { request_id: self.ids.next(), traceparent: None });
+            let cause = Cause::Request(RequestCause { request_id: self.ids.next(), traceparent: None, keyed: None });
             match self.db.commit(batch, cause).await {
                 Err(Error::Conflict { .. }) if tries < DECISIONS => tries += 1,
                 outcome => return outcome.map(|_| answer),

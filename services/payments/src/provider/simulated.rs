@@ -32,8 +32,8 @@ impl Simulated {
     pub const STATEMENTS: &[Registered] = ledger::STATEMENTS;
 
     /// Opens the ledger in `folder`, making it if it isn't there.
-    pub fn open(folder: &Path, clock: Clock, ids: Ids) -> Result<Self, Error> {
-        Ok(Self { ledger: Ledger::open(folder, clock, ids)?, slowness: Duration::from_secs(5) })
+    pub async fn open(folder: &Path, clock: Clock, ids: Ids) -> Result<Self, Error> {
+        Ok(Self { ledger: Ledger::open(folder, clock, ids).await?, slowness: Duration::from_secs(5) })
     }
 
     /// Sets how long the answer to `tok_slow` takes.
@@ -106,16 +106,16 @@ mod tests {
 
     const PRICE: Money = Money::new(1999, Currency::EUR);
 
-    fn open(folder: &Path) -> (Simulated, Ids) {
+    async fn open(folder: &Path) -> (Simulated, Ids) {
         let ids = Ids::new(Clock::system());
-        let provider = Simulated::open(folder, Clock::system(), ids.clone()).unwrap();
+        let provider = Simulated::open(folder, Clock::system(), ids.clone()).await.unwrap();
         (provider.with_slowness(Duration::ZERO), ids)
     }
 
     #[tokio::test]
     async fn a_key_is_charged_once_and_its_answer_stays() {
         let folder = tempfile::tempdir().unwrap();
-        let (provider, ids) = open(folder.path());
+        let (provider, ids) = open(folder.path()).await;
         let key = ids.next();
         let (good, bad) = (Token::from("tok_ok".to_owned()), Token::from("tok_declined".to_owned()));
         let calls = (0..8).map(|n| provider.charge(key, PRICE, if n == 0 { &good } else { &bad }));
@@ -129,11 +129,11 @@ mod tests {
     #[tokio::test]
     async fn a_lost_answer_is_in_the_books_after_a_restart() {
         let folder = tempfile::tempdir().unwrap();
-        let (provider, ids) = open(folder.path());
+        let (provider, ids) = open(folder.path()).await;
         let key = ids.next();
         provider.charge(key, PRICE, &Token::from("tok_timeout".to_owned())).await.unwrap_err();
         provider.close().await;
-        let (provider, _) = open(folder.path());
+        let (provider, _) = open(folder.path()).await;
         assert_eq!(provider.look_up(key).await, Ok(Some(Charge::Charged)));
         assert_eq!(provider.look_up(ids.next()).await, Ok(None));
     }
@@ -141,7 +141,7 @@ mod tests {
     #[tokio::test]
     async fn money_goes_back_once() {
         let folder = tempfile::tempdir().unwrap();
-        let (provider, ids) = open(folder.path());
+        let (provider, ids) = open(folder.path()).await;
         let key = ids.next();
         provider.charge(key, PRICE, &Token::from("tok_slow".to_owned())).await.unwrap();
         provider.refund(key, PRICE).await.unwrap();

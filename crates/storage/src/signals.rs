@@ -56,6 +56,16 @@ impl Signals {
         u64::try_from(self.pending.load(Ordering::Relaxed)).unwrap_or_default()
     }
 
+    /// Pointers were counted anew.
+    pub fn set_pending(&self, pending: u64) {
+        self.pending.store(i64::try_from(pending).unwrap_or(i64::MAX), Ordering::Relaxed);
+    }
+
+    /// Pointers were deleted.
+    pub fn fewer_pending(&self, sent: usize) {
+        self.pending.fetch_sub(i64::try_from(sent).unwrap_or(i64::MAX), Ordering::Relaxed);
+    }
+
     /// Called once the transaction is on the disk.
     pub fn announce(&self, effects: Effects) {
         self.pending.fetch_add(effects.pending, Ordering::Relaxed);

@@ -1,0 +1,94 @@
+//! PostgreSQL behind the kit: one schema for each service, one connection that writes, a few that read.
+//!
+//! Start with `writer` (what waits is grouped), then `group` (how a group becomes one transaction).
+
+mod bind;
+mod bulk;
+mod connection;
+mod group;
+mod link;
+mod pipeline;
+mod plan;
+mod readers;
+mod server;
+mod tables;
+mod task;
+mod tls;
+mod writer;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use connection::{Connection, Role};
+use link::Link;
+use readers::Readers;
+use writer::Writer;
+
+use crate::signals::Signals;
+use crate::value::Found;
+use crate::{Error, Options};
+
+pub use server::{BadUrl, Server};
+
+/// One service's schema, open.
+pub(crate) struct Postgres {
+    pub writer: Writer,
+    pub readers: Readers,
+    pub signals: Arc<Signals>,
+}
+
+impl Postgres {
+    pub async fn open(server: &Server, options: &Options) -> Result<Self, Error> {
+        let mut connection = reach(server, options.service).await?;
+        tables::bring_up_to_date(&mut connection, server, options).await?;
+        let pending = tables::pending_events(&connection, server).await?;
+        let signals = Arc::new(Signals::new(&options.destinations, pending));
+        let readers = Readers::new(server, options.service);
+        let link = Link::new(server.clone(), options.service, Role::Writer, Some(connection));
+        let writer = Writer::start(link, options, signals.clone());
+        Ok(Self { writer, readers, signals })
+    }
+
+    pub async fn close(&self) {
+        self.writer.close().await;
+        self.readers.close().await;
+    }
+}
+
+impl Server {
+    /// Waits until the server can be reached, at most as long as its patience; says so once while it can't.
+    pub async fn ready(&self) -> Result<(), Error> {
+        reach(self, "public").await.map(|_| ())
+    }
+}
+
+/// The writer's connection, from a server that may still be starting.
+async fn reach(server: &Server, service: &'static str) -> Result<Connection, Error> {
+    /// The time between two tries.
+    const PAUSE: std::time::Duration = std::time::Duration::from_millis(250);
+
+    let began = Instant::now();
+    let mut told = false;
+    loop {
+        match Connection::open(server, service, Role::Writer).await {
+            Ok(connection) => return Ok(connection),
+            Err(Error::Unavailable { store, detail }) => {
+                if began.elapsed() >= server.patience {
+                    let detail = format!("{detail} (tried for {:?})", server.patience);
+                    return Err(Error::Unavailable { store, detail });
+                }
+                if !std::mem::replace(&mut told, true) {
+                    let patience_s = server.patience.as_secs();
+                    tracing::warn!(%store, %detail, patience_s, "the database is away and is tried again");
+                }
+                tokio::time::sleep(PAUSE).await;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// A column's value as the kit sees it.
+pub(crate) fn found<'a>(row: &'a tokio_postgres::Row, column: &str) -> Result<Found<'a>, String> {
+    row.try_get::<_, Found<'a>>(column).map_err(|error| server::cause_of(&error))
+}

@@ -1,0 +1,106 @@
+//! Reads: a few connections, each with many reads on their way at once.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use tokio_postgres::types::ToSql;
+
+use super::connection::{Connection, Role, away, classify};
+use super::link::Link;
+use super::server::Server;
+use crate::row::{Row, Source};
+use crate::statement::Sql;
+use crate::{Error, Registered, Value};
+
+/// How long a read may take. A connection that does not answer in that time is given up.
+const DEADLINE: Duration = Duration::from_secs(15);
+
+/// Tries of a read whose connection broke: a read changes nothing, so it may be repeated.
+const TRIES: usize = 2;
+
+pub(crate) struct Readers {
+    links: Vec<Link>,
+    next: AtomicUsize,
+    closed: AtomicBool,
+}
+
+impl Readers {
+    pub fn new(server: &Server, service: &'static str) -> Self {
+        let links = (0..server.readers).map(|_| Link::new(server.clone(), service, Role::Reader, None)).collect();
+        Self { links, next: AtomicUsize::new(0), closed: AtomicBool::new(false) }
+    }
+
+    /// Runs the statement and maps its rows.
+    pub async fn query<T>(
+        &self,
+        sql: &'static Sql,
+        params: Vec<Value>,
+        map: impl Fn(&Row<'_>) -> Result<T, Error>,
+    ) -> Result<Vec<T>, Error> {
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let link = self.link()?;
+            let connection = link.get().await?;
+            let read = tokio::time::timeout(DEADLINE, select(&connection, sql, &params)).await;
+            match read {
+                Ok(Ok(rows)) => return rows.iter().map(|row| map(&of(sql, row))).collect(),
+                Ok(Err(_)) if connection.client.is_closed() && tries < TRIES => {}
+                Ok(Err(error)) => return Err(classify(&error, sql.name(), link.server())),
+                Err(_) => {
+                    link.drop_connection().await;
+                    return Err(away(link.server(), format!("{} was not answered within {DEADLINE:?}", sql.name())));
+                }
+            }
+        }
+    }
+
+    /// Prepares the statement without running it, and its form for many rows.
+    pub async fn check(&self, statement: Registered) -> Result<(), Error> {
+        let link = self.link()?;
+        let connection = link.get().await?;
+        let prepared = match statement {
+            Registered::Query(_) | Registered::Claim(_) => connection.prepare(statement.postgres()).await,
+            Registered::Change(_) | Registered::Upsert(_) | Registered::Insert(_) => {
+                connection.prepare_many(statement.postgres()).await
+            }
+        };
+        prepared.map(|_| ()).map_err(|error| classify(&error, statement.name(), link.server()))
+    }
+
+    /// Prepares one of the kit's own statements without running it, and its form for many rows where it has one.
+    pub async fn check_kit(&self, sql: &'static Sql) -> Result<(), Error> {
+        let link = self.link()?;
+        let connection = link.get().await?;
+        let prepared = connection.prepare_many(sql.postgres()).await;
+        prepared.map(|_| ()).map_err(|error| classify(&error, sql.name(), link.server()))
+    }
+
+    fn link(&self) -> Result<&Link, Error> {
+        let turn = self.next.fetch_add(1, Ordering::Relaxed);
+        let link = &self.links[turn % self.links.len()];
+        if self.closed.load(Ordering::Relaxed) { Err(away(link.server(), "it is closed")) } else { Ok(link) }
+    }
+
+    pub async fn close(&self) {
+        self.closed.store(true, Ordering::Relaxed);
+        for link in &self.links {
+            link.drop_connection().await;
+        }
+    }
+}
+
+async fn select(
+    connection: &Connection,
+    sql: &'static Sql,
+    params: &[Value],
+) -> Result<Vec<tokio_postgres::Row>, tokio_postgres::Error> {
+    let prepared = connection.prepare(sql.postgres()).await?;
+    let params: Vec<&(dyn ToSql + Sync)> = params.iter().map(|value| value as &(dyn ToSql + Sync)).collect();
+    connection.client.query(&prepared.statement, &params).await
+}
+
+/// A row as the kit sees it.
+pub(super) fn of<'a>(sql: &Sql, row: &'a tokio_postgres::Row) -> Row<'a> {
+    Row { statement: sql.name(), source: Source::Postgres(row) }
+}

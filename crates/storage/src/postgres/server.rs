@@ -1,0 +1,153 @@
+//! Which server, and how to reach it: the URL, TLS, patience.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_postgres::Config;
+use tokio_postgres::config::{Host, SslMode};
+
+use super::tls::{Tls, Trust};
+
+/// How long a server that is away at the start is waited for.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Connections that read, for each service; one more writes. Each carries many reads at once.
+const READERS: usize = 2;
+
+/// A PostgreSQL server and the database on it that holds the stores. `Debug` and `Display` never show the password.
+#[derive(Clone)]
+pub struct Server {
+    pub(super) config: Config,
+    pub(super) tls: Tls,
+    pub(super) patience: Duration,
+    pub(super) readers: usize,
+    shown: Arc<str>,
+}
+
+/// The text is no URL of a PostgreSQL database that Tradepost can use.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a PostgreSQL URL as in postgres://user:password@host:5432/database?sslmode=verify-full: {0}")]
+pub struct BadUrl(String);
+
+impl Server {
+    /// Waits at most this long for a server that is away at the start. The default is 30 s.
+    #[must_use]
+    pub fn with_patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
+    }
+
+    /// Reads over this many connections for each service, at least 1. The default is 2.
+    #[must_use]
+    pub fn with_readers(mut self, readers: usize) -> Self {
+        self.readers = readers.max(1);
+        self
+    }
+}
+
+impl FromStr for Server {
+    type Err = BadUrl;
+
+    /// Takes what libpq takes, and of `sslmode` also `verify-full`, with `sslrootcert` for an authority of one's own.
+    fn from_str(url: &str) -> Result<Self, Self::Err> {
+        if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
+            return Err(BadUrl("it begins with postgres://".to_owned()));
+        }
+        let (base, query) = url.split_once('?').unwrap_or((url, ""));
+        let mut kept = Vec::new();
+        let (mut mode, mut root) = ("prefer", None);
+        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+            match pair.split_once('=') {
+                Some(("sslmode", value)) => mode = value,
+                Some(("sslrootcert", value)) => root = Some(value.to_owned()),
+                _ => kept.push(pair),
+            }
+        }
+        let plain = if kept.is_empty() { base.to_owned() } else { format!("{base}?{}", kept.join("&")) };
+        let mut config: Config = plain.parse().map_err(|error: tokio_postgres::Error| BadUrl(cause_of(&error)))?;
+        let (ssl_mode, trust) = match (mode, root) {
+            ("disable", None) => (SslMode::Disable, Trust::Anyone),
+            ("prefer" | "allow", None) => (SslMode::Prefer, Trust::Anyone),
+            ("require", None) => (SslMode::Require, Trust::Anyone),
+            ("verify-full", None) => (SslMode::Require, Trust::System),
+            ("verify-full", Some(file)) => (SslMode::Require, Trust::File(file)),
+            (_, Some(_)) => return Err(BadUrl("sslrootcert goes with sslmode=verify-full".to_owned())),
+            (other, None) => {
+                return Err(BadUrl(format!("sslmode {other:?} is none of disable, prefer, require, verify-full")));
+            }
+        };
+        config.ssl_mode(ssl_mode);
+        if config.get_dbname().is_none() {
+            return Err(BadUrl("the name of the database is missing at its end".to_owned()));
+        }
+        let tls = Tls::new(&trust).map_err(BadUrl)?;
+        let shown = shown(&config).into();
+        Ok(Self { config, tls, patience: PATIENCE, readers: READERS, shown })
+    }
+}
+
+/// The text of an error and of what caused it: the driver's own text leaves the causes out.
+pub(super) fn cause_of(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let more = cause.to_string();
+        if !text.contains(&more) {
+            text = format!("{text}: {more}");
+        }
+        source = cause.source();
+    }
+    text
+}
+
+/// Host, port and database, without user and password.
+fn shown(config: &Config) -> String {
+    let host = match config.get_hosts().first() {
+        Some(Host::Tcp(name)) => name.clone(),
+        Some(Host::Unix(path)) => path.display().to_string(),
+        None => "localhost".to_owned(),
+    };
+    let port = config.get_ports().first().copied().unwrap_or(5432);
+    format!("postgres://{host}:{port}/{}", config.get_dbname().unwrap_or_default())
+}
+
+impl fmt::Display for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.shown)
+    }
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Server({})", self.shown)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_is_shown_without_its_password() {
+        let server: Server = "postgres://ada:s3cret@db.example:6432/shop?sslmode=disable".parse().unwrap();
+        assert_eq!(server.to_string(), "postgres://db.example:6432/shop");
+        assert!(!format!("{server:?}").contains("s3cret"));
+    }
+
+    #[test]
+    fn what_can_not_be_used_is_refused_with_a_reason() {
+        for (url, reason) in [
+            ("mysql://localhost/shop", "begins with postgres://"),
+            ("postgres://localhost", "name of the database"),
+            ("postgres://localhost/shop?sslmode=maybe", "none of disable"),
+            ("postgres://localhost/shop?sslrootcert=ca.pem", "goes with sslmode=verify-full"),
+            ("postgres://localhost/shop?sslmode=verify-full&sslrootcert=/nowhere/ca.pem", "/nowhere/ca.pem"),
+            ("postgres://localhost:port/shop", "invalid"),
+        ] {
+            let refused = url.parse::<Server>().unwrap_err().to_string();
+            assert!(refused.contains(reason), "{url}: {refused}");
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! Bringing the tables of a schema up to date.
+
+use std::time::Duration;
+
+use kernel::Timestamp;
+use tokio_postgres::Transaction;
+
+use super::connection::{Connection, classify};
+use super::server::Server;
+use crate::migrate::{KIT, Migrations};
+use crate::{Error, Options, Value};
+
+/// Makes the schema if it isn't there and runs the steps that are missing, all in one transaction.
+///
+/// Processes that start at the same time take turns.
+pub(super) async fn bring_up_to_date(
+    connection: &mut Connection,
+    server: &Server,
+    options: &Options,
+) -> Result<(), Error> {
+    let service = options.service;
+    let failed = |error: tokio_postgres::Error| unusable(classify(&error, "MIGRATE", server), server, service);
+    let transaction = connection.client.transaction().await.map_err(failed)?;
+    transaction.execute("select pg_advisory_xact_lock($1)", &[&lock("migrate", service)]).await.map_err(failed)?;
+    let schema = "select exists (select 1 from pg_namespace where nspname = $1)";
+    if !transaction.query_one(schema, &[&service]).await.map_err(failed)?.get::<_, bool>(0) {
+        transaction.batch_execute(&format!("create schema \"{service}\"")).await.map_err(failed)?;
+    }
+    transaction
+        .batch_execute(
+            "create table if not exists migrations (
+                 name text not null, version bigint not null, applied_at timestamptz not null,
+                 primary key (name, version))",
+        )
+        .await
+        .map_err(failed)?;
+    for set in [&KIT, &options.migrations] {
+        let found = version(&transaction, set.set).await.map_err(failed)?;
+        set.refuse_newer(found, &format!("{server}, schema {service},"))?;
+        run(&transaction, set, found, options.clock.now()).await.map_err(failed)?;
+    }
+    transaction.commit().await.map_err(failed)?;
+    release_leases(connection, service, options.clock.now()).await.map_err(failed)
+}
+
+/// Makes timers due whose holder is gone: if no other process serves this schema, all that are leased.
+///
+/// The server may need a moment to notice that a killed process is gone, and with it its lock.
+async fn release_leases(
+    connection: &Connection,
+    service: &str,
+    now: Timestamp,
+) -> Result<(), tokio_postgres::Error> {
+    /// Tries to become the only process, where a lease is worth the wait.
+    const TRIES: usize = 10;
+    const PAUSE: Duration = Duration::from_millis(50);
+
+    let client = &connection.client;
+    for _ in 0..TRIES {
+        let lock = lock("running", service);
+        if client.query_one("select pg_try_advisory_lock($1)", &[&lock]).await?.get::<_, bool>(0) {
+            let release = "update timers set due_at = $1, is_leased = false where is_leased";
+            return client.execute(release, &[&Value::Time(now)]).await.map(|_| ());
+        }
+        let leased = client.query_one("select exists (select 1 from timers where is_leased)", &[]).await?;
+        if !leased.get::<_, bool>(0) {
+            return Ok(());
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+    Ok(())
+}
+
+async fn run(
+    transaction: &Transaction<'_>,
+    set: &Migrations,
+    found: i64,
+    now: Timestamp,
+) -> Result<(), tokio_postgres::Error> {
+    for (version, step) in set.after(found) {
+        transaction.batch_execute(step.postgres).await?;
+        let row: [&(dyn tokio_postgres::types::ToSql + Sync); 3] = [&set.set, &version, &Value::Time(now)];
+        transaction.execute("insert into migrations (name, version, applied_at) values ($1, $2, $3)", &row).await?;
+    }
+    Ok(())
+}
+
+async fn version(transaction: &Transaction<'_>, set: &str) -> Result<i64, tokio_postgres::Error> {
+    let newest = "select coalesce(max(version), 0) from migrations where name = $1";
+    Ok(transaction.query_one(newest, &[&set]).await?.get(0))
+}
+
+/// How many pointers wait in the outbox.
+pub(super) async fn pending_events(connection: &Connection, server: &Server) -> Result<u64, Error> {
+    let found = connection.client.query_one("select count(*) from outbox", &[]).await;
+    let found = found.map_err(|error| classify(&error, "PENDING_EVENTS", server))?;
+    Ok(u64::try_from(found.get::<_, i64>(0)).unwrap_or_default())
+}
+
+/// A number of our own for an advisory lock: FNV-1a 64 of its purpose and the service.
+fn lock(purpose: &str, service: &str) -> i64 {
+    let bytes = format!("tradepost/{purpose}/{service}");
+    let hash = bytes.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    i64::from_ne_bytes(hash.to_ne_bytes())
+}
+
+/// What the server refuses here is a right that is missing.
+fn unusable(error: Error, server: &Server, service: &str) -> Error {
+    match error {
+        Error::Broken { detail, .. } if detail.contains("permission denied") => {
+            let user = server.config.get_user().unwrap_or_default();
+            let database = server.config.get_dbname().unwrap_or_default();
+            let remedy = format!(
+                "{detail}: the schema {service:?} can't be made or used; \
+                 run `grant create on database {database} to {user}` as the database's owner, \
+                 or let {user} own that schema"
+            );
+            Error::Unusable { store: server.to_string(), detail: remedy }
+        }
+        other => other,
+    }
+}
