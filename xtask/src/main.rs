@@ -4,6 +4,7 @@
 
 mod bless;
 mod check;
+mod postgres;
 mod runner;
 mod step;
 mod test;

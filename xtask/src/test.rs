@@ -4,12 +4,14 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
+use test_servers::{Options, POSTGRES_VARIABLE};
+
 use crate::step::{self, cargo};
-use crate::{check, runner};
+use crate::{check, postgres, runner};
 
 /// Every check: formatting, lints, doc tests, tests.
 ///
-/// Needs nothing but a Rust toolchain; cargo-nextest is used if it is installed.
+/// Needs a Rust toolchain and PostgreSQL, which it installs where apt-get may; cargo-nextest is used if it is installed.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Passed to the test runner: run only the tests whose names contain one of these.
@@ -18,12 +20,17 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: Args) -> Result<ExitCode> {
+    postgres::find_or_install()?;
     check::steps()?;
     step::run(
         "doc tests",
         cargo(&["test", "--workspace", "--doc", "--quiet"]),
         "an example in a doc comment no longer compiles or no longer holds",
     )?;
+    // One server for all tests that only want a database: it ends with this process.
+    let server = Options::shared().start()?;
+    let mut tests = runner::tests(&args.filters);
+    tests.env(POSTGRES_VARIABLE, server.url("postgres"));
     // Last, for CI reads the result from the runner's closing lines.
-    step::run_last("tests", runner::tests(&args.filters))
+    step::run_last("tests", tests)
 }

@@ -1,0 +1,84 @@
+//! An empty database for one test, on whatever server is cheapest.
+
+use std::sync::OnceLock;
+
+use crate::chance;
+use crate::postgres::{Options, PSQL, Postgres, Programs, expect, output};
+
+/// The variable with the URL of a server that a whole run of tests shares. `cargo xtask test` sets it.
+pub const POSTGRES_VARIABLE: &str = "TRADEPOST_TEST_POSTGRES";
+
+/// Enough for a whole shop in each of the tests that run side by side.
+const CONNECTIONS: u32 = 400;
+
+/// An empty database that goes with this value.
+///
+/// It is on the server of the whole run if [`POSTGRES_VARIABLE`] names one,
+/// else on one that the tests of this process share: others can't do without a server, and start it themselves.
+/// A test that stops its server, or counts its connections, must not do so here: it starts its own [`Postgres`].
+/// The server does not sync what it writes.
+#[derive(Debug)]
+pub struct Database {
+    server: String,
+    name: String,
+}
+
+impl Database {
+    /// Makes it.
+    #[track_caller]
+    pub fn create() -> Self {
+        let server = std::env::var_os(POSTGRES_VARIABLE).map_or_else(own_server, |url| {
+            url.into_string().unwrap_or_else(|url| panic!("{POSTGRES_VARIABLE} is no URL: {}", url.display()))
+        });
+        let name = format!("test_{}", chance::word());
+        let database = Self { server, name };
+        database.on_server(&format!("create database {}", database.name));
+        database
+    }
+
+    /// Where it is, for its owner, who is no superuser.
+    pub fn url(&self) -> String {
+        let (server, _) = self.server.rsplit_once('/').expect("the URL of a server ends with a database");
+        format!("{server}/{}", self.name)
+    }
+
+    /// Runs SQL in it; answers with the rows, their columns parted by `|`.
+    #[track_caller]
+    pub fn execute(&self, sql: &str) -> String {
+        run(&self.url(), sql)
+    }
+
+    #[track_caller]
+    fn on_server(&self, sql: &str) {
+        run(&self.server, sql);
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        // Also while connections are still being closed. Where the test failed, its own message is the one to show.
+        if !std::thread::panicking() {
+            self.on_server(&format!("drop database {} with (force)", self.name));
+        }
+    }
+}
+
+/// A server that ends with this process.
+fn own_server() -> String {
+    static OWN: OnceLock<Postgres> = OnceLock::new();
+    OWN.get_or_init(|| expect(Options::shared().start())).url("postgres")
+}
+
+impl Options {
+    /// For a server that many tests share.
+    pub fn shared() -> Self {
+        Self { max_connections: CONNECTIONS, fsync: false, ..Self::default() }
+    }
+}
+
+#[track_caller]
+fn run(url: &str, sql: &str) -> String {
+    let mut psql = expect(Programs::find()).command("psql");
+    psql.args(PSQL).args(["--dbname", url, "--command", sql]);
+    expect(output(&mut psql)).trim_end().to_owned()
+}

@@ -1,0 +1,22 @@
+//! Servers of their own for tests, and the ways in which they fail.
+//!
+//! [`Postgres`] is a private PostgreSQL server on a free port of loopback that can be stopped, killed and started again;
+//! [`Database`] is an empty database for one test; [`Proxy`] stands between a client and a server
+//! and delays, cuts, resets, stalls and refuses.
+//!
+//! Not here: anything of Tradepost. Storage's tests, the shop's tests and xtask use this crate alike.
+//!
+//! Start with [`Database`], which most tests want; a test that kills its server starts with [`Postgres::start`].
+//!
+//! **Invariants**
+//! - A server never outlives the process that started it, however that ends, and nor does its folder.
+//! - Nothing listens on more than loopback, and nobody connects without a password.
+
+mod chance;
+mod database;
+mod postgres;
+mod proxy;
+
+pub use database::{Database, POSTGRES_VARIABLE};
+pub use postgres::{Error, Options, Postgres, Programs};
+pub use proxy::{Fault, Faults, Proxy, Traffic, What};

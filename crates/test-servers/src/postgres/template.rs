@@ -1,0 +1,100 @@
+//! A data folder that is made once and copied for each server: `initdb` takes a second, a copy a tenth of one.
+
+use std::fs;
+use std::io::{self, Write};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use super::programs::{Programs, output};
+use super::{Error, USER};
+use crate::chance;
+
+/// The shape of the folder: another shape needs another name, for older ones may still lie around.
+const FORMAT: u32 = 1;
+
+/// A data folder, and the password of its user.
+pub(super) struct Template {
+    folder: PathBuf,
+}
+
+impl Template {
+    /// The one that an earlier run made, or a new one.
+    pub fn find_or_make(programs: &Programs) -> Result<Self, Error> {
+        let version = output(programs.command("postgres").arg("--version"))?;
+        let version = version.split_whitespace().nth(2).unwrap_or("unknown").to_owned();
+        let user = programs.user();
+        let folder = std::env::temp_dir().join(format!("tradepost-postgres-{version}-{user}-{FORMAT}"));
+        match fs::metadata(&folder) {
+            Ok(found) if found.uid() == user => Ok(Self { folder }),
+            Ok(_) => Err(Error::new(format!("{} belongs to somebody else: remove it", folder.display()))),
+            Err(_) => Self::make(programs, folder),
+        }
+    }
+
+    fn make(programs: &Programs, folder: PathBuf) -> Result<Self, Error> {
+        let made = private_folder(programs)?;
+        let data = made.path().join("data");
+        let mut initdb = programs.command("initdb");
+        // Without a sync: who copies the folder syncs nothing either, and a crash of the machine ends all tests.
+        // Without a password for the superuser: by the lines below nobody can come as such by TCP.
+        initdb.args(["--no-sync", "--encoding=UTF8", "--locale=C", "--auth=trust", "--username=postgres"]);
+        output(initdb.arg("--pgdata").arg(&data))?;
+
+        let password = chance::word();
+        let mut single = programs.command("postgres");
+        single.args(["--single", "-D"]).arg(&data).arg("postgres").stdin(Stdio::piped());
+        // No superuser: what the shop may do must be enough for it.
+        feed(single, &format!("create role {USER} login createdb password '{password}'\n"))?;
+        // The socket lies in a folder that is closed to others; all who come by TCP show a password.
+        let access = "local all all trust\nhost all all 127.0.0.1/32 scram-sha-256\n";
+        write(&data.join("pg_hba.conf"), access)?;
+        write(&made.path().join("password"), &password)?;
+        match fs::rename(made.path(), &folder) {
+            Ok(()) => drop(made.keep()),
+            // Somebody else was faster, and theirs is as good.
+            Err(error) if matches!(error.kind(), io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::AlreadyExists) => {}
+            Err(error) => return Err(Error::of("the template of data folders")(error)),
+        }
+        Ok(Self { folder })
+    }
+
+    pub fn password(&self) -> Result<String, Error> {
+        fs::read_to_string(self.folder.join("password")).map_err(Error::of("the template's password"))
+    }
+
+    pub fn copy(&self, programs: &Programs, to: &Path) -> Result<(), Error> {
+        let mut copy = programs.run(Path::new("cp"));
+        copy.arg("-R").arg("-p").arg(self.folder.join("data")).arg(to);
+        output(&mut copy).map(drop)
+    }
+}
+
+/// A temporary folder that the programs own and nobody else looks into.
+pub(super) fn private_folder(programs: &Programs) -> Result<tempfile::TempDir, Error> {
+    let folder = tempfile::Builder::new().prefix("tradepost-").tempdir().map_err(Error::of("a temporary folder"))?;
+    if let Some((user, group)) = programs.owner() {
+        std::os::unix::fs::chown(folder.path(), Some(user), Some(group)).map_err(Error::of("a temporary folder"))?;
+    }
+    Ok(folder)
+}
+
+fn write(path: &Path, text: &str) -> Result<(), Error> {
+    fs::write(path, text).map_err(Error::of(&path.display().to_string()))
+}
+
+/// Runs a program to its end with this text as its input.
+fn feed(mut command: Command, text: &str) -> Result<(), Error> {
+    let program = command.get_program().display().to_string();
+    let failed = Error::of(&program);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().map_err(&failed)?;
+    let mut input = child.stdin.take().expect("its input is piped");
+    input.write_all(text.as_bytes()).map_err(&failed)?;
+    drop(input);
+    let ended = child.wait_with_output().map_err(&failed)?;
+    if ended.status.success() {
+        return Ok(());
+    }
+    Err(Error::new(format!("{program} ended with {}: {}", ended.status, String::from_utf8_lossy(&ended.stderr).trim())))
+}

@@ -1,0 +1,4 @@
+//! The servers and the proxy do what tests rely on.
+
+mod postgres;
+mod proxy;

@@ -1,0 +1,112 @@
+//! Private PostgreSQL servers.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpStream;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use tradepost_test_servers::{Database, Options, Postgres, Programs};
+
+/// Set for the process that is to be killed: the same test, started again by itself.
+const HOLD: &str = "HOLD_A_SERVER";
+
+/// Far longer than anything here takes.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+#[test]
+fn rows_outlive_a_stop_and_a_kill() {
+    let mut server = Postgres::start();
+    let url = server.create_database();
+    let name = url.rsplit_once('/').unwrap().1;
+    server.execute(name, "create table t (n int); insert into t values (1)");
+    server.restart();
+    server.execute(name, "insert into t values (2)");
+    server.kill();
+    assert!(TcpStream::connect(("127.0.0.1", server.port())).is_err(), "something listens after the kill");
+    server.restart();
+    assert_eq!(server.execute(name, "select n from t order by n"), "1\n2");
+    assert!(server.log().contains("was not properly shut down"), "the kill was no kill: {}", server.log());
+}
+
+#[test]
+fn every_client_is_thrown_out_and_counted() {
+    let server = Postgres::start();
+    let mut client = psql(&server.url("postgres"));
+    let mut client = client.args(["--command", "select pg_sleep(60)"]).spawn().unwrap();
+    let deadline = Instant::now() + PATIENCE;
+    while server.terminate_connections() == 0 {
+        assert!(Instant::now() < deadline, "the client never came");
+    }
+    assert!(!client.wait().unwrap().success());
+}
+
+#[test]
+fn nobody_connects_without_the_password() {
+    let server = Postgres::start();
+    let url = server.url("postgres");
+    let password = url.split([':', '@']).nth(2).unwrap();
+    assert_eq!(status(psql(&url).args(["--command", "select 1"])), Some(0));
+    assert_eq!(status(psql(&url.replace(password, "wrong")).args(["--command", "select 1"])), Some(2));
+    assert_eq!(status(psql(&url).args(["--command", "create role other superuser"])), Some(1), "it is a superuser");
+}
+
+#[test]
+fn its_certificate_is_for_loopback() {
+    let server = Options { tls: true, ..Options::default() }.start().unwrap();
+    let url = format!("{}?sslmode=verify-full&sslrootcert={}", server.url("postgres"), server.authority().display());
+    assert_eq!(status(psql(&url).args(["--command", "select 1"])), Some(0));
+}
+
+#[test]
+fn databases_of_tests_are_apart_and_go_with_them() {
+    let (one, other) = (Database::create(), Database::create());
+    one.execute("create table t (n int)");
+    assert_eq!(other.execute("select count(*) from pg_tables where tablename = 't'"), "0");
+    let name = one.url().rsplit_once('/').unwrap().1.to_owned();
+    drop(one);
+    assert_eq!(other.execute(&format!("select count(*) from pg_database where datname = '{name}'")), "0");
+}
+
+#[test]
+fn a_server_ends_with_a_process_that_is_killed() {
+    if std::env::var_os(HOLD).is_some() {
+        hold_a_server();
+    }
+    let mut holder = Command::new(std::env::current_exe().unwrap());
+    holder.args(["--exact", "postgres::a_server_ends_with_a_process_that_is_killed", "--nocapture"]).env(HOLD, "yes");
+    let mut holder = holder.stdout(Stdio::piped()).spawn().unwrap();
+    let mut said = BufReader::new(holder.stdout.take().unwrap()).lines().map_while(Result::ok);
+    let held = said.find_map(|line| Some(line.split_once("holding ")?.1.to_owned())).unwrap();
+    let (port, folder) = held.split_once(' ').unwrap();
+    let port: u16 = port.parse().unwrap();
+    assert!(TcpStream::connect(("127.0.0.1", port)).is_ok());
+
+    holder.kill().unwrap();
+    holder.wait().unwrap();
+    let deadline = Instant::now() + PATIENCE;
+    while TcpStream::connect(("127.0.0.1", port)).is_ok() || std::fs::exists(folder).unwrap() {
+        assert!(Instant::now() < deadline, "the server or its folder outlived its test");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// Says where the server is, and keeps it until this process is killed.
+fn hold_a_server() -> ! {
+    let server = Postgres::start();
+    let mut output = std::io::stdout();
+    let said = writeln!(output, "holding {} {}", server.port(), server.folder().display());
+    said.expect("the other half of the test listens");
+    loop {
+        std::thread::park();
+    }
+}
+
+fn psql(url: &str) -> Command {
+    let mut psql = Programs::find().expect("PostgreSQL is installed").command("psql");
+    psql.args(["--no-psqlrc", "--no-password", "--dbname", url]).stdout(Stdio::null()).stderr(Stdio::null());
+    psql
+}
+
+fn status(command: &mut Command) -> Option<i32> {
+    command.status().expect("psql is installed with the server").code()
+}
