@@ -3,8 +3,16 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use axum::http::Method;
+
+on_each_store! {
+    bad_bodies_are_answered_and_change_nothing,
+    requests_beyond_the_bounds_are_refused_by_name,
+    a_wrong_token_is_401_whatever_is_wrong_with_it,
+    a_request_keeps_the_id_that_it_came_with,
+}
+
 use serde_json::{Value, json};
-use testkit::{Answer, TestShop};
+use testkit::{Answer, Place, TestShop, on_each_store};
 
 /// A body, and what it is answered with: status, code, and the field that is named, if any.
 struct Case {
@@ -204,9 +212,8 @@ fn check(case: &Case, answer: &Answer) {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn bad_bodies_are_answered_and_change_nothing() {
-    let shop = TestShop::start().await;
+async fn bad_bodies_are_answered_and_change_nothing(place: Place) {
+    let shop = TestShop::start_on(place).await;
     let product = shop.product("123", 10).await;
     let before = shop.get("/v1/events?limit=100").await.expect(200).json();
     let all = [
@@ -227,9 +234,8 @@ async fn bad_bodies_are_answered_and_change_nothing() {
     assert_eq!(shop.stock(&product).await, (10, 0));
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn requests_beyond_the_bounds_are_refused_by_name() {
-    let shop = TestShop::start().await;
+async fn requests_beyond_the_bounds_are_refused_by_name(place: Place) {
+    let shop = TestShop::start_on(place).await;
     let huge = vec![b' '; 256 * 1024 + 1];
     let call = shop.request(Method::POST, "/v1/orders").header("content-type", "application/json");
     let refused = call.bytes(huge).send().await.expect(413);
@@ -245,9 +251,8 @@ async fn requests_beyond_the_bounds_are_refused_by_name() {
     assert_eq!(shop.delete("/v1/orders").await.expect(405).text("/code"), "method_not_allowed");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_wrong_token_is_401_whatever_is_wrong_with_it() {
-    let shop = TestShop::start().await;
+async fn a_wrong_token_is_401_whatever_is_wrong_with_it(place: Place) {
+    let shop = TestShop::start_on(place).await;
     let with = |value: &'static str| shop.request(Method::GET, "/v1/orders").header("authorization", value).send();
     let mut bodies = Vec::new();
     for value in ["Bearer wrong", "Bearer ", "Basic YTpi", "an-admin-token-for-tests-only-0123456789", ""] {
@@ -263,9 +268,8 @@ async fn a_wrong_token_is_401_whatever_is_wrong_with_it() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_request_keeps_the_id_that_it_came_with() {
-    let shop = TestShop::start().await;
+async fn a_request_keeps_the_id_that_it_came_with(place: Place) {
+    let shop = TestShop::start_on(place).await;
     let call = shop.request(Method::GET, "/v1/nothing").header("x-request-id", "my-id-1").send().await;
     assert_eq!(call.headers["x-request-id"], "my-id-1");
     assert_eq!(call.text("/request_id"), "my-id-1");

@@ -2,16 +2,33 @@
 
 use std::time::Duration;
 
+on_each_store! {
+    a_paid_order_sells_its_units_and_confirms_once,
+    an_order_beyond_the_stock_is_rejected_and_touches_nothing,
+    a_declined_order_is_cancelled_released_once_and_mailed_once,
+    a_soft_decline_takes_another_token_while_the_reservation_lasts,
+    a_charge_whose_answer_was_lost_is_looked_up_and_never_repeated,
+    an_unpaid_reservation_expires_and_frees_its_units,
+    money_that_arrives_too_late_goes_back,
+    a_race_of_cancelling_and_paying_has_one_winner,
+    a_hot_product_is_sold_to_the_last_unit_and_no_further,
+    the_story_of_an_order_says_what_happened_why_and_who_handled_it,
+    only_who_holds_its_token_sees_an_order,
+    a_changed_product_is_ordered_at_its_new_price_and_a_deleted_one_not_at_all,
+    stock_is_corrected_but_never_below_what_is_held,
+    a_registered_user_is_welcomed_once,
+    what_was_under_way_goes_on_after_a_restart,
+}
+
 use axum::http::Method;
 use serde_json::{Value, json};
-use testkit::TestShop;
+use testkit::{Place, TestShop, on_each_store};
 
 /// A moment after which a reservation of the default length is over.
 const AFTER_RESERVATION: Duration = Duration::from_secs(15 * 60 + 1);
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_paid_order_sells_its_units_and_confirms_once() {
-    let shop = TestShop::start().await;
+async fn a_paid_order_sells_its_units_and_confirms_once(place: Place) {
+    let shop = TestShop::start_on(place).await;
     let product = shop.product("123", 10).await;
     let placed = shop.order(&[(&product, 3)], Some("tok_ok")).await;
     assert_eq!(placed.text("/status"), "placed");
@@ -26,9 +43,8 @@ async fn a_paid_order_sells_its_units_and_confirms_once() {
     assert_eq!(shop.mails(&order_id).await, ["confirmation"]);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_order_beyond_the_stock_is_rejected_and_touches_nothing() {
-    let shop = TestShop::start().await;
+async fn an_order_beyond_the_stock_is_rejected_and_touches_nothing(place: Place) {
+    let shop = TestShop::start_on(place).await;
     let (rare, plenty) = (shop.product("rare", 1).await, shop.product("plenty", 100).await);
     let order_id = shop.order(&[(&plenty, 5), (&rare, 2)], Some("tok_ok")).await.text("/order_id");
     shop.settle().await;
@@ -40,9 +56,8 @@ async fn an_order_beyond_the_stock_is_rejected_and_touches_nothing() {
     assert!(payments(&shop, &order_id).await.is_empty());
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_declined_order_is_cancelled_released_once_and_mailed_once() {
-    let shop = TestShop::start().await;
+async fn a_declined_order_is_cancelled_released_once_and_mailed_once(place: Place) {
+    let shop = TestShop::start_on(place).await;
     let product = shop.product("123", 10).await;
     let order_id = shop.order(&[(&product, 4)], Some("tok_declined")).await.text("/order_id");
     shop.settle().await;
@@ -55,9 +70,8 @@ async fn a_declined_order_is_cancelled_released_once_and_mailed_once() {
     assert_eq!(released, 1);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_soft_decline_takes_another_token_while_the_reservation_lasts() {
-    let shop = TestShop::start().await;
+async fn a_soft_decline_takes_another_token_while_the_reservation_lasts(place: Place) {
+    let shop = TestShop::start_on(place).await;
     let product = shop.product("123", 10).await;
     let order_id = shop.order(&[(&product, 1)], Some("tok_soft")).await.text("/order_id");
     shop.settle().await;
@@ -73,9 +87,8 @@ async fn a_soft_decline_takes_another_token_while_the_reservation_lasts() {
     assert_eq!(again.text("/code"), "not_payable");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_charge_whose_answer_was_lost_is_looked_up_and_never_repeated() {
-    let shop = TestShop::start().await;
+async fn a_charge_whose_answer_was_lost_is_looked_up_and_never_repeated(place: Place) {
+    let shop = TestShop::start_on(place).await;
     let product = shop.product("123", 10).await;
     let order_id = shop.order(&[(&product, 1)], Some("tok_timeout")).await.text("/order_id");
     shop.settle().await;
@@ -86,9 +99,8 @@ async fn a_charge_whose_answer_was_lost_is_looked_up_and_never_repeated() {
     assert_eq!((&payments[0]["status"], &payments[0]["looked_up"]), (&json!("captured"), &json!(true)));
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_unpaid_reservation_expires_and_frees_its_units() {
-    let shop = TestShop::start().await;
+async fn an_unpaid_reservation_expires_and_frees_its_units(place: Place) {
+    let shop = TestShop::start_on(place).await;
     let product = shop.product("123", 10).await;
     let order_id = shop.order(&[(&product, 2)], None).await.text("/order_id");
     shop.settle().await;
@@ -102,9 +114,8 @@ async fn an_unpaid_reservation_expires_and_frees_its_units() {
     assert_eq!(shop.mails(&order_id).await, ["cancelled"]);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn money_that_arrives_too_late_goes_back() {
-    let shop = TestShop::start().await;
+async fn money_that_arrives_too_late_goes_back(place: Place) {
+    let shop = TestShop::start_on(place).await;
     let product = shop.product("123", 10).await;
     let order_id = shop.order(&[(&product, 2)], Some("tok_slow")).await.text("/order_id");
     while payments(&shop, &order_id).await.first().is_none_or(|payment| payment["status"] != "charging") {
@@ -119,9 +130,8 @@ async fn money_that_arrives_too_late_goes_back() {
     assert_eq!(shop.mails(&order_id).await, ["cancelled"]);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_race_of_cancelling_and_paying_has_one_winner() {
-    let shop = TestShop::start().await;
+async fn a_race_of_cancelling_and_paying_has_one_winner(place: Place) {
+    let shop = TestShop::start_on(place).await;
     let product = shop.product("123", 1_000).await;
     let mut ids = Vec::new();
     for round in 0..60 {
@@ -148,9 +158,8 @@ async fn a_race_of_cancelling_and_paying_has_one_winner() {
     assert_eq!(shop.stock(&product).await, (1_000 - paid, 0));
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_hot_product_is_sold_to_the_last_unit_and_no_further() {
-    let shop = TestShop::start().await;
+async fn a_hot_product_is_sold_to_the_last_unit_and_no_further(place: Place) {
+    let shop = TestShop::start_on(place).await;
     let product = shop.product("hot", 100).await;
     let lines = [(product.as_str(), 1)];
     let orders = (0..400).map(|_| shop.order(&lines, Some("tok_ok")));
@@ -168,9 +177,8 @@ async fn a_hot_product_is_sold_to_the_last_unit_and_no_further() {
     assert_eq!(shop.stock(&product).await, (0, 0));
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_story_of_an_order_says_what_happened_why_and_who_handled_it() {
-    let shop = TestShop::start().await;
+async fn the_story_of_an_order_says_what_happened_why_and_who_handled_it(place: Place) {
+    let shop = TestShop::start_on(place).await;
     let product = shop.product("123", 10).await;
     let placed = shop.order(&[(&product, 1)], Some("tok_ok")).await;
     shop.settle().await;
@@ -200,9 +208,8 @@ async fn the_story_of_an_order_says_what_happened_why_and_who_handled_it() {
     assert_eq!(consumers.len(), 2, "inventory and notifications: {consumers:?}");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn only_who_holds_its_token_sees_an_order() {
-    let shop = TestShop::start().await;
+async fn only_who_holds_its_token_sees_an_order(place: Place) {
+    let shop = TestShop::start_on(place).await;
     let product = shop.product("123", 10).await;
     let (mine, other) = (shop.order(&[(&product, 1)], None).await, shop.order(&[(&product, 1)], None).await);
     shop.settle().await;
@@ -220,9 +227,8 @@ async fn only_who_holds_its_token_sees_an_order() {
     shop.request(Method::GET, "/v1/orders").send().await.expect(401);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_changed_product_is_ordered_at_its_new_price_and_a_deleted_one_not_at_all() {
-    let shop = TestShop::start().await;
+async fn a_changed_product_is_ordered_at_its_new_price_and_a_deleted_one_not_at_all(place: Place) {
+    let shop = TestShop::start_on(place).await;
     let product = shop.product("123", 10).await;
     let before = shop.order(&[(&product, 1)], None).await.text("/order_id");
     let change = json!({"price": {"amount": 2_500, "currency": "EUR"}});
@@ -241,9 +247,8 @@ async fn a_changed_product_is_ordered_at_its_new_price_and_a_deleted_one_not_at_
     );
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn stock_is_corrected_but_never_below_what_is_held() {
-    let shop = TestShop::start().await;
+async fn stock_is_corrected_but_never_below_what_is_held(place: Place) {
+    let shop = TestShop::start_on(place).await;
     let product = shop.product("123", 5).await;
     shop.order(&[(&product, 4)], None).await;
     shop.settle().await;
@@ -257,9 +262,8 @@ async fn stock_is_corrected_but_never_below_what_is_held() {
     assert_eq!(shown.json()["in_stock"], json!(false));
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_registered_user_is_welcomed_once() {
-    let shop = TestShop::start().await;
+async fn a_registered_user_is_welcomed_once(place: Place) {
+    let shop = TestShop::start_on(place).await;
     let user = json!({"username": "ada", "email": "ada@example.com", "password": "correct horse battery"});
     shop.post("/v1/users", &user).await.expect(201);
     shop.settle().await;
@@ -270,9 +274,8 @@ async fn a_registered_user_is_welcomed_once() {
     assert_eq!((&mails[0]["template"], &mails[0]["to"]), (&json!("welcome"), &json!("ada@example.com")));
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_was_under_way_goes_on_after_a_restart() {
-    let shop = TestShop::start().await;
+async fn what_was_under_way_goes_on_after_a_restart(place: Place) {
+    let shop = TestShop::start_on(place).await;
     let product = shop.product("123", 50).await;
     let mut ids = Vec::new();
     for _ in 0..30 {

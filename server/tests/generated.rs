@@ -10,7 +10,8 @@ use events::Descriptor;
 use kernel::{Clock, Ids};
 use payments::Simulated;
 use service::AnyService;
-use storage::{Db, Migrations, Options, Registered};
+use storage::{Db, Location, Migrations, Options, Registered};
+use test_servers::Database;
 use testkit::TestShop;
 
 const CATALOGUE_HEAD: &str = "\
@@ -59,36 +60,42 @@ fn every_subscription_is_to_an_event_and_has_the_file_of_its_name() {
 }
 
 #[tokio::test]
-async fn every_statement_keeps_the_rules_of_the_kit_and_fits_its_tables() {
+async fn every_statement_keeps_the_rules_of_the_kit_and_fits_its_tables_on_both_databases() {
     let folder = tempfile::tempdir().unwrap();
+    let database = Database::create();
+    let places = [
+        Location::Folder(folder.path().to_owned()),
+        Location::Postgres(database.url().parse().expect("the test's server has a proper URL")),
+    ];
     let mut faults = Vec::new();
-    for service in services() {
-        let db = open(service.name(), folder.path(), service.migrations());
+    for (service, place) in services().iter().flat_map(|service| places.iter().map(move |place| (service, place))) {
+        let db = open(service.name(), place.clone(), service.migrations()).await;
         faults.extend(check(&db, service.statements()).await);
     }
 
     let clock = Clock::system();
-    let provider = Simulated::open(folder.path(), clock.clone(), Ids::new(clock)).unwrap();
+    let provider = Simulated::open(folder.path(), clock.clone(), Ids::new(clock)).await.unwrap();
     provider.close().await;
     // The provider's tables are its own: here its file is opened as one that has them already.
-    let db = open("payment-provider", folder.path(), Migrations { set: "none", steps: &[] });
+    let nothing = Migrations { set: "none", steps: &[] };
+    let db = open("payment-provider", Location::Folder(folder.path().to_owned()), nothing).await;
     faults.extend(check(&db, Simulated::STATEMENTS).await);
 
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 
-fn open(service: &'static str, folder: &Path, migrations: Migrations) -> Db {
+async fn open(service: &'static str, location: Location, migrations: Migrations) -> Db {
     let clock = Clock::system();
     let options = Options {
         service,
-        folder: folder.to_owned(),
+        location,
         migrations,
         destinations: HashMap::new(),
         outbox_cap: 1,
         ids: Ids::new(clock.clone()),
         clock,
     };
-    Db::open(options).expect("an empty folder takes any tables")
+    Db::open(options).await.expect("an empty place takes any tables")
 }
 
 async fn check(db: &Db, statements: &[Registered]) -> Vec<String> {

@@ -3,28 +3,36 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+
+on_each_store! {
+    a_dead_letter_is_listed_shown_replayed_and_discarded_and_only_its_key_waits,
+    metrics_have_the_names_that_dashboards_rely_on,
+    a_shop_that_runs_is_alive_and_ready,
+    the_description_names_what_there_is_and_nothing_else,
+    events_of_all_services_are_listed_newest_first_and_by_page,
+}
 
 use axum::http::Method;
 use events::{Event, PaymentCaptured};
 use kernel::{Cause, Clock, Currency, Ids, Money, OrderId, RequestCause, Version};
 use serde_json::json;
-use storage::{Batch, Db, Options};
-use testkit::{Setup, TestShop};
+use storage::{Batch, Db, Location, Options};
+use testkit::{Place, Setup, TestShop, on_each_store};
 
 /// Makes payments tell of an order that never was: what a restored backup of one store could do.
-async fn tell_of_an_unknown_order(data: PathBuf, clock: Clock, order_id: OrderId, times: usize) {
+async fn tell_of_an_unknown_order(store: Location, clock: Clock, order_id: OrderId, times: usize) {
     let payments = server::app::described().unwrap().into_iter().find(|it| it.name() == "payments").unwrap();
     let ids = Ids::new(clock.clone());
     let db = Db::open(Options {
         service: "payments",
-        folder: data,
+        location: store,
         migrations: payments.migrations(),
         destinations: HashMap::from([(PaymentCaptured::TYPE.to_owned(), vec!["orders".to_owned()])]),
         outbox_cap: 1_000,
         clock,
         ids: ids.clone(),
     })
+    .await
     .unwrap();
     for _ in 0..times {
         let amount = Money::new(1_000, Currency::EUR);
@@ -35,14 +43,13 @@ async fn tell_of_an_unknown_order(data: PathBuf, clock: Clock, order_id: OrderId
     db.close().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_dead_letter_is_listed_shown_replayed_and_discarded_and_only_its_key_waits() {
-    let shop = TestShop::start().await;
+async fn a_dead_letter_is_listed_shown_replayed_and_discarded_and_only_its_key_waits(place: Place) {
+    let shop = TestShop::start_on(place).await;
     let product = shop.product("123", 10).await;
     let order_id: OrderId = "019360a4-8c1e-7b3a-9d2f-5e6c7a8b9c0d".parse().unwrap();
     let shop = shop
-        .restart_after(Setup::default(), async |data, clock| {
-            tell_of_an_unknown_order(data, clock, order_id, 2).await;
+        .restart_after(Setup::default(), async |store, clock| {
+            tell_of_an_unknown_order(store, clock, order_id, 2).await;
         })
         .await;
     shop.settle().await;
@@ -73,9 +80,8 @@ async fn a_dead_letter_is_listed_shown_replayed_and_discarded_and_only_its_key_w
     shop.post(&format!("{path}/discard"), &json!({})).await.expect(404);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn metrics_have_the_names_that_dashboards_rely_on() {
-    let shop = TestShop::start().await;
+async fn metrics_have_the_names_that_dashboards_rely_on(place: Place) {
+    let shop = TestShop::start_on(place).await;
     let product = shop.product("123", 10).await;
     shop.order(&[(&product, 1)], Some("tok_ok")).await;
     shop.settle().await;
@@ -103,9 +109,8 @@ async fn metrics_have_the_names_that_dashboards_rely_on() {
     assert!(!text.contains("MADE-UP"), "a client makes up labels:\n{text}");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_shop_that_runs_is_alive_and_ready() {
-    let shop = TestShop::start().await;
+async fn a_shop_that_runs_is_alive_and_ready(place: Place) {
+    let shop = TestShop::start_on(place).await;
     shop.request(Method::GET, "/healthz").send().await.expect(200);
     let ready = shop.request(Method::GET, "/readyz").send().await.expect(200).json();
     assert_eq!(ready["status"], "ready");
@@ -114,9 +119,8 @@ async fn a_shop_that_runs_is_alive_and_ready() {
     assert!(ready["checks"].as_array().unwrap().iter().all(|check| check["ok"] == json!(true)));
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_description_names_what_there_is_and_nothing_else() {
-    let shop = TestShop::start().await;
+async fn the_description_names_what_there_is_and_nothing_else(place: Place) {
+    let shop = TestShop::start_on(place).await;
     let api = shop.request(Method::GET, "/openapi.json").send().await.expect(200).json();
     for (path, method) in [
         ("/v1/orders", "post"),
@@ -142,9 +146,8 @@ async fn the_description_names_what_there_is_and_nothing_else() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn events_of_all_services_are_listed_newest_first_and_by_page() {
-    let shop = TestShop::start().await;
+async fn events_of_all_services_are_listed_newest_first_and_by_page(place: Place) {
+    let shop = TestShop::start_on(place).await;
     let product = shop.product("123", 10).await;
     let order_id = shop.order(&[(&product, 1)], Some("tok_ok")).await.text("/order_id");
     shop.settle().await;

@@ -53,7 +53,8 @@ impl<S> Ctx<S> {
     /// Executes the batch and records its cause in one transaction; see [`Db::commit`].
     pub async fn commit(&self, batch: Batch, cause: Cause) -> Result<Committed, Error> {
         let outcome = self.db.commit(batch, cause).await;
-        self.store_away.store(matches!(outcome, Err(Error::Unavailable { .. } | Error::Unknown { .. })), Ordering::Relaxed);
+        self.store_away
+            .store(matches!(outcome, Err(Error::Unavailable { .. } | Error::Unknown { .. })), Ordering::Relaxed);
         if let Ok(committed) = &outcome {
             self.metrics.committed(self.db.service(), committed);
         }

@@ -36,7 +36,9 @@ impl From<storage::Error> for Failure {
             Error::Conflict { .. } => Self::Conflict(error.to_string()),
             Error::AlreadyDone { .. } | Error::LeaseLost { .. } => Self::AlreadyDone,
             // After an outcome that is not known the delivery comes again, and the inbox knows whether it was handled.
-            Error::Unavailable { .. } | Error::Unknown { .. } | Error::Unusable { .. } | Error::OutboxFull { .. } => Self::StoreAway(error.to_string()),
+            Error::Unavailable { .. } | Error::Unknown { .. } | Error::Unusable { .. } | Error::OutboxFull { .. } => {
+                Self::StoreAway(error.to_string())
+            }
             Error::Corrupt { .. } | Error::Broken { .. } | Error::Newer { .. } => Self::Park(error.to_string()),
         }
     }

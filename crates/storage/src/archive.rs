@@ -24,7 +24,7 @@ static BEFORE: Sql = Sql::new(
     "EVENTS_BEFORE",
     "select position, event_id, type, key, lane, sequence, time, correlation_id, causation_id, traceparent, body
      from events
-     where event_id < $1 and ($2 is null or type = $2) and ($3 is null or key = $3)
+     where event_id < $1 and (type = $2 or $2 is null) and (key = $3 or $3 is null)
      order by event_id desc limit $4",
 );
 static BY_ID: Sql = Sql::new(

@@ -93,7 +93,25 @@ static REMOVE_DISCARDED: Sql =
     Sql::new("REMOVE_DISCARDED", "delete from held where dead_letter_id = $1 and state = 'parked'");
 
 /// The kit's statements of this module.
-pub(crate) const STATEMENTS: &[&Sql] = &[&HOLD, &COUNT_ATTEMPT, &FAILED_AGAIN, &NEXT_OF_KEY, &REMOVE, &KEYS, &DUE, &NEXT_DUE, &PARKED, &PARKED_ONE, &OF_EVENTS, &COUNTS, &COUNT_DUE, &REPLAY, &DISCARD, &RELEASE_BEHIND_DISCARDED, &REMOVE_DISCARDED];
+pub(crate) const STATEMENTS: &[&Sql] = &[
+    &HOLD,
+    &COUNT_ATTEMPT,
+    &FAILED_AGAIN,
+    &NEXT_OF_KEY,
+    &REMOVE,
+    &KEYS,
+    &DUE,
+    &NEXT_DUE,
+    &PARKED,
+    &PARKED_ONE,
+    &OF_EVENTS,
+    &COUNTS,
+    &COUNT_DUE,
+    &REPLAY,
+    &DISCARD,
+    &RELEASE_BEHIND_DISCARDED,
+    &REMOVE_DISCARDED,
+];
 
 /// What a held delivery waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

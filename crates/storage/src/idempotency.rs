@@ -37,11 +37,7 @@ pub struct Kept {
 /// What was answered under this key, if that still stands at `now`.
 pub async fn find(db: &Db, scope: &str, key: &str, now: Timestamp) -> Result<Option<Kept>, Error> {
     let map = |row: &crate::Row<'_>| {
-        Ok(Kept {
-            digest: row.get("digest")?,
-            answer: row.get("answer")?,
-            committed_at: row.get("committed_at")?,
-        })
+        Ok(Kept { digest: row.get("digest")?, answer: row.get("answer")?, committed_at: row.get("committed_at")? })
     };
     Ok(db.read(&FIND, params![scope, key, now], map).await?.into_iter().next())
 }

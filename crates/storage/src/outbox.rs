@@ -20,7 +20,7 @@ static OLDEST: Sql = Sql::new(
     "OLDEST_PENDING",
     "select count(*) as pending, min(time) as oldest from (
          select time from outbox join events on events.position = outbox.position
-         where outbox.lane = $1 limit $2)",
+         where outbox.lane = $1 limit $2) as counted",
 );
 
 static COUNT: Sql = Sql::new("COUNT_PENDING", "select count(*) as pending from outbox");

@@ -5,7 +5,9 @@
 //! A test never sleeps: [`TestShop::advance`] moves the clock and settles what came due.
 
 mod answer;
+mod place;
 mod shop;
 
 pub use answer::Answer;
+pub use place::Place;
 pub use shop::{Call, Setup, TestShop};

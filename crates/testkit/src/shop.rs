@@ -11,10 +11,9 @@ use serde_json::{Value, json};
 use server::app::{App, Options};
 use service::storage::Location;
 use service::{Backoff, Settings};
-use tempfile::TempDir;
 use tower::ServiceExt;
 
-use crate::Answer;
+use crate::{Answer, Place};
 
 /// The admin token of every test shop.
 const ADMIN_TOKEN: &str = "an-admin-token-for-tests-only-0123456789";
@@ -54,41 +53,49 @@ impl Default for Setup {
 pub struct TestShop {
     app: App,
     hands: MockClock,
-    folder: TempDir,
+    place: Place,
 }
 
 impl TestShop {
-    /// An empty shop.
+    /// An empty shop on a folder.
     pub async fn start() -> Self {
-        Self::start_with(Setup::default()).await
+        Self::start_on(Place::folder()).await
+    }
+
+    /// An empty shop in a place.
+    pub async fn start_on(place: Place) -> Self {
+        Self::start_on_with(place, Setup::default()).await
     }
 
     /// An empty shop with other settings.
     pub async fn start_with(setup: Setup) -> Self {
-        let folder = tempfile::tempdir().expect("the machine has room for a temporary folder");
-        let (clock, hands) = Clock::mock("2026-01-01T12:00:00Z".parse().expect("a time"));
-        let app = open(folder.path().join("data"), clock, &hands, setup).await;
-        Self { app, hands, folder }
+        Self::start_on_with(Place::folder(), setup).await
     }
 
-    /// Stops the shop and starts it again on the same folder.
+    /// An empty shop in a place, with other settings.
+    pub async fn start_on_with(place: Place, setup: Setup) -> Self {
+        let (clock, hands) = Clock::mock("2026-01-01T12:00:00Z".parse().expect("a time"));
+        let app = open(&place, clock, &hands, setup).await;
+        Self { app, hands, place }
+    }
+
+    /// Stops the shop and starts it again in the same place.
     pub async fn restart(self, setup: Setup) -> Self {
         self.restart_after(setup, async |_, _| {}).await
     }
 
-    /// Stops the shop, does something to its folder, and starts it again.
-    pub async fn restart_after(self, setup: Setup, meanwhile: impl AsyncFnOnce(PathBuf, Clock)) -> Self {
-        let data = self.data();
-        let Self { app, hands, folder } = self;
+    /// Stops the shop, does something to its stores, and starts it again.
+    pub async fn restart_after(self, setup: Setup, meanwhile: impl AsyncFnOnce(Location, Clock)) -> Self {
+        let Self { app, hands, place } = self;
         app.stop().await;
-        meanwhile(data, hands.clock()).await;
-        let app = open(folder.path().join("data"), hands.clock(), &hands, setup).await;
-        Self { app, hands, folder }
+        meanwhile(place.store(), hands.clock()).await;
+        let app = open(&place, hands.clock(), &hands, setup).await;
+        Self { app, hands, place }
     }
 
     /// The data folder.
     pub fn data(&self) -> PathBuf {
-        self.folder.path().join("data")
+        self.place.data()
     }
 
     /// Waits until nothing is under way. Panics if something stays.
@@ -178,10 +185,10 @@ impl TestShop {
     }
 }
 
-async fn open(data: PathBuf, clock: Clock, hands: &MockClock, setup: Setup) -> App {
+async fn open(place: &Place, clock: Clock, hands: &MockClock, setup: Setup) -> App {
     let options = Options {
-        store: Location::Folder(data.clone()),
-        data,
+        data: place.data(),
+        store: place.store(),
         settings: setup.settings,
         clock,
         admin_token: Some(ADMIN_TOKEN.to_owned()),

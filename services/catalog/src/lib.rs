@@ -22,8 +22,7 @@ use service::Service;
 use service::storage::{self, Migrations};
 use utoipa_axum::routes;
 
-const MIGRATIONS: Migrations =
-    Migrations { set: "catalog", steps: &[storage::migration!("0001_init")] };
+const MIGRATIONS: Migrations = Migrations { set: "catalog", steps: &[storage::migration!("0001_init")] };
 
 /// The catalogue service.
 pub fn service() -> Service {

@@ -18,8 +18,7 @@ use service::Service;
 use service::storage::{self, Migrations};
 use utoipa_axum::routes;
 
-const MIGRATIONS: Migrations =
-    Migrations { set: "inventory", steps: &[storage::migration!("0001_init")] };
+const MIGRATIONS: Migrations = Migrations { set: "inventory", steps: &[storage::migration!("0001_init")] };
 
 /// The inventory's wiring.
 pub fn service() -> Service {

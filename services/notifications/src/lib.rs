@@ -24,10 +24,7 @@ use utoipa_axum::routes;
 
 pub use mailer::{Mailer, MailerError};
 
-const MIGRATIONS: Migrations = Migrations {
-    set: "notifications",
-    steps: &[storage::migration!("0001_init")],
-};
+const MIGRATIONS: Migrations = Migrations { set: "notifications", steps: &[storage::migration!("0001_init")] };
 
 type Ctx = service::Ctx<Mailer>;
 

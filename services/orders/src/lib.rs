@@ -34,8 +34,7 @@ use numbers::Numbers;
 
 type Ctx = service::Ctx<Numbers>;
 
-const MIGRATIONS: Migrations =
-    Migrations { set: "orders", steps: &[storage::migration!("0001_init")] };
+const MIGRATIONS: Migrations = Migrations { set: "orders", steps: &[storage::migration!("0001_init")] };
 
 /// The orders service's wiring.
 pub fn service() -> Service<Numbers> {

@@ -26,10 +26,10 @@ storage::statements! {
         from orders where order_id = any($1)";
     query ORDERS_BEFORE "select order_id, number, email, ship_to, lines, total_amount, total_currency, status, reason,
             payment_status, payment_id, payment_token, access_digest, created_at, updated_at, version
-        from orders where order_id < $1 and ($2 is null or status = $2) order by order_id desc limit $3";
+        from orders where order_id < $1 and (status = $2 or $2 is null) order by order_id desc limit $3";
     query ORDERS_OF_TOKEN "select order_id, number, email, ship_to, lines, total_amount, total_currency, status, reason,
             payment_status, payment_id, payment_token, access_digest, created_at, updated_at, version
-        from orders where access_digest = $1 and order_id < $2 and ($3 is null or status = $3)
+        from orders where access_digest = $1 and order_id < $2 and (status = $3 or $3 is null)
         order by order_id desc limit $4";
     insert INSERT_ORDER into orders (order_id uuid, number int, email text, ship_to json, lines json,
         total_amount int, total_currency text, status text, reason text, payment_status text, payment_id uuid,

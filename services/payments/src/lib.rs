@@ -21,8 +21,7 @@ use utoipa_axum::routes;
 
 pub use provider::{Charge, Provider, Simulated, Token, Totals, Unknown};
 
-const MIGRATIONS: Migrations =
-    Migrations { set: "payments", steps: &[storage::migration!("0001_init")] };
+const MIGRATIONS: Migrations = Migrations { set: "payments", steps: &[storage::migration!("0001_init")] };
 
 /// What only this service's handlers see.
 #[derive(Clone)]

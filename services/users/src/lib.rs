@@ -23,8 +23,7 @@ use utoipa_axum::routes;
 
 pub use password::Hasher;
 
-const MIGRATIONS: Migrations =
-    Migrations { set: "users", steps: &[storage::migration!("0001_init")] };
+const MIGRATIONS: Migrations = Migrations { set: "users", steps: &[storage::migration!("0001_init")] };
 
 /// The users service. Its state hashes passwords.
 pub fn service() -> Service<Hasher> {

@@ -7,7 +7,14 @@
 
 /// The same for many rows; `None` if the text has no shape that can be rewritten.
 pub(super) fn of(text: &str, types: &[String]) -> Option<String> {
+    // Of arrays there is no array: PostgreSQL would take them for more dimensions of one.
+    if types.iter().any(|kind| kind.starts_with('_')) {
+        return None;
+    }
     let lower = text.to_lowercase();
+    if lower.contains(" returning") {
+        return None;
+    }
     if lower.starts_with("update ") {
         let (change, condition) = text.split_at(before_where(&lower)?);
         return Some(format!("{} from {}{} returning u.nth", named(change), rows(types), named(condition)));
@@ -20,9 +27,8 @@ pub(super) fn of(text: &str, types: &[String]) -> Option<String> {
     let end = at + closing(&text[at..])?;
     let (values, rest) = (&text[at + "values (".len()..end], &text[end + 1..]);
     // What follows may name the new row as `excluded`, but not a parameter: there it would stand for no row.
-    (!rest.contains('$')).then(|| {
-        format!("{}select {} from {} order by u.nth{rest}", &text[..at], named(values), rows(types))
-    })
+    (!rest.contains('$'))
+        .then(|| format!("{}select {} from {} order by u.nth{rest}", &text[..at], named(values), rows(types)))
 }
 
 /// The end of what comes before the condition, white space aside.

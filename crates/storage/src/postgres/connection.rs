@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::task::JoinHandle;
 use tokio_postgres::error::SqlState;
-use tokio_postgres::{Client, Statement};
+use tokio_postgres::{Client, Config, Statement};
 
 use super::bulk;
 use super::server::{Server, cause_of};
@@ -57,7 +57,7 @@ pub(super) struct Prepared {
 
 impl Connection {
     pub async fn open(server: &Server, service: &str, role: Role) -> Result<Self, Error> {
-        let mut config = server.config.clone();
+        let mut config = Config::clone(&server.config);
         let own = config.get_options().unwrap_or_default();
         let (role_name, of_role) = match role {
             Role::Reader => ("reads", ""),

@@ -19,7 +19,7 @@ const READERS: usize = 2;
 /// A PostgreSQL server and the database on it that holds the stores. `Debug` and `Display` never show the password.
 #[derive(Clone)]
 pub struct Server {
-    pub(super) config: Config,
+    pub(super) config: Arc<Config>,
     pub(super) tls: Tls,
     pub(super) patience: Duration,
     pub(super) readers: usize,
@@ -84,7 +84,7 @@ impl FromStr for Server {
         }
         let tls = Tls::new(&trust).map_err(BadUrl)?;
         let shown = shown(&config).into();
-        Ok(Self { config, tls, patience: PATIENCE, readers: READERS, shown })
+        Ok(Self { config: Arc::new(config), tls, patience: PATIENCE, readers: READERS, shown })
     }
 }
 

@@ -46,11 +46,7 @@ pub(super) async fn bring_up_to_date(
 /// Makes timers due whose holder is gone: if no other process serves this schema, all that are leased.
 ///
 /// The server may need a moment to notice that a killed process is gone, and with it its lock.
-async fn release_leases(
-    connection: &Connection,
-    service: &str,
-    now: Timestamp,
-) -> Result<(), tokio_postgres::Error> {
+async fn release_leases(connection: &Connection, service: &str, now: Timestamp) -> Result<(), tokio_postgres::Error> {
     /// Tries to become the only process, where a lease is worth the wait.
     const TRIES: usize = 10;
     const PAUSE: Duration = Duration::from_millis(50);
@@ -100,9 +96,9 @@ pub(super) async fn pending_events(connection: &Connection, server: &Server) -> 
 /// A number of our own for an advisory lock: FNV-1a 64 of its purpose and the service.
 fn lock(purpose: &str, service: &str) -> i64 {
     let bytes = format!("tradepost/{purpose}/{service}");
-    let hash = bytes.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    });
+    let hash = bytes
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
     i64::from_ne_bytes(hash.to_ne_bytes())
 }
 

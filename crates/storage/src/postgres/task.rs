@@ -12,6 +12,7 @@ use crate::statement::Sql;
 use crate::{Error, Value};
 
 /// One write of a group.
+#[expect(clippy::large_enum_variant, reason = "nearly every task is a commit, and each lives for one group")]
 pub(super) enum Task {
     /// A batch with its cause.
     Commit { commit: Commit, reply: oneshot::Sender<Result<(Vec<EventId>, usize), Error>> },

@@ -51,7 +51,9 @@ fn system_roots() -> Result<RootCertStore, String> {
     let found = rustls_native_certs::load_native_certs();
     let (added, _) = roots.add_parsable_certificates(found.certs);
     if added == 0 {
-        return Err("the system has no certificate authorities: install ca-certificates, or name sslrootcert".to_owned());
+        return Err(
+            "the system has no certificate authorities: install ca-certificates, or name sslrootcert".to_owned()
+        );
     }
     Ok(roots)
 }

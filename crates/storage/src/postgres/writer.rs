@@ -12,8 +12,8 @@ use uuid::Uuid;
 use super::connection::away;
 use super::group::{self, Done, Failed, Name};
 use super::link::Link;
-use super::{readers, tables};
 use super::task::{Ran, Task};
+use super::{readers, tables};
 use crate::commit::Commit;
 use crate::signals::Signals;
 use crate::statement::Sql;
@@ -163,11 +163,7 @@ impl Worker {
     /// One transaction. An outcome that was not seen is looked up: either it happened, or it is as if never tried.
     async fn attempt(&mut self, part: &Part) -> Result<Done, Failed> {
         let connection = self.link.get().await.map_err(Failed::Away)?;
-        let name = Name {
-            commit_id: self.ids.next(),
-            now: self.clock.now(),
-            known: std::mem::take(&mut self.known),
-        };
+        let name = Name { commit_id: self.ids.next(), now: self.clock.now(), known: std::mem::take(&mut self.known) };
         let outcome = group::run(&connection, self.link.server(), &part.tasks, &name, part.merged).await;
         let outcome = match outcome {
             Err(Failed::Unknown) => {

@@ -7,7 +7,11 @@ use crate::migrate::{KIT, Migrations};
 use crate::{Error, Options};
 
 /// Refuses a file whose tables are newer than this program. Reads only.
-pub(super) fn refuse_newer(connection: &Connection, store: &str, options: &Options) -> rusqlite::Result<Result<(), Error>> {
+pub(super) fn refuse_newer(
+    connection: &Connection,
+    store: &str,
+    options: &Options,
+) -> rusqlite::Result<Result<(), Error>> {
     for set in [&KIT, &options.migrations] {
         let found = version(connection, set.set)?;
         if let Err(newer) = set.refuse_newer(found, store) {

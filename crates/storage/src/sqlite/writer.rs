@@ -62,9 +62,7 @@ impl Writer {
         params: Vec<Value>,
         map: impl Fn(&Row<'_>) -> Result<T, Error> + Send + 'static,
     ) -> Result<Vec<T>, Error> {
-        let work = move |connection: &Connection, store: &str| {
-            select(connection, store, sql, params.clone(), &map)
-        };
+        let work = move |connection: &Connection, store: &str| select(connection, store, sql, params.clone(), &map);
         self.run(work).await
     }
 

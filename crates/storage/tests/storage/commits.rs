@@ -2,17 +2,26 @@
 
 use std::collections::HashSet;
 
-use kernel::{Cause, EventId, Uuid, Version};
-use tempfile::tempdir;
+use kernel::{Cause, EventId, Keyed, RequestCause, Uuid, Version};
 use tokio::task::JoinSet;
-use tradepost_storage::{Batch, Error, inbox};
+use tradepost_storage::{Batch, Error, idempotency, inbox};
 
+use crate::place::Place;
 use crate::support::{Counts, Store, delivery, insert, moved, notes, request, touch, until};
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_batch_that_fails_takes_nobody_of_its_group_with_it() {
-    let folder = tempdir().unwrap();
-    let store = Store::open(folder.path());
+on_each_store! {
+    a_batch_that_fails_takes_nobody_of_its_group_with_it,
+    a_guard_that_misses_writes_nothing,
+    a_delivery_that_was_handled_before_writes_nothing_and_is_named,
+    an_idempotency_key_is_used_once_a_day_by_each_sender,
+    a_batch_that_changes_nothing_still_records_its_cause,
+    a_caller_that_goes_away_leaves_all_or_nothing,
+    a_full_outbox_refuses_requests_and_no_reactions,
+    a_store_that_is_closed_finishes_what_it_took_and_refuses_the_rest,
+}
+
+async fn a_batch_that_fails_takes_nobody_of_its_group_with_it(place: Place) {
+    let store = Store::open(&place).await;
     let missing = store.ids.next();
     let mut commits = JoinSet::new();
     for n in 0..500 {
@@ -32,16 +41,14 @@ async fn a_batch_that_fails_takes_nobody_of_its_group_with_it() {
     assert_eq!(committed.len(), 400);
     assert!(committed.iter().any(|it| it.group_size > 1), "nobody shared a transaction");
     assert!(notes(&store).await.iter().all(|note| note == "good"));
-    let expected = Counts { things: 800, events: 800, pointers: 1_600, requests: 400, ..Counts::default() };
+    let expected = Counts { things: 800, events: 800, pointers: 1_600, ..Counts::default() };
     assert_eq!(store.counts().await, expected);
     let told: HashSet<EventId> = committed.into_iter().flat_map(|it| it.events).collect();
     assert_eq!(told.len(), 800);
 }
 
-#[tokio::test]
-async fn a_guard_that_misses_writes_nothing() {
-    let folder = tempdir().unwrap();
-    let store = Store::open(folder.path());
+async fn a_guard_that_misses_writes_nothing(place: Place) {
+    let store = Store::open(&place).await;
     let thing = store.ids.next();
     store.commit(insert(thing, "new"), request(&store.ids)).await.unwrap();
     store.commit(touch(thing, Version::FIRST, "touched"), request(&store.ids)).await.unwrap();
@@ -57,10 +64,8 @@ async fn a_guard_that_misses_writes_nothing() {
     assert_eq!(notes(&store).await, ["touched"]);
 }
 
-#[tokio::test]
-async fn a_delivery_that_was_handled_before_writes_nothing_and_is_named() {
-    let folder = tempdir().unwrap();
-    let store = Store::open(folder.path());
+async fn a_delivery_that_was_handled_before_writes_nothing_and_is_named(place: Place) {
+    let store = Store::open(&place).await;
     let (seen, new): (EventId, EventId) = (store.ids.next(), store.ids.next());
     let thing: Uuid = store.ids.next();
     store.commit(insert(thing, "once").and(moved(thing)), Cause::Deliveries(vec![delivery(seen)])).await.unwrap();
@@ -76,33 +81,39 @@ async fn a_delivery_that_was_handled_before_writes_nothing_and_is_named() {
     assert_eq!((handled[&seen].digest, handled[&seen].handled_at), ([7; 16], store.now()));
 }
 
-#[tokio::test]
-async fn a_request_is_committed_once() {
-    let folder = tempdir().unwrap();
-    let store = Store::open(folder.path());
-    let Cause::Request(cause) = request(&store.ids) else { unreachable!("it is a request") };
-    store.commit(insert(store.ids.next(), "first"), Cause::Request(cause.clone())).await.unwrap();
+async fn an_idempotency_key_is_used_once_a_day_by_each_sender(place: Place) {
+    let store = Store::open(&place).await;
+    let cause = |scope: &str, answer: &str| {
+        let keyed = Keyed { scope: scope.into(), key: "k".into(), digest: [1; 32], answer: answer.into() };
+        let request_id = store.ids.next();
+        Cause::Request(RequestCause { request_id, traceparent: None, keyed: Some(keyed) })
+    };
+    store.commit(insert(store.ids.next(), "first"), cause("ada", "one")).await.unwrap();
 
-    let again = store.commit(insert(store.ids.next(), "second"), Cause::Request(cause)).await.unwrap_err();
+    let again = store.commit(insert(store.ids.next(), "second"), cause("ada", "two")).await.unwrap_err();
+    store.commit(insert(store.ids.next(), "another's"), cause("bob", "three")).await.unwrap();
 
     assert_eq!(again, Error::AlreadyDone { events: vec![] });
-    assert_eq!(notes(&store).await, ["first"]);
+    assert_eq!(notes(&store).await, ["first", "another's"]);
+    let kept = idempotency::find(&store, "ada", "k", store.now()).await.unwrap().unwrap();
+    assert_eq!((kept.digest, kept.answer), ([1; 32], b"one".to_vec()));
+
+    store.hands.advance(idempotency::KEPT);
+    assert_eq!(idempotency::find(&store, "ada", "k", store.now()).await.unwrap(), None);
+    store.commit(insert(store.ids.next(), "next day"), cause("ada", "four")).await.unwrap();
+    assert_eq!(idempotency::forget(&store, store.now(), 10).await.unwrap(), 1, "only bob's no longer stands");
 }
 
-#[tokio::test]
-async fn a_batch_that_changes_nothing_still_records_its_cause() {
-    let folder = tempdir().unwrap();
-    let store = Store::open(folder.path());
+async fn a_batch_that_changes_nothing_still_records_its_cause(place: Place) {
+    let store = Store::open(&place).await;
     let event_id = store.ids.next();
     store.commit(Batch::new(), Cause::Deliveries(vec![delivery(event_id)])).await.unwrap();
     let again = store.commit(Batch::new(), Cause::Deliveries(vec![delivery(event_id)])).await.unwrap_err();
     assert_eq!(again, Error::AlreadyDone { events: vec![event_id] });
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_caller_that_goes_away_leaves_all_or_nothing() {
-    let folder = tempdir().unwrap();
-    let store = Store::open(folder.path());
+async fn a_caller_that_goes_away_leaves_all_or_nothing(place: Place) {
+    let store = Store::open(&place).await;
     let mut commits = JoinSet::new();
     for n in 0..400 {
         let (db, cause, thing) = (store.db.clone(), request(&store.ids), store.ids.next());
@@ -127,18 +138,16 @@ async fn a_caller_that_goes_away_leaves_all_or_nothing() {
     store.commit(Batch::new(), request(&store.ids)).await.unwrap();
 
     let found = store.counts().await;
-    let whole = found.requests - 1;
+    let whole = found.things / 2;
     assert_eq!((found.things, found.events, found.pointers), (whole * 2, whole * 2, whole * 4));
     assert!((answered..400).contains(&whole), "{answered} of 400 were answered and {whole} happened");
 }
 
-#[tokio::test]
-async fn a_full_outbox_refuses_requests_and_no_reactions() {
-    let folder = tempdir().unwrap();
-    let (mut options, _hands) = crate::support::options(folder.path());
+async fn a_full_outbox_refuses_requests_and_no_reactions(place: Place) {
+    let (mut options, _hands) = crate::support::options(&place);
     options.outbox_cap = 2;
     let ids = options.ids.clone();
-    let db = tradepost_storage::Db::open(options).unwrap();
+    let db = tradepost_storage::Db::open(options).await.unwrap();
     db.commit(moved(ids.next()), request(&ids)).await.unwrap();
 
     let refused = db.commit(moved(ids.next()), request(&ids)).await.unwrap_err();
@@ -148,10 +157,8 @@ async fn a_full_outbox_refuses_requests_and_no_reactions() {
     assert_eq!(refused, Error::OutboxFull { cap: 2 });
 }
 
-#[tokio::test]
-async fn a_store_that_is_closed_finishes_what_it_took_and_refuses_the_rest() {
-    let folder = tempdir().unwrap();
-    let store = Store::open(folder.path());
+async fn a_store_that_is_closed_finishes_what_it_took_and_refuses_the_rest(place: Place) {
+    let store = Store::open(&place).await;
     let (db, cause, thing) = (store.db.clone(), request(&store.ids), store.ids.next());
     let mut taken = JoinSet::new();
     taken.spawn(async move { db.commit(insert(thing, "taken"), cause).await.map(|_| ()) });

@@ -10,6 +10,7 @@ use tempfile::tempdir;
 use tokio::task::JoinSet;
 use tradepost_storage::{Batch, Error, Query, params};
 
+use crate::place::Place;
 use crate::support::{Store, insert, moved, notes, request};
 
 static NUMBERED: Query = Query::new("NUMBERED", "select note, count(*) as things from things group by note");
@@ -25,13 +26,14 @@ async fn what_was_answered_is_there_after_a_crash() {
     if std::env::var_os(CHILD).is_some() {
         return commit_until_killed().await;
     }
-    let folder = tempdir().unwrap();
+    let place = Place::folder();
+    let Place::Folder(folder) = &place else { unreachable!("it is a folder") };
     let mut answered: Vec<String> = Vec::new();
     for round in 0..ROUNDS {
         // Between the first commits and a few hundred of them, so that a kill meets every part of one.
         answered.extend(killed_after(folder.path(), round, Duration::from_micros(1_500 * round * round)));
     }
-    let store = Store::open(folder.path());
+    let store = Store::open(&place).await;
     let found = store.query(&NUMBERED, params![], |row| Ok((row.get::<String>("note")?, row.get::<i64>("things")?)));
     let found = found.await.unwrap();
 
@@ -71,7 +73,7 @@ fn killed_after(folder: &Path, round: u64, delay: Duration) -> Vec<String> {
 async fn commit_until_killed() {
     let mut lines = std::io::stdin().lines();
     let round = lines.next().unwrap().unwrap();
-    let store = Store::open(&PathBuf::from(lines.next().unwrap().unwrap()));
+    let store = Store::open(&Place::Path(lines.next().unwrap().unwrap().into())).await;
     let mut committing = JoinSet::new();
     for lane in 0..8 {
         let (db, ids, round) = (store.db.clone(), store.ids.clone(), round.clone());
@@ -114,7 +116,8 @@ async fn a_full_disk_refuses_commits_until_there_is_room_again() {
     let disk = SmallDisk::mount(folder.path());
     let ballast = disk.0.join("ballast");
     std::fs::write(&ballast, vec![0; 512 * 1024]).unwrap();
-    let store = Store::open(&disk.0);
+    let place = Place::Path(disk.0.clone());
+    let store = Store::open(&place).await;
 
     let (written, refused) = fill(&store).await;
     assert!(matches!(refused, Error::Unavailable { .. }), "{refused}");
@@ -128,7 +131,7 @@ async fn a_full_disk_refuses_commits_until_there_is_room_again() {
     let counts = store.counts().await;
     store.close().await;
 
-    let reopened = Store::open(&disk.0);
+    let reopened = Store::open(&place).await;
     assert_eq!(reopened.counts().await, counts);
     assert_eq!(usize::try_from(counts.things).unwrap(), written + 1);
     reopened.close().await;

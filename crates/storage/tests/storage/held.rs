@@ -4,18 +4,25 @@ use std::collections::HashMap;
 
 use kernel::{Cause, DeadLetterId, DeliveryCause, EventId, Lane, SignedDuration, Uuid};
 use proptest::prelude::*;
-use tempfile::tempdir;
 use tradepost_storage::held::{self, Held, State};
 use tradepost_storage::{Batch, Error, inbox};
 
+use crate::place::Place;
 use crate::support::{Store, delivery, insert};
+
+on_each_store! {
+    deliveries_of_a_key_wait_behind_its_first_and_other_keys_do_not,
+    retries_come_in_the_order_of_their_times,
+    the_commit_of_a_held_delivery_lets_the_next_of_its_key_go,
+    a_delivery_is_counted_before_each_attempt_and_parked_when_there_is_no_further_one,
+    a_parked_delivery_is_replayed_with_all_its_attempts_before_it,
+    a_discarded_delivery_counts_as_handled_and_lets_the_next_go,
+}
 
 const LANE: Lane = Lane::Background;
 
-#[tokio::test]
-async fn deliveries_of_a_key_wait_behind_its_first_and_other_keys_do_not() {
-    let folder = tempdir().unwrap();
-    let store = Store::open(folder.path());
+async fn deliveries_of_a_key_wait_behind_its_first_and_other_keys_do_not(place: Place) {
+    let store = Store::open(&place).await;
     let (ada, bob) = (store.ids.next(), store.ids.next());
     let arrivals = [ada, ada, bob, ada].map(|key| arrival(&store, key));
     held::hold(&store, arrivals.to_vec()).await.unwrap();
@@ -30,10 +37,8 @@ async fn deliveries_of_a_key_wait_behind_its_first_and_other_keys_do_not() {
     assert_eq!(held::counts(&store).await.unwrap(), held::Counts { parked: 0, due: 2, held: 4 });
 }
 
-#[tokio::test]
-async fn retries_come_in_the_order_of_their_times() {
-    let folder = tempdir().unwrap();
-    let store = Store::open(folder.path());
+async fn retries_come_in_the_order_of_their_times(place: Place) {
+    let store = Store::open(&place).await;
     let in_seconds = |seconds| {
         let due_at = store.now() + SignedDuration::from_secs(seconds);
         Held { due_at: Some(due_at), ..arrival(&store, store.ids.next()) }
@@ -50,10 +55,8 @@ async fn retries_come_in_the_order_of_their_times() {
     assert_eq!(held::due_by(&store, store.now()).await.unwrap(), 2);
 }
 
-#[tokio::test]
-async fn the_commit_of_a_held_delivery_lets_the_next_of_its_key_go() {
-    let folder = tempdir().unwrap();
-    let store = Store::open(folder.path());
+async fn the_commit_of_a_held_delivery_lets_the_next_of_its_key_go(place: Place) {
+    let store = Store::open(&place).await;
     let arrivals = three_of_a_key(&store).await;
     let [first, second, third] = arrivals.each_ref().map(|held| held.event_id);
 
@@ -72,10 +75,8 @@ async fn the_commit_of_a_held_delivery_lets_the_next_of_its_key_go() {
     assert_eq!(due(&store).await, [third]);
 }
 
-#[tokio::test]
-async fn a_delivery_is_counted_before_each_attempt_and_parked_when_there_is_no_further_one() {
-    let folder = tempdir().unwrap();
-    let store = Store::open(folder.path());
+async fn a_delivery_is_counted_before_each_attempt_and_parked_when_there_is_no_further_one(place: Place) {
+    let store = Store::open(&place).await;
     let [first, second, _] = three_of_a_key(&store).await;
     let position = position(&store, first.event_id).await;
     held::count_attempt(&store, position).await.unwrap();
@@ -97,10 +98,8 @@ async fn a_delivery_is_counted_before_each_attempt_and_parked_when_there_is_no_f
     assert_eq!(held::parked_one(&store, second.dead_letter_id).await.unwrap().map(|held| held.event_id), None);
 }
 
-#[tokio::test]
-async fn a_parked_delivery_is_replayed_with_all_its_attempts_before_it() {
-    let folder = tempdir().unwrap();
-    let store = Store::open(folder.path());
+async fn a_parked_delivery_is_replayed_with_all_its_attempts_before_it(place: Place) {
+    let store = Store::open(&place).await;
     let [first, ..] = three_of_a_key(&store).await;
     let id = park(&store, &first).await;
     assert!(held::replay(&store, id, store.now()).await.unwrap());
@@ -112,10 +111,8 @@ async fn a_parked_delivery_is_replayed_with_all_its_attempts_before_it() {
     assert!(!held::discard(&store, id, store.now()).await.unwrap(), "it is no dead letter any more");
 }
 
-#[tokio::test]
-async fn a_discarded_delivery_counts_as_handled_and_lets_the_next_go() {
-    let folder = tempdir().unwrap();
-    let store = Store::open(folder.path());
+async fn a_discarded_delivery_counts_as_handled_and_lets_the_next_go(place: Place) {
+    let store = Store::open(&place).await;
     let [first, second, _] = three_of_a_key(&store).await;
     let id = park(&store, &first).await;
     assert!(held::discard(&store, id, store.now()).await.unwrap());
@@ -159,8 +156,8 @@ proptest! {
     fn every_key_keeps_its_order_whatever_fails(steps in prop::collection::vec(step(), 1..40)) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         runtime.block_on(async {
-            let folder = tempdir().unwrap();
-            let mut model = Model::new(Store::open(folder.path()));
+            let place = Place::folder();
+            let mut model = Model::new(Store::open(&place).await);
             for step in steps {
                 model.take(step).await;
             }

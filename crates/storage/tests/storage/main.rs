@@ -2,6 +2,9 @@
 
 #![cfg(test)]
 
+#[macro_use]
+mod place;
+
 mod commits;
 mod durability;
 mod held;

@@ -7,14 +7,25 @@ use kernel::Version;
 use tempfile::tempdir;
 use tradepost_storage::{Batch, Db, Error, Migration, Migrations, params, statements};
 
+use crate::place::Place;
 use crate::support::{MIGRATIONS, START, STATEMENTS as OWN, Store, insert, notes, options, request, touch};
+
+on_each_store! {
+    migrations_run_once_and_in_order,
+    a_store_keeps_what_was_committed_when_it_is_opened_again,
+    a_store_tells_whether_the_process_before_ended_cleanly,
+    every_statement_of_the_tests_passes_the_kits_check,
+}
 
 /// The warehouse's tables as the next release would have them.
 const NEXT_RELEASE: Migrations = Migrations {
     set: "warehouse",
     steps: &[
         MIGRATIONS.steps[0],
-        Migration { sqlite: "alter table things add column shelf text; update things set shelf = 'A' || note;" },
+        Migration {
+            sqlite: "alter table things add column shelf text; update things set shelf = 'A' || note;",
+            postgres: "alter table things add column shelf text; update things set shelf = 'A' || note;",
+        },
     ],
 };
 
@@ -24,31 +35,28 @@ statements! {
     query SHELVES "select shelf from things order by thing_id";
 }
 
-#[tokio::test]
-async fn migrations_run_once_and_in_order() {
-    let folder = tempdir().unwrap();
-    let store = Store::open(folder.path());
+async fn migrations_run_once_and_in_order(place: Place) {
+    let store = Store::open(&place).await;
     store.commit(insert(store.ids.next(), "1"), request(&store.ids)).await.unwrap();
     store.close().await;
     for _ in 0..2 {
-        let db = open(folder.path(), NEXT_RELEASE).unwrap();
+        let db = open(&place, NEXT_RELEASE).await.unwrap();
         let steps = db.query(&STEPS, params![], |row| Ok((row.get::<String>("name")?, row.get("version")?)));
-        let expected = [("kit", 1), ("warehouse", 1), ("warehouse", 2)].map(|(set, step)| (set.to_owned(), step));
+        let expected =
+            [("kit", 1), ("kit", 2), ("warehouse", 1), ("warehouse", 2)].map(|(set, step)| (set.to_owned(), step));
         assert_eq!(steps.await.unwrap(), expected);
         assert_eq!(db.query(&SHELVES, params![], |row| row.get::<String>("shelf")).await.unwrap(), ["A1"]);
         db.close().await;
     }
 }
 
-#[tokio::test]
-async fn a_store_keeps_what_was_committed_when_it_is_opened_again() {
-    let folder = tempdir().unwrap();
-    let store = Store::open(folder.path());
+async fn a_store_keeps_what_was_committed_when_it_is_opened_again(place: Place) {
+    let store = Store::open(&place).await;
     let thing = store.ids.next();
     store.commit(insert(thing, "new"), request(&store.ids)).await.unwrap();
     store.close().await;
 
-    let reopened = Store::open(folder.path());
+    let reopened = Store::open(&place).await;
     reopened.commit(touch(thing, Version::FIRST, "kept"), request(&reopened.ids)).await.unwrap();
 
     assert_eq!(notes(&reopened).await, ["kept"]);
@@ -57,10 +65,11 @@ async fn a_store_keeps_what_was_committed_when_it_is_opened_again() {
 #[tokio::test]
 async fn a_store_with_newer_tables_of_its_service_is_refused_and_left_as_it_is() {
     let folder = tempdir().unwrap();
-    open(folder.path(), NEXT_RELEASE).unwrap().close().await;
+    let place = Place::Path(folder.path().to_owned());
+    open(&place, NEXT_RELEASE).await.unwrap().close().await;
     let before = files(folder.path());
 
-    let refused = open(folder.path(), MIGRATIONS).unwrap_err();
+    let refused = open(&place, MIGRATIONS).await.unwrap_err();
 
     let store = folder.path().join("warehouse.db").display().to_string();
     assert_eq!(refused, Error::Newer { store, set: "warehouse", found: 2, known: 1 });
@@ -70,7 +79,8 @@ async fn a_store_with_newer_tables_of_its_service_is_refused_and_left_as_it_is()
 #[tokio::test]
 async fn a_store_with_newer_tables_of_the_kit_is_refused_and_left_as_it_is() {
     let folder = tempdir().unwrap();
-    let store = Store::open(folder.path());
+    let place = Place::Path(folder.path().to_owned());
+    let store = Store::open(&place).await;
     let newer = Batch::new().insert(&CLAIM_VERSION, params!["kit", 99, *START]);
     store.commit(newer, request(&store.ids)).await.unwrap();
     // As after a kill: the log was not yet copied into the file.
@@ -81,17 +91,15 @@ async fn a_store_with_newer_tables_of_the_kit_is_refused_and_left_as_it_is() {
     }
     assert_eq!(before.keys().collect::<Vec<_>>(), ["warehouse.db", "warehouse.db-wal"]);
 
-    let refused = open(killed.path(), MIGRATIONS).unwrap_err();
+    let refused = open(&Place::Path(killed.path().to_owned()), MIGRATIONS).await.unwrap_err();
 
     assert!(matches!(refused, Error::Newer { set: "kit", found: 99, .. }), "{refused}");
     assert!(files(killed.path()) == before, "the refused store was changed");
 }
 
-#[tokio::test]
-async fn a_store_tells_whether_the_process_before_ended_cleanly() {
-    let folder = tempdir().unwrap();
+async fn a_store_tells_whether_the_process_before_ended_cleanly(place: Place) {
     let after = async |stopped: bool| {
-        let store = Store::open(folder.path());
+        let store = Store::open(&place).await;
         let was_running = store.mark_running().await.unwrap();
         if stopped {
             store.mark_stopped().await.unwrap();
@@ -104,19 +112,18 @@ async fn a_store_tells_whether_the_process_before_ended_cleanly() {
     assert!(!after(false).await, "the second one did");
 }
 
-#[tokio::test]
-async fn every_statement_of_the_tests_passes_the_kits_check() {
-    let folder = tempdir().unwrap();
-    let db = open(folder.path(), NEXT_RELEASE).unwrap();
+async fn every_statement_of_the_tests_passes_the_kits_check(place: Place) {
+    let db = open(&place, NEXT_RELEASE).await.unwrap();
     for statement in OWN.iter().chain(STATEMENTS) {
         db.check(*statement).await.unwrap();
     }
+    db.check_kit().await.unwrap();
 }
 
-fn open(folder: &Path, migrations: Migrations) -> Result<Db, Error> {
-    let (mut options, _hands) = options(folder);
+async fn open(place: &Place, migrations: Migrations) -> Result<Db, Error> {
+    let (mut options, _hands) = options(place);
     options.migrations = migrations;
-    Db::open(options)
+    Db::open(options).await
 }
 
 /// The files of a folder that hold data. A look into a store leaves an empty log and an index of it behind.

@@ -3,15 +3,21 @@
 use std::collections::HashSet;
 
 use kernel::{Event, Lane, Uuid, Version};
-use tempfile::tempdir;
 use tradepost_storage::{Batch, archive, outbox};
 
+use crate::place::Place;
 use crate::support::{Store, ThingBroke, ThingMoved, ThingSeen, insert, request};
 
-#[tokio::test]
-async fn events_keep_the_order_in_which_they_were_committed() {
-    let folder = tempdir().unwrap();
-    let store = Store::open(folder.path());
+on_each_store! {
+    events_keep_the_order_in_which_they_were_committed,
+    an_event_is_pending_exactly_where_it_has_to_go_until_it_was_sent,
+    what_is_in_flight_is_passed_over_and_nothing_else,
+    what_is_unsent_is_counted_again_when_the_store_opens,
+    a_commit_wakes_those_who_wait_for_its_events_and_nobody_else,
+}
+
+async fn events_keep_the_order_in_which_they_were_committed(place: Place) {
+    let store = Store::open(&place).await;
     let thing_id: Uuid = store.ids.next();
     let mut told = Vec::new();
     for n in (1..=9).step_by(3) {
@@ -29,10 +35,8 @@ async fn events_keep_the_order_in_which_they_were_committed() {
     assert_eq!(pending.iter().map(|event| event.event_id).collect::<Vec<_>>(), told);
 }
 
-#[tokio::test]
-async fn an_event_is_pending_exactly_where_it_has_to_go_until_it_was_sent() {
-    let folder = tempdir().unwrap();
-    let store = Store::open(folder.path());
+async fn an_event_is_pending_exactly_where_it_has_to_go_until_it_was_sent(place: Place) {
+    let store = Store::open(&place).await;
     let thing_id: Uuid = store.ids.next();
     let batch = insert(thing_id, "told")
         .emit(Version::FIRST, &ThingMoved { thing_id })
@@ -59,10 +63,8 @@ async fn an_event_is_pending_exactly_where_it_has_to_go_until_it_was_sent() {
     assert_eq!(archive::of_key(&store, thing_id, 10).await.unwrap().len(), 3, "the archive keeps what was sent");
 }
 
-#[tokio::test]
-async fn what_is_in_flight_is_passed_over_and_nothing_else() {
-    let folder = tempdir().unwrap();
-    let store = Store::open(folder.path());
+async fn what_is_in_flight_is_passed_over_and_nothing_else(place: Place) {
+    let store = Store::open(&place).await;
     let thing_id: Uuid = store.ids.next();
     let batch = (1..=6).fold(Batch::new(), |batch, n| batch.emit(Version::from_stored(n), &ThingMoved { thing_id }));
     store.commit(batch, request(&store.ids)).await.unwrap();
@@ -75,10 +77,8 @@ async fn what_is_in_flight_is_passed_over_and_nothing_else() {
     assert_eq!(rest, HashSet::from([all[1], all[3]]));
 }
 
-#[tokio::test]
-async fn what_is_unsent_is_counted_again_when_the_store_opens() {
-    let folder = tempdir().unwrap();
-    let store = Store::open(folder.path());
+async fn what_is_unsent_is_counted_again_when_the_store_opens(place: Place) {
+    let store = Store::open(&place).await;
     for _ in 0..3 {
         let thing_id = store.ids.next();
         let batch = Batch::new().emit(Version::FIRST, &ThingMoved { thing_id });
@@ -88,16 +88,14 @@ async fn what_is_unsent_is_counted_again_when_the_store_opens() {
     outbox::sent(&store, "stock", Lane::Background, vec![first]).await.unwrap();
     store.close().await;
 
-    let reopened = Store::open(folder.path());
+    let reopened = Store::open(&place).await;
 
     assert_eq!(outbox::unsent(&reopened), 5);
     assert_eq!(positions(&reopened, "stock", Lane::Background).await.len(), 2);
 }
 
-#[tokio::test]
-async fn a_commit_wakes_those_who_wait_for_its_events_and_nobody_else() {
-    let folder = tempdir().unwrap();
-    let store = Store::open(folder.path());
+async fn a_commit_wakes_those_who_wait_for_its_events_and_nobody_else(place: Place) {
+    let store = Store::open(&place).await;
     let urgent = store.outbox_signal("mail", Lane::Immediate);
     let mail = store.outbox_signal("mail", Lane::Background);
     let (archive, timers) = (store.archive_signal(), store.timers_signal());

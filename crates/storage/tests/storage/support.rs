@@ -1,10 +1,10 @@
 //! A small store for the tests: things, and what is told about them.
 
 use std::collections::HashMap;
-use std::path::Path;
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
+use crate::place::Place;
 use kernel::{
     Cause, Clock, DeliveryCause, Event, EventId, Ids, Lane, MockClock, Origin, RequestCause, Timestamp, Uuid, Version,
 };
@@ -17,6 +17,8 @@ pub const MIGRATIONS: Migrations = Migrations {
         sqlite: "create table things (
                      thing_id blob not null primary key, note text not null, version integer not null
                  ) strict;",
+        postgres: "create table things (
+                       thing_id uuid not null primary key, note text not null, version bigint not null);",
     }],
 };
 
@@ -26,7 +28,7 @@ statements! {
     query THINGS "select thing_id, note, version from things order by thing_id";
     query COUNTS "select (select count(*) from things) as things, (select count(*) from events) as events,
         (select count(*) from outbox) as pointers, (select count(*) from inbox) as handled,
-        (select count(*) from requests) as requests, (select count(*) from held) as held";
+        (select count(*) from held) as held";
 }
 
 /// Told when a thing changes; two services want to know.
@@ -85,12 +87,12 @@ impl std::ops::Deref for Store {
     }
 }
 
-pub fn options(folder: &Path) -> (Options, MockClock) {
+pub fn options(place: &Place) -> (Options, MockClock) {
     let (clock, hands) = Clock::mock(*START);
     let to = |names: &[&str]| names.iter().map(ToString::to_string).collect();
     let options = Options {
         service: "warehouse",
-        folder: folder.to_owned(),
+        location: place.location(),
         migrations: MIGRATIONS,
         destinations: HashMap::from([
             (ThingMoved::TYPE.to_owned(), to(&["mail", "stock"])),
@@ -104,10 +106,10 @@ pub fn options(folder: &Path) -> (Options, MockClock) {
 }
 
 impl Store {
-    pub fn open(folder: &Path) -> Self {
-        let (options, hands) = options(folder);
+    pub async fn open(place: &Place) -> Self {
+        let (options, hands) = options(place);
         let ids = options.ids.clone();
-        Self { db: Db::open(options).expect("the folder is there and can be written"), ids, hands }
+        Self { db: Db::open(options).await.expect("the place is there and can be written"), ids, hands }
     }
 
     pub fn now(&self) -> Timestamp {
@@ -126,7 +128,6 @@ pub struct Counts {
     pub events: i64,
     pub pointers: i64,
     pub handled: i64,
-    pub requests: i64,
     pub held: i64,
 }
 
@@ -137,7 +138,6 @@ pub async fn counts(db: &Db) -> Counts {
             events: row.get("events")?,
             pointers: row.get("pointers")?,
             handled: row.get("handled")?,
-            requests: row.get("requests")?,
             held: row.get("held")?,
         })
     });

@@ -20,6 +20,7 @@ use storage::held::Held;
 use tower::ServiceExt;
 use tradepost_service::http::auth::{Auth, digest};
 use tradepost_service::http::shell::Shell;
+use tradepost_service::storage::Location;
 use tradepost_service::telemetry::Metrics;
 use tradepost_service::{AnyService, Backoff, DeliveryStatus, Operator, Running, Runtime, Service, Settings, Tasks};
 
@@ -71,7 +72,7 @@ impl House {
             outbox_cap: 1_000_000,
         };
         let runtime = Runtime {
-            folder: folder.to_owned(),
+            store: Location::Folder(folder.to_owned()),
             broker: broker.clone(),
             ids: Ids::new(clock.clone()),
             clock,

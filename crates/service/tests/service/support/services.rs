@@ -26,6 +26,9 @@ const MIGRATIONS: Migrations = Migrations {
                      effect_id blob not null primary key, subject blob not null, name text not null,
                      version integer not null
                  ) strict;",
+        postgres: "create table effects (
+                       effect_id uuid not null primary key, subject uuid not null, name text not null,
+                       version bigint not null);",
     }],
 };
 

@@ -1,0 +1,60 @@
+//! Where a test's store is: every test of the kit runs on each database.
+
+use std::path::PathBuf;
+
+use tempfile::TempDir;
+use test_servers::Database;
+use tradepost_storage::Location;
+
+/// A place for one store that goes with the test.
+pub enum Place {
+    Folder(TempDir),
+    /// A folder that somebody else looks after.
+    Path(PathBuf),
+    Database(Database),
+}
+
+impl Place {
+    pub fn folder() -> Self {
+        Self::Folder(tempfile::tempdir().expect("the machine has room for a temporary folder"))
+    }
+
+    pub fn database() -> Self {
+        Self::Database(Database::create())
+    }
+
+    pub fn location(&self) -> Location {
+        match self {
+            Self::Folder(folder) => Location::Folder(folder.path().to_owned()),
+            Self::Path(path) => Location::Folder(path.clone()),
+            Self::Database(database) => {
+                Location::Postgres(database.url().parse().expect("the test's server has a proper URL"))
+            }
+        }
+    }
+}
+
+/// Makes a test of each of these functions for each database.
+macro_rules! on_each_store {
+    ($($test:ident),* $(,)?) => {
+        mod sqlite {
+            use crate::place::Place;
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $test() {
+                    super::$test(Place::folder()).await;
+                }
+            )*
+        }
+
+        mod postgres {
+            use crate::place::Place;
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $test() {
+                    super::$test(Place::database()).await;
+                }
+            )*
+        }
+    };
+}
