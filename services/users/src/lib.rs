@@ -18,6 +18,7 @@ mod store;
 mod update_profile;
 
 use service::Service;
+use service::http::Policy;
 use service::storage::{self, Migrations};
 use utoipa_axum::routes;
 
@@ -29,6 +30,6 @@ const MIGRATIONS: Migrations =
 /// The users service. Its state hashes passwords.
 pub fn service() -> Service<Hasher> {
     Service::new("users", MIGRATIONS, store::STATEMENTS, Hasher::for_this_machine())
-        .routes(routes!(register::handler))
-        .routes(routes!(queries::get, update_profile::handler))
+        .routes(Policy::Guest, routes!(register::handler))
+        .routes(Policy::Customer, routes!(queries::get, update_profile::handler))
 }

@@ -4,7 +4,6 @@ use axum::Json;
 use axum::extract::State;
 use kernel::UserId;
 use serde::Deserialize;
-use service::http::auth::Admin;
 use service::http::{Body, Fields, PathId, Problem, ProblemBody, RequestInfo};
 use service::{Ctx, decide};
 use utoipa::ToSchema;
@@ -49,11 +48,9 @@ impl UpdateProfile {
         (status = 404, body = ProblemBody),
         (status = 409, body = ProblemBody, description = "`email_taken`, `username_taken`"),
         (status = 422, body = ProblemBody),
-    ),
-    security(("admin" = [])))]
+    ))]
 pub(crate) async fn handler(
     State(ctx): State<Ctx<Hasher>>,
-    _: Admin,
     PathId(user_id): PathId<UserId>,
     request: RequestInfo,
     Body(input): Body<UpdateProfile>,
