@@ -1,6 +1,12 @@
 //! Whole flows through HTTP: several services, only events between them.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::time::Duration;
+
+use axum::http::Method;
+use serde_json::{Value, json};
+use testkit::{Place, TestShop, on_each_store};
 
 on_each_store! {
     a_paid_order_sells_its_units_and_confirms_once,
@@ -19,10 +25,6 @@ on_each_store! {
     a_registered_user_is_welcomed_once,
     what_was_under_way_goes_on_after_a_restart,
 }
-
-use axum::http::Method;
-use serde_json::{Value, json};
-use testkit::{Place, TestShop, on_each_store};
 
 /// A moment after which a reservation of the default length is over.
 const AFTER_RESERVATION: Duration = Duration::from_secs(15 * 60 + 1);

@@ -21,7 +21,7 @@ pub use inventory::{InventoryUpdated, Shortage, StockLow, StockRejected, StockRe
 pub use kernel::{Event, Lane};
 pub use orders::{Address, OrderCancelled, OrderLine, OrderPaid, OrderPlaced, OrderUpdated, PaymentRequested};
 pub use payments::{PaymentCaptured, PaymentFailed, PaymentRefunded};
-pub use users::{UserProfileUpdated, UserRegistered};
+pub use users::{SigningKeyPublished, UserProfileUpdated, UserRegistered};
 
 /// What the catalogue, the runner and the console know about an event's type.
 #[derive(Clone, Copy, Debug)]

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 
 use tradepost_events::{
     self as events, Event, InventoryUpdated, OrderCancelled, OrderPaid, OrderPlaced, OrderUpdated, PaymentCaptured,
-    PaymentFailed, PaymentRefunded, PaymentRequested, ProductCreated, ProductDeleted, ProductUpdated, StockLow,
-    StockRejected, StockReserved, UserProfileUpdated, UserRegistered,
+    PaymentFailed, PaymentRefunded, PaymentRequested, ProductCreated, ProductDeleted, ProductUpdated,
+    SigningKeyPublished, StockLow, StockRejected, StockReserved, UserProfileUpdated, UserRegistered,
 };
 
 /// An event's example, and what becomes of it when it is read and written again.
@@ -31,6 +31,7 @@ impl RoundTrip {
 const ROUND_TRIPS: &[fn() -> RoundTrip] = &[
     RoundTrip::of::<UserRegistered>,
     RoundTrip::of::<UserProfileUpdated>,
+    RoundTrip::of::<SigningKeyPublished>,
     RoundTrip::of::<ProductCreated>,
     RoundTrip::of::<ProductUpdated>,
     RoundTrip::of::<ProductDeleted>,

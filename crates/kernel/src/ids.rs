@@ -65,6 +65,10 @@ typed_id! {
     DeadLetterId,
     /// One HTTP request, or one command of a program.
     RequestId,
+    /// One sign-in, and all that was refreshed from it.
+    SessionId,
+    /// One key that signs access tokens: their `kid`.
+    KeyId,
 }
 
 /// Makes ids and random numbers; cheap to clone.
@@ -121,6 +125,11 @@ impl Secret {
     pub fn reveal(&self) -> String {
         use base64::Engine as _;
         base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(self.0)
+    }
+
+    /// The bytes, for what is made from them, such as a key.
+    pub fn bytes(&self) -> &[u8; 32] {
+        &self.0
     }
 }
 

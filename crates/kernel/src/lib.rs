@@ -21,7 +21,9 @@ pub use cause::{Cause, DeliveryCause, Keyed, Origin, RequestCause, TimerCause, T
 pub use clock::{Clock, MockClock};
 pub use cursor::{BadCursor, Cursor};
 pub use event::{Event, Lane};
-pub use ids::{DeadLetterId, EventId, Ids, MailId, OrderId, PaymentId, ProductId, RequestId, Secret, UserId};
+pub use ids::{
+    DeadLetterId, EventId, Ids, KeyId, MailId, OrderId, PaymentId, ProductId, RequestId, Secret, SessionId, UserId,
+};
 pub use jiff::{SignedDuration, Timestamp};
 pub use uuid::Uuid;
 pub use version::Version;

@@ -8,7 +8,7 @@ use kernel::{Cause, Clock, Currency, Ids};
 use storage::{Batch, Committed, Db, Error};
 
 use crate::Backoff;
-use crate::http::{Problem, auth::Auth};
+use crate::http::{Keyring, Problem};
 use crate::telemetry::Metrics;
 
 /// Settings that all services share; units and defaults are those of the configuration.
@@ -45,7 +45,7 @@ pub struct Ctx<S = ()> {
     pub state: S,
     /// Counters and histograms.
     pub metrics: Arc<Metrics>,
-    pub(crate) auth: Arc<Auth>,
+    pub(crate) keys: Keyring,
     pub(crate) store_away: Arc<AtomicBool>,
 }
 

@@ -1,15 +1,18 @@
 //! How a service describes itself.
 
+use events::SigningKeyPublished;
+use futures_util::future::BoxFuture;
 use kernel::Event;
 use storage::{Committed, Migrations, Registered};
-use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
+use utoipa_axum::router::UtoipaMethodRouter;
 use uuid::Uuid;
 
 use crate::http::auth::Caller;
+use crate::http::{Policy, Routes};
 use crate::operator::AccessCheck;
 use crate::reaction::Reaction;
 use crate::timers::{ErasedTimer, Timer, TimerKind};
-use crate::{Ctx, Delivery, Failure};
+use crate::{Ctx, Delivery, Failure, on_signing_key_published};
 
 /// A service: its name, its tables, and on one screen its routes, reactions and timers.
 ///
@@ -19,31 +22,37 @@ pub struct Service<S = ()> {
     pub(crate) name: &'static str,
     pub(crate) migrations: Migrations,
     pub(crate) statements: &'static [Registered],
-    pub(crate) router: OpenApiRouter<Ctx<S>>,
+    pub(crate) routes: Routes<Ctx<S>>,
     pub(crate) reactions: Vec<Reaction<S>>,
     pub(crate) timers: Vec<ErasedTimer<S>>,
     pub(crate) access: Option<AccessCheck<S>>,
+    pub(crate) at_start: Option<AtStart<S>>,
     pub(crate) state: S,
 }
 
+type AtStart<S> = Box<dyn FnOnce(Ctx<S>) -> BoxFuture<'static, Result<(), storage::Error>> + Send>;
+
 impl<S: Clone + Send + Sync + 'static> Service<S> {
-    /// A service without routes, reactions or timers.
+    /// A service without routes or timers. Its only reaction is that of every service: it learns the keys by which
+    /// it checks tokens.
     pub fn new(name: &'static str, migrations: Migrations, statements: &'static [Registered], state: S) -> Self {
-        Self {
+        let service = Self {
             name,
             migrations,
             statements,
-            router: OpenApiRouter::new(),
+            routes: Routes::new(),
             reactions: Vec::new(),
             timers: Vec::new(),
             access: None,
+            at_start: None,
             state,
-        }
+        };
+        service.on::<SigningKeyPublished>(on_signing_key_published::handle)
     }
 
-    /// Adds routes with their descriptions: `utoipa_axum::routes!(get, patch)` of one path.
-    pub fn routes(mut self, routes: UtoipaMethodRouter<Ctx<S>>) -> Self {
-        self.router = self.router.routes(routes);
+    /// Adds routes with their descriptions, and who may call them: `utoipa_axum::routes!(get, patch)` of one path.
+    pub fn routes(mut self, policy: Policy, routes: UtoipaMethodRouter<Ctx<S>>) -> Self {
+        self.routes = self.routes.add(policy, routes);
         self
     }
 
@@ -62,6 +71,16 @@ impl<S: Clone + Send + Sync + 'static> Service<S> {
     /// Handles a kind of durable timer.
     pub fn timer(mut self, kind: TimerKind, handle: impl AsyncHandler<(Ctx<S>, Timer)>) -> Self {
         self.timers.push(ErasedTimer::new(kind, move |ctx, timer| handle.call((ctx, timer))));
+        self
+    }
+
+    /// Runs once at each start: the store is open, and nothing is answered or handled before it is done.
+    pub fn at_start<F, Fut>(mut self, run: F) -> Self
+    where
+        F: FnOnce(Ctx<S>) -> Fut + Send + 'static,
+        Fut: Future<Output = Result<(), storage::Error>> + Send + 'static,
+    {
+        self.at_start = Some(Box::new(move |ctx| Box::pin(run(ctx))));
         self
     }
 

@@ -17,6 +17,8 @@ mod backoff;
 mod ctx;
 mod definition;
 mod failure;
+mod keys;
+mod on_signing_key_published;
 mod operator;
 mod reaction;
 mod relay;

@@ -13,6 +13,7 @@ use storage::{Db, Location, Migrations, Options, Registered};
 use tokio::sync::watch;
 use utoipa::openapi::OpenApi;
 
+use crate::http::Keyring;
 use crate::http::auth::Auth;
 use crate::http::shell::served_by;
 use crate::reaction::{Handler, Reaction};
@@ -36,7 +37,7 @@ pub struct Runtime {
     pub settings: Arc<Settings>,
     /// Counters and histograms of the process.
     pub metrics: Arc<Metrics>,
-    /// Who is let in.
+    /// Who is let in beside users.
     pub auth: Arc<Auth>,
     /// Where background work runs.
     pub tasks: Tasks,
@@ -50,6 +51,8 @@ pub struct Running {
     pub openapi: OpenApi,
     /// The operator's handle.
     pub operator: Operator,
+    /// The keys by which it checks tokens.
+    pub keys: Keyring,
 }
 
 /// Rows of a table that one sweep forgets at the most, so that it never holds up commits.
@@ -123,9 +126,13 @@ impl<S: Clone + Send + Sync + 'static> Service<S> {
             settings: runtime.settings.clone(),
             state: self.state,
             metrics: runtime.metrics.clone(),
-            auth: runtime.auth.clone(),
+            keys: Keyring::default(),
             store_away: store_away.clone(),
         };
+        crate::keys::load(&ctx).await?;
+        if let Some(run) = self.at_start {
+            run(ctx.clone()).await?;
+        }
         let operator = Operator {
             db,
             clock: runtime.clock.clone(),
@@ -142,8 +149,11 @@ impl<S: Clone + Send + Sync + 'static> Service<S> {
             runtime.tasks.spawn(crate::timers::run(ctx.clone(), timer, wake, runtime.tasks.clone()));
         }
         runtime.tasks.spawn(sweep(ctx.clone(), runtime.tasks.clone()));
-        let (router, openapi) = self.router.with_state(ctx).split_for_parts();
-        Ok(Running { router: served_by(self.name, router), openapi, operator })
+        runtime.tasks.spawn(crate::keys::keep(ctx.clone(), runtime.tasks.clone()));
+        let keys = ctx.keys.clone();
+        let auth = Arc::new(runtime.auth.with_keys(vec![keys.clone()]));
+        let (router, openapi) = self.routes.finish(ctx, auth);
+        Ok(Running { router: served_by(self.name, router), openapi, operator, keys })
     }
 }
 

@@ -34,6 +34,7 @@ pub mod held;
 pub mod idempotency;
 pub mod inbox;
 pub mod outbox;
+pub mod published_keys;
 pub mod timers;
 
 pub use batch::Batch;

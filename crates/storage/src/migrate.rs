@@ -32,8 +32,14 @@ macro_rules! migration {
 }
 
 /// The kit's own tables.
-pub(crate) const KIT: Migrations =
-    Migrations { set: "kit", steps: &[crate::migration!("0001_kit"), crate::migration!("0002_idempotency")] };
+pub(crate) const KIT: Migrations = Migrations {
+    set: "kit",
+    steps: &[
+        crate::migration!("0001_kit"),
+        crate::migration!("0002_idempotency"),
+        crate::migration!("0003_signing_keys"),
+    ],
+};
 
 /// The newest version of the tables that every store has.
 pub fn kit_version() -> i64 {

@@ -19,6 +19,9 @@ pub(super) fn describe(openapi: &mut OpenApi) {
     let components = openapi.components.get_or_insert_default();
     let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some("The admin token.")).build();
     components.add_security_scheme("admin", SecurityScheme::Http(bearer));
+    let user = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT");
+    let user = user.description(Some("The `access_token` of `POST /v1/sessions`, good for 15 minutes."));
+    components.add_security_scheme("user", SecurityScheme::Http(user.build()));
     let order = ApiKeyValue::with_description("X-Order-Token", "The `access_token` of a placed order.");
     components.add_security_scheme("order", SecurityScheme::ApiKey(ApiKey::Header(order)));
 }

@@ -75,7 +75,7 @@ impl App {
         let token = token::admin_token(folder.path(), options.admin_token.as_deref(), &ids)?;
         let own_token = ids.secret().reveal();
         let currency = options.settings.currency;
-        let auth = Arc::new(Auth::new(vec![token.digest, digest(own_token.as_bytes())]));
+        let auth = Arc::new(Auth::new(vec![token.digest, digest(own_token.as_bytes())], options.clock.clone()));
 
         std::fs::create_dir_all(&provider_folder)
             .with_context(|| format!("{} can't be made", provider_folder.display()))?;
@@ -99,13 +99,15 @@ impl App {
         let running = start_all(services, &runtime).await?;
         let operators: Arc<Vec<Operator>> = Arc::new(running.iter().map(|it| it.operator.clone()).collect());
 
+        // What all services share takes a token that any of them knows the key of.
+        let auth = Arc::new(auth.with_keys(running.iter().map(|it| it.keys.clone()).collect()));
         let console = console::Console {
             operators: operators.clone(),
             auth: auth.clone(),
             clock: options.clock.clone(),
             tasks: tasks.clone(),
         };
-        let (routes, mut openapi) = console::routes(console).split_for_parts();
+        let (routes, mut openapi) = console::routes(console);
         let mut routes = served_by("console", routes);
         for service in running {
             routes = routes.merge(service.router);
@@ -121,7 +123,7 @@ impl App {
             clock: options.clock,
             tasks: tasks.clone(),
         };
-        let router = shell.wrap(routes, &openapi, docs::page(&openapi));
+        let router = shell.wrap(routes, openapi, docs::page);
         Ok(Self { router, operators, made_token: token.made, tasks, own_token, currency, provider, folder })
     }
 

@@ -5,7 +5,6 @@ use axum::extract::State;
 use axum::http::{HeaderName, StatusCode, header};
 use kernel::{Currency, Money, ProductId};
 use serde::Deserialize;
-use service::http::auth::Admin;
 use service::http::{Body, Fields, Problem, ProblemBody, RequestInfo};
 use service::{Ctx, decide};
 use utoipa::ToSchema;
@@ -71,11 +70,9 @@ impl CreateProduct {
         (status = 201, body = queries::Product, headers(("Location" = String, description = "where the product is"))),
         (status = 409, body = ProblemBody, description = "`sku_taken`"),
         (status = 422, body = ProblemBody),
-    ),
-    security(("admin" = [])))]
+    ))]
 pub(crate) async fn handler(
     State(ctx): State<Ctx>,
-    _: Admin,
     request: RequestInfo,
     Body(input): Body<CreateProduct>,
 ) -> Result<(StatusCode, [(HeaderName, String); 1], Json<queries::Product>), Problem> {

@@ -3,7 +3,6 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use kernel::ProductId;
-use service::http::auth::Admin;
 use service::http::{PathId, Problem, ProblemBody, RequestInfo};
 use service::{Ctx, decide};
 
@@ -14,11 +13,9 @@ use crate::{domain, store};
     responses(
         (status = 204, description = "no longer for sale; its sku may be used again"),
         (status = 404, body = ProblemBody),
-    ),
-    security(("admin" = [])))]
+    ))]
 pub(crate) async fn handler(
     State(ctx): State<Ctx>,
-    _: Admin,
     PathId(product_id): PathId<ProductId>,
     request: RequestInfo,
 ) -> Result<StatusCode, Problem> {

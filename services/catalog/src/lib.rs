@@ -19,6 +19,7 @@ mod update_product;
 
 use events::InventoryUpdated;
 use service::Service;
+use service::http::Policy;
 use service::storage::{self, Migrations};
 use utoipa_axum::routes;
 
@@ -27,7 +28,9 @@ const MIGRATIONS: Migrations = Migrations { set: "catalog", steps: &[storage::mi
 /// The catalogue service.
 pub fn service() -> Service {
     Service::new("catalog", MIGRATIONS, store::STATEMENTS, ())
-        .routes(routes!(queries::list, create_product::handler))
-        .routes(routes!(queries::get, update_product::handler, delete_product::handler))
+        .routes(Policy::Guest, routes!(queries::list))
+        .routes(Policy::Admin, routes!(create_product::handler))
+        .routes(Policy::Guest, routes!(queries::get))
+        .routes(Policy::Admin, routes!(update_product::handler, delete_product::handler))
         .on_many::<InventoryUpdated>(on_inventory_updated::handle_many)
 }

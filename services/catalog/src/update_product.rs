@@ -4,7 +4,6 @@ use axum::Json;
 use axum::extract::State;
 use kernel::{Currency, Money, ProductId};
 use serde::Deserialize;
-use service::http::auth::Admin;
 use service::http::{Body, Fields, PathId, Problem, ProblemBody, RequestInfo};
 use service::{Ctx, decide};
 use utoipa::ToSchema;
@@ -84,11 +83,9 @@ impl UpdateProduct {
         (status = 404, body = ProblemBody),
         (status = 409, body = ProblemBody, description = "`sku_taken`"),
         (status = 422, body = ProblemBody),
-    ),
-    security(("admin" = [])))]
+    ))]
 pub(crate) async fn handler(
     State(ctx): State<Ctx>,
-    _: Admin,
     PathId(product_id): PathId<ProductId>,
     request: RequestInfo,
     Body(input): Body<UpdateProduct>,

@@ -6,7 +6,6 @@ use axum::http::StatusCode;
 use kernel::{DeadLetterId, EventId, Timestamp, Uuid};
 use serde::Serialize;
 use service::Operator;
-use service::http::auth::Admin;
 use service::http::{Listing, Page, PathId, Problem, ProblemBody};
 use service::storage::held::Held;
 use utoipa::ToSchema;
@@ -52,15 +51,11 @@ impl DeadLetter {
 
 /// Dead letters of all services, newest first.
 #[utoipa::path(
-    get, path = "/v1/dead-letters", tag = "console", security(("admin" = [])),
+    get, path = "/v1/dead-letters", tag = "console",
     params(("limit" = Option<i64>, Query, description = "1 to 100, default 20"), ("cursor" = Option<String>, Query)),
-    responses((status = 200, body = Listing<DeadLetter>), (status = 401, body = ProblemBody))
+    responses((status = 200, body = Listing<DeadLetter>))
 )]
-pub(crate) async fn list(
-    State(console): State<Console>,
-    _: Admin,
-    page: Page,
-) -> Result<Json<Listing<DeadLetter>>, Problem> {
+pub(crate) async fn list(State(console): State<Console>, page: Page) -> Result<Json<Listing<DeadLetter>>, Problem> {
     let mut found = Vec::new();
     for operator in console.operators.iter() {
         let letters = operator.dead_letters(page.before(), page.rows()).await?;
@@ -72,13 +67,12 @@ pub(crate) async fn list(
 
 /// One dead letter.
 #[utoipa::path(
-    get, path = "/v1/dead-letters/{id}", tag = "console", security(("admin" = [])),
+    get, path = "/v1/dead-letters/{id}", tag = "console",
     params(("id" = DeadLetterId, Path)),
-    responses((status = 200, body = DeadLetter), (status = 401, body = ProblemBody), (status = 404, body = ProblemBody))
+    responses((status = 200, body = DeadLetter), (status = 404, body = ProblemBody))
 )]
 pub(crate) async fn get(
     State(console): State<Console>,
-    _: Admin,
     PathId(id): PathId<DeadLetterId>,
 ) -> Result<Json<DeadLetter>, Problem> {
     find(&console, id).await.map(|(_, letter)| Json(letter))
@@ -86,13 +80,12 @@ pub(crate) async fn get(
 
 /// Handles a dead letter again, with all its attempts before it. What waits behind it follows once it is handled.
 #[utoipa::path(
-    post, path = "/v1/dead-letters/{id}/replay", tag = "console", security(("admin" = [])),
+    post, path = "/v1/dead-letters/{id}/replay", tag = "console",
     params(("id" = DeadLetterId, Path)),
-    responses((status = 202, body = DeadLetter), (status = 401, body = ProblemBody), (status = 404, body = ProblemBody))
+    responses((status = 202, body = DeadLetter), (status = 404, body = ProblemBody))
 )]
 pub(crate) async fn replay(
     State(console): State<Console>,
-    _: Admin,
     PathId(id): PathId<DeadLetterId>,
 ) -> Result<(StatusCode, Json<DeadLetter>), Problem> {
     let (operator, letter) = find(&console, id).await?;
@@ -101,13 +94,12 @@ pub(crate) async fn replay(
 
 /// Gives a dead letter up. What waits behind it follows.
 #[utoipa::path(
-    post, path = "/v1/dead-letters/{id}/discard", tag = "console", security(("admin" = [])),
+    post, path = "/v1/dead-letters/{id}/discard", tag = "console",
     params(("id" = DeadLetterId, Path)),
-    responses((status = 200, body = DeadLetter), (status = 401, body = ProblemBody), (status = 404, body = ProblemBody))
+    responses((status = 200, body = DeadLetter), (status = 404, body = ProblemBody))
 )]
 pub(crate) async fn discard(
     State(console): State<Console>,
-    _: Admin,
     PathId(id): PathId<DeadLetterId>,
 ) -> Result<Json<DeadLetter>, Problem> {
     let (operator, letter) = find(&console, id).await?;

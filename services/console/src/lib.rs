@@ -11,11 +11,12 @@ mod tail;
 
 use std::sync::Arc;
 
-use axum::extract::FromRef;
+use axum::Router;
 use kernel::Clock;
 use service::http::auth::Auth;
+use service::http::{Policy, Routes};
 use service::{Operator, Tasks};
-use utoipa_axum::router::OpenApiRouter;
+use utoipa::openapi::OpenApi;
 use utoipa_axum::routes;
 
 /// What the console gathers from.
@@ -31,23 +32,18 @@ pub struct Console {
     pub tasks: Tasks,
 }
 
-impl FromRef<Console> for Arc<Auth> {
-    fn from_ref(console: &Console) -> Self {
-        console.auth.clone()
-    }
-}
-
-/// The console's routes.
-pub fn routes(console: Console) -> OpenApiRouter {
-    OpenApiRouter::new()
-        .routes(routes!(story::handler))
-        .routes(routes!(events::list))
-        .routes(routes!(events::get))
-        .routes(routes!(tail::handler))
-        .routes(routes!(dead_letters::list))
-        .routes(routes!(dead_letters::get))
-        .routes(routes!(dead_letters::replay))
-        .routes(routes!(dead_letters::discard))
-        .routes(routes!(settled::handler))
-        .with_state(console)
+/// The console's routes, and their description.
+pub fn routes(console: Console) -> (Router, OpenApi) {
+    let auth = console.auth.clone();
+    Routes::new()
+        .add(Policy::Own, routes!(story::handler))
+        .add(Policy::Admin, routes!(events::list))
+        .add(Policy::Admin, routes!(events::get))
+        .add(Policy::Admin, routes!(tail::handler))
+        .add(Policy::Admin, routes!(dead_letters::list))
+        .add(Policy::Admin, routes!(dead_letters::get))
+        .add(Policy::Admin, routes!(dead_letters::replay))
+        .add(Policy::Admin, routes!(dead_letters::discard))
+        .add(Policy::Admin, routes!(settled::handler))
+        .finish(console, auth)
 }

@@ -6,7 +6,6 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
-use service::http::auth::Admin;
 use service::http::{Problem, ProblemBody, QueryOf};
 use service::{Activity, Operator};
 use utoipa::ToSchema;
@@ -35,16 +34,15 @@ pub(crate) struct Settled {
 
 /// Answers once nothing is pending anywhere: no unsent event, no due retry, no due timer, no running handler.
 #[utoipa::path(
-    get, path = "/internal/settled", tag = "console", security(("admin" = [])),
+    get, path = "/internal/settled", tag = "console",
     params(("timeout" = Option<String>, Query, description = "as in 10s or 500ms; at most 300s")),
     responses(
-        (status = 200, body = Settled), (status = 401, body = ProblemBody),
+        (status = 200, body = Settled),
         (status = 408, body = ProblemBody, description = "`not_settled`"),
     )
 )]
 pub(crate) async fn handler(
     State(console): State<Console>,
-    _: Admin,
     QueryOf(wait): QueryOf<Wait>,
 ) -> Result<Json<Settled>, Problem> {
     let timeout = timeout(wait.timeout.as_deref())?;

@@ -10,8 +10,7 @@ use axum::response::sse::{self, KeepAlive};
 use futures_util::future::{FutureExt, select_all};
 use futures_util::stream::{self, Stream};
 use service::Operator;
-use service::http::auth::Admin;
-use service::http::{Problem, ProblemBody};
+use service::http::Problem;
 use tokio::sync::watch;
 
 use crate::Console;
@@ -38,12 +37,11 @@ struct Tail {
 
 /// Events of all services from now on, as server-sent events: `id`, `event` (the type) and `data` (the event).
 #[utoipa::path(
-    get, path = "/v1/events/tail", tag = "console", security(("admin" = [])),
-    responses((status = 200, content_type = "text/event-stream", body = String), (status = 401, body = ProblemBody))
+    get, path = "/v1/events/tail", tag = "console",
+    responses((status = 200, content_type = "text/event-stream", body = String))
 )]
 pub(crate) async fn handler(
     State(console): State<Console>,
-    _: Admin,
 ) -> Result<Sse<impl Stream<Item = Result<sse::Event, Infallible>>>, Problem> {
     let mut positions = Vec::with_capacity(console.operators.len());
     for operator in console.operators.iter() {

@@ -15,6 +15,7 @@ mod store;
 
 use events::{OrderCancelled, OrderPaid, OrderPlaced, ProductCreated, ProductDeleted, ProductUpdated};
 use service::Service;
+use service::http::Policy;
 use service::storage::{self, Migrations};
 use utoipa_axum::routes;
 
@@ -23,9 +24,9 @@ const MIGRATIONS: Migrations = Migrations { set: "inventory", steps: &[storage::
 /// The inventory's wiring.
 pub fn service() -> Service {
     Service::new("inventory", MIGRATIONS, store::STATEMENTS, ())
-        .routes(routes!(queries::list))
-        .routes(routes!(queries::get))
-        .routes(routes!(adjust_stock::handler))
+        .routes(Policy::Admin, routes!(queries::list))
+        .routes(Policy::Admin, routes!(queries::get))
+        .routes(Policy::Admin, routes!(adjust_stock::handler))
         .on::<ProductCreated>(on_product_created::handle)
         .on::<ProductUpdated>(on_product_updated::handle)
         .on::<ProductDeleted>(on_product_deleted::handle)

@@ -19,6 +19,7 @@ mod templates;
 
 use events::{OrderCancelled, OrderPaid, OrderUpdated, PaymentFailed, UserRegistered};
 use service::Service;
+use service::http::Policy;
 use service::storage::{self, Migrations};
 use utoipa_axum::routes;
 
@@ -31,8 +32,8 @@ type Ctx = service::Ctx<Mailer>;
 /// The notifications' wiring.
 pub fn service(mailer: Mailer) -> Service<Mailer> {
     Service::new("notifications", MIGRATIONS, store::STATEMENTS, mailer)
-        .routes(routes!(queries::list))
-        .routes(routes!(queries::get))
+        .routes(Policy::Admin, routes!(queries::list))
+        .routes(Policy::Admin, routes!(queries::get))
         .on_many::<UserRegistered>(on_user_registered::handle_many)
         .on_many::<OrderPaid>(on_order_paid::handle_many)
         .on_many::<OrderUpdated>(on_order_updated::handle_many)

@@ -22,10 +22,10 @@ impl From<TooLate> for Problem {
 
 /// Cancels an order that is not paid. Cancelling it again changes nothing.
 #[utoipa::path(
-    post, path = "/v1/orders/{id}/cancel", tag = "orders", security(("admin" = []), ("order" = [])),
+    post, path = "/v1/orders/{id}/cancel", tag = "orders",
     params(("id" = OrderId, Path)),
     responses(
-        (status = 200, body = Order), (status = 401, body = ProblemBody), (status = 404, body = ProblemBody),
+        (status = 200, body = Order), (status = 404, body = ProblemBody),
         (status = 409, body = ProblemBody, description = "`too_late`"),
     )
 )]

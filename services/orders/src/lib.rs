@@ -27,6 +27,7 @@ use events::{
     StockReserved,
 };
 use service::Service;
+use service::http::Policy;
 use service::storage::{self, Migrations};
 use utoipa_axum::routes;
 
@@ -39,10 +40,11 @@ const MIGRATIONS: Migrations = Migrations { set: "orders", steps: &[storage::mig
 /// The orders service's wiring.
 pub fn service() -> Service<Numbers> {
     Service::new("orders", MIGRATIONS, store::STATEMENTS, Numbers::default())
-        .routes(routes!(place_order::handler, queries::list))
-        .routes(routes!(queries::get))
-        .routes(routes!(request_payment::handler))
-        .routes(routes!(cancel_order::handler))
+        .routes(Policy::Guest, routes!(place_order::handler))
+        .routes(Policy::Own, routes!(queries::list))
+        .routes(Policy::Own, routes!(queries::get))
+        .routes(Policy::Own, routes!(request_payment::handler))
+        .routes(Policy::Own, routes!(cancel_order::handler))
         .access(access::may_read)
         .on::<ProductCreated>(on_product_created::handle)
         .on::<ProductUpdated>(on_product_updated::handle)

@@ -148,7 +148,7 @@ impl From<CannotPlace> for Problem {
     post, path = "/v1/orders", tag = "orders", request_body = PlaceOrder,
     responses(
         (status = 201, body = PlacedOrder, headers(("Location" = String))),
-        (status = 400, body = ProblemBody), (status = 401, body = ProblemBody), (status = 413, body = ProblemBody),
+        (status = 400, body = ProblemBody), (status = 413, body = ProblemBody),
         (status = 422, body = ProblemBody, description = "`invalid_body`, `product_unknown`"),
         (status = 503, body = ProblemBody, description = "`busy`, `overloaded`, `store_unavailable`"),
     )

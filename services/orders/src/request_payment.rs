@@ -31,10 +31,10 @@ impl From<CannotPay> for Problem {
 
 /// Gives a payment token.
 #[utoipa::path(
-    post, path = "/v1/orders/{id}/payment", tag = "orders", security(("admin" = []), ("order" = [])),
+    post, path = "/v1/orders/{id}/payment", tag = "orders",
     params(("id" = OrderId, Path)), request_body = PaymentToken,
     responses(
-        (status = 202, body = Order), (status = 401, body = ProblemBody), (status = 404, body = ProblemBody),
+        (status = 202, body = Order), (status = 404, body = ProblemBody),
         (status = 409, body = ProblemBody, description = "`payment_pending`, `not_payable`"),
         (status = 422, body = ProblemBody),
     )

@@ -16,6 +16,7 @@ use std::sync::Arc;
 
 use events::{OrderCancelled, PaymentRequested};
 use service::Service;
+use service::http::Policy;
 use service::storage::{self, Migrations};
 use utoipa_axum::routes;
 
@@ -34,7 +35,7 @@ type Ctx = service::Ctx<Payments>;
 /// The payments' wiring.
 pub fn service(provider: Arc<dyn Provider>) -> Service<Payments> {
     Service::new("payments", MIGRATIONS, store::STATEMENTS, Payments { provider })
-        .routes(routes!(queries::list))
+        .routes(Policy::Admin, routes!(queries::list))
         .on_many::<PaymentRequested>(on_payment_requested::handle_many)
         .on::<OrderCancelled>(on_order_cancelled::handle)
         .timer(charge::CHARGE, charge::handle)

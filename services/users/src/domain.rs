@@ -1,4 +1,10 @@
-//! What a user is, and which names may be taken.
+//! What a user is, and which names may be taken. Sessions and signing keys have files of their own.
+
+mod session;
+mod signing;
+
+pub(crate) use session::{Refresh, SESSIONS_MAX, Session};
+pub(crate) use signing::{PrivateKey, SigningKey, Times, signer};
 
 use events::{UserProfileUpdated, UserRegistered};
 use kernel::{Timestamp, UserId, Version};

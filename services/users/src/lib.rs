@@ -1,33 +1,56 @@
-//! Users: who has an account.
+//! Users: who has an account, and who has signed in.
 //!
 //! Not here: what a user ordered, and any mail. Others know users by [`UserRegistered`](events::UserRegistered)
-//! and [`UserProfileUpdated`](events::UserProfileUpdated).
+//! and [`UserProfileUpdated`](events::UserProfileUpdated), and their tokens by
+//! [`SigningKeyPublished`](events::SigningKeyPublished).
 //!
-//! Start with `domain`, then `register`.
+//! Start with `domain`, then `register` and `sign_in`.
 //!
 //! **Invariants**
 //! - No two users share a username or an e-mail address, whatever the case of their letters.
 //! - A password leaves the request only as its argon2id hash, and the hash never leaves the store.
+//! - A private key never leaves the store, and a refresh token is kept as digests only.
+//! - A refresh token is good once; shown again, it ends its sign-in.
 
 mod domain;
+mod expire_session;
 mod fields;
+mod jwks;
 mod password;
 mod queries;
+mod refresh_session;
+mod refresh_token;
 mod register;
+mod rotate_signing_key;
+mod sign_in;
+mod sign_out;
+mod signing_key;
 mod store;
+mod tokens;
 mod update_profile;
 
 use service::Service;
+use service::http::Policy;
 use service::storage::{self, Migrations};
 use utoipa_axum::routes;
 
 pub use password::Hasher;
 
-const MIGRATIONS: Migrations = Migrations { set: "users", steps: &[storage::migration!("0001_init")] };
+type Ctx = service::Ctx<Hasher>;
+
+const MIGRATIONS: Migrations =
+    Migrations { set: "users", steps: &[storage::migration!("0001_init"), storage::migration!("0002_sign_in")] };
 
 /// The users service. Its state hashes passwords.
 pub fn service() -> Service<Hasher> {
     Service::new("users", MIGRATIONS, store::STATEMENTS, Hasher::for_this_machine())
-        .routes(routes!(register::handler))
-        .routes(routes!(queries::get, update_profile::handler))
+        .at_start(signing_key::ensure)
+        .routes(Policy::Guest, routes!(register::handler))
+        .routes(Policy::Customer, routes!(queries::get, update_profile::handler))
+        .routes(Policy::Guest, routes!(sign_in::handler))
+        .routes(Policy::Guest, routes!(refresh_session::handler))
+        .routes(Policy::Customer, routes!(sign_out::handler))
+        .routes(Policy::Guest, routes!(jwks::handler))
+        .timer(store::EXPIRE_SESSION, expire_session::handle)
+        .timer(store::ROTATE_SIGNING_KEY, rotate_signing_key::handle)
 }

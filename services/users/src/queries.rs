@@ -4,13 +4,11 @@ use axum::Json;
 use axum::extract::State;
 use kernel::{Timestamp, UserId};
 use serde::Serialize;
-use service::Ctx;
-use service::http::auth::Admin;
+use service::http::auth::Caller;
 use service::http::{PathId, Problem, ProblemBody};
 use utoipa::ToSchema;
 
-use crate::password::Hasher;
-use crate::{domain, store};
+use crate::{Ctx, domain, store};
 
 /// Someone with an account.
 #[expect(clippy::struct_field_names, reason = "clients see `user_id` under one name everywhere")]
@@ -31,15 +29,21 @@ impl From<domain::User> for User {
     }
 }
 
+/// A user is there for themselves and for the admin.
+pub(crate) fn check_own(caller: &Caller, user_id: UserId) -> Result<(), Problem> {
+    if caller.owns(user_id) { Ok(()) } else { Err(Problem::not_found("user")) }
+}
+
+/// One user.
 #[utoipa::path(get, path = "/v1/users/{id}", tag = "users",
     params(("id" = UserId, Path)),
-    responses((status = 200, body = User), (status = 404, body = ProblemBody)),
-    security(("admin" = [])))]
+    responses((status = 200, body = User), (status = 404, body = ProblemBody)))]
 pub(crate) async fn get(
-    State(ctx): State<Ctx<Hasher>>,
-    _: Admin,
+    State(ctx): State<Ctx>,
+    caller: Caller,
     PathId(user_id): PathId<UserId>,
 ) -> Result<Json<User>, Problem> {
+    check_own(&caller, user_id)?;
     let user = store::user(&ctx.db, user_id).await?.ok_or_else(|| Problem::not_found("user"))?;
     Ok(Json(user.into()))
 }

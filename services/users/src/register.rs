@@ -5,13 +5,13 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use kernel::Version;
 use serde::Deserialize;
+use service::decide;
 use service::http::{Body, Fields, Problem, ProblemBody, RequestInfo};
-use service::{Ctx, decide};
 use utoipa::ToSchema;
 
 use crate::domain::{self, Refusal};
-use crate::password::{Hasher, Password};
-use crate::{fields, queries, store};
+use crate::password::Password;
+use crate::{Ctx, fields, queries, store};
 
 /// A new account.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -22,7 +22,7 @@ pub(crate) struct Register {
     username: String,
     #[schema(example = "ada@example.com")]
     email: String,
-    /// 8 to 128 characters, none of the most common passwords.
+    /// At least 8 characters and at most 1,024 bytes; none of the most common passwords.
     password: Password,
 }
 
@@ -44,7 +44,7 @@ impl Register {
         (status = 429, body = ProblemBody, description = "`too_many_requests`"),
     ))]
 pub(crate) async fn handler(
-    State(ctx): State<Ctx<Hasher>>,
+    State(ctx): State<Ctx>,
     request: RequestInfo,
     Body(input): Body<Register>,
 ) -> Result<(StatusCode, Json<queries::User>), Problem> {

@@ -1,10 +1,20 @@
-//! The users' table.
+//! Users, their sign-ins, and the keys that sign their tokens, in the database.
 
-use kernel::{UserId, Version};
+use kernel::{SessionId, UserId, Uuid, Version};
+use service::TimerKind;
 use service::storage::{self, Batch, Db, Error, Row, params};
 
-use crate::domain::{self, User};
+use crate::domain::{self, PrivateKey, SESSIONS_MAX, Session, SigningKey, Times, User};
 use crate::password::PasswordHash;
+
+/// Set when a user signs in, removed when they sign out.
+pub(crate) const EXPIRE_SESSION: TimerKind = TimerKind::internal("expire_session");
+
+/// Set with each key that signs.
+pub(crate) const ROTATE_SIGNING_KEY: TimerKind = TimerKind::internal("rotate_signing_key");
+
+/// Sign-ins of a user that are read at the most: more than the bound, so that what went beyond it is seen.
+const SESSIONS_READ: i64 = 100;
 
 storage::statements! {
     query USER "select user_id, username, email, created_at, version from users where user_id = $1";
@@ -20,6 +30,121 @@ storage::statements! {
     change UPDATE_USER "update users
         set username = $1, username_key = $2, email = $3, email_key = $4, version = version + 1
         where user_id = $5 and version = $6";
+
+    query ACCOUNT "select user_id, password_hash from users where email_key = $1";
+
+    change SET_PASSWORD_HASH "update users set password_hash = $1 where user_id = $2 and version = $3";
+
+    query SESSION "select session_id, user_id, family_digest, token_digest, created_at, expires_at, version
+        from sessions where session_id = $1";
+
+    query SESSIONS_OF_USER "select session_id, user_id, family_digest, token_digest, created_at, expires_at, version
+        from sessions where user_id = $1 order by session_id limit $2";
+
+    insert INSERT_SESSION into sessions (
+        session_id uuid, user_id uuid, family_digest bytes, token_digest bytes,
+        created_at time, expires_at time, version int,
+    );
+
+    change RENEW_SESSION "update sessions set token_digest = $1, version = version + 1
+        where session_id = $2 and version = $3";
+
+    change DELETE_SESSION "delete from sessions where session_id = $1 and version = $2";
+
+    query SIGNING_KEYS "select key_id, generation, private_key, public_key, signs_from, rotates_at, not_after, version
+        from signing_keys order by generation";
+
+    insert INSERT_SIGNING_KEY into signing_keys (
+        key_id uuid, generation int, private_key bytes, public_key bytes,
+        signs_from time, rotates_at time, not_after time, version int,
+    );
+
+    change DELETE_SIGNING_KEY "delete from signing_keys where key_id = $1 and version = $2";
+}
+
+/// Who signs in, and by what it is proved.
+#[derive(Clone, Debug)]
+pub(crate) struct Account {
+    pub user_id: UserId,
+    pub password_hash: PasswordHash,
+}
+
+/// The account with this address.
+pub(crate) async fn account(db: &Db, email: &str) -> Result<Option<Account>, Error> {
+    let account = |row: &Row<'_>| {
+        let hash: String = row.get("password_hash")?;
+        Ok(Account { user_id: row.get("user_id")?, password_hash: PasswordHash::from_stored(hash) })
+    };
+    db.query_one(&ACCOUNT, params![domain::key(email)], account).await
+}
+
+/// Keeps a hash with other costs of the same password: for others nothing changed, so the version stays.
+pub(crate) fn set_password_hash(user: &User, hash: &PasswordHash) -> Batch {
+    Batch::new().change(&SET_PASSWORD_HASH, user.version, params![hash.as_str(), user.user_id])
+}
+
+pub(crate) async fn session(db: &Db, session_id: SessionId) -> Result<Option<Session>, Error> {
+    db.query_one(&SESSION, params![Uuid::from(session_id)], session_of).await
+}
+
+/// The oldest sign-ins of a user, as many as must end before one more begins.
+pub(crate) async fn sessions_to_end(db: &Db, user_id: UserId) -> Result<Vec<Session>, Error> {
+    let mut sessions = db.query(&SESSIONS_OF_USER, params![user_id, SESSIONS_READ], session_of).await?;
+    let kept = SESSIONS_MAX - 1;
+    sessions.truncate(sessions.len().saturating_sub(kept));
+    Ok(sessions)
+}
+
+pub(crate) fn begin_session(session: &Session) -> Batch {
+    let row = params![
+        Uuid::from(session.session_id),
+        session.user_id,
+        session.family_digest.as_slice(),
+        session.token_digest.as_slice(),
+        session.created_at,
+        session.expires_at,
+        session.version,
+    ];
+    Batch::new().insert(&INSERT_SESSION, row).schedule(EXPIRE_SESSION.name, session.session_id, session.expires_at)
+}
+
+/// The session has another newest token.
+pub(crate) fn renew_session(session: &Session) -> Batch {
+    let row = params![session.token_digest.as_slice(), Uuid::from(session.session_id)];
+    Batch::new().change(&RENEW_SESSION, session.version, row)
+}
+
+/// The session ends before its time.
+pub(crate) fn end_session(session: &Session) -> Batch {
+    delete_session(session).unschedule(EXPIRE_SESSION.name, session.session_id)
+}
+
+pub(crate) fn delete_session(session: &Session) -> Batch {
+    Batch::new().change(&DELETE_SESSION, session.version, params![Uuid::from(session.session_id)])
+}
+
+/// All keys, the newest last.
+pub(crate) async fn signing_keys(db: &Db) -> Result<Vec<SigningKey>, Error> {
+    db.query(&SIGNING_KEYS, params![], signing_key_of).await
+}
+
+/// Keeps a new key, and sets the time of its rotation.
+pub(crate) fn insert_signing_key(key: &SigningKey) -> Batch {
+    let row = params![
+        Uuid::from(key.key_id),
+        key.generation,
+        key.private_key.0.as_slice(),
+        key.public_key.as_slice(),
+        key.times.signs_from,
+        key.times.rotates_at,
+        key.times.not_after,
+        key.version,
+    ];
+    Batch::new().insert(&INSERT_SIGNING_KEY, row).schedule(ROTATE_SIGNING_KEY.name, key.key_id, key.times.rotates_at)
+}
+
+pub(crate) fn delete_signing_key(key: &SigningKey) -> Batch {
+    Batch::new().change(&DELETE_SIGNING_KEY, key.version, params![Uuid::from(key.key_id)])
 }
 
 pub(crate) async fn user(db: &Db, user_id: UserId) -> Result<Option<User>, Error> {
@@ -65,4 +190,36 @@ fn user_of(row: &Row<'_>) -> Result<User, Error> {
         created_at: row.get("created_at")?,
         version: row.get("version")?,
     })
+}
+
+fn session_of(row: &Row<'_>) -> Result<Session, Error> {
+    Ok(Session {
+        session_id: row.get::<Uuid>("session_id")?.into(),
+        user_id: row.get("user_id")?,
+        family_digest: bytes_of(row, "family_digest")?,
+        token_digest: bytes_of(row, "token_digest")?,
+        created_at: row.get("created_at")?,
+        expires_at: row.get("expires_at")?,
+        version: row.get("version")?,
+    })
+}
+
+fn signing_key_of(row: &Row<'_>) -> Result<SigningKey, Error> {
+    Ok(SigningKey {
+        key_id: row.get::<Uuid>("key_id")?.into(),
+        generation: row.get("generation")?,
+        private_key: PrivateKey(bytes_of(row, "private_key")?),
+        public_key: row.get("public_key")?,
+        times: Times {
+            signs_from: row.get("signs_from")?,
+            rotates_at: row.get("rotates_at")?,
+            not_after: row.get("not_after")?,
+        },
+        version: row.get("version")?,
+    })
+}
+
+fn bytes_of(row: &Row<'_>, column: &str) -> Result<[u8; 32], Error> {
+    let bytes: Vec<u8> = row.get(column)?;
+    bytes.try_into().map_err(|_| row.corrupt(column, &"wanted 32 bytes"))
 }

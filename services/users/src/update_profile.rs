@@ -4,14 +4,13 @@ use axum::Json;
 use axum::extract::State;
 use kernel::UserId;
 use serde::Deserialize;
-use service::http::auth::Admin;
+use service::decide;
+use service::http::auth::Caller;
 use service::http::{Body, Fields, PathId, Problem, ProblemBody, RequestInfo};
-use service::{Ctx, decide};
 use utoipa::ToSchema;
 
 use crate::domain::{self, ProfileChange};
-use crate::password::Hasher;
-use crate::{fields, queries, store};
+use crate::{Ctx, fields, queries, store};
 
 /// What is to change; what is left out stays as it is.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -49,15 +48,15 @@ impl UpdateProfile {
         (status = 404, body = ProblemBody),
         (status = 409, body = ProblemBody, description = "`email_taken`, `username_taken`"),
         (status = 422, body = ProblemBody),
-    ),
-    security(("admin" = [])))]
+    ))]
 pub(crate) async fn handler(
-    State(ctx): State<Ctx<Hasher>>,
-    _: Admin,
+    State(ctx): State<Ctx>,
+    caller: Caller,
     PathId(user_id): PathId<UserId>,
     request: RequestInfo,
     Body(input): Body<UpdateProfile>,
 ) -> Result<Json<queries::User>, Problem> {
+    queries::check_own(&caller, user_id)?;
     let change = input.validate()?;
     let user = decide(&ctx, || async {
         let user = store::user(&ctx.db, user_id).await?.ok_or_else(|| Problem::not_found("user"))?;

@@ -1,45 +1,58 @@
-//! Who may do what.
+//! Who asks: the admin, a customer, or a guest.
 
-use std::sync::Arc;
-
-use axum::extract::{FromRef, FromRequestParts};
+use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
+use kernel::{Clock, SessionId, UserId};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use super::Problem;
-use crate::Ctx;
+use super::keyring::Keyring;
+use super::{Problem, token};
 
-/// Checks tokens. Holds digests only.
-#[derive(Debug)]
+/// Checks tokens. Holds digests and public keys only.
+#[derive(Clone, Debug)]
 pub struct Auth {
     admins: Vec<[u8; 32]>,
+    clock: Clock,
+    keyrings: Vec<Keyring>,
 }
 
 impl Auth {
-    /// Accepts the admin tokens with these digests.
-    pub fn new(admins: Vec<[u8; 32]>) -> Self {
-        Self { admins }
+    /// Accepts the admin tokens with these digests, and no user's: see [`with_keys`](Self::with_keys).
+    pub fn new(admins: Vec<[u8; 32]>, clock: Clock) -> Self {
+        Self { admins, clock, keyrings: Vec::new() }
     }
 
-    /// Whether these headers carry the admin token.
-    pub fn is_admin(&self, headers: &HeaderMap) -> bool {
-        self.caller(headers).is_ok_and(|caller| caller.is_admin)
+    /// The same, and accepts users' tokens that were signed by a key of these rings.
+    #[must_use]
+    pub fn with_keys(&self, keyrings: Vec<Keyring>) -> Self {
+        Self { keyrings, ..self.clone() }
     }
 
-    fn caller(&self, headers: &HeaderMap) -> Result<Caller, Problem> {
+    /// Who sent these headers. 401 for any token that isn't good, all kinds alike; no token is a guest.
+    pub fn caller(&self, headers: &HeaderMap) -> Result<Caller, Problem> {
         let order_token = headers.get("x-order-token").map(|value| digest(value.as_bytes()));
-        let Some(header) = headers.get(header::AUTHORIZATION) else {
-            return Ok(Caller { is_admin: false, order_token });
-        };
-        let token = header.as_bytes().strip_prefix(b"Bearer ").ok_or_else(Problem::unauthenticated)?;
+        let guest = Caller { is_admin: false, user_id: None, session_id: None, order_token };
+        let mut authorizations = headers.get_all(header::AUTHORIZATION).iter();
+        let Some(authorization) = authorizations.next() else { return Ok(guest) };
+        let bearer = bearer(authorization.as_bytes()).filter(|_| authorizations.next().is_none());
+        let token = bearer.ok_or_else(Problem::unauthenticated)?;
         let sent = digest(token);
         if self.admins.iter().any(|admin| bool::from(sent.ct_eq(admin))) {
-            return Ok(Caller { is_admin: true, order_token });
+            return Ok(Caller { is_admin: true, ..guest });
         }
-        Err(Problem::unauthenticated())
+        let now = self.clock.now();
+        let find = |key_id| self.keyrings.iter().find_map(|keys| keys.find(key_id, now));
+        let claims = token::verify(token, find, now).ok_or_else(Problem::unauthenticated)?;
+        Ok(Caller { user_id: Some(claims.sub), session_id: Some(claims.sid), ..guest })
     }
+}
+
+/// The token of `Bearer …`; the scheme's case doesn't matter (RFC 9110 §11.1).
+fn bearer(authorization: &[u8]) -> Option<&[u8]> {
+    let (scheme, token) = authorization.split_at_checked(b"Bearer ".len())?;
+    scheme.eq_ignore_ascii_case(b"Bearer ").then_some(token)
 }
 
 /// SHA-256 of a token: what is kept instead of it. Tokens are 256 random bits, so no salt is needed.
@@ -47,15 +60,24 @@ pub fn digest(token: &[u8]) -> [u8; 32] {
     Sha256::digest(token).into()
 }
 
-/// Who sent the request: an extractor. A bad token is 401; none at all is a guest.
+/// Who sent the request: an extractor. The route's [`Policy`](super::Policy) has let them in already.
 #[derive(Clone, Debug)]
 pub struct Caller {
     /// Sent the admin token.
     pub is_admin: bool,
+    /// The user whose token was sent: a customer.
+    pub user_id: Option<UserId>,
+    /// By which sign-in.
+    pub session_id: Option<SessionId>,
     order_token: Option<[u8; 32]>,
 }
 
 impl Caller {
+    /// Whether the caller may have what belongs to this user.
+    pub fn owns(&self, user_id: UserId) -> bool {
+        self.is_admin || self.user_id == Some(user_id)
+    }
+
     /// Whether the caller sent the order token with this digest.
     pub fn holds_order_token(&self, expected: &[u8]) -> bool {
         self.order_token.is_some_and(|sent| bool::from(sent.as_slice().ct_eq(expected)))
@@ -67,35 +89,13 @@ impl Caller {
     }
 }
 
-impl<S: Send + Sync> FromRequestParts<S> for Caller
-where
-    Arc<Auth>: FromRef<S>,
-{
+impl<S: Send + Sync> FromRequestParts<S> for Caller {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
-        Arc::<Auth>::from_ref(state).caller(&parts.headers)
-    }
-}
-
-/// Admits only the admin: an extractor. 401 without a good token.
-#[derive(Clone, Copy, Debug)]
-pub struct Admin;
-
-impl<S: Send + Sync> FromRequestParts<S> for Admin
-where
-    Arc<Auth>: FromRef<S>,
-{
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
-        let caller = Arc::<Auth>::from_ref(state).caller(&parts.headers)?;
-        if caller.is_admin { Ok(Self) } else { Err(Problem::unauthenticated()) }
-    }
-}
-
-impl<S> FromRef<Ctx<S>> for Arc<Auth> {
-    fn from_ref(ctx: &Ctx<S>) -> Self {
-        ctx.auth.clone()
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        parts.extensions.get::<Self>().cloned().ok_or_else(|| {
+            tracing::error!(uri = %parts.uri, "the route has no policy");
+            Problem::internal()
+        })
     }
 }

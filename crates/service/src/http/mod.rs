@@ -2,12 +2,17 @@
 
 pub mod auth;
 mod body;
+mod keyring;
 mod page;
+mod policy;
 mod problem;
 mod request;
 pub mod shell;
+pub mod token;
 
 pub use body::{Body, PathId, QueryOf};
+pub use keyring::Keyring;
 pub use page::{Listing, Page};
+pub use policy::{Policy, Routes};
 pub use problem::{FieldError, Fields, Problem, ProblemBody};
 pub use request::RequestInfo;

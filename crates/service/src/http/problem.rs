@@ -65,7 +65,13 @@ impl Problem {
 
     /// 401 `unauthenticated`: no token, or one that isn't good. All kinds alike.
     pub fn unauthenticated() -> Self {
-        Self::new(StatusCode::UNAUTHORIZED, "unauthenticated", "send `Authorization: Bearer …` with a valid token")
+        let detail = "a valid token is needed, as in `Authorization: Bearer …`: sign in, or use the admin token";
+        Self::new(StatusCode::UNAUTHORIZED, "unauthenticated", detail)
+    }
+
+    /// 403 `forbidden`: a good token, of somebody who may not do this.
+    pub fn forbidden() -> Self {
+        Self::new(StatusCode::FORBIDDEN, "forbidden", "this is for the admin")
     }
 
     /// 400 `malformed_body`: not JSON, or not of the right shape.

@@ -4,21 +4,23 @@ use std::any::Any;
 use std::sync::Arc;
 use std::time::Instant;
 
-use axum::extract::{ConnectInfo, DefaultBodyLimit, MatchedPath, Request, State};
+use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{self, Next};
-use axum::response::{IntoResponse, Response};
-use axum::routing::get;
-use axum::{Json, Router};
+use axum::response::{Html, IntoResponse, Response};
+use axum::{Extension, Json, Router};
 use bus::{Broker, Health};
 use kernel::{Clock, Ids, RequestId};
 use serde::Serialize;
 use tower_http::catch_panic::CatchPanicLayer;
+use utoipa::ToSchema;
 use utoipa::openapi::OpenApi;
+use utoipa_axum::routes;
 
 use super::auth::Auth;
 use super::problem::Problem;
 use super::request;
+use super::{Policy, Routes};
 use crate::telemetry::Metrics;
 use crate::{Operator, Tasks};
 
@@ -49,17 +51,30 @@ pub struct Shell {
     pub tasks: Tasks,
 }
 
+/// What the shell's own routes need.
+#[derive(Clone)]
+struct Own {
+    shell: Shell,
+    /// The API's description, for programs and for people.
+    document: Arc<str>,
+    page: Arc<str>,
+}
+
 impl Shell {
     /// The process's whole HTTP surface, from the routes of its services and their description.
-    pub fn wrap(self, routes: Router, openapi: &OpenApi, docs: String) -> Router {
+    /// `page` makes a page for people from the whole description.
+    pub fn wrap(self, routes: Router, mut openapi: OpenApi, page: impl FnOnce(&OpenApi) -> String) -> Router {
+        let own = Routes::new()
+            .add(Policy::Guest, routes!(healthz))
+            .add(Policy::Guest, routes!(readyz))
+            .add(Policy::AdminOrLocal, routes!(metrics))
+            .add(Policy::Guest, routes!(document))
+            .add(Policy::Guest, routes!(docs));
+        let (own, described) = own.describe();
+        openapi.merge(described);
         let document = openapi.to_pretty_json().expect("the description is plain data");
-        Router::new()
-            .route("/healthz", get(async || "ok\n"))
-            .route("/readyz", get(readyz))
-            .route("/metrics", get(metrics))
-            .with_state(self.clone())
-            .route("/openapi.json", get(async || ([(header::CONTENT_TYPE, "application/json")], document)))
-            .route("/docs", get(async || axum::response::Html(docs)))
+        let own = own.with_state(Own { shell: self.clone(), document: document.into(), page: page(&openapi).into() });
+        own.layer(Extension(self.auth.clone()))
             .merge(routes)
             .fallback(async || Problem::not_found("route: GET /openapi.json lists them all"))
             .method_not_allowed_fallback(async || {
@@ -124,13 +139,16 @@ pub fn served_by(service: &'static str, routes: Router) -> Router {
     }))
 }
 
-#[derive(Serialize)]
+/// Whether requests are taken, and what is in the way.
+#[derive(Serialize, ToSchema)]
 struct Readiness {
+    /// `ready`, `degraded` or `unavailable`.
     status: &'static str,
     checks: Vec<Check>,
 }
 
-#[derive(Serialize)]
+/// One thing that has to work.
+#[derive(Serialize, ToSchema)]
 struct Check {
     name: String,
     ok: bool,
@@ -138,8 +156,32 @@ struct Check {
     reason: Option<String>,
 }
 
+/// Whether the process lives.
+#[utoipa::path(get, path = "/healthz", tag = "process", responses((status = 200, content_type = "text/plain", body = String)))]
+async fn healthz() -> &'static str {
+    "ok\n"
+}
+
+/// The API's description.
+#[utoipa::path(get, path = "/openapi.json", tag = "process", responses((status = 200, body = Object)))]
+async fn document(State(own): State<Own>) -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "application/json")], own.document.to_string())
+}
+
+/// The API's description for people.
+#[utoipa::path(get, path = "/docs", tag = "process", responses((status = 200, content_type = "text/html", body = String)))]
+async fn docs(State(own): State<Own>) -> Html<String> {
+    Html(own.page.to_string())
+}
+
+/// Whether requests are taken.
+///
 /// 503 only while draining or without a store; a broken broker is `degraded`, for orders are still accepted.
-async fn readyz(State(shell): State<Shell>) -> Response {
+#[utoipa::path(
+    get, path = "/readyz", tag = "process",
+    responses((status = 200, body = Readiness), (status = 503, body = Readiness))
+)]
+async fn readyz(State(Own { shell, .. }): State<Own>) -> Response {
     let mut checks: Vec<Check> = Vec::with_capacity(shell.operators.len() + 2);
     for operator in &shell.operators {
         let reason = operator.check_store().await.err().map(|error| error.to_string());
@@ -163,13 +205,12 @@ async fn readyz(State(shell): State<Shell>) -> Response {
     (code, Json(Readiness { status, checks })).into_response()
 }
 
-/// For loopback, and for the admin from anywhere.
-async fn metrics(State(shell): State<Shell>, request: Request) -> Response {
-    let from = request.extensions().get::<ConnectInfo<std::net::SocketAddr>>();
-    let is_loopback = from.is_some_and(|ConnectInfo(address)| address.ip().to_canonical().is_loopback());
-    if !is_loopback && !shell.auth.is_admin(request.headers()) {
-        return Problem::unauthenticated().into_response();
-    }
+/// Counters and histograms, as OpenMetrics. Open to whoever asks from this machine itself.
+#[utoipa::path(
+    get, path = "/metrics", tag = "process",
+    responses((status = 200, content_type = "application/openmetrics-text", body = String))
+)]
+async fn metrics(State(Own { shell, .. }): State<Own>) -> impl IntoResponse {
     let text = shell.metrics.render(&shell.operators, shell.clock.now()).await;
-    ([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text).into_response()
+    ([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text)
 }

@@ -71,6 +71,7 @@ impl House {
             inbox_retention: Duration::from_hours(14 * 24),
             outbox_cap: 1_000_000,
         };
+        let auth = Auth::new(vec![digest(ADMIN_TOKEN.as_bytes())], clock.clone());
         let runtime = Runtime {
             store: Location::Folder(folder.to_owned()),
             broker: broker.clone(),
@@ -78,7 +79,7 @@ impl House {
             clock,
             settings: Arc::new(settings),
             metrics: Arc::new(Metrics::default()),
-            auth: Arc::new(Auth::new(vec![digest(ADMIN_TOKEN.as_bytes())])),
+            auth: Arc::new(auth),
             tasks: Tasks::new(),
         };
         let mut running = BTreeMap::new();
@@ -115,7 +116,7 @@ impl House {
             clock: self.runtime.clock.clone(),
             tasks: self.runtime.tasks.clone(),
         };
-        shell.wrap(running.router.clone(), &running.openapi, String::new())
+        shell.wrap(running.router.clone(), running.openapi.clone(), |_| String::new())
     }
 
     /// Makes a service tell something about each subject, in one commit: in this order, at these versions.

@@ -1,0 +1,150 @@
+//! Who may call a route: said where the route is declared, enforced before its handler, shown in its description.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::extract::{ConnectInfo, Request};
+use axum::http::StatusCode;
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::{Extension, Router};
+use utoipa::openapi::extensions::ExtensionsBuilder;
+use utoipa::openapi::path::{Operation, PathItem};
+use utoipa::openapi::{Content, OpenApi, Ref, RefOr, ResponseBuilder, SecurityRequirement};
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
+
+use super::Problem;
+use super::auth::{Auth, Caller};
+
+/// Who may call a route. Whoever sends a token that isn't good is answered 401 on any route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Policy {
+    /// Anybody.
+    Guest,
+    /// Whom the object belongs to, by user token or `X-Order-Token`, and the admin. The handler looks for the object
+    /// among those of the caller: to anyone else it is not there.
+    Own,
+    /// Who has signed in, and the admin.
+    Customer,
+    /// The admin.
+    Admin,
+    /// The admin, and anybody from this machine itself.
+    AdminOrLocal,
+}
+
+impl Policy {
+    /// The role as the API's description names it.
+    pub const fn role(self) -> &'static str {
+        match self {
+            Self::Guest => "guest",
+            Self::Own => "own",
+            Self::Customer => "customer",
+            Self::Admin => "admin",
+            Self::AdminOrLocal => "admin_or_local",
+        }
+    }
+
+    /// The kinds of token that open the route, by their names in the description. None: it is open.
+    const fn tokens(self) -> &'static [&'static str] {
+        match self {
+            Self::Guest => &[],
+            Self::Own => &["user", "admin", "order"],
+            Self::Customer => &["user", "admin"],
+            Self::Admin | Self::AdminOrLocal => &["admin"],
+        }
+    }
+
+    fn admit(self, caller: &Caller, is_local: bool) -> Result<(), Problem> {
+        let is_let_in = match self {
+            Self::Guest | Self::Own => true,
+            Self::Customer => caller.is_admin || caller.user_id.is_some(),
+            Self::Admin => caller.is_admin,
+            Self::AdminOrLocal => caller.is_admin || is_local,
+        };
+        match (is_let_in, caller.user_id) {
+            (true, _) => Ok(()),
+            (false, None) => Err(Problem::unauthenticated()),
+            (false, Some(_)) => Err(Problem::forbidden()),
+        }
+    }
+
+    /// Writes into the description what is enforced.
+    fn describe(self, operation: &mut Operation) {
+        let required = self.tokens().iter().map(|token| SecurityRequirement::new::<_, [&str; 0], &str>(*token, []));
+        operation.security = Some(required.collect()).filter(|tokens: &Vec<_>| !tokens.is_empty());
+        let role = ExtensionsBuilder::new().add("x-role", self.role()).build();
+        operation.extensions.get_or_insert_default().merge(role);
+        answers(operation, StatusCode::UNAUTHORIZED, "`unauthenticated`");
+        if matches!(self, Self::Admin | Self::AdminOrLocal) {
+            answers(operation, StatusCode::FORBIDDEN, "`forbidden`");
+        }
+    }
+}
+
+fn answers(operation: &mut Operation, status: StatusCode, code: &str) {
+    let schema = RefOr::Ref(Ref::from_schema_name("ProblemBody"));
+    let response = ResponseBuilder::new().description(code).content("application/json", Content::new(Some(schema)));
+    operation.responses.responses.insert(status.as_str().to_owned(), RefOr::T(response.build()));
+}
+
+fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+    let PathItem { get, put, post, delete, options, head, patch, trace, .. } = item;
+    [get, put, post, delete, options, head, patch, trace].into_iter().flatten()
+}
+
+/// Routes with their policies and descriptions. There is no way to add a route without a policy.
+#[must_use]
+pub struct Routes<S>(OpenApiRouter<S>);
+
+impl<S: Clone + Send + Sync + 'static> Routes<S> {
+    /// No routes.
+    pub fn new() -> Self {
+        Self(OpenApiRouter::new())
+    }
+
+    /// Adds methods of one path: `utoipa_axum::routes!(get, patch)`. Methods with another policy are added apart.
+    pub fn add(self, policy: Policy, (schemas, mut paths, router): UtoipaMethodRouter<S>) -> Self {
+        paths.paths.values_mut().flat_map(operations).for_each(|operation| policy.describe(operation));
+        let guard = middleware::from_fn(move |request: Request, next: Next| enforce(policy, request, next));
+        Self(self.0.routes((schemas, paths, router.route_layer(guard))))
+    }
+
+    /// The routes as they run, and their description.
+    pub fn finish(self, state: S, auth: Arc<Auth>) -> (Router, OpenApi) {
+        let (router, openapi) = self.describe();
+        (router.with_state(state).layer(Extension(auth)), openapi)
+    }
+
+    pub(super) fn describe(self) -> (Router<S>, OpenApi) {
+        self.0.split_for_parts()
+    }
+}
+
+impl<S: Clone + Send + Sync + 'static> Default for Routes<S> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+async fn enforce(policy: Policy, mut request: Request, next: Next) -> Response {
+    let admitted = admit(policy, &request);
+    match admitted {
+        Ok(caller) => {
+            request.extensions_mut().insert(caller);
+            next.run(request).await
+        }
+        Err(problem) => problem.into_response(),
+    }
+}
+
+fn admit(policy: Policy, request: &Request) -> Result<Caller, Problem> {
+    let Some(auth) = request.extensions().get::<Arc<Auth>>() else {
+        tracing::error!(uri = %request.uri(), "the routes were not finished: nobody can be let in");
+        return Err(Problem::internal());
+    };
+    let caller = auth.caller(request.headers())?;
+    let from = request.extensions().get::<ConnectInfo<SocketAddr>>();
+    let is_local = from.is_some_and(|ConnectInfo(address)| address.ip().to_canonical().is_loopback());
+    policy.admit(&caller, is_local)?;
+    Ok(caller)
+}

@@ -1,0 +1,38 @@
+//! Keeps a service's keyring as its store has it.
+
+use std::time::Duration;
+
+use storage::published_keys;
+
+use crate::{Ctx, Tasks};
+
+/// The time between two looks into the store. Another instance may have handled the event that told of a key;
+/// a key is told long before it signs.
+const LOOK_AGAIN: Duration = Duration::from_secs(5);
+
+/// Takes the keys that the service was told of before.
+pub(crate) async fn load<S>(ctx: &Ctx<S>) -> Result<(), storage::Error> {
+    ctx.keys.replace(published_keys::known(&ctx.db, ctx.clock.now()).await?);
+    Ok(())
+}
+
+/// Looks for new keys until the tasks stop, and forgets those whose tokens are good no longer.
+pub(crate) async fn keep<S>(ctx: Ctx<S>, tasks: Tasks) {
+    while !tasks.is_stopping() {
+        tokio::select! {
+            () = tokio::time::sleep(LOOK_AGAIN) => {}
+            () = tasks.stopping() => return,
+        }
+        if let Err(error) = look(&ctx).await {
+            tracing::warn!(service = ctx.db.service(), %error, "the keys that check tokens can't be read");
+        }
+    }
+}
+
+async fn look<S>(ctx: &Ctx<S>) -> Result<(), storage::Error> {
+    let now = ctx.clock.now();
+    if ctx.keys.has_outdated(now) {
+        published_keys::forget(&ctx.db, now).await?;
+    }
+    load(ctx).await
+}

@@ -1,0 +1,106 @@
+//! `POST /v1/sessions`: signs in. Whoever has no account learns as much, after as long, as whoever mistyped the password.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use kernel::UserId;
+use serde::Deserialize;
+use service::decide;
+use service::http::{Body, Fields, Problem, ProblemBody, RequestInfo};
+use utoipa::ToSchema;
+
+use crate::domain::Session;
+use crate::password::{Hasher, Password, PasswordHash, Verdict};
+use crate::refresh_token::RefreshToken;
+use crate::store::Account;
+use crate::tokens::{self, Answer, Tokens};
+use crate::{Ctx, fields, store};
+
+/// Who signs in.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SignIn {
+    #[schema(example = "ada@example.com")]
+    email: String,
+    password: Password,
+}
+
+impl SignIn {
+    fn validate(&self) -> Result<(), Problem> {
+        let mut wrong = Fields::new();
+        fields::check_email(&mut wrong, &self.email);
+        self.password.check_size(&mut wrong);
+        wrong.finish()
+    }
+}
+
+/// Signs in.
+#[utoipa::path(post, path = "/v1/sessions", tag = "users", request_body = SignIn,
+    responses(
+        (status = 201, body = Tokens),
+        (status = 422, body = ProblemBody),
+        (status = 429, body = ProblemBody, description = "`too_many_requests`"),
+    ))]
+pub(crate) async fn handler(
+    State(ctx): State<Ctx>,
+    request: RequestInfo,
+    Body(input): Body<SignIn>,
+) -> Result<(StatusCode, Answer), Problem> {
+    input.validate()?;
+    let account = store::account(&ctx.db, &input.email).await?;
+    let (user_id, rehashed) = check(&ctx.state, account, &input.password).await?;
+    let token = RefreshToken::first(ctx.ids.next(), &ctx.ids);
+    let (family, secret, now) = (token.family_digest(), token.secret_digest(), ctx.clock.now());
+    let session = Session::begin(token.session_id, user_id, family, secret, now);
+    let access_token = tokens::access_token(&ctx, &session).await?;
+    decide(&ctx, || async {
+        let mut batch = store::begin_session(&session);
+        for oldest in store::sessions_to_end(&ctx.db, user_id).await? {
+            batch = batch.and(store::end_session(&oldest));
+        }
+        if let (Some(hash), Some(user)) = (&rehashed, store::user(&ctx.db, user_id).await?) {
+            batch = batch.and(store::set_password_hash(&user, hash));
+        }
+        ctx.commit(batch, request.cause()).await?;
+        Ok(())
+    })
+    .await?;
+    Ok((StatusCode::CREATED, tokens::answer(access_token, &token)))
+}
+
+/// Whose password it is, and its new hash if the costs were raised. A password is hashed whether or not there is an
+/// account, so that the time of the answer doesn't tell.
+async fn check(
+    hasher: &Hasher,
+    account: Option<Account>,
+    password: &Password,
+) -> Result<(UserId, Option<PasswordHash>), Problem> {
+    let hash = account.as_ref().map(|account| account.password_hash.clone());
+    let verdict = hasher.verify(password.clone(), hash).await?;
+    if let (Some(account), Verdict::Right { rehashed }) = (account, verdict) {
+        return Ok((account.user_id, rehashed));
+    }
+    let detail = "no account has this address and this password";
+    Err(Problem::new(StatusCode::UNAUTHORIZED, "bad_credentials", detail))
+}
+
+#[cfg(test)]
+mod tests {
+    use kernel::Uuid;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn an_unknown_account_costs_the_same_hash_and_gets_the_same_answer_as_a_wrong_password() {
+        let hasher = Hasher::for_this_machine();
+        let password_hash = hasher.hash(Password::of("correct horse")).await.unwrap();
+        let account = Account { user_id: Uuid::from_u128(1).into(), password_hash };
+        let mut refusals = Vec::new();
+        for account in [Some(account.clone()), None] {
+            let before = hasher.computed();
+            refusals.push(check(&hasher, account, &Password::of("battery staple")).await.unwrap_err());
+            assert_eq!(hasher.computed(), before + 1, "one hash, at the same costs");
+        }
+        assert_eq!(refusals[0], refusals[1]);
+        assert!(check(&hasher, Some(account), &Password::of("correct horse")).await.is_ok());
+    }
+}
