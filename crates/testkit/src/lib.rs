@@ -8,4 +8,4 @@ mod answer;
 mod shop;
 
 pub use answer::Answer;
-pub use shop::{Call, Setup, TestShop};
+pub use shop::{ADMIN_TOKEN, Call, Setup, TestShop};
