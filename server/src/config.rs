@@ -24,6 +24,7 @@ use tracing_subscriber::EnvFilter;
 pub use client::{ClientSettings, client};
 pub use environment::Environment;
 pub use errors::Errors;
+pub use parse::duration;
 pub use secret::Secret;
 pub use sources::{Flags, Shown};
 

@@ -10,4 +10,4 @@ mod shop;
 
 pub use answer::Answer;
 pub use place::Place;
-pub use shop::{Call, Setup, TestShop};
+pub use shop::{ADMIN_TOKEN, Call, Setup, TestShop};

@@ -16,7 +16,7 @@ use tower::ServiceExt;
 use crate::{Answer, Place};
 
 /// The admin token of every test shop.
-const ADMIN_TOKEN: &str = "an-admin-token-for-tests-only-0123456789";
+pub const ADMIN_TOKEN: &str = "an-admin-token-for-tests-only-0123456789";
 
 /// How long a shop may take to settle before the test fails: far beyond what it ever takes.
 const SETTLE: &str = "/internal/settled?timeout=60s";
@@ -91,6 +91,11 @@ impl TestShop {
         meanwhile(place.store(), hands.clock()).await;
         let app = open(&place, hands.clock(), &hands, setup).await;
         Self { app, hands, place }
+    }
+
+    /// The whole HTTP surface, for a test that serves it.
+    pub fn router(&self) -> axum::Router {
+        self.app.router.clone()
     }
 
     /// The data folder.

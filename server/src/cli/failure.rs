@@ -20,6 +20,7 @@ pub enum Exit {
     Conflict = 5,
     PartlyFailed = 6,
     Unreachable = 7,
+    CheckFailed = 8,
     Interrupted = 130,
 }
 

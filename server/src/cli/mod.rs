@@ -4,6 +4,7 @@
 //! server and keep nothing themselves.
 
 mod arguments;
+mod bench;
 mod client;
 mod config;
 mod dlq;
@@ -46,7 +47,7 @@ Environment:
 
 Exit codes:
   0 ok   1 failed   2 usage   3 configuration   4 not found   5 conflict   6 partly failed
-  7 the server can't be reached   130 interrupted";
+  7 the server can't be reached   8 a check failed   130 interrupted";
 
 /// An event-driven commerce backend: the shop in one process, and the commands that look at it.
 #[derive(Debug, Parser)]
@@ -90,6 +91,9 @@ enum Command {
     /// Look at the mail that was sent or captured
     #[command(subcommand)]
     Mail(mail::Command),
+    /// Put a running shop under load, and check its books
+    #[command(subcommand)]
+    Bench(bench::Command),
     /// Show the settings of `up`
     #[command(subcommand)]
     Config(config::Command),
@@ -124,6 +128,7 @@ impl Command {
             Self::Events(command) => command.run(client, out).await,
             Self::Dlq(command) => command.run(client, out).await,
             Self::Mail(command) => command.run(client, out).await,
+            Self::Bench(command) => command.run(client, out).await,
             Self::Up(_) | Self::Config(_) => unreachable!("these were run without a client"),
         }
     }

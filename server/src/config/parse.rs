@@ -27,7 +27,7 @@ pub(super) fn whole<T: FromStr + PartialOrd + Display>(text: &str, bounds: Range
 }
 
 /// A whole number with its unit, as in `200ms`.
-pub(super) fn duration(text: &str, bounds: RangeInclusive<Duration>) -> Result<Duration, String> {
+pub fn duration(text: &str, bounds: RangeInclusive<Duration>) -> Result<Duration, String> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = text.split_at(digits);
     let millis = UNITS.iter().find(|(name, _)| *name == unit).and_then(|(_, millis)| {

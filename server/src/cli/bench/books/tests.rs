@@ -1,0 +1,182 @@
+use kernel::{Clock, Currency, Ids, Timestamp};
+
+use super::*;
+use crate::cli::bench::shop::{DeadLetter, Line, Stock};
+
+const ORDERS: u64 = 30;
+/// An order without an answer, and one whose card is declined; both are there.
+const UNKNOWN: u64 = 3;
+const DECLINED: usize = 9;
+
+/// A run of thirty orders over two products, all of which ended as they should.
+struct Run {
+    plan: Plan,
+    ids: Ids,
+    product_ids: Vec<ProductId>,
+    accepted: Vec<(u64, OrderId)>,
+    found: Found,
+}
+
+impl Run {
+    fn sound() -> Self {
+        let ids = Ids::new(Clock::mock(Timestamp::UNIX_EPOCH).0);
+        let decline = "10%".parse().unwrap();
+        let (run, currency) = ("r1".to_owned(), Currency::EUR);
+        let plan = Plan { run, products: 2, stock: 1_000, currency, decline, is_hot: false };
+        let product_ids: Vec<ProductId> = (0..plan.products).map(|_| ids.next()).collect();
+        let mut run = Self { plan, ids, product_ids, accepted: Vec::new(), found: Found::default() };
+        for &product_id in &run.product_ids {
+            run.found.stock.push(Stock { product_id, on_hand: run.plan.stock, reserved: 0 });
+        }
+        (0..ORDERS).for_each(|n| run.add(n));
+        run
+    }
+
+    /// An order that was paid, or cancelled because its card was declined.
+    fn add(&mut self, n: u64) {
+        let (plan, order_id) = (&self.plan, self.ids.next());
+        let product = usize::try_from(plan.product_of(n)).unwrap();
+        let is_declined = plan.is_declined(n);
+        assert_eq!(is_declined, n % 10 == DECLINED as u64);
+        let (status, payment, template) =
+            if is_declined { ("cancelled", "failed", "payment_failed") } else { ("paid", "captured", "confirmation") };
+        let total = kernel::Money::new(plan.total(n), plan.currency);
+        let text = str::to_owned;
+        self.found.orders.push(Order {
+            order_id,
+            number: i64::try_from(n).unwrap(),
+            status: text(status),
+            reason: is_declined.then(|| text("payment_failed")),
+            email: plan.email(n),
+            lines: vec![Line { product_id: self.product_ids[product], quantity: plan.quantity(n) }],
+            total,
+            created_at: Timestamp::UNIX_EPOCH,
+            updated_at: Timestamp::UNIX_EPOCH,
+        });
+        let payment_id = self.ids.next();
+        self.found.payments.push(Payment { payment_id, order_id, amount: total, status: text(payment) });
+        let (mail_id, to) = (self.ids.next(), plan.email(n));
+        self.found.mails.push(Mail { mail_id, order_id: Some(order_id), to, template: text(template) });
+        if !is_declined {
+            self.found.stock[product].on_hand -= plan.quantity(n);
+        }
+        if n != UNKNOWN {
+            self.accepted.push((n, order_id));
+        }
+    }
+
+    fn broken(&self) -> Vec<&'static str> {
+        let (plan, product_ids, accepted) = (&self.plan, &self.product_ids, &self.accepted);
+        let books = Books::check(Ordered { plan, product_ids, accepted, unknown: &[UNKNOWN, ORDERS] }, &self.found);
+        let broken: Vec<&str> = books.checks.iter().filter(|check| !check.ok).map(|check| check.name).collect();
+        assert_eq!(books.balanced, broken.is_empty());
+        broken
+    }
+}
+
+/// The checks that fail when one thing in sound books is changed.
+fn after(change: impl FnOnce(&mut Run)) -> Vec<&'static str> {
+    let mut run = Run::sound();
+    change(&mut run);
+    run.broken()
+}
+
+#[test]
+fn sound_books_balance_and_an_order_without_an_answer_may_be_there_or_not() {
+    assert_eq!(after(|_| {}), [""; 0]);
+}
+
+#[test]
+fn other_peoples_things_are_not_looked_at() {
+    let of_others = after(|run| {
+        let mut order = run.found.orders[0].clone();
+        order.email = "ada@example.com".to_owned();
+        order.status = "reserved".to_owned();
+        order.order_id = run.ids.next();
+        run.found.orders.push(order);
+        let mail = Mail { order_id: None, template: "welcome".to_owned(), ..run.found.mails[0].clone() };
+        run.found.mails.push(mail);
+        let key = run.ids.next::<OrderId>().into();
+        run.found.dead_letters.push(dead_letter(run, key));
+    });
+    assert_eq!(of_others, [""; 0]);
+}
+
+#[test]
+fn an_order_is_there_once_and_as_it_was_ordered() {
+    assert_eq!(after(|run| run.accepted.push((ORDERS + 1, run.ids.next()))), ["orders"], "accepted and lost");
+    assert_eq!(after(|run| run.accepted.retain(|(n, _)| *n != 7)), ["orders"], "there and never accepted");
+    assert_eq!(after(|run| run.accepted[5].1 = run.ids.next()), ["orders"], "under another id");
+    assert_eq!(after(|run| run.found.orders[5].number = 6), ["orders"], "under another's number");
+    let twice = after(|run| {
+        run.add(UNKNOWN);
+        run.found.orders.last_mut().unwrap().number = 77;
+    });
+    assert_eq!(twice, ["orders"], "one request, two orders");
+    assert_eq!(after(|run| run.found.orders[DECLINED].lines[0].quantity += 1), ["orders"]);
+}
+
+#[test]
+fn nothing_is_stuck_and_everything_ends_as_its_card_and_its_stock_have_it() {
+    let stuck = after(|run| {
+        run.found.orders[0].status = "reserved".to_owned();
+        run.found.stock[0] = Stock { reserved: 1, on_hand: run.found.stock[0].on_hand + 1, ..run.found.stock[0] };
+        run.found.payments.remove(0);
+        run.found.mails.remove(0);
+    });
+    assert_eq!(stuck, ["states", "units"]);
+    let paid_with_a_bad_card = after(|run| {
+        let (order, units) = (&mut run.found.orders[DECLINED], run.plan.quantity(DECLINED as u64));
+        (order.status, order.reason) = ("paid".to_owned(), None);
+        run.found.payments[DECLINED].status = "captured".to_owned();
+        run.found.mails[DECLINED].template = "confirmation".to_owned();
+        run.found.stock[1].on_hand -= units;
+    });
+    assert_eq!(paid_with_a_bad_card, ["outcomes"]);
+    let rejected = |run: &mut Run| {
+        (run.found.orders[0].status, run.found.orders[0].reason) = ("rejected".to_owned(), None);
+        run.found.stock[0].on_hand += run.plan.quantity(0);
+        run.found.payments.remove(0);
+        run.found.mails[0].template = "rejection".to_owned();
+    };
+    assert_eq!(after(rejected), ["outcomes"], "rejected for nothing");
+    let sold_out = after(|run| {
+        rejected(run);
+        let left = run.found.stock[0].on_hand;
+        run.plan.stock -= left;
+        run.found.stock.iter_mut().for_each(|level| level.on_hand -= left);
+    });
+    assert_eq!(sold_out, [""; 0], "rejected for want of units");
+}
+
+#[test]
+fn units_cents_and_mails_are_counted() {
+    assert_eq!(after(|run| run.found.stock[0].on_hand += 1), ["units"], "sold and still there");
+    assert_eq!(after(|run| run.found.stock[1].reserved = 1), ["units"], "held for nobody");
+    assert_eq!(after(|run| run.found.stock.truncate(1)), ["units"], "lost");
+    assert_eq!(after(|run| run.found.payments[0].status = "failed".to_owned()), ["charges"], "paid, not charged");
+    assert_eq!(after(|run| run.found.payments.push(run.found.payments[0].clone())), ["charges"], "charged twice");
+    assert_eq!(after(|run| run.found.payments[DECLINED].status = "captured".to_owned()), ["charges"]);
+    assert_eq!(after(|run| run.found.mails.push(run.found.mails[0].clone())), ["mails"], "told twice");
+    assert_eq!(after(|run| drop(run.found.mails.pop())), ["mails"], "never told");
+    assert_eq!(after(|run| run.found.mails[0].to = "eve@example.com".to_owned()), ["mails"], "told someone else");
+    assert_eq!(after(|run| run.found.mails[0].template = "rejection".to_owned()), ["mails"], "told something else");
+    let parked = after(|run| run.found.dead_letters.push(dead_letter(run, run.found.orders[0].order_id.into())));
+    assert_eq!(parked, ["dead_letters"]);
+}
+
+#[test]
+fn many_findings_are_counted_and_some_are_told() {
+    let mut run = Run::sound();
+    run.found.mails.clear();
+    let (plan, product_ids, accepted) = (&run.plan, &run.product_ids, &run.accepted);
+    let books = Books::check(Ordered { plan, product_ids, accepted, unknown: &[UNKNOWN] }, &run.found);
+    let mails = books.checks.iter().find(|check| check.name == "mails").unwrap();
+    assert_eq!((mails.expected.as_str(), mails.found.as_str()), ("30 mails, one for each order that ended", "0 mails"));
+    assert_eq!((mails.findings.len(), mails.findings[TOLD_MAX].as_str()), (TOLD_MAX + 1, "and 25 more"));
+}
+
+fn dead_letter(run: &Run, key: Uuid) -> DeadLetter {
+    let (consumer, event_type) = ("inventory".to_owned(), "orders.order_placed.v1".to_owned());
+    DeadLetter { dead_letter_id: run.ids.next(), key, consumer, event_type, reason: None }
+}

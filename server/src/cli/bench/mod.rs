@@ -1,0 +1,30 @@
+//! `tradepost bench`
+
+mod books;
+mod histogram;
+mod load;
+mod orders;
+mod plan;
+mod probe;
+mod progress;
+mod report;
+mod shop;
+
+use clap::Subcommand;
+
+use super::client::Client;
+use super::{Failure, Output};
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Place many orders, measure, and check that the books balance
+    Orders(orders::Orders),
+}
+
+impl Command {
+    pub async fn run(self, client: &Client, out: &mut Output) -> Result<(), Failure> {
+        match self {
+            Self::Orders(orders) => orders.run(client, out).await,
+        }
+    }
+}
