@@ -9,6 +9,7 @@ use kernel::{Clock, Currency, MockClock, SignedDuration};
 use notifications::Mailer;
 use serde_json::{Value, json};
 use server::app::{App, Options};
+use service::http::limit::Limits;
 use service::{Backoff, Settings};
 use tempfile::TempDir;
 use tower::ServiceExt;
@@ -43,6 +44,8 @@ impl Default for Setup {
                 workers: 8,
                 inbox_retention: Duration::from_hours(14 * 24),
                 outbox_cap: 1_000_000,
+                limits: Limits::NONE,
+                trusted_proxies: Vec::new(),
             },
             mailer: Mailer::from_url(None, "Test shop <shop@localhost>").expect("a sender"),
         }

@@ -93,6 +93,7 @@ impl App {
             tasks: tasks.clone(),
         };
         let running = start_all(services, &runtime).await?;
+        let settings = runtime.settings.clone();
         let operators: Arc<Vec<Operator>> = Arc::new(running.iter().map(|it| it.operator.clone()).collect());
 
         let console = console::Console {
@@ -115,6 +116,7 @@ impl App {
             auth,
             ids,
             clock: options.clock,
+            settings,
             tasks: tasks.clone(),
         };
         let router = shell.wrap(routes, &openapi, docs::page(&openapi));

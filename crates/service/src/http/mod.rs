@@ -1,12 +1,15 @@
 //! HTTP as all services speak it: problems, bodies, pages, callers, and the shell around their routes.
 
+mod address;
 pub mod auth;
 mod body;
+pub mod limit;
 mod page;
 mod problem;
 mod request;
 pub mod shell;
 
+pub use address::{BadNetwork, ClientAddress, Network};
 pub use body::{Body, PathId, QueryOf};
 pub use page::{Listing, Page};
 pub use problem::{FieldError, Fields, Problem, ProblemBody};

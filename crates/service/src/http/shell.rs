@@ -16,11 +16,13 @@ use serde::Serialize;
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::openapi::OpenApi;
 
+use super::address::ClientAddress;
 use super::auth::Auth;
+use super::limit::Limiter;
 use super::problem::Problem;
 use super::request;
 use crate::telemetry::Metrics;
-use crate::{Operator, Tasks};
+use crate::{Operator, Settings, Tasks};
 
 /// The largest body, in bytes.
 pub const BODY_BYTES_MAX: usize = 256 * 1024;
@@ -45,6 +47,8 @@ pub struct Shell {
     pub ids: Ids,
     /// The time.
     pub clock: Clock,
+    /// What all services share.
+    pub settings: Arc<Settings>,
     /// Tells whether the process is draining.
     pub tasks: Tasks,
 }
@@ -52,6 +56,10 @@ pub struct Shell {
 impl Shell {
     /// The process's whole HTTP surface, from the routes of its services and their description.
     pub fn wrap(self, routes: Router, openapi: &OpenApi, docs: String) -> Router {
+        let writes = Writes {
+            limiter: Limiter::new(self.settings.limits.writes, self.clock.clone()),
+            auth: self.auth.clone(),
+        };
         let document = openapi.to_pretty_json().expect("the description is plain data");
         Router::new()
             .route("/healthz", get(async || "ok\n"))
@@ -67,6 +75,7 @@ impl Shell {
                 Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail)
             })
             .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+            .layer(middleware::from_fn_with_state(writes, limit_writes))
             .layer(CatchPanicLayer::custom(panicked))
             .layer(middleware::from_fn_with_state(self, around))
     }
@@ -78,9 +87,11 @@ fn panicked(panic: Box<dyn Any + Send>) -> Response {
 }
 
 /// Gives the request its id, measures it, logs it.
-async fn around(State(shell): State<Shell>, request: Request, next: Next) -> Response {
+async fn around(State(shell): State<Shell>, mut request: Request, next: Next) -> Response {
     let began = Instant::now();
     let id = request_id(&request).unwrap_or_else(|| shell.ids.next::<RequestId>().to_string());
+    let address = ClientAddress::find(request.extensions(), request.headers(), &shell.settings.trusted_proxies);
+    request.extensions_mut().insert(address);
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str).to_owned();
     let mut response = request::under_id(id.clone(), next.run(request)).await;
@@ -94,6 +105,25 @@ async fn around(State(shell): State<Shell>, request: Request, next: Next) -> Res
     let duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
     tracing::debug!(request_id = id, %method, route, status = status.as_u16(), duration_ms, "request");
     response
+}
+
+/// What the limit of writes needs.
+#[derive(Clone)]
+struct Writes {
+    limiter: Limiter,
+    auth: Arc<Auth>,
+}
+
+/// Reads cost little and change nothing, so only what may write is counted.
+async fn limit_writes(State(writes): State<Writes>, address: ClientAddress, request: Request, next: Next) -> Response {
+    let reads = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
+    if !reads
+        && !writes.auth.is_admin(request.headers())
+        && let Err(refused) = writes.limiter.check_address(address.0)
+    {
+        return refused.into_response();
+    }
+    next.run(request).await
 }
 
 /// The method's name, or one name for all that HTTP doesn't define: a client must not make up labels.
@@ -164,9 +194,9 @@ async fn readyz(State(shell): State<Shell>) -> Response {
 }
 
 /// For loopback, and for the admin from anywhere.
-async fn metrics(State(shell): State<Shell>, request: Request) -> Response {
-    let from = request.extensions().get::<ConnectInfo<std::net::SocketAddr>>();
-    let is_loopback = from.is_some_and(|ConnectInfo(address)| address.ip().to_canonical().is_loopback());
+async fn metrics(State(shell): State<Shell>, client: ClientAddress, request: Request) -> Response {
+    let is_connected = request.extensions().get::<ConnectInfo<std::net::SocketAddr>>().is_some();
+    let is_loopback = is_connected && client.0.is_loopback();
     if !is_loopback && !shell.auth.is_admin(request.headers()) {
         return Problem::unauthenticated().into_response();
     }

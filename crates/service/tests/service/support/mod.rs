@@ -69,6 +69,8 @@ impl House {
             workers,
             inbox_retention: Duration::from_hours(14 * 24),
             outbox_cap: 1_000_000,
+            limits: Limits::NONE,
+            trusted_proxies: Vec::new(),
         };
         let runtime = Runtime {
             folder: folder.to_owned(),
