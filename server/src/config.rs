@@ -19,6 +19,7 @@ use std::time::Duration;
 
 use kernel::Currency;
 use service::storage::Location;
+use service::http::Network;
 use tracing_subscriber::EnvFilter;
 
 pub use client::{ClientSettings, client};
@@ -57,6 +58,10 @@ pub struct Settings {
     pub inbox_retention: Duration,
     /// Unsent events in one store before requests are refused: 1 to 1,000,000,000.
     pub outbox_cap: u64,
+    /// Writes a second that guests and customers may send from one address: 1 to 1,000,000.
+    pub write_limit: u32,
+    /// Proxies whose `X-Forwarded-For` is believed, as in `10.0.0.0/8, ::1`: at most 64.
+    pub trusted_proxies: Vec<Network>,
     /// Which log lines are written: a filter of `tracing-subscriber`, as in `info,orders=debug`.
     pub log: String,
     /// How log lines are written.
@@ -118,6 +123,8 @@ fn read(sources: &mut Sources) -> Settings {
         workers: sources.read(&keys::WORKERS, |text| parse::whole(text, 1..=256)),
         inbox_retention: sources.read(&keys::INBOX_RETENTION, |text| parse::duration(text, DAY..=3650 * DAY)),
         outbox_cap: sources.read(&keys::OUTBOX_CAP, |text| parse::whole(text, 1..=1_000_000_000)),
+        write_limit: sources.read(&keys::WRITE_LIMIT, |text| parse::whole(text, 1..=1_000_000)),
+        trusted_proxies: sources.read(&keys::TRUSTED_PROXIES, parse::networks),
         log: sources.read(&keys::LOG, filter),
         log_format: sources.read(&keys::LOG_FORMAT, log_format),
         admin_token: sources.secret(&keys::ADMIN_TOKEN, parse::token),

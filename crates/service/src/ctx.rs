@@ -8,7 +8,7 @@ use kernel::{Cause, Clock, Currency, Ids};
 use storage::{Batch, Committed, Db, Error};
 
 use crate::Backoff;
-use crate::http::{Keyring, Problem};
+use crate::http::{Keyring, Network, Problem, limit::Limits};
 use crate::telemetry::Metrics;
 
 /// Settings that all services share; units and defaults are those of the configuration.
@@ -28,6 +28,10 @@ pub struct Settings {
     pub inbox_retention: Duration,
     /// Unsent events in one store before requests are refused.
     pub outbox_cap: u64,
+    /// How much guests and customers may send.
+    pub limits: Limits,
+    /// Proxies whose word about a client's address is taken.
+    pub trusted_proxies: Vec<Network>,
 }
 
 /// A service's store, clock, ids, settings and own state `S`. Cheap to clone.

@@ -10,6 +10,7 @@ use notifications::Mailer;
 use serde_json::{Value, json};
 use server::app::{App, Options};
 use service::storage::Location;
+use service::http::limit::Limits;
 use service::{Backoff, Settings};
 use tower::ServiceExt;
 
@@ -43,6 +44,8 @@ impl Default for Setup {
                 workers: 8,
                 inbox_retention: Duration::from_hours(14 * 24),
                 outbox_cap: 1_000_000,
+                limits: Limits::NONE,
+                trusted_proxies: Vec::new(),
             },
             mailer: Mailer::from_url(None, "Test shop <shop@localhost>").expect("a sender"),
         }

@@ -97,6 +97,7 @@ impl App {
         };
         prepare(&runtime.store).await?;
         let running = start_all(services, &runtime).await?;
+        let settings = runtime.settings.clone();
         let operators: Arc<Vec<Operator>> = Arc::new(running.iter().map(|it| it.operator.clone()).collect());
 
         // What all services share takes a token that any of them knows the key of.
@@ -121,6 +122,7 @@ impl App {
             auth,
             ids,
             clock: options.clock,
+            settings,
             tasks: tasks.clone(),
         };
         let router = shell.wrap(routes, openapi, docs::page);

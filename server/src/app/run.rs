@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::Context;
 use kernel::Clock;
 use notifications::Mailer;
+use service::http::limit::{Limits, Rate};
 use service::{Backoff, Settings};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -98,6 +99,8 @@ fn start_options(settings: &config::Settings) -> anyhow::Result<Options> {
             workers: settings.workers,
             inbox_retention: settings.inbox_retention,
             outbox_cap: settings.outbox_cap,
+            limits: Limits { writes: Rate::new(settings.write_limit, Duration::from_secs(1)), ..Limits::DEFAULT },
+            trusted_proxies: settings.trusted_proxies.clone(),
         },
         clock: Clock::system(),
         admin_token: settings.admin_token.as_ref().map(|token| token.reveal().to_owned()),

@@ -57,6 +57,8 @@ pub(super) const RETRY_ATTEMPTS: Key = Key::new("retry_attempts", "10");
 pub(super) const WORKERS: Key = Key::new("workers", "8");
 pub(super) const INBOX_RETENTION: Key = Key::new("inbox_retention", "14d");
 pub(super) const OUTBOX_CAP: Key = Key::new("outbox_cap", "1000000");
+pub(super) const WRITE_LIMIT: Key = Key::new("write_limit", "100");
+pub(super) const TRUSTED_PROXIES: Key = Key::new("trusted_proxies", "");
 pub(super) const LOG: Key = Key::new("log", "info");
 pub(super) const LOG_FORMAT: Key = Key::new("log_format", "auto");
 pub(super) const ADMIN_TOKEN: Key = Key::secret("admin_token");
@@ -64,7 +66,7 @@ pub(super) const SMTP_URL: Key = Key::secret("smtp_url");
 pub(super) const MAIL_FROM: Key = Key::new("mail_from", "Tradepost <shop@localhost>");
 
 /// All settings, in the order in which they are shown.
-pub(super) const ALL: [&Key; 17] = [
+pub(super) const ALL: [&Key; 19] = [
     &DATA_DIR,
     &STORE,
     &LISTEN,
@@ -77,6 +79,8 @@ pub(super) const ALL: [&Key; 17] = [
     &WORKERS,
     &INBOX_RETENTION,
     &OUTBOX_CAP,
+    &WRITE_LIMIT,
+    &TRUSTED_PROXIES,
     &LOG,
     &LOG_FORMAT,
     &ADMIN_TOKEN,

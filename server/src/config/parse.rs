@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use reqwest::Url;
 use service::storage::{BadUrl, Location};
+use service::http::Network;
 
 /// The units of a duration, the longest first.
 const UNITS: [(&str, u64); 5] = [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
@@ -20,6 +21,9 @@ const TOKEN_MAX: usize = 1024;
 
 /// RFC 5321 allows 254 for the address; a name stands before it.
 const MAILBOX_MAX: usize = 320;
+
+/// Every request asks all of them; more proxies than that are named by their network.
+const NETWORKS_MAX: usize = 64;
 
 pub(super) fn whole<T: FromStr + PartialOrd + Display>(text: &str, bounds: RangeInclusive<T>) -> Result<T, String> {
     let number = text.parse().ok().filter(|number| bounds.contains(number));
@@ -55,6 +59,14 @@ pub(super) fn text(text: &str, length_max: usize) -> Result<String, String> {
 
 pub(super) fn address(text: &str) -> Result<IpAddr, String> {
     text.parse().map_err(|_| "an IP address, as in 127.0.0.1, 0.0.0.0 or ::1".to_owned())
+}
+
+/// Addresses and networks with commas between them; nothing is none.
+pub(super) fn networks(text: &str) -> Result<Vec<Network>, String> {
+    let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+    let networks: Option<Vec<Network>> = parts.map(|part| part.parse().ok()).collect();
+    let networks = networks.filter(|networks| networks.len() <= NETWORKS_MAX);
+    networks.ok_or_else(|| format!("at most {NETWORKS_MAX} IP addresses or networks, as in 10.0.0.0/8, ::1"))
 }
 
 pub(super) fn token(text: &str) -> Result<(), String> {
@@ -128,6 +140,15 @@ mod tests {
         assert_eq!(whole("256", 1..=256), Ok(256));
         for bad in ["0", "257", "-1", "", "1.0", "many"] {
             assert_eq!(whole(bad, 1..=256), Err("a whole number from 1 to 256".to_owned()), "{bad}");
+        }
+    }
+
+    #[test]
+    fn proxies_are_a_list_of_addresses_and_networks() {
+        assert_eq!(networks("").unwrap(), []);
+        assert_eq!(networks("10.0.0.0/8, ::1").unwrap().len(), 2);
+        for bad in ["localhost", "10.0.0.0/40", "1.2.3.4 5.6.7.8", &"::1,".repeat(65)] {
+            assert!(networks(bad).is_err(), "{bad}");
         }
     }
 

@@ -1,8 +1,10 @@
 //! HTTP as all services speak it: problems, bodies, pages, callers, and the shell around their routes.
 
+mod address;
 pub mod auth;
 mod body;
 mod keyring;
+pub mod limit;
 mod page;
 mod policy;
 mod problem;
@@ -10,6 +12,7 @@ mod request;
 pub mod shell;
 pub mod token;
 
+pub use address::{BadNetwork, ClientAddress, Network};
 pub use body::{Body, PathId, QueryOf};
 pub use keyring::Keyring;
 pub use page::{Listing, Page};

@@ -13,6 +13,7 @@ use utoipa::openapi::path::{Operation, PathItem};
 use utoipa::openapi::{Content, OpenApi, Ref, RefOr, ResponseBuilder, SecurityRequirement};
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 
+use super::address::ClientAddress;
 use super::Problem;
 use super::auth::{Auth, Caller};
 
@@ -143,8 +144,10 @@ fn admit(policy: Policy, request: &Request) -> Result<Caller, Problem> {
         return Err(Problem::internal());
     };
     let caller = auth.caller(request.headers())?;
-    let from = request.extensions().get::<ConnectInfo<SocketAddr>>();
-    let is_local = from.is_some_and(|ConnectInfo(address)| address.ip().to_canonical().is_loopback());
+    // What came through a proxy on this machine comes from where the proxy says.
+    let is_connected = request.extensions().get::<ConnectInfo<SocketAddr>>().is_some();
+    let client = request.extensions().get::<ClientAddress>();
+    let is_local = is_connected && client.is_some_and(|ClientAddress(address)| address.is_loopback());
     policy.admit(&caller, is_local)?;
     Ok(caller)
 }

@@ -1,5 +1,7 @@
 //! Errors as RFC 9457 `application/problem+json`.
 
+use std::time::Duration;
+
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
@@ -88,6 +90,13 @@ impl Problem {
         Self { errors, ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_body", detail) }
     }
 
+    /// 429 `too_many_requests`: wait so long, then try again.
+    pub fn too_many_requests(detail: impl Into<String>, wait: Duration) -> Self {
+        let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", detail)
+            .retry_after(u32::try_from(seconds.max(1)).unwrap_or(u32::MAX))
+    }
+
     /// Adds the fields at fault.
     #[must_use]
     pub fn with_errors(mut self, errors: Vec<FieldError>) -> Self {
@@ -110,6 +119,11 @@ impl Problem {
     /// The stable code.
     pub fn code(&self) -> &'static str {
         self.code
+    }
+
+    /// Seconds after which to try again, where it was said.
+    pub fn retry_after_s(&self) -> Option<u32> {
+        self.retry_after_s
     }
 
     pub(crate) fn is_conflict(&self) -> bool {

@@ -17,12 +17,14 @@ use utoipa::ToSchema;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::routes;
 
+use super::address::ClientAddress;
 use super::auth::Auth;
+use super::limit::Limiter;
 use super::problem::Problem;
 use super::request;
 use super::{Policy, Routes};
 use crate::telemetry::Metrics;
-use crate::{Operator, Tasks};
+use crate::{Operator, Settings, Tasks};
 
 /// The largest body, in bytes.
 pub const BODY_BYTES_MAX: usize = 256 * 1024;
@@ -47,6 +49,8 @@ pub struct Shell {
     pub ids: Ids,
     /// The time.
     pub clock: Clock,
+    /// What all services share.
+    pub settings: Arc<Settings>,
     /// Tells whether the process is draining.
     pub tasks: Tasks,
 }
@@ -72,6 +76,10 @@ impl Shell {
             .add(Policy::Guest, routes!(docs));
         let (own, described) = own.describe();
         openapi.merge(described);
+        let writes = Writes {
+            limiter: Limiter::new(self.settings.limits.writes, self.clock.clone()),
+            auth: self.auth.clone(),
+        };
         let document = openapi.to_pretty_json().expect("the description is plain data");
         let own = own.with_state(Own { shell: self.clone(), document: document.into(), page: page(&openapi).into() });
         own.layer(Extension(self.auth.clone()))
@@ -82,6 +90,7 @@ impl Shell {
                 Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail)
             })
             .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+            .layer(middleware::from_fn_with_state(writes, limit_writes))
             .layer(CatchPanicLayer::custom(panicked))
             .layer(middleware::from_fn_with_state(self, around))
     }
@@ -93,9 +102,11 @@ fn panicked(panic: Box<dyn Any + Send>) -> Response {
 }
 
 /// Gives the request its id, measures it, logs it.
-async fn around(State(shell): State<Shell>, request: Request, next: Next) -> Response {
+async fn around(State(shell): State<Shell>, mut request: Request, next: Next) -> Response {
     let began = Instant::now();
     let id = request_id(&request).unwrap_or_else(|| shell.ids.next::<RequestId>().to_string());
+    let address = ClientAddress::find(request.extensions(), request.headers(), &shell.settings.trusted_proxies);
+    request.extensions_mut().insert(address);
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str).to_owned();
     let mut response = request::under_id(id.clone(), next.run(request)).await;
@@ -109,6 +120,25 @@ async fn around(State(shell): State<Shell>, request: Request, next: Next) -> Res
     let duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
     tracing::debug!(request_id = id, %method, route, status = status.as_u16(), duration_ms, "request");
     response
+}
+
+/// What the limit of writes needs.
+#[derive(Clone)]
+struct Writes {
+    limiter: Limiter,
+    auth: Arc<Auth>,
+}
+
+/// Reads cost little and change nothing, so only what may write is counted.
+async fn limit_writes(State(writes): State<Writes>, address: ClientAddress, request: Request, next: Next) -> Response {
+    let reads = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
+    if !reads
+        && !writes.auth.is_admin(request.headers())
+        && let Err(refused) = writes.limiter.check_address(address.0)
+    {
+        return refused.into_response();
+    }
+    next.run(request).await
 }
 
 /// The method's name, or one name for all that HTTP doesn't define: a client must not make up labels.

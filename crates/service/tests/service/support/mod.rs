@@ -19,6 +19,7 @@ use storage::archive::StoredEvent;
 use storage::held::Held;
 use tower::ServiceExt;
 use tradepost_service::http::auth::{Auth, digest};
+use tradepost_service::http::limit::Limits;
 use tradepost_service::http::shell::Shell;
 use tradepost_service::storage::Location;
 use tradepost_service::telemetry::Metrics;
@@ -70,6 +71,8 @@ impl House {
             workers,
             inbox_retention: Duration::from_hours(14 * 24),
             outbox_cap: 1_000_000,
+            limits: Limits::NONE,
+            trusted_proxies: Vec::new(),
         };
         let auth = Auth::new(vec![digest(ADMIN_TOKEN.as_bytes())], clock.clone());
         let runtime = Runtime {
@@ -114,6 +117,7 @@ impl House {
             auth: self.runtime.auth.clone(),
             ids: self.runtime.ids.clone(),
             clock: self.runtime.clock.clone(),
+            settings: self.runtime.settings.clone(),
             tasks: self.runtime.tasks.clone(),
         };
         shell.wrap(running.router.clone(), running.openapi.clone(), |_| String::new())
