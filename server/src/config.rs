@@ -18,8 +18,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use kernel::Currency;
-use service::storage::Location;
 use service::http::Network;
+use service::storage::Location;
 use tracing_subscriber::EnvFilter;
 
 pub use client::{ClientSettings, client};

@@ -9,8 +9,8 @@ use kernel::{Clock, Currency, MockClock, SignedDuration};
 use notifications::Mailer;
 use serde_json::{Value, json};
 use server::app::{App, Options};
-use service::storage::Location;
 use service::http::limit::Limits;
+use service::storage::Location;
 use service::{Backoff, Settings};
 use tower::ServiceExt;
 

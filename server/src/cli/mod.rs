@@ -111,8 +111,10 @@ impl Cli {
             command => {
                 let client = Client::new(settings::client(url.as_deref(), environment)?)?;
                 tokio::select! {
-                    done = command.ask(&client, &mut out) => done,
+                    // First, so that the signal is listened for before anything is shown.
+                    biased;
                     _ = tokio::signal::ctrl_c() => Err(Failure::interrupted()),
+                    done = command.ask(&client, &mut out) => done,
                 }
             }
         }

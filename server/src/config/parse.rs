@@ -7,8 +7,8 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use reqwest::Url;
-use service::storage::{BadUrl, Location};
 use service::http::Network;
+use service::storage::{BadUrl, Location};
 
 /// The units of a duration, the longest first.
 const UNITS: [(&str, u64); 5] = [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];

@@ -154,7 +154,7 @@ impl StateStore for Kept {
 
 impl ShrinkableKeyedStateStore<u64> for Kept {
     fn retain_recent(&self, drop_below: Nanos) {
-        self.lock().retain(|_, full_again| *full_again >= drop_below);
+        self.lock().retain(|_, full_again| *full_again > drop_below);
     }
 
     fn len(&self) -> usize {

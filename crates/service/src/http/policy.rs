@@ -13,8 +13,8 @@ use utoipa::openapi::path::{Operation, PathItem};
 use utoipa::openapi::{Content, OpenApi, Ref, RefOr, ResponseBuilder, SecurityRequirement};
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 
-use super::address::ClientAddress;
 use super::Problem;
+use super::address::ClientAddress;
 use super::auth::{Auth, Caller};
 
 /// Who may call a route. Whoever sends a token that isn't good is answered 401 on any route.

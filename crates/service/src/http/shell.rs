@@ -76,10 +76,8 @@ impl Shell {
             .add(Policy::Guest, routes!(docs));
         let (own, described) = own.describe();
         openapi.merge(described);
-        let writes = Writes {
-            limiter: Limiter::new(self.settings.limits.writes, self.clock.clone()),
-            auth: self.auth.clone(),
-        };
+        let writes =
+            Writes { limiter: Limiter::new(self.settings.limits.writes, self.clock.clone()), auth: self.auth.clone() };
         let document = openapi.to_pretty_json().expect("the description is plain data");
         let own = own.with_state(Own { shell: self.clone(), document: document.into(), page: page(&openapi).into() });
         own.layer(Extension(self.auth.clone()))
