@@ -6,7 +6,7 @@ use crate::chance;
 use crate::postgres::{Options, PSQL, Postgres, Programs, expect, output};
 
 /// The variable with the URL of a server that a whole run of tests shares. `cargo xtask test` sets it.
-pub const POSTGRES_VARIABLE: &str = "TRADEPOST_TEST_POSTGRES";
+pub const POSTGRES_VARIABLE: &str = "TEST_POSTGRES_URL";
 
 /// Enough for a whole shop in each of the tests that run side by side.
 const CONNECTIONS: u32 = 400;
