@@ -1,4 +1,4 @@
-//! Who may read and change an order: the admin, and whoever holds its token.
+//! Who may read and change an order: the customer who placed it, whoever holds its token, and the admin.
 
 use kernel::{OrderId, Uuid};
 use service::http::Problem;
@@ -21,5 +21,6 @@ pub(crate) async fn may_read(ctx: Ctx, subject: Uuid, caller: Caller) -> Result<
 }
 
 fn is_own(order: &Order, caller: &Caller) -> bool {
-    caller.is_admin || caller.holds_order_token(&order.access_digest)
+    let is_customers = order.user_id.is_some_and(|user_id| caller.owns(user_id));
+    caller.is_admin || is_customers || caller.holds_order_token(&order.access_digest)
 }

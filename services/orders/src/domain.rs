@@ -1,7 +1,7 @@
 //! An order's transitions: state + input + now → changes + events, or a refusal.
 
 use events::{Address, OrderCancelled, OrderLine, OrderPaid, OrderPlaced, OrderUpdated, PaymentRequested};
-use kernel::{Money, OrderId, PaymentId, ProductId, SignedDuration, Timestamp, Version};
+use kernel::{Money, OrderId, PaymentId, ProductId, SignedDuration, Timestamp, UserId, Version};
 
 /// Where an order is. `paid` is where it rests; `rejected` and `cancelled` are final.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -44,6 +44,8 @@ kernel::named!(PaymentStatus {
 pub(crate) struct Order {
     pub order_id: OrderId,
     pub number: i64,
+    /// The customer's account; none of a guest.
+    pub user_id: Option<UserId>,
     pub email: String,
     pub ship_to: Option<Address>,
     pub lines: Vec<OrderLine>,
@@ -73,6 +75,8 @@ pub(crate) struct Product {
 pub(crate) struct Draft {
     pub order_id: OrderId,
     pub number: i64,
+    /// The customer's account; none of a guest.
+    pub user_id: Option<UserId>,
     pub email: String,
     pub ship_to: Option<Address>,
     pub lines: Vec<(ProductId, i64)>,
@@ -143,6 +147,7 @@ pub(crate) fn place(draft: Draft, products: &[Product], now: Timestamp) -> Resul
     Ok(Order {
         order_id: draft.order_id,
         number: draft.number,
+        user_id: draft.user_id,
         email: draft.email,
         ship_to: draft.ship_to,
         lines,
@@ -181,7 +186,7 @@ impl Order {
         OrderPlaced {
             order_id: self.order_id,
             number: self.number,
-            user_id: None,
+            user_id: self.user_id,
             email: self.email.clone(),
             ship_to: self.ship_to.clone(),
             lines: self.lines.clone(),

@@ -5,6 +5,7 @@
 
 mod access;
 mod cancel_order;
+mod contact;
 mod decide_each;
 mod domain;
 mod expire_reservation;
@@ -17,6 +18,8 @@ mod on_product_deleted;
 mod on_product_updated;
 mod on_stock_rejected;
 mod on_stock_reserved;
+mod on_user_profile_updated;
+mod on_user_registered;
 mod place_order;
 mod queries;
 mod request_payment;
@@ -24,7 +27,7 @@ mod store;
 
 use events::{
     PaymentCaptured, PaymentFailed, PaymentRefunded, ProductCreated, ProductDeleted, ProductUpdated, StockRejected,
-    StockReserved,
+    StockReserved, UserProfileUpdated, UserRegistered,
 };
 use service::Service;
 use service::http::Policy;
@@ -35,7 +38,8 @@ use numbers::Numbers;
 
 type Ctx = service::Ctx<Numbers>;
 
-const MIGRATIONS: Migrations = Migrations { set: "orders", steps: &[storage::migration!("0001_init")] };
+const MIGRATIONS: Migrations =
+    Migrations { set: "orders", steps: &[storage::migration!("0001_init"), storage::migration!("0002_owners")] };
 
 /// The orders service's wiring.
 pub fn service() -> Service<Numbers> {
@@ -46,6 +50,8 @@ pub fn service() -> Service<Numbers> {
         .routes(Policy::Own, routes!(request_payment::handler))
         .routes(Policy::Own, routes!(cancel_order::handler))
         .access(access::may_read)
+        .on::<UserRegistered>(on_user_registered::handle)
+        .on::<UserProfileUpdated>(on_user_profile_updated::handle)
         .on::<ProductCreated>(on_product_created::handle)
         .on::<ProductUpdated>(on_product_updated::handle)
         .on::<ProductDeleted>(on_product_deleted::handle)

@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderName, StatusCode, header};
 use events::Address;
-use kernel::{Money, OrderId, ProductId, SignedDuration, Timestamp};
+use kernel::{Money, OrderId, ProductId, SignedDuration, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 use service::decide;
 use service::http::auth::{Caller, digest};
@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 
 use crate::domain::{CannotPlace, Draft, Order, place};
 use crate::queries::{Line, ShipTo};
-use crate::{Ctx, numbers, store};
+use crate::{Ctx, contact, numbers, store};
 
 /// Lines of an order at the most.
 const LINES_MAX: usize = 100;
@@ -27,7 +27,7 @@ const QUANTITY_MAX: i64 = 10_000;
 pub(crate) struct PlaceOrder {
     /// 1 to 100 lines, each of another product.
     lines: Vec<WantedLine>,
-    /// Where mail about the order goes. Required, for there is no signing in yet.
+    /// Where mail about the order goes. Required of guests; else the account's address is taken.
     email: Option<String>,
     ship_to: Option<ShipTo>,
     /// Without it the order waits for `POST /v1/orders/{id}/payment` until its reservation expires.
@@ -64,8 +64,9 @@ pub(crate) struct PlacedOrder {
     lines: Vec<Line>,
     total: Money,
     created_at: Timestamp,
-    /// Sent as `X-Order-Token`, it reads and changes this order. Shown only here.
-    access_token: String,
+    /// For guests: sent as `X-Order-Token`, it reads and changes this order. Shown only here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    access_token: Option<String>,
 }
 
 impl PaymentToken {
@@ -76,7 +77,7 @@ impl PaymentToken {
 }
 
 impl PlaceOrder {
-    fn check(&self) -> Result<(), Problem> {
+    fn check(&self, caller: &Caller) -> Result<(), Problem> {
         let mut fields = Fields::new();
         let expected = format!("1 to {LINES_MAX} lines");
         fields.check((1..=LINES_MAX).contains(&self.lines.len()), "lines", "length", expected);
@@ -90,7 +91,10 @@ impl PlaceOrder {
         }
         match &self.email {
             Some(email) => fields.email(email, "email"),
-            None => fields.check(false, "email", "required", "an e-mail address, for there mail about the order goes"),
+            None => {
+                let expected = "an e-mail address, for there mail about the order goes";
+                fields.check(caller.user_id.is_some(), "email", "required", expected);
+            }
         }
         if let Some(ship_to) = &self.ship_to {
             for (text, field) in [
@@ -109,15 +113,16 @@ impl PlaceOrder {
         fields.finish()
     }
 
-    fn draft(self, order_id: OrderId, number: i64, access_token: &str) -> Draft {
+    fn draft(self, order_id: OrderId, number: i64, user_id: Option<UserId>, email: String, token: &str) -> Draft {
         Draft {
             order_id,
             number,
-            email: self.email.unwrap_or_default(),
+            user_id,
+            email,
             ship_to: self.ship_to.map(Address::from),
             lines: self.lines.iter().map(|line| (line.product_id, line.quantity)).collect(),
             payment_token: self.payment.map(|payment| payment.token),
-            access_digest: digest(access_token.as_bytes()).to_vec(),
+            access_digest: digest(token.as_bytes()).to_vec(),
         }
     }
 }
@@ -155,13 +160,14 @@ impl From<CannotPlace> for Problem {
 )]
 pub(crate) async fn handler(
     State(ctx): State<Ctx>,
-    _: Caller,
+    caller: Caller,
     request: RequestInfo,
-    Body(input): Body<PlaceOrder>,
+    Body(mut input): Body<PlaceOrder>,
 ) -> Result<(StatusCode, [(HeaderName, String); 1], Json<PlacedOrder>), Problem> {
-    input.check()?;
+    input.check(&caller)?;
+    let email = contact::email(&ctx, &caller, input.email.take()).await?;
     let access_token = ctx.ids.secret().reveal();
-    let draft = input.draft(ctx.ids.next(), numbers::next(&ctx).await?, &access_token);
+    let draft = input.draft(ctx.ids.next(), numbers::next(&ctx).await?, caller.user_id, email, &access_token);
     let order = decide(&ctx, || async {
         let wanted = draft.lines.iter().map(|(product_id, _)| *product_id).collect();
         let products = store::products(&ctx.db, wanted).await?;
@@ -188,7 +194,8 @@ impl PlacedOrder {
             lines: order.lines.into_iter().map(Line::from).collect(),
             total: order.total,
             created_at: order.created_at,
-            access_token,
+            // A customer's account opens the order; nobody learns the token.
+            access_token: order.user_id.is_none().then_some(access_token),
         }
     }
 }

@@ -117,7 +117,7 @@ impl Filter {
     }
 }
 
-/// Orders, newest first: all for the admin, one's own with `X-Order-Token`.
+/// Orders, newest first: all for the admin, a customer's own, and a guest's with `X-Order-Token`.
 #[utoipa::path(
     get, path = "/v1/orders", tag = "orders",
     params(
@@ -135,10 +135,12 @@ pub(crate) async fn list(
     QueryOf(filter): QueryOf<Filter>,
 ) -> Result<Json<Listing<Order>>, Problem> {
     let status = filter.status()?;
-    let orders = match caller.order_token() {
-        _ if caller.is_admin => store::orders_before(&ctx.db, page.before(), status, page.rows()).await?,
-        Some(token) => store::orders_of_token(&ctx.db, token, page.before(), status, page.rows()).await?,
-        None => return Err(Problem::unauthenticated()),
+    let (db, before, limit) = (&ctx.db, page.before(), page.rows());
+    let orders = match (caller.user_id, caller.order_token()) {
+        _ if caller.is_admin => store::orders_before(db, before, status, limit).await?,
+        (Some(user_id), _) => store::orders_of_user(db, user_id, before, status, limit).await?,
+        (None, Some(token)) => store::orders_of_token(db, token, before, status, limit).await?,
+        (None, None) => return Err(Problem::unauthenticated()),
     };
     Ok(Json(page.listing(orders, |order| order.order_id.into()).map(Order::from)))
 }

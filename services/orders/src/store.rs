@@ -1,9 +1,9 @@
-//! Orders and the products that can be ordered, in the database.
+//! Orders, the products that can be ordered, and the addresses of users, in the database.
 
 use std::collections::HashMap;
 
 use events::OrderPlaced;
-use kernel::{Money, OrderId, ProductId, Version};
+use kernel::{Money, OrderId, ProductId, UserId, Version};
 use service::TimerKind;
 use service::storage::{self, Batch, Db, Error, Row, Value, params};
 
@@ -21,17 +21,25 @@ storage::statements! {
             price_amount = excluded.price_amount, price_currency = excluded.price_currency,
             is_deleted = excluded.is_deleted, version = excluded.version
         where products.version < excluded.version";
-    query ORDERS "select order_id, number, email, ship_to, lines, total_amount, total_currency, status, reason,
+    query USER_EMAIL "select email from users where user_id = $1";
+    upsert PUT_USER "insert into users (user_id, email, version) values ($1, $2, $3)
+        on conflict (user_id) do update set email = excluded.email, version = excluded.version
+        where users.version < excluded.version";
+    query ORDERS "select order_id, number, user_id, email, ship_to, lines, total_amount, total_currency, status, reason,
             payment_status, payment_id, payment_token, access_digest, created_at, updated_at, version
         from orders where order_id = any($1)";
-    query ORDERS_BEFORE "select order_id, number, email, ship_to, lines, total_amount, total_currency, status, reason,
+    query ORDERS_BEFORE "select order_id, number, user_id, email, ship_to, lines, total_amount, total_currency, status, reason,
             payment_status, payment_id, payment_token, access_digest, created_at, updated_at, version
         from orders where order_id < $1 and (status = $2 or $2 is null) order by order_id desc limit $3";
-    query ORDERS_OF_TOKEN "select order_id, number, email, ship_to, lines, total_amount, total_currency, status, reason,
+    query ORDERS_OF_TOKEN "select order_id, number, user_id, email, ship_to, lines, total_amount, total_currency, status, reason,
             payment_status, payment_id, payment_token, access_digest, created_at, updated_at, version
         from orders where access_digest = $1 and order_id < $2 and (status = $3 or $3 is null)
         order by order_id desc limit $4";
-    insert INSERT_ORDER into orders (order_id uuid, number int, email text, ship_to json, lines json,
+    query ORDERS_OF_USER "select order_id, number, user_id, email, ship_to, lines, total_amount, total_currency, status, reason,
+            payment_status, payment_id, payment_token, access_digest, created_at, updated_at, version
+        from orders where user_id = $1 and order_id < $2 and (status = $3 or $3 is null)
+        order by order_id desc limit $4";
+    insert INSERT_ORDER into orders (order_id uuid, number int, user_id uuid, email text, ship_to json, lines json,
         total_amount int, total_currency text, status text, reason text, payment_status text, payment_id uuid,
         payment_token text, access_digest bytes, created_at time, updated_at time, version int);
     change SET_ORDER "update orders set status = $2, reason = $3, payment_status = $4, payment_id = $5,
@@ -57,6 +65,16 @@ pub(crate) fn put_product(product: &Product, is_deleted: bool, version: Version)
         version,
     ];
     Batch::new().upsert(&PUT_PRODUCT, row)
+}
+
+/// The address of an account, if users told of it.
+pub(crate) async fn user_email(db: &Db, user_id: UserId) -> Result<Option<String>, Error> {
+    db.query_one(&USER_EMAIL, params![user_id], |row| row.get("email")).await
+}
+
+/// Keeps what users told, unless something newer is known.
+pub(crate) fn put_user(user_id: UserId, email: &str, version: Version) -> Batch {
+    Batch::new().upsert(&PUT_USER, params![user_id, email, version])
 }
 
 /// One order.
@@ -91,6 +109,17 @@ pub(crate) async fn orders_of_token(
     db.query(&ORDERS_OF_TOKEN, params![access_digest, before, status, limit], order_from).await
 }
 
+/// A customer's orders below an id, newest first.
+pub(crate) async fn orders_of_user(
+    db: &Db,
+    user_id: UserId,
+    before: OrderId,
+    status: Option<&'static str>,
+    limit: i64,
+) -> Result<Vec<Order>, Error> {
+    db.query(&ORDERS_OF_USER, params![user_id, before, status, limit], order_from).await
+}
+
 /// Reserves `count` order numbers; answers with the first after them.
 pub(crate) async fn reserve_numbers<S>(ctx: &service::Ctx<S>, count: i64) -> Result<Option<i64>, Error> {
     let next = ctx.db.claim(&NEXT_NUMBERS, params!["orders", count], |row| row.get("next_number")).await?;
@@ -102,6 +131,7 @@ pub(crate) fn insert(order: &Order, placed: &OrderPlaced) -> Batch {
     let row = params![
         order.order_id,
         order.number,
+        order.user_id,
         &order.email,
         order.ship_to.as_ref().map(Value::json),
         Value::json(&order.lines),
@@ -162,6 +192,7 @@ fn order_from(row: &Row<'_>) -> Result<Order, Error> {
     Ok(Order {
         order_id: row.get("order_id")?,
         number: row.get("number")?,
+        user_id: row.get("user_id")?,
         email: row.get("email")?,
         ship_to: if has_address { Some(row.json("ship_to")?) } else { None },
         lines: row.json("lines")?,

@@ -28,6 +28,7 @@ fn draft(lines: Vec<(u128, i64)>, token: Option<&str>) -> Draft {
     Draft {
         order_id: Uuid::from_u128(7).into(),
         number: 1,
+        user_id: None,
         email: "ada@example.com".to_owned(),
         ship_to: None,
         lines: lines.into_iter().map(|(id, quantity)| (Uuid::from_u128(id).into(), quantity)).collect(),
