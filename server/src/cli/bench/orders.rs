@@ -1,6 +1,5 @@
 //! `tradepost bench orders`: products of its own are made, ordered, waited for, read back and checked.
 
-use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,6 +9,7 @@ use kernel::{Clock, Currency, Ids, ProductId, Uuid};
 use server::config::duration;
 
 use super::books::{Books, Ordered};
+use super::disk::{ProbeFolder, cannot_probe};
 use super::load::{Load, Tally, Target, Until};
 use super::plan::{Plan, Share};
 use super::probe::Probe;
@@ -74,9 +74,8 @@ pub struct Orders {
     /// The shop's currency
     #[arg(long, value_name = "CODE", default_value = "EUR")]
     currency: Currency,
-    /// The folder whose disk is probed [default: the current one, or that of temporary files]
-    #[arg(long, value_name = "DIR")]
-    probe_dir: Option<PathBuf>,
+    #[command(flatten)]
+    probe: ProbeFolder,
 }
 
 fn load_duration(text: &str) -> Result<Duration, String> {
@@ -88,7 +87,7 @@ impl Orders {
     pub async fn run(self, client: &Client, out: &mut Output) -> Result<(), Failure> {
         client.require_admin()?;
         let target = Target::of(client)?;
-        let probe = Probe::of(self.probe_dir.as_deref()).map_err(cannot_probe)?;
+        let probe = self.probe.probe()?;
         let mut progress = Progress::on_stderr();
         let plan = Arc::new(self.plan());
         progress.phase("making products");
@@ -163,11 +162,6 @@ async fn place(load: Load, progress: &mut Progress) -> Result<Tally, Failure> {
 async fn flushes(probe: &Probe, progress: &mut Progress) -> Result<f64, Failure> {
     progress.phase("probing the disk");
     probe.flushes_per_s().await.map_err(cannot_probe)
-}
-
-fn cannot_probe(error: std::io::Error) -> Failure {
-    Failure::failed(format!("the disk can't be probed: {error}"))
-        .with_help("--probe-dir names a folder on the server's disk where a file can be written")
 }
 
 /// Whether what was measured means anything, and whether the books balance.
