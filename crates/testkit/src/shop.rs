@@ -223,6 +223,12 @@ impl Call<'_> {
         self.header(header::AUTHORIZATION.as_str(), &format!("Bearer {ADMIN_TOKEN}"))
     }
 
+    /// Sends a user's token along.
+    #[must_use]
+    pub fn bearer(self, token: &str) -> Self {
+        self.header(header::AUTHORIZATION.as_str(), &format!("Bearer {token}"))
+    }
+
     /// Sends a header along.
     #[must_use]
     pub fn header(mut self, name: &str, value: &str) -> Self {

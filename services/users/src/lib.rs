@@ -12,6 +12,7 @@
 //! - A private key never leaves the store, and a refresh token is kept as digests only.
 //! - A refresh token is good once; shown again, it ends its sign-in.
 
+mod attempts;
 mod domain;
 mod expire_session;
 mod fields;
@@ -34,16 +35,25 @@ use service::http::Policy;
 use service::storage::{self, Migrations};
 use utoipa_axum::routes;
 
-pub use password::Hasher;
+use attempts::Attempts;
+use password::Hasher;
 
-type Ctx = service::Ctx<Hasher>;
+/// What only this service's handlers see.
+#[derive(Clone)]
+pub struct Users {
+    hasher: Hasher,
+    attempts: Attempts,
+}
+
+type Ctx = service::Ctx<Users>;
 
 const MIGRATIONS: Migrations =
     Migrations { set: "users", steps: &[storage::migration!("0001_init"), storage::migration!("0002_sign_in")] };
 
-/// The users service. Its state hashes passwords.
-pub fn service() -> Service<Hasher> {
-    Service::new("users", MIGRATIONS, store::STATEMENTS, Hasher::for_this_machine())
+/// The users' wiring.
+pub fn service() -> Service<Users> {
+    let state = Users { hasher: Hasher::for_this_machine(), attempts: Attempts::default() };
+    Service::new("users", MIGRATIONS, store::STATEMENTS, state)
         .at_start(signing_key::ensure)
         .routes(Policy::Guest, routes!(register::handler))
         .routes(Policy::Customer, routes!(queries::get, update_profile::handler))

@@ -102,7 +102,7 @@ impl fmt::Debug for PasswordHash {
 /// Hashes passwords, one for each core at a time, so that a wave of them neither starves the requests beside it
 /// nor takes 19 MiB for every one of them.
 #[derive(Clone, Debug)]
-pub struct Hasher {
+pub(crate) struct Hasher {
     admitted: Arc<Semaphore>,
     cores: Arc<Semaphore>,
     computed: Arc<AtomicU64>,
@@ -121,14 +121,14 @@ impl Hasher {
     }
 
     /// 429 `too_many_requests` if too many wait already.
-    pub(crate) async fn hash(&self, password: Password) -> Result<PasswordHash, Problem> {
+    pub async fn hash(&self, password: Password) -> Result<PasswordHash, Problem> {
         let computed = self.computed.clone();
         self.run(move || hash(&password, &computed)).await
     }
 
     /// Whether it is the password with this hash; without a hash it isn't, after the same work.
     /// 429 `too_many_requests` if too many wait already.
-    pub(crate) async fn verify(&self, password: Password, hash: Option<PasswordHash>) -> Result<Verdict, Problem> {
+    pub async fn verify(&self, password: Password, hash: Option<PasswordHash>) -> Result<Verdict, Problem> {
         let computed = self.computed.clone();
         self.run(move || verify(&password, &hash.unwrap_or_else(PasswordHash::of_nobody), &computed)).await
     }
@@ -149,7 +149,7 @@ impl Hasher {
 
     /// How many hashes were computed.
     #[cfg(test)]
-    pub(crate) fn computed(&self) -> u64 {
+    pub fn computed(&self) -> u64 {
         self.computed.load(Ordering::SeqCst)
     }
 }

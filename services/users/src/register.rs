@@ -6,12 +6,13 @@ use axum::http::StatusCode;
 use kernel::Version;
 use serde::Deserialize;
 use service::decide;
-use service::http::{Body, Fields, Problem, ProblemBody, RequestInfo};
+use service::http::auth::Caller;
+use service::http::{Body, ClientAddress, Fields, Problem, ProblemBody, RequestInfo};
 use utoipa::ToSchema;
 
 use crate::domain::{self, Refusal};
 use crate::password::Password;
-use crate::{Ctx, fields, queries, store};
+use crate::{Ctx, attempts, fields, queries, store};
 
 /// A new account.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -45,12 +46,15 @@ impl Register {
     ))]
 pub(crate) async fn handler(
     State(ctx): State<Ctx>,
+    caller: Caller,
+    from: ClientAddress,
     request: RequestInfo,
     Body(input): Body<Register>,
 ) -> Result<(StatusCode, Json<queries::User>), Problem> {
     input.validate()?;
+    attempts::count(&ctx, &caller, from, &input.email)?;
     // Before the decision, which may run again: one registration costs one hash.
-    let hash = ctx.state.hash(input.password.clone()).await?;
+    let hash = ctx.state.hasher.hash(input.password.clone()).await?;
     let user = domain::User {
         user_id: ctx.ids.next(),
         username: input.username,

@@ -5,7 +5,8 @@ use axum::http::StatusCode;
 use kernel::UserId;
 use serde::Deserialize;
 use service::decide;
-use service::http::{Body, Fields, Problem, ProblemBody, RequestInfo};
+use service::http::auth::Caller;
+use service::http::{Body, ClientAddress, Fields, Problem, ProblemBody, RequestInfo};
 use utoipa::ToSchema;
 
 use crate::domain::Session;
@@ -13,7 +14,7 @@ use crate::password::{Hasher, Password, PasswordHash, Verdict};
 use crate::refresh_token::RefreshToken;
 use crate::store::Account;
 use crate::tokens::{self, Answer, Tokens};
-use crate::{Ctx, fields, store};
+use crate::{Ctx, attempts, fields, store};
 
 /// Who signs in.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -42,12 +43,15 @@ impl SignIn {
     ))]
 pub(crate) async fn handler(
     State(ctx): State<Ctx>,
+    caller: Caller,
+    from: ClientAddress,
     request: RequestInfo,
     Body(input): Body<SignIn>,
 ) -> Result<(StatusCode, Answer), Problem> {
     input.validate()?;
+    attempts::count(&ctx, &caller, from, &input.email)?;
     let account = store::account(&ctx.db, &input.email).await?;
-    let (user_id, rehashed) = check(&ctx.state, account, &input.password).await?;
+    let (user_id, rehashed) = check(&ctx.state.hasher, account, &input.password).await?;
     let token = RefreshToken::first(ctx.ids.next(), &ctx.ids);
     let (family, secret, now) = (token.family_digest(), token.secret_digest(), ctx.clock.now());
     let session = Session::begin(token.session_id, user_id, family, secret, now);

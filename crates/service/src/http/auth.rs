@@ -109,3 +109,51 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
+    use axum::http::HeaderValue;
+    use jsonwebtoken::{EncodingKey, encode};
+    use kernel::{KeyId, SignedDuration, Uuid};
+    use storage::published_keys::PublishedKey;
+
+    use super::token::{Claims, header};
+    use super::*;
+
+    fn bearing(values: &[&str]) -> HeaderMap {
+        let value = |text: &&str| (header::AUTHORIZATION, HeaderValue::from_str(text).unwrap());
+        values.iter().map(value).collect()
+    }
+
+    #[test]
+    fn a_user_is_let_in_once_the_key_is_known_and_until_it_ends() {
+        let (clock, hands) = Clock::mock("2026-01-01T12:00:00Z".parse().unwrap());
+        let keys = Keyring::default();
+        let auth = Auth::new(Vec::new(), clock.clone()).with_keys(vec![keys.clone()]);
+        let pair = Ed25519KeyPair::from_seed_unchecked(&[7; 32]).unwrap();
+        let key_id: KeyId = Uuid::from_u128(3).into();
+        let claims = Claims::new(Uuid::from_u128(1).into(), Uuid::from_u128(2).into(), clock.now());
+        let signer = EncodingKey::from_ed_der(pair.to_pkcs8v1().unwrap().as_ref());
+        let token = encode(&header(key_id), &claims, &signer).unwrap();
+        let caller = || auth.caller(&bearing(&[&format!("Bearer {token}")])).map(|caller| caller.user_id);
+
+        assert_eq!(caller(), Err(Problem::unauthenticated()), "the key was not told yet");
+        let not_after = clock.now() + SignedDuration::from_mins(1);
+        keys.add(PublishedKey { key_id, public_key: pair.public_key().as_ref().to_vec(), not_after });
+        assert_eq!(caller(), Ok(Some(claims.sub)));
+        hands.advance(SignedDuration::from_mins(1));
+        assert_eq!(caller(), Err(Problem::unauthenticated()), "the key has ended");
+    }
+
+    #[test]
+    fn one_authorization_is_read_whatever_the_case_of_its_scheme_and_two_are_none() {
+        let auth = Auth::new(vec![digest(b"secret")], Clock::system());
+        let is_admin = |values: &[&str]| auth.caller(&bearing(values)).map(|caller| caller.is_admin);
+        assert_eq!(is_admin(&[]), Ok(false));
+        assert_eq!(is_admin(&["bearer secret"]), Ok(true));
+        for wrong in [&["Basic secret"][..], &["secret"], &["Bearer"], &["Bearer secret", "Bearer secret"]] {
+            assert_eq!(is_admin(wrong), Err(Problem::unauthenticated()), "{wrong:?}");
+        }
+    }
+}

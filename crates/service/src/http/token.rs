@@ -110,3 +110,145 @@ pub(super) fn verify(token: &[u8], find: impl Fn(KeyId) -> Option<DecodingKey>, 
     let claims = decode::<Claims>(token, &key, &VALIDATION).ok()?.claims;
     claims.are_good_at(now).then_some(claims)
 }
+
+#[cfg(test)]
+mod tests {
+    use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
+    use kernel::Uuid;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    const KEY_ID: &str = "019b7a37-11d4-7c02-a1b3-6f4e2d90c7aa";
+
+    fn now() -> Timestamp {
+        "2026-01-01T12:00:00Z".parse().unwrap()
+    }
+
+    fn good_header() -> Value {
+        json!({"alg": "EdDSA", "typ": "at+jwt", "kid": KEY_ID})
+    }
+
+    fn good_claims() -> Value {
+        let (user_id, session_id) = (Uuid::from_u128(1).into(), Uuid::from_u128(2).into());
+        serde_json::to_value(Claims::new(user_id, session_id, now())).unwrap()
+    }
+
+    fn pair() -> Ed25519KeyPair {
+        Ed25519KeyPair::from_seed_unchecked(&[7; 32]).unwrap()
+    }
+
+    /// A token with a signature that fits, whatever it says.
+    fn signed(header: &str, claims: &str) -> String {
+        let message = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims));
+        let signature = URL_SAFE_NO_PAD.encode(pair().sign(message.as_bytes()));
+        format!("{message}.{signature}")
+    }
+
+    fn is_good_at(token: &str, now: Timestamp) -> bool {
+        let find = |key_id: KeyId| {
+            (key_id.to_string() == KEY_ID).then(|| DecodingKey::from_ed_der(pair().public_key().as_ref()))
+        };
+        verify(token.as_bytes(), find, now).is_some()
+    }
+
+    #[test]
+    fn a_token_is_good_from_its_beginning_to_its_end_by_our_clock() {
+        let token = signed(&good_header().to_string(), &good_claims().to_string());
+        for (seconds, expected) in [(-6, false), (-5, true), (0, true), (900, true), (904, true), (905, false)] {
+            assert_eq!(is_good_at(&token, now() + SignedDuration::from_secs(seconds)), expected, "at {seconds} s");
+        }
+    }
+
+    #[test]
+    fn a_header_of_another_form_is_refused_even_where_the_signature_fits() {
+        let with = |field: &str, value: Value| {
+            let mut header = good_header();
+            header[field] = value;
+            header.to_string()
+        };
+        for header in [
+            with("alg", json!("none")),
+            with("alg", json!("nOnE")),
+            with("alg", json!("HS256")),
+            with("alg", json!("ES256")),
+            with("typ", json!("JWT")),
+            with("typ", Value::Null),
+            with("kid", json!("019b7a37-11d4-7c02-a1b3-6f4e2d90c7ab")),
+            with("kid", json!("../keys/1' or 1=1")),
+            with("kid", Value::Null),
+            with("jku", json!("https://evil.example/jwks.json")),
+            with("jwk", json!({"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"})),
+            with("x5u", json!("https://evil.example/cert")),
+            with("x5c", json!(["AAAA"])),
+            with("crit", json!(["exp"])),
+            with("b64", json!(false)),
+            with("zip", json!("DEF")),
+            good_header().to_string().replacen('{', "{\"alg\":\"EdDSA\",", 1),
+            "[]".to_owned(),
+            "{".repeat(1_000),
+        ] {
+            assert!(!is_good_at(&signed(&header, &good_claims().to_string()), now()), "{header}");
+        }
+    }
+
+    #[test]
+    fn claims_of_another_form_are_refused_even_where_the_signature_fits() {
+        let with = |field: &str, value: Value| {
+            let mut claims = good_claims();
+            claims[field] = value;
+            claims.to_string()
+        };
+        let without = |field: &str| {
+            let mut claims = good_claims();
+            claims.as_object_mut().unwrap().remove(field);
+            claims.to_string()
+        };
+        let mut table: Vec<String> = ["iss", "aud", "sub", "sid", "iat", "nbf", "exp", "token_use"].map(without).into();
+        let later = now().as_second() + 3_600;
+        table.extend([
+            with("iss", json!("somebody")),
+            with("aud", json!("another shop")),
+            with("aud", json!(["tradepost", "another shop"])),
+            with("sub", json!("ada")),
+            with("token_use", json!("refresh")),
+            with("role", json!("admin")),
+            with("nbf", json!(later)),
+            with("iat", json!(later)),
+            with("exp", json!(later)),
+            with("exp", json!(i64::MAX)),
+            with("exp", json!("2027-01-01T00:00:00Z")),
+            with("exp", json!(1.5)),
+            with("iat", json!(i64::MIN)),
+            good_claims().to_string().replacen('{', "{\"sub\":\"019b7a37-11d4-7c02-a1b3-6f4e2d90c7aa\",", 1),
+        ]);
+        for claims in table {
+            assert!(!is_good_at(&signed(&good_header().to_string(), &claims), now()), "{claims}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_token_is_refused() {
+        let good = signed(&good_header().to_string(), &good_claims().to_string());
+        let parts: Vec<&str> = good.split('.').collect();
+        let padded = format!("{}=.{}.{}", parts[0], parts[1], parts[2]);
+        for text in [
+            "",
+            ".",
+            "..",
+            "a.b.c",
+            &good[..good.len() - 1],
+            &format!("{good}."),
+            &format!("{good}.{}", parts[2]),
+            &format!("{}.{}.", parts[0], parts[1]),
+            &format!("{}.{}.{}", parts[0], parts[1], "A".repeat(86)),
+            &format!("{good} "),
+            &padded,
+            &"a".repeat(BYTES_MAX),
+            &format!("{good}{}", "A".repeat(BYTES_MAX)),
+        ] {
+            assert!(!is_good_at(text, now()), "{text}");
+        }
+        assert!(is_good_at(&good, now()));
+    }
+}
