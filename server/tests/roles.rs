@@ -66,7 +66,7 @@ async fn every_route_lets_in_whom_it_says_and_nobody_else() {
             "own" => (&[401, 404, 415], &[]),
             "customer" => (&[401], &[]),
             "admin" | "admin_or_local" => (&[401], &[403]),
-            other => panic!("{} is a new role: say here whom it lets in", other),
+            other => panic!("{other} is a new role: say here whom it lets in"),
         };
         let mut tries = vec![("guest", None, guest), ("customer", Some(customer.as_str()), of_customer)];
         // An answer without an end.

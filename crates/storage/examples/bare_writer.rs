@@ -61,9 +61,8 @@ fn insert(db: &Connection, n: u64, body: &[u8]) -> rusqlite::Result<()> {
     let (order_id, product_id, event_id) = (id(1), id(2), id(3));
     let email = format!("customer-{n}@shop.invalid");
     let (number, time) = (n.cast_signed(), 1_767_225_600_000_000_i64);
-    db.prepare_cached("insert into orders values (?, ?, ?, ?, ?, ?, ?, ?)")?.execute(params![
-        order_id, number, email, 1_999, "EUR", "placed", time, 1
-    ])?;
+    db.prepare_cached("insert into orders values (?, ?, ?, ?, ?, ?, ?, ?)")?
+        .execute(params![order_id, number, email, 1_999, "EUR", "placed", time, 1])?;
     db.prepare_cached("insert into lines values (?, ?, ?, ?)")?.execute(params![order_id, product_id, 1, 1_999])?;
     let event = "insert into events (event_id, type, key, time, body) values (?, ?, ?, ?, ?)";
     db.prepare_cached(event)?.execute(params![event_id, "orders.order_placed.v1", order_id, time, body])?;
