@@ -25,18 +25,18 @@ storage::statements! {
     upsert PUT_USER "insert into users (user_id, email, version) values ($1, $2, $3)
         on conflict (user_id) do update set email = excluded.email, version = excluded.version
         where users.version < excluded.version";
-    query ORDERS "select order_id, number, user_id, email, ship_to, lines, total_amount, total_currency, status, reason,
-            payment_status, payment_id, payment_token, access_digest, created_at, updated_at, version
+    query ORDERS "select order_id, number, user_id, email, ship_to, lines, total_amount, total_currency, status,
+            reason, payment_status, payment_id, payment_token, access_digest, created_at, updated_at, version
         from orders where order_id = any($1)";
-    query ORDERS_BEFORE "select order_id, number, user_id, email, ship_to, lines, total_amount, total_currency, status, reason,
-            payment_status, payment_id, payment_token, access_digest, created_at, updated_at, version
+    query ORDERS_BEFORE "select order_id, number, user_id, email, ship_to, lines, total_amount, total_currency, status,
+            reason, payment_status, payment_id, payment_token, access_digest, created_at, updated_at, version
         from orders where order_id < $1 and (status = $2 or $2 is null) order by order_id desc limit $3";
-    query ORDERS_OF_TOKEN "select order_id, number, user_id, email, ship_to, lines, total_amount, total_currency, status, reason,
-            payment_status, payment_id, payment_token, access_digest, created_at, updated_at, version
+    query ORDERS_OF_TOKEN "select order_id, number, user_id, email, ship_to, lines, total_amount, total_currency, status,
+            reason, payment_status, payment_id, payment_token, access_digest, created_at, updated_at, version
         from orders where access_digest = $1 and order_id < $2 and (status = $3 or $3 is null)
         order by order_id desc limit $4";
-    query ORDERS_OF_USER "select order_id, number, user_id, email, ship_to, lines, total_amount, total_currency, status, reason,
-            payment_status, payment_id, payment_token, access_digest, created_at, updated_at, version
+    query ORDERS_OF_USER "select order_id, number, user_id, email, ship_to, lines, total_amount, total_currency, status,
+            reason, payment_status, payment_id, payment_token, access_digest, created_at, updated_at, version
         from orders where user_id = $1 and order_id < $2 and (status = $3 or $3 is null)
         order by order_id desc limit $4";
     insert INSERT_ORDER into orders (order_id uuid, number int, user_id uuid, email text, ship_to json, lines json,
