@@ -13,6 +13,9 @@ use service::AnyService;
 /// The layout of the folder. Another number means that files lie elsewhere.
 const FORMAT: u32 = 1;
 
+/// The file that says what wrote the folder.
+pub(super) const MANIFEST: &str = "manifest.json";
+
 /// What the folder says about itself, so that an older program can refuse it without opening a database.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -33,23 +36,15 @@ pub struct Folder {
 impl Folder {
     /// Opens or makes the folder for these services.
     pub fn open(path: &Path, services: &[Box<dyn AnyService>]) -> anyhow::Result<Self> {
-        let known = Manifest {
-            format: FORMAT,
-            tables: services
-                .iter()
-                .map(|it| (it.name().to_owned(), it.migrations().newest()))
-                .chain([("kit".to_owned(), service::storage::kit_version())])
-                .collect(),
-        };
-        refuse_newer(path, &known)?;
+        refuse_newer(path, services)?;
         DirBuilder::new()
             .recursive(true)
             .mode(0o700)
             .create(path)
             .with_context(|| format!("the data folder {} can't be made: choose another with --data", path.display()))?;
         let lock = lock(path)?;
-        let text = serde_json::to_string_pretty(&known)?;
-        write_whole(&path.join("manifest.json"), &text)?;
+        let text = serde_json::to_string_pretty(&Manifest::of(services))?;
+        write_whole(&path.join(MANIFEST), &text)?;
         Ok(Self { path: path.to_owned(), _lock: lock })
     }
 
@@ -59,8 +54,21 @@ impl Folder {
     }
 }
 
-fn refuse_newer(path: &Path, known: &Manifest) -> anyhow::Result<()> {
-    let file = path.join("manifest.json");
+impl Manifest {
+    fn of(services: &[Box<dyn AnyService>]) -> Self {
+        let tables = services
+            .iter()
+            .map(|it| (it.name().to_owned(), it.migrations().newest()))
+            .chain([("kit".to_owned(), service::storage::kit_version())])
+            .collect();
+        Self { format: FORMAT, tables }
+    }
+}
+
+/// Refuses a folder that a newer program has written, without a look into its stores.
+pub(super) fn refuse_newer(path: &Path, services: &[Box<dyn AnyService>]) -> anyhow::Result<()> {
+    let known = Manifest::of(services);
+    let file = path.join(MANIFEST);
     let text = match std::fs::read_to_string(&file) {
         Ok(text) => text,
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return Ok(()),

@@ -1,5 +1,6 @@
 //! All services in one process.
 
+mod backup;
 mod demo;
 mod docs;
 mod folder;
@@ -26,10 +27,17 @@ use service::{AnyService, Operator, Running, Runtime, Settings, Tasks};
 use crate::services::{Outside, all};
 use folder::Folder;
 
+pub use backup::{Copied, backup};
 pub use run::{UpOptions, run};
 
 /// How long a drain waits for work that has begun.
 const DRAIN: Duration = Duration::from_secs(20);
+
+/// Where the simulated provider has its books, inside of the data folder.
+const PROVIDER_FOLDER: &str = "payment-provider";
+
+/// The file that they are in.
+const PROVIDER_STORE: &str = "payment-provider.db";
 
 /// What an app is started with.
 pub struct Options {
@@ -69,7 +77,7 @@ impl App {
     /// Opens the data folder and starts every service.
     pub async fn start(options: Options) -> anyhow::Result<Self> {
         let ids = Ids::new(options.clock.clone());
-        let provider_folder = options.data.join("payment-provider");
+        let provider_folder = options.data.join(PROVIDER_FOLDER);
         // The services are described before anything is opened: the folder is checked against their tables.
         let folder = Folder::open(&options.data, &described()?)?;
         let token = token::admin_token(folder.path(), options.admin_token.as_deref(), &ids)?;

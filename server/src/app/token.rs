@@ -8,6 +8,9 @@ use service::http::auth::digest;
 
 use super::folder::write_whole;
 
+/// The file with the digest of a made token.
+pub(super) const FILE: &str = "admin-token.sha256";
+
 /// Who is let in as admin.
 pub struct AdminToken {
     /// The token's digest.
@@ -39,7 +42,7 @@ pub fn keep(folder: &Path, token: &str) -> anyhow::Result<()> {
 }
 
 fn file(folder: &Path) -> PathBuf {
-    folder.join("admin-token.sha256")
+    folder.join(FILE)
 }
 
 fn to_hex(bytes: &[u8]) -> String {

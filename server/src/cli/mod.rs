@@ -1,9 +1,10 @@
 //! The command line: one file for each group of commands.
 //!
-//! Data goes to stdout; progress and hints go to stderr. The commands but `up` and `config` talk HTTP to a running
+//! Data goes to stdout; progress and hints go to stderr. The commands but `up`, `backup` and `config` talk HTTP to a running
 //! server and keep nothing themselves.
 
 mod arguments;
+mod backup;
 mod bench;
 mod client;
 mod config;
@@ -94,6 +95,8 @@ enum Command {
     /// Put a running shop under load, and check its books
     #[command(subcommand)]
     Bench(bench::Command),
+    /// Copy a shop that may be running, as it is at one instant
+    Backup(backup::Backup),
     /// Show the settings of `up`
     #[command(subcommand)]
     Config(config::Command),
@@ -107,6 +110,7 @@ impl Cli {
         match self.command {
             // It drains by itself at the first signal.
             Command::Up(up) => up.run(environment).await,
+            Command::Backup(backup) => backup.run(environment, &mut out),
             Command::Config(command) => command.run(environment, &mut out),
             command => {
                 let client = Client::new(settings::client(url.as_deref(), environment)?)?;
@@ -131,7 +135,7 @@ impl Command {
             Self::Dlq(command) => command.run(client, out).await,
             Self::Mail(command) => command.run(client, out).await,
             Self::Bench(command) => command.run(client, out).await,
-            Self::Up(_) | Self::Config(_) => unreachable!("these were run without a client"),
+            Self::Up(_) | Self::Backup(_) | Self::Config(_) => unreachable!("these were run without a client"),
         }
     }
 }

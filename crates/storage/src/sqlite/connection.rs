@@ -44,6 +44,19 @@ pub(super) fn open_reader(path: &Path, store: &str) -> Result<Connection, Error>
     Ok(connection)
 }
 
+/// A connection to a file that is there, which asks for its write lock without waiting.
+pub(super) fn open_locker(path: &Path, store: &str) -> Result<Connection, Error> {
+    let opened = open_with(path, OpenFlags::SQLITE_OPEN_READ_WRITE)
+        .and_then(|connection| connection.busy_timeout(std::time::Duration::ZERO).map(|()| connection));
+    opened.map_err(|error| unavailable(store, &error))
+}
+
+/// A file to copy another one into.
+pub(super) fn open_new(path: &Path, store: &str) -> Result<Connection, Error> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
+    open_with(path, flags).map_err(|error| unavailable(store, &error))
+}
+
 /// How many pointers wait in the outbox.
 pub(super) fn pending_events(connection: &Connection, store: &str) -> Result<u64, Error> {
     connection

@@ -4,6 +4,7 @@ mod commit;
 mod connection;
 mod readers;
 mod run;
+mod snapshots;
 mod tables;
 mod threads;
 mod writer;
@@ -18,6 +19,7 @@ use crate::value::Found;
 use crate::{Error, Options};
 
 pub(crate) use readers::Readers;
+pub use snapshots::Snapshots;
 pub(crate) use writer::Writer;
 
 /// One open file.

@@ -10,5 +10,6 @@ mod durability;
 mod held;
 mod opening;
 mod outbox;
+mod snapshots;
 mod support;
 mod timers;

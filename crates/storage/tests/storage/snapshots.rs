@@ -1,0 +1,83 @@
+//! Copies of stores that tell one another what happened: taken at one instant, while everybody writes.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use tempfile::tempdir;
+use tokio::task::JoinSet;
+use tradepost_storage::{Db, Error, Location, Snapshots};
+
+use crate::place::Place;
+use crate::support::{Store, insert, notes, options, request};
+
+/// Enough for both writers to be busy at any moment.
+const CHAINS: usize = 8;
+
+/// Instants that are taken while they are.
+const INSTANTS: usize = 10;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_one_store_heard_from_the_other_is_in_both_copies() {
+    let folder = tempdir().unwrap();
+    let stores = open(folder.path()).await;
+    let mut chains = JoinSet::new();
+    for chain in 0..CHAINS {
+        let stores = stores.each_ref().map(|store| (store.db.clone(), store.ids.clone()));
+        chains.spawn(async move {
+            loop {
+                // First the one store, then the other, as a delivery goes.
+                for (db, ids) in &stores {
+                    let written = db.commit(insert(ids.next(), &chain.to_string()), request(ids)).await;
+                    written.expect("a pause is no refusal");
+                }
+            }
+        });
+    }
+    let mut total = 0;
+    for _ in 0..INSTANTS {
+        let copies = tempdir().unwrap();
+        let (from, to) = (folder.path().to_owned(), copies.path().to_owned());
+        let paused = tokio::task::spawn_blocking(move || copy(&from, &to)).await.unwrap();
+        let [told, heard] = open(copies.path()).await;
+        let (told, heard) = (notes(&told.db).await, notes(&heard.db).await);
+        eprintln!("{} told, {} heard; commits were held up for {paused:?}", told.len(), heard.len());
+        total = told.len();
+        for chain in (0..CHAINS).map(|chain| chain.to_string()) {
+            let [told, heard] = [&told, &heard].map(|notes| notes.iter().filter(|note| **note == chain).count());
+            assert!(heard == told || heard + 1 == told, "chain {chain}: {told} told and {heard} heard");
+        }
+    }
+    assert!(total > 100, "next to nothing was written meanwhile: {total}");
+    assert!(chains.try_join_next().is_none(), "a writer gave up");
+}
+
+#[test]
+fn a_store_that_is_not_there_is_not_made() {
+    let folder = tempdir().unwrap();
+    let file = folder.path().join("teller.db");
+    let Err(Error::Unavailable { store, .. }) = Snapshots::take(std::slice::from_ref(&file)) else {
+        panic!("it was taken for a store");
+    };
+    assert_eq!(store, file.display().to_string());
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+async fn open(folder: &Path) -> [Store; 2] {
+    [open_as(folder, "teller").await, open_as(folder, "listener").await]
+}
+
+async fn open_as(folder: &Path, service: &'static str) -> Store {
+    let (mut options, hands) = options(&Place::folder());
+    options.service = service;
+    options.location = Location::Folder(folder.to_owned());
+    let ids = options.ids.clone();
+    Store { db: Db::open(options).await.expect("the folder is there"), ids, hands }
+}
+
+fn copy(from: &Path, to: &Path) -> std::time::Duration {
+    let files: Vec<PathBuf> = ["teller.db", "listener.db"].map(|name| from.join(name)).into();
+    let snapshots = Snapshots::take(&files).expect("both stores are there");
+    let paused = snapshots.paused();
+    snapshots.copy_to(to).expect("there is room");
+    paused
+}
