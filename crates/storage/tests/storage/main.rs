@@ -6,6 +6,7 @@
 mod place;
 
 mod commits;
+mod cuts;
 mod durability;
 mod held;
 mod opening;

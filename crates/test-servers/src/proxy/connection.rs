@@ -153,7 +153,7 @@ impl Connection {
     }
 
     fn faults(&self, state: &State) -> Faults {
-        self.queued.filter(|_| state.setting == self.born).unwrap_or(state.faults)
+        if state.setting == self.born { self.queued.unwrap_or(state.faults_to_come) } else { state.faults }
     }
 
     fn count(&self, direction: Direction, bytes: usize) {

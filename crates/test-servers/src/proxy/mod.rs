@@ -76,8 +76,10 @@ struct Shared {
 }
 
 struct State {
-    /// For open connections and for those to come.
+    /// For open connections.
     faults: Faults,
+    /// For those to come.
+    faults_to_come: Faults,
     /// Counts the changes of `faults`: each connection counts its bytes anew from a change on.
     setting: u64,
     /// For the connections to come, one each.
@@ -94,6 +96,7 @@ impl Proxy {
         let listener = TcpListener::from_std(listener).expect("a proxy is started inside of a runtime");
         let state = State {
             faults: Faults::default(),
+            faults_to_come: Faults::default(),
             setting: 0,
             queued: VecDeque::new(),
             is_open: true,
@@ -121,8 +124,18 @@ impl Proxy {
 
     /// From now on: for the connections that are open, whose bytes count from here, and for those to come.
     pub fn set(&self, faults: Faults) {
+        self.set_both(faults, faults);
+    }
+
+    /// From now on for the connections that are open, whose bytes count from here; those to come are unharmed.
+    pub fn hit(&self, faults: Faults) {
+        self.set_both(faults, Faults::default());
+    }
+
+    fn set_both(&self, faults: Faults, faults_to_come: Faults) {
         let mut state = self.shared.lock();
         state.faults = faults;
+        state.faults_to_come = faults_to_come;
         state.setting += 1;
         drop(state);
         self.shared.changed.send_replace(());

@@ -135,6 +135,16 @@ async fn a_queued_fault_meets_one_connection_only() {
 }
 
 #[tokio::test]
+async fn a_hit_meets_open_connections_only() {
+    let stage = Stage::set().await;
+    let mut open = stage.client().await;
+    assert_eq!(echoed(&mut open, b"hello").await, b"hello");
+    stage.proxy.hit(Faults::now(What::Cut));
+    assert_eq!(rest(&mut open).await, (Vec::new(), None));
+    assert_eq!(echoed(&mut stage.client().await, b"hello").await, b"hello");
+}
+
+#[tokio::test]
 async fn a_delay_is_felt_in_both_directions() {
     let stage = Stage::set().await;
     let mut client = stage.client().await;

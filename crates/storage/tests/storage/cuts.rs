@@ -1,0 +1,106 @@
+//! The connection to PostgreSQL is cut at every byte around a commit: what the caller was told is the truth.
+
+use kernel::{Cause, Uuid};
+use test_servers::{Database, Fault, Faults, Proxy, What};
+use tradepost_storage::{Db, Error, Location};
+
+use crate::place::Place;
+use crate::support::{Store, insert, moved, notes, options, request};
+
+/// More bytes than a commit has in either direction, so that a loop that never ends fails.
+const BYTES_MAX: u64 = 20_000;
+
+/// A reset differs from a cut in what each side sees, not in what arrived: some of the places are enough.
+const RESET_EVERY: u64 = 13;
+
+#[derive(Clone, Copy, Debug)]
+enum Towards {
+    Server,
+    Client,
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_commit_that_is_cut_on_its_way_to_the_server_is_told_as_it_ended() {
+    cut_at_every_byte(Towards::Server, What::Cut, 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_commit_whose_answer_is_cut_is_told_as_it_ended() {
+    cut_at_every_byte(Towards::Client, What::Cut, 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_commit_whose_connection_breaks_is_told_as_it_ended() {
+    cut_at_every_byte(Towards::Server, What::Reset, RESET_EVERY).await;
+    cut_at_every_byte(Towards::Client, What::Reset, RESET_EVERY).await;
+}
+
+async fn cut_at_every_byte(towards: Towards, what: What, step: u64) {
+    let database = Database::create();
+    let (proxy, url) = Proxy::before(&database.url()).await;
+    let store = open(&url).await;
+    let (mut told_done, mut told_not, mut uncut) = (0, 0, false);
+    let mut after = 0;
+    while !uncut {
+        assert!(after < BYTES_MAX, "a commit is never whole");
+        // The same statements as the one that will be cut: what is prepared once is not part of a commit.
+        commit(&store, "before").await.expect("the server is there");
+        let note = format!("{towards:?} {after}");
+        let open_before = open_connections(&proxy);
+        let fault = Some(Fault { after, what });
+        proxy.hit(match towards {
+            Towards::Server => Faults { to_server: fault, ..Faults::default() },
+            Towards::Client => Faults { to_client: fault, ..Faults::default() },
+        });
+        let (thing, cause) = (store.ids.next(), request(&store.ids));
+        let told = commit_as(&store, thing, &note, cause.clone()).await;
+        // Readers are idle: they are cut only if nothing may pass.
+        uncut = after > 0 && open_connections(&proxy) == open_before;
+        let there = count(&database, &note);
+        match &told {
+            Ok(()) => told_done += 1,
+            Err(Error::Unavailable { .. }) => told_not += 1,
+            Err(other) => panic!("cut after {after} bytes: {other}"),
+        }
+        let expected = if told.is_ok() { "1|1" } else { "0|0" };
+        assert_eq!(there, expected, "cut after {after} bytes, told {told:?}");
+        // Who was told that it did not happen tries again, and who was told nothing would do the same.
+        match commit_as(&store, thing, &note, cause).await {
+            Ok(()) => assert!(told.is_err(), "cut after {after} bytes: it was done twice"),
+            Err(Error::Conflict { .. } | Error::AlreadyDone { .. }) => assert!(told.is_ok()),
+            Err(other) => panic!("tried again after a cut at {after}: {other}"),
+        }
+        assert_eq!(count(&database, &note), "1|1", "cut after {after} bytes");
+        after += step;
+    }
+    eprintln!("{what:?} towards {towards:?} at {after} bytes: {told_done} done, {told_not} not done");
+    assert!(told_done > 1, "every cut was told as a failure: nothing was tried again or looked up");
+    store.close().await;
+}
+
+async fn open(url: &str) -> Store {
+    let (mut options, hands) = options(&Place::folder());
+    options.location = Location::Postgres(url.parse().expect("the proxy's URL is the server's with another port"));
+    let ids = options.ids.clone();
+    Store { db: Db::open(options).await.expect("the server is there"), ids, hands }
+}
+
+async fn commit(store: &Store, note: &str) -> Result<(), Error> {
+    commit_as(store, store.ids.next(), note, request(&store.ids)).await
+}
+
+async fn commit_as(store: &Store, thing: Uuid, note: &str, cause: Cause) -> Result<(), Error> {
+    store.commit(insert(thing, note).and(moved(thing)), cause).await.map(drop)
+}
+
+/// Things of this note, and events about them, as the server has them.
+fn count(database: &Database, note: &str) -> String {
+    database.execute(&format!(
+        "select count(distinct t.thing_id), count(e.event_id) from warehouse.things t \
+         left join warehouse.events e on e.key = t.thing_id where t.note = '{note}'"
+    ))
+}
+
+fn open_connections(proxy: &Proxy) -> usize {
+    proxy.traffic().iter().filter(|traffic| traffic.is_open).count()
+}
