@@ -2,6 +2,7 @@
 //!
 //! One file a command. The rules of the house are tests: see `tests/house/`.
 
+mod bench;
 mod bless;
 mod check;
 mod postgres;
@@ -26,6 +27,7 @@ enum Command {
     Test(test::Args),
     Check(check::Args),
     Bless(bless::Args),
+    Bench(bench::Args),
 }
 
 fn main() -> ExitCode {
@@ -33,6 +35,7 @@ fn main() -> ExitCode {
         Command::Test(args) => test::run(args),
         Command::Check(args) => check::run(args),
         Command::Bless(args) => bless::run(args),
+        Command::Bench(args) => bench::run(args),
     };
     // Not returned as an error: with RUST_BACKTRACE set, a backtrace would bury what to do.
     verdict.unwrap_or_else(|error| {

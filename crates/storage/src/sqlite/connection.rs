@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
 use super::tables;
@@ -70,6 +71,8 @@ fn open_with(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
     let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
     connection.busy_timeout(std::time::Duration::from_secs(5))?;
+    // Otherwise SQLite looks at the value of `limit $n` while it plans, and so plans anew at each execution.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     rusqlite::vtab::array::load_module(&connection)?;
     Ok(connection)
 }
@@ -113,4 +116,26 @@ fn is_key_violation(extended_code: i32) -> bool {
 
 pub(super) fn unavailable(store: &str, error: &rusqlite::Error) -> Error {
     Error::Unavailable { store: store.to_owned(), detail: error.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::StatementStatus;
+
+    use super::*;
+
+    #[test]
+    fn a_statement_is_planned_once_whatever_its_parameters_are() {
+        let folder = tempfile::tempdir().unwrap();
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
+        let connection = open_with(&folder.path().join("test.db"), flags).unwrap();
+        connection.execute_batch("create table things (id integer primary key, name text)").unwrap();
+        let text = "select id from things where id > ?1 and name <> ?2 order by id limit ?3";
+        let mut statement = connection.prepare(text).unwrap();
+        for limit in 1..10 {
+            let rows = statement.query_map((limit, "a", limit), |row| row.get::<_, i64>(0)).unwrap();
+            assert_eq!(rows.count(), 0);
+        }
+        assert_eq!(statement.get_status(StatementStatus::RePrepare), 0);
+    }
 }

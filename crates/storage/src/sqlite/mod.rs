@@ -37,7 +37,7 @@ impl Sqlite {
         let pending = connection::pending_events(&connection, &store)?;
         let signals = Arc::new(Signals::new(&options.destinations, pending));
         let readers = Readers::start(&path, &store)?;
-        let writer = Writer::start(connection, store, signals.clone());
+        let writer = Writer::start(connection, store, signals.clone())?;
         Ok(Self { writer, readers, signals })
     }
 

@@ -11,7 +11,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::connection::{classify, open_reader};
 use super::run::select;
-use super::threads::join_all;
+use super::threads::{self, join_all};
 use crate::statement::Sql;
 use crate::{Error, Row, Value};
 
@@ -34,21 +34,21 @@ pub(crate) struct Readers {
 impl Readers {
     pub fn start(path: &Path, store: &str) -> Result<Self, Error> {
         let mut queues = Vec::with_capacity(THREADS);
-        let mut threads = Vec::with_capacity(THREADS);
+        let mut started = Vec::with_capacity(THREADS);
         for _ in 0..THREADS {
             let connection = open_reader(path, store)?;
             let (sender, mut receiver) = mpsc::channel::<Read>(QUEUE);
             let name = store.to_owned();
-            threads.push(std::thread::spawn(move || {
+            started.push(threads::start("read", store, move || {
                 while let Some(read) = receiver.blocking_recv() {
                     read(&connection, &name);
                 }
-            }));
+            })?);
             queues.push(sender);
         }
         Ok(Self {
             queues: Mutex::new(queues),
-            threads: Mutex::new(threads),
+            threads: Mutex::new(started),
             next: AtomicUsize::new(0),
             store: store.to_owned(),
         })

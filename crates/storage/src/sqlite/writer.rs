@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::commit;
 use super::connection::{classify, unavailable};
 use super::run::{execute, select};
-use super::threads::join_all;
+use super::threads::{self, join_all};
 use crate::commit::Commit;
 use crate::signals::{Effects, Signals};
 use crate::statement::Sql;
@@ -36,16 +36,16 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    pub fn start(connection: Connection, store: String, signals: Arc<Signals>) -> Self {
+    pub fn start(connection: Connection, store: String, signals: Arc<Signals>) -> Result<Self, Error> {
         let (sender, mut receiver) = mpsc::channel::<Box<dyn Task>>(QUEUE);
         let name = store.clone();
-        let thread = std::thread::spawn(move || {
+        let thread = threads::start("write", &store, move || {
             let mut group = Vec::with_capacity(GROUP);
             while receiver.blocking_recv_many(&mut group, GROUP) > 0 {
                 run_group(&connection, &name, &signals, &mut group);
             }
-        });
-        Self { queue: Mutex::new(Some(sender)), thread: Mutex::new(vec![thread]), store }
+        })?;
+        Ok(Self { queue: Mutex::new(Some(sender)), thread: Mutex::new(vec![thread]), store })
     }
 
     /// Commits a batch with its cause; answers with its events and the size of its group.

@@ -2,16 +2,22 @@
 
 use kernel::{Cause, Uuid};
 use test_servers::{Database, Fault, Faults, Proxy, What};
-use tradepost_storage::{Db, Error, Location};
+use tradepost_storage::{Db, Error, Location, Query, Row, params};
 
 use crate::place::Place;
-use crate::support::{Store, insert, moved, notes, options, request};
+use crate::support::{Store, insert, moved, options, request};
 
 /// More bytes than a commit has in either direction, so that a loop that never ends fails.
 const BYTES_MAX: u64 = 20_000;
 
 /// A reset differs from a cut in what each side sees, not in what arrived: some of the places are enough.
 const RESET_EVERY: u64 = 13;
+
+static TOLD: Query = Query::new(
+    "TOLD",
+    "select count(distinct t.thing_id) as things, count(e.event_id) as told
+     from things t left join events e on e.key = t.thing_id where t.note = $1",
+);
 
 #[derive(Clone, Copy, Debug)]
 enum Towards {
@@ -39,6 +45,7 @@ async fn cut_at_every_byte(towards: Towards, what: What, step: u64) {
     let database = Database::create();
     let (proxy, url) = Proxy::before(&database.url()).await;
     let store = open(&url).await;
+    let beside = open(&database.url()).await;
     let (mut told_done, mut told_not, mut uncut) = (0, 0, false);
     let mut after = 0;
     while !uncut {
@@ -46,36 +53,38 @@ async fn cut_at_every_byte(towards: Towards, what: What, step: u64) {
         // The same statements as the one that will be cut: what is prepared once is not part of a commit.
         commit(&store, "before").await.expect("the server is there");
         let note = format!("{towards:?} {after}");
-        let open_before = open_connections(&proxy);
+        let made_before = proxy.traffic().len();
         let fault = Some(Fault { after, what });
         proxy.hit(match towards {
             Towards::Server => Faults { to_server: fault, ..Faults::default() },
             Towards::Client => Faults { to_client: fault, ..Faults::default() },
         });
-        let (thing, cause) = (store.ids.next(), request(&store.ids));
-        let told = commit_as(&store, thing, &note, cause.clone()).await;
-        // Readers are idle: they are cut only if nothing may pass.
-        uncut = after > 0 && open_connections(&proxy) == open_before;
-        let there = count(&database, &note);
+        let thing = store.ids.next();
+        let told = commit_as(&store, thing, &note, request(&store.ids)).await;
+        // A connection that was cut had to be made again; one that was not had fewer bytes to carry.
+        uncut = proxy.traffic().len() == made_before;
+        let there = count(&beside, &note).await;
         match &told {
             Ok(()) => told_done += 1,
             Err(Error::Unavailable { .. }) => told_not += 1,
             Err(other) => panic!("cut after {after} bytes: {other}"),
         }
-        let expected = if told.is_ok() { "1|1" } else { "0|0" };
+        let expected = if told.is_ok() { (1, 1) } else { (0, 0) };
         assert_eq!(there, expected, "cut after {after} bytes, told {told:?}");
         // Who was told that it did not happen tries again, and who was told nothing would do the same.
-        match commit_as(&store, thing, &note, cause).await {
+        match commit_as(&store, thing, &note, request(&store.ids)).await {
             Ok(()) => assert!(told.is_err(), "cut after {after} bytes: it was done twice"),
             Err(Error::Conflict { .. } | Error::AlreadyDone { .. }) => assert!(told.is_ok()),
             Err(other) => panic!("tried again after a cut at {after}: {other}"),
         }
-        assert_eq!(count(&database, &note), "1|1", "cut after {after} bytes");
+        assert_eq!(count(&beside, &note).await, (1, 1), "cut after {after} bytes");
         after += step;
     }
     eprintln!("{what:?} towards {towards:?} at {after} bytes: {told_done} done, {told_not} not done");
+    assert!(after > 100, "a commit is longer than {after} bytes: too little was cut");
     assert!(told_done > 1, "every cut was told as a failure: nothing was tried again or looked up");
     store.close().await;
+    beside.close().await;
 }
 
 async fn open(url: &str) -> Store {
@@ -94,13 +103,7 @@ async fn commit_as(store: &Store, thing: Uuid, note: &str, cause: Cause) -> Resu
 }
 
 /// Things of this note, and events about them, as the server has them.
-fn count(database: &Database, note: &str) -> String {
-    database.execute(&format!(
-        "select count(distinct t.thing_id), count(e.event_id) from warehouse.things t \
-         left join warehouse.events e on e.key = t.thing_id where t.note = '{note}'"
-    ))
-}
-
-fn open_connections(proxy: &Proxy) -> usize {
-    proxy.traffic().iter().filter(|traffic| traffic.is_open).count()
+async fn count(beside: &Store, note: &str) -> (i64, i64) {
+    let map = |row: &Row<'_>| Ok((row.get("things")?, row.get("told")?));
+    beside.query_one(&TOLD, params![note], map).await.expect("the server is there").expect("a count is a row")
 }

@@ -1,0 +1,90 @@
+//! What is measured, and what each is held against.
+
+use anyhow::Result;
+
+use super::report::Row;
+use super::shop::{Load, Store};
+use super::{Bench, baseline, shop};
+
+/// One line of the table. They run in this order: a baseline before what is held against it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Case {
+    Disk,
+    BareSqlite,
+    Pgbench,
+    PgbenchHot,
+    Burst,
+    Sustained,
+    Paced,
+    Hot,
+    PostgresBurst,
+    PostgresHot,
+}
+
+/// How Tradepost is put under load: orders are spread over a hundred products, except where all want the same.
+const BURST: Load = Load { seconds: 10, rate: None, hot: false };
+const SUSTAINED: Load = Load { seconds: 30, rate: Some(2_000), hot: false };
+const PACED: Load = Load { seconds: 10, rate: Some(1_000), hot: false };
+const HOT: Load = Load { seconds: 0, rate: None, hot: true };
+
+impl Case {
+    pub fn all() -> &'static [Self] {
+        use clap::ValueEnum;
+        Self::value_variants()
+    }
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Disk => "disk",
+            Self::BareSqlite => "bare-sqlite",
+            Self::Pgbench => "pgbench",
+            Self::PgbenchHot => "pgbench-hot",
+            Self::Burst => "burst",
+            Self::Sustained => "sustained",
+            Self::Paced => "paced",
+            Self::Hot => "hot",
+            Self::PostgresBurst => "postgres-burst",
+            Self::PostgresHot => "postgres-hot",
+        }
+    }
+
+    pub fn about(self) -> &'static str {
+        match self {
+            Self::Disk => "the disk: 4 KiB and a flush, one after another",
+            Self::BareSqlite => "SQLite alone: order, line and event, 256 orders a commit",
+            Self::Pgbench => "pgbench: order, line and event in a transaction, 32 clients, prepared",
+            Self::PgbenchHot => "pgbench: one row updated, 16 clients, prepared",
+            Self::Burst => "Tradepost, embedded: as fast as it accepts",
+            Self::Sustained => "Tradepost, embedded: 2,000 orders/s to the confirmation",
+            Self::Paced => "Tradepost, embedded: 1,000 orders/s",
+            Self::Hot => "Tradepost, embedded: 10,000 buyers of 100 units",
+            Self::PostgresBurst => "Tradepost on PostgreSQL: as fast as it accepts",
+            Self::PostgresHot => "Tradepost on PostgreSQL: 10,000 buyers of 100 units",
+        }
+    }
+
+    /// What its rate is divided by.
+    pub fn held_against(self) -> Option<Self> {
+        match self {
+            Self::Burst => Some(Self::BareSqlite),
+            Self::PostgresBurst => Some(Self::Pgbench),
+            Self::PostgresHot => Some(Self::PgbenchHot),
+            _ => None,
+        }
+    }
+
+    pub fn run(self, bench: &Bench) -> Result<Row> {
+        match self {
+            Self::Disk => baseline::disk(bench),
+            Self::BareSqlite => baseline::bare_sqlite(bench),
+            Self::Pgbench => baseline::pgbench(bench),
+            Self::PgbenchHot => baseline::pgbench_hot(bench),
+            Self::Burst => shop::run(bench, self, Store::Embedded, BURST),
+            Self::Sustained => shop::run(bench, self, Store::Embedded, SUSTAINED),
+            Self::Paced => shop::run(bench, self, Store::Embedded, PACED),
+            Self::Hot => shop::run(bench, self, Store::Embedded, HOT),
+            Self::PostgresBurst => shop::run(bench, self, Store::Postgres, BURST),
+            Self::PostgresHot => shop::run(bench, self, Store::Postgres, HOT),
+        }
+    }
+}
