@@ -159,6 +159,8 @@ pub(crate) async fn handler(
     request: RequestInfo,
     Body(input): Body<PlaceOrder>,
 ) -> Result<(StatusCode, [(HeaderName, String); 1], Json<PlacedOrder>), Problem> {
+    ctx.admit()?;
+    ctx.admit()?;
     input.check()?;
     let access_token = ctx.ids.secret().reveal();
     let draft = input.draft(ctx.ids.next(), numbers::next(&ctx).await?, &access_token);
