@@ -4,12 +4,17 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use uuid::Uuid;
 
-/// The id after which the next page begins.
+/// The id after which the next page begins, and the list that it is a page of.
 ///
-/// As text it is base64url of the id and a checksum, so that a cursor which was cut short or mistyped is refused
-/// and not taken for another page.
+/// As text it is base64url of the id and a checksum of both, so that a cursor which was cut short, mistyped or given
+/// out by another list is refused and not taken for another page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Cursor(pub Uuid);
+pub struct Cursor {
+    /// The last item of the page before.
+    pub after: Uuid,
+    /// Which list, by [`Cursor::list`].
+    pub list: u32,
+}
 
 /// The text is no cursor that a list gave out.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -17,28 +22,36 @@ pub struct Cursor(pub Uuid);
 pub struct BadCursor;
 
 impl Cursor {
+    /// A short name for the list at a path.
+    pub fn list(path: &str) -> u32 {
+        fold(BASIS, path.as_bytes())
+    }
+
     /// The text that clients pass back.
     pub fn encode(self) -> String {
-        let mut bytes = self.0.as_bytes().to_vec();
-        bytes.extend_from_slice(&checksum(self.0.as_bytes()));
+        let mut bytes = self.after.as_bytes().to_vec();
+        bytes.extend_from_slice(&self.checksum());
         URL_SAFE_NO_PAD.encode(bytes)
     }
 
-    /// Reads a cursor back.
-    pub fn decode(text: &str) -> Result<Self, BadCursor> {
+    /// Reads a cursor of this list back.
+    pub fn decode(text: &str, list: u32) -> Result<Self, BadCursor> {
         let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| BadCursor)?;
         let (id, sum) = bytes.split_at_checked(16).ok_or(BadCursor)?;
-        if sum != checksum(id) {
-            return Err(BadCursor);
-        }
-        Uuid::from_slice(id).map(Self).map_err(|_| BadCursor)
+        let cursor = Self { after: Uuid::from_slice(id).map_err(|_| BadCursor)?, list };
+        if sum == cursor.checksum() { Ok(cursor) } else { Err(BadCursor) }
+    }
+
+    fn checksum(self) -> [u8; 4] {
+        fold(self.list, self.after.as_bytes()).to_be_bytes()
     }
 }
 
+const BASIS: u32 = 0x811c_9dc5;
+
 /// 32 bits of FNV-1a: guards against accidents, not against forgery, for a cursor grants nothing.
-fn checksum(bytes: &[u8]) -> [u8; 4] {
-    let hash = bytes.iter().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193));
-    hash.to_be_bytes()
+fn fold(basis: u32, bytes: &[u8]) -> u32 {
+    bytes.iter().fold(basis, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193))
 }
 
 #[cfg(test)]
@@ -49,14 +62,20 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_cursor_survives_the_round_trip(id: u128) {
-            let cursor = Cursor(Uuid::from_u128(id));
-            prop_assert_eq!(Cursor::decode(&cursor.encode()), Ok(cursor));
+        fn a_cursor_survives_the_round_trip(id: u128, list: u32) {
+            let cursor = Cursor { after: Uuid::from_u128(id), list };
+            prop_assert_eq!(Cursor::decode(&cursor.encode(), list), Ok(cursor));
         }
 
         #[test]
-        fn other_text_is_refused(text in ".{0,40}") {
-            prop_assert_eq!(Cursor::decode(&text), Err(BadCursor));
+        fn other_text_is_refused(text in ".{0,40}", list: u32) {
+            prop_assert_eq!(Cursor::decode(&text, list), Err(BadCursor));
+        }
+
+        #[test]
+        fn the_cursor_of_another_list_is_refused(id: u128) {
+            let cursor = Cursor { after: Uuid::from_u128(id), list: Cursor::list("/v1/orders") };
+            prop_assert_eq!(Cursor::decode(&cursor.encode(), Cursor::list("/v1/payments")), Err(BadCursor));
         }
     }
 }

@@ -7,9 +7,9 @@ use std::time::Duration;
 use kernel::{Cause, Clock, Currency, Ids};
 use storage::{Batch, Committed, Db, Error};
 
-use crate::Backoff;
 use crate::http::{Keyring, Network, Problem, limit::Limits};
 use crate::telemetry::Metrics;
+use crate::{Admission, Backoff};
 
 /// Settings that all services share; units and defaults are those of the configuration.
 #[derive(Clone, Debug)]
@@ -51,9 +51,16 @@ pub struct Ctx<S = ()> {
     pub metrics: Arc<Metrics>,
     pub(crate) keys: Keyring,
     pub(crate) store_away: Arc<AtomicBool>,
+    pub(crate) admission: Admission,
 }
 
 impl<S> Ctx<S> {
+    /// 503 `overloaded` while the shop is too far behind for new work. For requests that begin some, before anything
+    /// else: those about work that has begun go on.
+    pub fn admit(&self) -> Result<(), Problem> {
+        self.admission.admit()
+    }
+
     /// Executes the batch and records its cause in one transaction; see [`Db::commit`].
     pub async fn commit(&self, batch: Batch, cause: Cause) -> Result<Committed, Error> {
         let outcome = self.db.commit(batch, cause).await;

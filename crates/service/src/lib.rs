@@ -13,6 +13,7 @@
 //! - A pointer leaves the outbox only when the destination has the event.
 //! - A failing delivery holds back its own key in its own lane, and nothing else.
 
+mod admission;
 mod backoff;
 mod ctx;
 mod definition;
@@ -30,6 +31,7 @@ pub mod http;
 pub mod runner;
 pub mod telemetry;
 
+pub use admission::Admission;
 pub use backoff::Backoff;
 pub use ctx::{Ctx, Settings, decide};
 pub use definition::Service;

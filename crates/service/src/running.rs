@@ -13,6 +13,7 @@ use storage::{Db, Location, Migrations, Options, Registered};
 use tokio::sync::watch;
 use utoipa::openapi::OpenApi;
 
+use crate::admission::{self, Work};
 use crate::http::Keyring;
 use crate::http::auth::Auth;
 use crate::http::shell::served_by;
@@ -20,7 +21,7 @@ use crate::reaction::{Handler, Reaction};
 use crate::relay::Relay;
 use crate::runner::Runner;
 use crate::telemetry::Metrics;
-use crate::{Ctx, Operator, Service, Settings, Tasks};
+use crate::{Admission, Ctx, Operator, Service, Settings, Tasks};
 
 /// What a service gets from the process that runs it.
 #[derive(Clone)]
@@ -39,6 +40,8 @@ pub struct Runtime {
     pub metrics: Arc<Metrics>,
     /// Who is let in beside users.
     pub auth: Arc<Auth>,
+    /// Whether new work is taken.
+    pub admission: Admission,
     /// Where background work runs.
     pub tasks: Tasks,
 }
@@ -128,6 +131,7 @@ impl<S: Clone + Send + Sync + 'static> Service<S> {
             metrics: runtime.metrics.clone(),
             keys: Keyring::default(),
             store_away: store_away.clone(),
+            admission: runtime.admission.clone(),
         };
         crate::keys::load(&ctx).await?;
         if let Some(run) = self.at_start {
@@ -142,7 +146,12 @@ impl<S: Clone + Send + Sync + 'static> Service<S> {
             busy: Arc::new(AtomicUsize::new(0)),
             store_away,
         };
-        start_relays(&ctx, runtime);
+        let work = Work {
+            broker: runtime.broker.clone(),
+            destinations: start_relays(&ctx, runtime),
+            timers: self.timers.iter().map(|timer| timer.kind.name).collect(),
+        };
+        runtime.tasks.spawn(admission::watch(ctx.clone(), work, operator.wake.subscribe(), runtime.tasks.clone()));
         start_runners(&ctx, self.reactions, runtime, &operator, after_crash);
         for timer in self.timers {
             let wake = operator.wake.subscribe();
@@ -168,17 +177,20 @@ fn destinations(service: &str, broker: &dyn Broker) -> HashMap<String, Vec<Strin
         .collect()
 }
 
-fn start_relays<S: Clone + Send + Sync + 'static>(ctx: &Ctx<S>, runtime: &Runtime) {
+/// Answers with the relays' destinations and lanes.
+fn start_relays<S: Clone + Send + Sync + 'static>(ctx: &Ctx<S>, runtime: &Runtime) -> Vec<(String, Lane)> {
     let mut targets = HashSet::new();
     for event in events::all().filter(|event| event.source == ctx.db.service()) {
         for destination in runtime.broker.destinations(event.event_type) {
             targets.insert((destination, event.lane));
         }
     }
+    let relays = targets.iter().map(|(destination, lane)| (destination.to_string(), *lane)).collect();
     for (destination, lane) in targets {
         let relay = Relay::new(ctx, runtime.broker.clone(), destination, lane);
         runtime.tasks.spawn(relay.run(runtime.tasks.clone()));
     }
+    relays
 }
 
 fn start_runners<S: Clone + Send + Sync + 'static>(

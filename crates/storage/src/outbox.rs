@@ -23,10 +23,15 @@ static OLDEST: Sql = Sql::new(
          where outbox.lane = $1 limit $2) as counted",
 );
 
+static NTH_OLDEST: Sql = Sql::new(
+    "NTH_OLDEST_PENDING",
+    "select time from outbox join events on events.position = outbox.position
+     where destination = $1 and outbox.lane = $2 order by outbox.position limit 1 offset $3",
+);
 static COUNT: Sql = Sql::new("COUNT_PENDING", "select count(*) as pending from outbox");
 
 /// The kit's statements of this module.
-pub(crate) const STATEMENTS: &[&Sql] = &[&PENDING, &SENT, &OLDEST, &COUNT];
+pub(crate) const STATEMENTS: &[&Sql] = &[&PENDING, &SENT, &OLDEST, &NTH_OLDEST, &COUNT];
 
 /// How many pointers the gauges count before they stop: a scrape must not walk a backlog of millions.
 const COUNTED: i64 = 100_000;
@@ -58,6 +63,12 @@ pub async fn backlog(db: &Db, lane: Lane) -> Result<(i64, Option<Timestamp>), Er
     let map = |row: &crate::Row<'_>| Ok((row.get("pending")?, row.get("oldest")?));
     let found = db.read(&OLDEST, params![lane, COUNTED], map).await?;
     Ok(found.into_iter().next().unwrap_or_default())
+}
+
+/// Since when the `n`th oldest event for a destination waits, if so many do.
+pub async fn nth_oldest(db: &Db, destination: &str, lane: Lane, n: i64) -> Result<Option<Timestamp>, Error> {
+    let found = db.read(&NTH_OLDEST, params![destination, lane, n - 1], |row| row.get("time")).await?;
+    Ok(found.into_iter().next())
 }
 
 /// How many pointers are unsent, in all lanes.

@@ -22,6 +22,8 @@ static DEFER: Sql = Sql::new(
     "update timers set due_at = $4, is_leased = $5 where name = $1 and key = $2 and fence = $3",
 );
 static NEXT_DUE: Sql = Sql::new("NEXT_TIMER", "select min(due_at) as due_at from timers where name = $1");
+static NTH_DUE: Sql =
+    Sql::new("NTH_TIMER", "select due_at from timers where name = $1 order by due_at limit 1 offset $2");
 static COUNT_DUE: Sql = Sql::new("COUNT_DUE_TIMERS", "select count(*) as due from timers where due_at <= $1");
 static COUNT_UNFINISHED: Sql = Sql::new(
     "COUNT_UNFINISHED_TIMERS",
@@ -29,7 +31,7 @@ static COUNT_UNFINISHED: Sql = Sql::new(
 );
 
 /// The kit's statements of this module.
-pub(crate) const STATEMENTS: &[&Sql] = &[&LEASE, &DEFER, &NEXT_DUE, &COUNT_DUE, &COUNT_UNFINISHED];
+pub(crate) const STATEMENTS: &[&Sql] = &[&LEASE, &DEFER, &NEXT_DUE, &NTH_DUE, &COUNT_DUE, &COUNT_UNFINISHED];
 
 /// Leases timers of a kind that are due, at most `limit`, until `until`. A lease that ends makes them due again.
 pub async fn lease(
@@ -68,6 +70,12 @@ pub async fn defer(db: &Db, timer: &TimerCause, due_at: Timestamp) -> Result<(),
 pub async fn next_due(db: &Db, name: &'static str) -> Result<Option<Timestamp>, Error> {
     let found = db.read(&NEXT_DUE, params![name], |row| row.get("due_at")).await?;
     Ok(found.into_iter().next().flatten())
+}
+
+/// When the `n`th next timer of a kind comes due, if there are so many.
+pub async fn nth_due(db: &Db, name: &str, n: i64) -> Result<Option<Timestamp>, Error> {
+    let found = db.read(&NTH_DUE, params![name, n - 1], |row| row.get("due_at")).await?;
+    Ok(found.into_iter().next())
 }
 
 /// How many timers are due.

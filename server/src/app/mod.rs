@@ -18,11 +18,12 @@ use bus::{Broker, Embedded, Topology};
 use kernel::{Clock, Currency, Ids};
 use notifications::Mailer;
 use payments::Simulated;
+use service::http::Capacity;
 use service::http::auth::{Auth, digest};
 use service::http::shell::{Shell, served_by};
 use service::storage::Location;
 use service::telemetry::Metrics;
-use service::{AnyService, Operator, Running, Runtime, Settings, Tasks};
+use service::{Admission, AnyService, Operator, Running, Runtime, Settings, Tasks};
 
 use crate::services::{Outside, all};
 use folder::Folder;
@@ -65,6 +66,7 @@ pub struct App {
     pub operators: Arc<Vec<Operator>>,
     /// The admin token, if it was made at this start: it is shown nowhere else.
     pub made_token: Option<String>,
+    ids: Ids,
     tasks: Tasks,
     /// Lets the process itself in, for seeding.
     own_token: String,
@@ -101,6 +103,7 @@ impl App {
             settings: Arc::new(options.settings),
             metrics: metrics.clone(),
             auth: auth.clone(),
+            admission: Admission::default(),
             tasks: tasks.clone(),
         };
         prepare(&runtime.store).await?;
@@ -128,13 +131,14 @@ impl App {
             broker,
             metrics,
             auth,
-            ids,
+            ids: ids.clone(),
             clock: options.clock,
             settings,
+            capacity: Capacity::new(&console::SLOW_ROUTES),
             tasks: tasks.clone(),
         };
         let router = shell.wrap(routes, openapi, docs::page);
-        Ok(Self { router, operators, made_token: token.made, tasks, own_token, currency, provider, folder })
+        Ok(Self { router, operators, made_token: token.made, ids, tasks, own_token, currency, provider, folder })
     }
 
     /// Where the data is.

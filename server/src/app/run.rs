@@ -8,6 +8,7 @@ use anyhow::Context;
 use kernel::Clock;
 use notifications::Mailer;
 use service::http::limit::{Limits, Rate};
+use service::http::listener::{self, Bounds};
 use service::{Backoff, Settings};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -42,15 +43,14 @@ pub async fn run(settings: config::Settings, options: UpOptions) -> anyhow::Resu
         demo::seed(&app).await?;
     }
     log.begin()?;
-    let router = app.router.clone().into_make_service_with_connect_info::<SocketAddr>();
-    let stopping = app.tasks.clone();
     let mut stop_signals = StopSignals::new()?;
     eprint!("{}", banner(&url, &app, options, settings.admin_token.is_some()));
     app.keep_made_token()?;
-    let server = axum::serve(listener, router).with_graceful_shutdown(async move { stopping.stopping().await });
-    let mut server = std::pin::pin!(server.into_future());
+    let (router, ids, tasks) = (app.router.clone(), app.ids.clone(), app.tasks.clone());
+    let mut server = Box::pin(listener::serve(listener, router, Bounds::for_this_process(), ids, tasks));
     tokio::select! {
-        served = &mut server => served.context("the listener broke")?,
+        // It ends once the tasks are told to stop, which only the drain does.
+        () = &mut server => {}
         () = stop_signals.next() => {}
     }
     eprintln!("draining: open requests and begun work are finished; press Ctrl-C again to end at once");

@@ -10,6 +10,7 @@ mod story;
 mod tail;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use kernel::Clock;
@@ -31,6 +32,10 @@ pub struct Console {
     /// Tells when tails must end.
     pub tasks: Tasks,
 }
+
+/// Routes that take longer than others, and how long at most.
+pub const SLOW_ROUTES: [(&str, Duration); 1] =
+    [("/internal/settled", settled::TIMEOUT_MAX.saturating_add(Duration::from_secs(5)))];
 
 /// The console's routes, and their description.
 pub fn routes(console: Console) -> (Router, OpenApi) {

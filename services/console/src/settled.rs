@@ -16,7 +16,7 @@ use crate::Console;
 const TIMEOUT_DEFAULT: Duration = Duration::from_secs(10);
 
 /// How long a request may wait.
-const TIMEOUT_MAX: Duration = Duration::from_mins(5);
+pub(crate) const TIMEOUT_MAX: Duration = Duration::from_mins(5);
 
 /// The time between two looks.
 const LOOK_AGAIN: Duration = Duration::from_millis(5);

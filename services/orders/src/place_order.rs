@@ -165,6 +165,7 @@ pub(crate) async fn handler(
 ) -> Result<(StatusCode, [(HeaderName, String); 1], Json<PlacedOrder>), Problem> {
     input.check(&caller)?;
     let email = contact::email(&ctx, &caller, input.email.take()).await?;
+    ctx.admit()?;
     let access_token = ctx.ids.secret().reveal();
     let draft = input.draft(ctx.ids.next(), numbers::next(&ctx).await?, caller.user_id, email, &access_token);
     let order = decide(&ctx, || async {

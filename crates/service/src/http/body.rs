@@ -1,14 +1,18 @@
 //! Bodies, queries and path parameters that are checked before a handler sees them.
 
+use std::error::Error;
 use std::str::FromStr;
 
 use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
 use serde::de::DeserializeOwned;
 use serde_json::error::Category;
 
+use super::listener::{TooSlow, refusal};
+use super::objects::Objects;
 use super::problem::{FieldError, Problem};
 
 /// A JSON body.
@@ -29,23 +33,27 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
                 "send the body as `Content-Type: application/json`",
             ));
         }
-        let bytes = Bytes::from_request(request, state).await.map_err(|rejection| match rejection.status() {
-            StatusCode::PAYLOAD_TOO_LARGE => Problem::new(
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "body_too_large",
-                format!("a body has at most {} KiB", super::shell::BODY_BYTES_MAX / 1024),
-            ),
-            _ => Problem::malformed_body("the body ended before it was complete"),
-        })?;
-        // A derived struct would also read its fields from a list.
-        if bytes.trim_ascii_start().first() == Some(&b'[') {
-            return Err(Problem::malformed_body("body: a JSON object is expected, not a list"));
-        }
+        let bytes = Bytes::from_request(request, state).await.map_err(|rejection| incomplete(&rejection))?;
         let mut json = serde_json::Deserializer::from_slice(&bytes);
-        let parsed = serde_path_to_error::deserialize(&mut json).map_err(|error| rejected(&error))?;
+        let parsed = serde_path_to_error::deserialize(Objects(&mut json)).map_err(|error| rejected(&error))?;
         json.end().map_err(|error| Problem::malformed_body(format!("after the document: {error}")))?;
         Ok(Self(parsed))
     }
+}
+
+fn incomplete(rejection: &BytesRejection) -> Problem {
+    if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
+        let detail = format!("a body has at most {} KiB", super::shell::BODY_BYTES_MAX / 1024);
+        return Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail);
+    }
+    let mut reason = rejection.source();
+    while let Some(error) = reason {
+        if error.is::<TooSlow>() {
+            return refusal(StatusCode::REQUEST_TIMEOUT);
+        }
+        reason = error.source();
+    }
+    Problem::malformed_body("the body ended before it was complete")
 }
 
 fn is_json(request: &Request) -> bool {

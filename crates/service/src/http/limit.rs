@@ -238,10 +238,10 @@ mod tests {
     }
 
     #[test]
-    fn a_million_clients_cost_no_more_memory_and_get_no_more_than_their_quota() {
+    fn a_flood_of_clients_costs_no_more_memory_and_gets_no_more_than_their_quota() {
         let (limiter, hands) = limiter(1, Duration::from_mins(1));
         let mut let_in = 0;
-        for client in 0..1_000_000_u32 {
+        for client in 0..200_000_u32 {
             let_in += usize::from(limiter.check_address(IpAddr::V4(client.into())).is_ok());
         }
         let bound = KEYS_MAX + usize::try_from(SHARED).unwrap();

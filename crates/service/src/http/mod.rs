@@ -3,17 +3,22 @@
 mod address;
 pub mod auth;
 mod body;
+mod capacity;
 mod keyring;
 pub mod limit;
+pub mod listener;
+mod objects;
 mod page;
 mod policy;
 mod problem;
+mod query;
 mod request;
 pub mod shell;
 pub mod token;
 
 pub use address::{BadNetwork, ClientAddress, Network};
 pub use body::{Body, PathId, QueryOf};
+pub use capacity::Capacity;
 pub use keyring::Keyring;
 pub use page::{Listing, Page};
 pub use policy::{Policy, Routes};

@@ -20,7 +20,8 @@ const LIMIT_MAX: i64 = 100;
 pub struct Page {
     /// Items wanted, 1 to 100.
     pub limit: i64,
-    after: Option<Cursor>,
+    after: Option<Uuid>,
+    list: u32,
 }
 
 #[derive(Deserialize)]
@@ -39,25 +40,26 @@ impl<S: Send + Sync> FromRequestParts<S> for Page {
             let detail = format!("limit: a page has 1 to {LIMIT_MAX} items");
             return Err(Problem::new(StatusCode::BAD_REQUEST, "invalid_query", detail));
         }
+        let list = Cursor::list(parts.uri.path());
         let after = raw
             .cursor
             .as_deref()
-            .map(Cursor::decode)
+            .map(|text| Cursor::decode(text, list))
             .transpose()
             .map_err(|error| Problem::new(StatusCode::BAD_REQUEST, "invalid_cursor", format!("cursor: {error}")))?;
-        Ok(Self { limit, after })
+        Ok(Self { limit, after: after.map(|cursor| cursor.after), list })
     }
 }
 
 impl Page {
     /// For lists that run from new to old: items have ids below this one.
     pub fn before<T: From<Uuid>>(&self) -> T {
-        T::from(self.after.map_or(Uuid::max(), |cursor| cursor.0))
+        T::from(self.after.unwrap_or(Uuid::max()))
     }
 
     /// For lists that run from old to new: items have ids above this one.
     pub fn after<T: From<Uuid>>(&self) -> T {
-        T::from(self.after.map_or(Uuid::nil(), |cursor| cursor.0))
+        T::from(self.after.unwrap_or(Uuid::nil()))
     }
 
     /// How many rows to read: one more than wanted, which tells whether there is a next page.
@@ -70,7 +72,7 @@ impl Page {
         let limit = usize::try_from(self.limit).expect("the limit was checked to be at most 100");
         let more = rows.len() > limit;
         rows.truncate(limit);
-        let next = rows.last().filter(|_| more).map(|last| Cursor(id(last)).encode());
+        let next = rows.last().filter(|_| more).map(|last| Cursor { after: id(last), list: self.list }.encode());
         Listing { items: rows, next }
     }
 }

@@ -16,6 +16,7 @@ use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 use super::Problem;
 use super::address::ClientAddress;
 use super::auth::{Auth, Caller};
+use super::query::Known;
 
 /// Who may call a route. Whoever sends a token that isn't good is answered 401 on any route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,7 +107,9 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
     /// Adds methods of one path: `utoipa_axum::routes!(get, patch)`. Methods with another policy are added apart.
     pub fn add(self, policy: Policy, (schemas, mut paths, router): UtoipaMethodRouter<S>) -> Self {
         paths.paths.values_mut().flat_map(operations).for_each(|operation| policy.describe(operation));
-        let guard = middleware::from_fn(move |request: Request, next: Next| enforce(policy, request, next));
+        let known = Known::of(&paths.paths.values().cloned().next().unwrap_or_default());
+        let guard =
+            middleware::from_fn(move |request: Request, next: Next| enforce(policy, known.clone(), request, next));
         Self(self.0.routes((schemas, paths, router.route_layer(guard))))
     }
 
@@ -127,8 +130,9 @@ impl<S: Clone + Send + Sync + 'static> Default for Routes<S> {
     }
 }
 
-async fn enforce(policy: Policy, mut request: Request, next: Next) -> Response {
+async fn enforce(policy: Policy, known: Known, mut request: Request, next: Next) -> Response {
     let admitted = admit(policy, &request);
+    let admitted = admitted.and_then(|caller| known.check(request.method(), request.uri()).map(|()| caller));
     match admitted {
         Ok(caller) => {
             request.extensions_mut().insert(caller);

@@ -97,6 +97,11 @@ impl Problem {
             .retry_after(u32::try_from(seconds.max(1)).unwrap_or(u32::MAX))
     }
 
+    /// 503 `overloaded`: there is more work than can be taken.
+    pub fn overloaded(detail: impl Into<String>, retry_after_s: u32) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", detail).retry_after(retry_after_s)
+    }
+
     /// Adds the fields at fault.
     #[must_use]
     pub fn with_errors(mut self, errors: Vec<FieldError>) -> Self {
@@ -144,7 +149,7 @@ impl From<storage::Error> for Problem {
             Error::OutboxFull { .. } => {
                 tracing::warn!(%error, "a request was refused");
                 let detail = "the shop has more unfinished work than it may hold: try again later";
-                Self::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", detail).retry_after(5)
+                Self::overloaded(detail, 5)
             }
             Error::Unknown { .. } => {
                 tracing::error!(%error, "a request may have been carried out or not");
@@ -176,24 +181,35 @@ impl Problem {
     }
 }
 
-impl IntoResponse for Problem {
-    fn into_response(self) -> Response {
+impl Problem {
+    /// The document, for an answer with this request id.
+    pub(super) fn document(self, request_id: String) -> Vec<u8> {
         let body = ProblemBody {
             kind: "about:blank",
             title: self.status.canonical_reason().unwrap_or("Error"),
             status: self.status.as_u16(),
             code: self.code,
             detail: self.detail,
-            request_id: request::current_id(),
+            request_id,
             errors: self.errors,
         };
-        let mut response = (self.status, axum::Json(body)).into_response();
+        serde_json::to_vec(&body).expect("a problem is plain data")
+    }
+}
+
+/// How a problem is marked.
+pub(super) const CONTENT_TYPE: &str = "application/problem+json";
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let (status, retry_after_s) = (self.status, self.retry_after_s);
+        let content_type = [(header::CONTENT_TYPE, HeaderValue::from_static(CONTENT_TYPE))];
+        let mut response = (status, content_type, self.document(request::current_id())).into_response();
         let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        if let Some(seconds) = self.retry_after_s {
+        if let Some(seconds) = retry_after_s {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
-        if self.status == StatusCode::UNAUTHORIZED {
+        if status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         response

@@ -19,6 +19,7 @@ use utoipa_axum::routes;
 
 use super::address::ClientAddress;
 use super::auth::Auth;
+use super::capacity::{self, Capacity};
 use super::limit::Limiter;
 use super::problem::Problem;
 use super::request;
@@ -51,6 +52,8 @@ pub struct Shell {
     pub clock: Clock,
     /// What all services share.
     pub settings: Arc<Settings>,
+    /// How much it can carry.
+    pub capacity: Capacity,
     /// Tells whether the process is draining.
     pub tasks: Tasks,
 }
@@ -89,6 +92,7 @@ impl Shell {
             })
             .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
             .layer(middleware::from_fn_with_state(writes, limit_writes))
+            .layer(middleware::from_fn_with_state(self.capacity.clone(), capacity::within))
             .layer(CatchPanicLayer::custom(panicked))
             .layer(middleware::from_fn_with_state(self, around))
     }

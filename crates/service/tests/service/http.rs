@@ -1,10 +1,14 @@
 //! The HTTP shell: every bad request is told what is wrong with it, and none ends the process.
 
+use std::pin::pin;
+use std::time::Duration;
+
 use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, StatusCode, header};
 use serde_json::{Value, json};
 use tempfile::{TempDir, tempdir};
+use tradepost_service::http::Capacity;
 use tradepost_service::http::shell::BODY_BYTES_MAX;
 
 use crate::support::{ADMIN_TOKEN, Answer, House, Script, consumer, emitter, send};
@@ -27,7 +31,13 @@ async fn a_bad_body_is_answered_with_what_is_wrong_with_it_and_changes_nothing()
         (b"{\"told\": [], \"remark\": \"\xff\xfe\"}".to_vec(), 400, "malformed_body", None),
         (nested(10_000), 400, "malformed_body", None),
         (nested(100_000), 400, "malformed_body", None),
-        (b"[]".to_vec(), 400, "malformed_body", None),
+        (b"[]".to_vec(), 400, "malformed_body", Some("body")),
+        (
+            b"{\"told\": [[\"019360a4-8c1e-7b3a-9d2f-5e6c7a8b9c0d\", \"ada\", 1]]}".to_vec(),
+            400,
+            "malformed_body",
+            Some("told[0]"),
+        ),
         (b"\"told\"".to_vec(), 400, "malformed_body", Some("body")),
         (b"{\"told\": 7}".to_vec(), 400, "malformed_body", Some("told")),
         (b"{\"told\": [], \"told\": []}".to_vec(), 400, "malformed_body", Some("told")),
@@ -70,6 +80,7 @@ async fn a_body_may_be_as_large_as_the_cap_and_no_larger_however_it_is_sent() {
 #[tokio::test]
 async fn a_request_that_no_route_takes_is_told_so() {
     let shop = Shop::start().await;
+    let long_path = &format!("/{}", "x".repeat(8 * 1024));
     let get = |uri: &str| Request::get(uri).body(Body::empty()).unwrap();
     let typed = |kind: &str| Request::post("/v1/tell").header(header::CONTENT_TYPE, kind).body("{}".into()).unwrap();
     let untyped = Request::post("/v1/tell").body(Body::from("{}")).unwrap();
@@ -84,6 +95,10 @@ async fn a_request_that_no_route_takes_is_told_so() {
         (&shop.users, get("/v1/secret"), 401, "unauthenticated"),
         (&shop.orders, get("/v1/effects?cursor=nonsense"), 400, "invalid_cursor"),
         (&shop.orders, get("/v1/effects?limit=0"), 400, "invalid_query"),
+        (&shop.orders, get("/v1/effects?limti=5"), 400, "invalid_query"),
+        (&shop.orders, get("/v1/effects?limit=5&limit=6"), 400, "invalid_query"),
+        (&shop.users, get("/v1/secret?token=x"), 401, "unauthenticated"),
+        (&shop.users, get(long_path), 414, "uri_too_long"),
         (&shop.orders, get("/v1/effects?limit=101"), 400, "invalid_query"),
         (&shop.orders, get("/v1/effects?limit=many"), 400, "invalid_query"),
     ];
@@ -203,4 +218,23 @@ fn assert_problem(answer: &Answer, status: u16, code: &str, request: &str) {
     for field in ["type", "title", "detail"] {
         assert!(answer.json[field].as_str().is_some_and(|text| !text.is_empty()), "{request} has no {field}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_beyond_what_the_process_can_carry_are_refused_and_health_is_still_told() {
+    let shop = Shop::start().await;
+    let within = Duration::from_millis(100);
+    let router = shop.house.router_with("users", Capacity::with(1, within, &[]));
+    // Its body never comes.
+    let pending = Body::from_stream(futures_util::stream::pending::<Result<Vec<u8>, std::io::Error>>());
+    let mut first = pin!(send(&router, tell(pending)));
+    assert!(futures_util::poll!(&mut first).is_pending());
+    let refused = send(&router, tell(Body::from("{\"told\": []}"))).await;
+    assert_problem(&refused, 503, "overloaded", "the second");
+    assert_eq!(refused.headers[header::RETRY_AFTER], "1");
+    let health = Request::get("/healthz").body(Body::empty()).unwrap();
+    assert_eq!(send(&router, health).await.status, StatusCode::OK);
+    assert_problem(&first.await, 503, "timed_out", "the first");
+    assert_eq!(send(&router, tell(Body::from("{\"told\": []}"))).await.status, StatusCode::ACCEPTED);
+    shop.house.stop().await;
 }

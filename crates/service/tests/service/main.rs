@@ -5,6 +5,7 @@
 mod crashes;
 mod deliveries;
 mod http;
+mod listener;
 mod retries;
 mod support;
 mod timers;

@@ -63,6 +63,30 @@ async fn timers_beyond_those_handled_at_once_follow_as_soon_as_there_is_room() {
 }
 
 #[tokio::test]
+async fn new_work_is_refused_while_old_work_waits_for_too_long() {
+    let folder = tempdir().unwrap();
+    let script = Script::new().always("remind", Step::Wait);
+    let house = House::start(folder.path(), vec![timekeeper("shipping", &script)]).await;
+    for _ in 0..110 {
+        remind(&house).await;
+    }
+    house.hands.advance(REMIND_AFTER);
+    until("the first are at work", async || script.calls("remind") == REMIND.concurrency).await;
+    house.runtime.admission.admit().unwrap();
+
+    let late_after = SignedDuration::try_from(house.runtime.settings.reservation_ttl / 4).unwrap();
+    house.hands.advance(late_after + SignedDuration::from_secs(1));
+    until("the rest is late", async || house.runtime.admission.admit().is_err()).await;
+    let refused = house.runtime.admission.admit().unwrap_err();
+    assert_eq!((refused.status().as_u16(), refused.code(), refused.retry_after_s()), (503, "overloaded", Some(5)));
+
+    script.heal("remind");
+    script.let_go(110);
+    until("the rest is done", async || house.runtime.admission.admit().is_ok()).await;
+    house.stop().await;
+}
+
+#[tokio::test]
 async fn a_timer_set_before_a_restart_comes_due_after_it() {
     let folder = tempdir().unwrap();
     let script = Script::new();

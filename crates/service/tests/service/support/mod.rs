@@ -18,12 +18,15 @@ use serde_json::{Value, json};
 use storage::archive::StoredEvent;
 use storage::held::Held;
 use tower::ServiceExt;
+use tradepost_service::http::Capacity;
 use tradepost_service::http::auth::{Auth, digest};
 use tradepost_service::http::limit::Limits;
 use tradepost_service::http::shell::Shell;
 use tradepost_service::storage::Location;
 use tradepost_service::telemetry::Metrics;
-use tradepost_service::{AnyService, Backoff, DeliveryStatus, Operator, Running, Runtime, Service, Settings, Tasks};
+use tradepost_service::{
+    Admission, AnyService, Backoff, DeliveryStatus, Operator, Running, Runtime, Service, Settings, Tasks,
+};
 
 pub use script::{Script, Step};
 pub use services::{REMIND, REMIND_AFTER, batch_consumer, consumer, emitter, timekeeper};
@@ -83,6 +86,7 @@ impl House {
             settings: Arc::new(settings),
             metrics: Arc::new(Metrics::default()),
             auth: Arc::new(auth),
+            admission: Admission::default(),
             tasks: Tasks::new(),
         };
         let mut running = BTreeMap::new();
@@ -109,6 +113,11 @@ impl House {
 
     /// The HTTP surface of one service, with all that surrounds it.
     pub fn router(&self, service: &str) -> Router {
+        self.router_with(service, Capacity::new(&[]))
+    }
+
+    /// The same, with room for as much as a test wants.
+    pub fn router_with(&self, service: &str, capacity: Capacity) -> Router {
         let running = &self.services[service];
         let shell = Shell {
             operators: self.services.values().map(|it| it.operator.clone()).collect(),
@@ -118,6 +127,7 @@ impl House {
             ids: self.runtime.ids.clone(),
             clock: self.runtime.clock.clone(),
             settings: self.runtime.settings.clone(),
+            capacity,
             tasks: self.runtime.tasks.clone(),
         };
         shell.wrap(running.router.clone(), running.openapi.clone(), |_| String::new())

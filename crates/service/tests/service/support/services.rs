@@ -213,7 +213,10 @@ struct Effect {
     name: String,
 }
 
-#[utoipa::path(get, path = "/v1/effects", responses((status = 200, body = Listing<Effect>)))]
+#[utoipa::path(
+    get, path = "/v1/effects", params(("limit" = Option<i64>, Query), ("cursor" = Option<String>, Query)),
+    responses((status = 200, body = Listing<Effect>))
+)]
 async fn effects(State(ctx): State<Ctx>, page: Page) -> Result<Json<Listing<Effect>>, Problem> {
     let rows = ctx.db.query(&EFFECTS, params![page.after::<Uuid>(), page.rows()], |row| {
         Ok(Effect { effect_id: row.get("effect_id")?, subject: row.get("subject")?, name: row.get("name")? })

@@ -1,0 +1,101 @@
+//! Whether new work can still be done in time.
+//!
+//! What a shop can't do in time it had better not accept: an order that waits beyond its reservation is cancelled.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bus::{Broker, Health};
+use kernel::{Lane, SignedDuration, Timestamp};
+use storage::{Db, Error, outbox, timers};
+use tokio::sync::watch;
+
+use crate::http::Problem;
+use crate::{Ctx, Tasks};
+
+/// Pieces of work that must be late before the shop is: fewer may have reasons of their own, such as a retry.
+const LATE: i64 = 100;
+
+/// The part of `reservation_ttl` after which work is late: three quarters are left for what follows from it.
+const LATE_AFTER: u32 = 4;
+
+/// The time between two looks; a look reads one row for each destination and each kind of timer.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// When the client should try again: about as long as a backlog that has formed takes to shrink.
+const RETRY_AFTER_S: u32 = 5;
+
+/// Which services of the process are late with their work. Clones share it.
+#[derive(Clone, Debug)]
+pub struct Admission(Arc<watch::Sender<BTreeSet<&'static str>>>);
+
+impl Default for Admission {
+    fn default() -> Self {
+        Self(Arc::new(watch::Sender::new(BTreeSet::new())))
+    }
+}
+
+impl Admission {
+    /// 503 `overloaded` while any service is late.
+    pub fn admit(&self) -> Result<(), Problem> {
+        if self.0.borrow().is_empty() {
+            return Ok(());
+        }
+        let detail = "the shop is so far behind that this might not be done in time: try again later";
+        Err(Problem::overloaded(detail, RETRY_AFTER_S))
+    }
+
+    fn report(&self, service: &'static str, is_late: bool) {
+        self.0.send_if_modified(|late| if is_late { late.insert(service) } else { late.remove(service) });
+    }
+}
+
+/// What a service might be late with.
+pub(crate) struct Work {
+    pub broker: Arc<dyn Broker>,
+    pub destinations: Vec<(String, Lane)>,
+    pub timers: Vec<&'static str>,
+}
+
+/// Looks again and again whether the service is late.
+pub(crate) async fn watch<S>(ctx: Ctx<S>, work: Work, mut wake: watch::Receiver<()>, tasks: Tasks) {
+    let late_after = SignedDuration::try_from(ctx.settings.reservation_ttl / LATE_AFTER).unwrap_or(SignedDuration::MAX);
+    let mut was_late = false;
+    loop {
+        let late_since = ctx.clock.now().checked_sub(late_after).unwrap_or(Timestamp::MIN);
+        // A store that can't be read refuses for itself.
+        let is_late = is_late(&ctx.db, &work, late_since).await.unwrap_or(was_late);
+        let service = ctx.db.service();
+        if is_late && !was_late {
+            tracing::warn!(service, ?late_after, "work waits for longer than this: no new orders are taken meanwhile");
+        } else if was_late && !is_late {
+            tracing::info!(service, "the work is done in time again");
+        }
+        was_late = is_late;
+        ctx.admission.report(service, is_late);
+        tokio::select! {
+            () = tokio::time::sleep(LOOK_EVERY) => {}
+            Ok(()) = wake.changed() => {}
+            () = tasks.stopping() => return,
+        }
+    }
+}
+
+async fn is_late(db: &Db, work: &Work, late_since: Timestamp) -> Result<bool, Error> {
+    for name in &work.timers {
+        if timers::nth_due(db, name, LATE).await?.is_some_and(|due_at| due_at < late_since) {
+            return Ok(true);
+        }
+    }
+    // While the broker is away everything waits for it, and orders are accepted all the same.
+    if work.broker.health() != Health::Ready {
+        return Ok(false);
+    }
+    for (destination, lane) in &work.destinations {
+        if outbox::nth_oldest(db, destination, *lane, LATE).await?.is_some_and(|time| time < late_since) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}

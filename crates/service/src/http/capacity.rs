@@ -1,0 +1,83 @@
+//! Refuses what the process can't carry, before it costs anything.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::StatusCode;
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use hyper::body::Body as _;
+use tokio::sync::Semaphore;
+
+use super::Problem;
+use super::listener::{URI_BYTES_MAX, refusal};
+use super::shell::BODY_BYTES_MAX;
+
+/// Requests that are answered at the same time: as many as may wait for a store's writer. More would only wait longer.
+const REQUESTS_MAX: usize = 1_024;
+
+/// Bodies that are held at the same time, in KiB: all requests with bodies of 64 KiB, or 256 with the largest.
+const BODIES_KIB_MAX: usize = 64 * 1_024;
+
+/// How long an answer may take before the client is told to ask again. It gave up long ago, but for a slow store.
+const ANSWER: Duration = Duration::from_secs(30);
+
+/// Asked while everything else is refused, to find out why.
+const ALWAYS: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
+
+/// Room for requests. Clones share it.
+#[derive(Clone, Debug)]
+pub struct Capacity {
+    requests: Arc<Semaphore>,
+    bodies: Arc<Semaphore>,
+    answer: Duration,
+    /// Routes whose answers may take longer, as they say themselves.
+    slow: &'static [(&'static str, Duration)],
+}
+
+impl Capacity {
+    /// Room for as many requests as this kind of machine can carry. Some routes may take longer than others.
+    pub fn new(slow: &'static [(&'static str, Duration)]) -> Self {
+        Self::with(REQUESTS_MAX, ANSWER, slow)
+    }
+
+    /// Room for so many requests, with so much time for each.
+    pub fn with(requests: usize, answer: Duration, slow: &'static [(&'static str, Duration)]) -> Self {
+        let bodies = Arc::new(Semaphore::new(BODIES_KIB_MAX));
+        Self { requests: Arc::new(Semaphore::new(requests)), bodies, answer, slow }
+    }
+
+    fn answer_within(&self, route: &str) -> Duration {
+        self.slow.iter().find(|(slow, _)| *slow == route).map_or(self.answer, |(_, within)| *within)
+    }
+}
+
+/// 503 `overloaded` beyond the room, `timed_out` beyond the time, 414 for what no route has.
+pub(super) async fn within(State(capacity): State<Capacity>, request: Request, next: Next) -> Response {
+    if request.uri().path_and_query().is_some_and(|uri| uri.as_str().len() > URI_BYTES_MAX) {
+        return refusal(StatusCode::URI_TOO_LONG).into_response();
+    }
+    let route = request.extensions().get::<MatchedPath>().map_or("", MatchedPath::as_str);
+    if ALWAYS.contains(&route) {
+        return next.run(request).await;
+    }
+    let answer_within = capacity.answer_within(route);
+    let (room, bodies) = (capacity.requests.try_acquire(), capacity.bodies.try_acquire_many(body_kib(&request)));
+    if room.is_err() || bodies.is_err() {
+        return Problem::overloaded("the shop answers as many requests as it can: try again in a second", 1)
+            .into_response();
+    }
+    tokio::time::timeout(answer_within, next.run(request)).await.unwrap_or_else(|_| {
+        tracing::warn!(?answer_within, "a request was not answered in time");
+        let detail = "the answer took too long, and what was asked may have been done: look, or try again later";
+        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "timed_out", detail).retry_after(5).into_response()
+    })
+}
+
+/// What the body will take, in KiB; what doesn't say it may take the most.
+fn body_kib(request: &Request) -> u32 {
+    let most = u64::try_from(BODY_BYTES_MAX).expect("it is 256 KiB");
+    let bytes = request.body().size_hint().upper().map_or(most, |upper| upper.min(most));
+    u32::try_from(bytes.div_ceil(1_024)).expect("it is 256 at most")
+}
