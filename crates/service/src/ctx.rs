@@ -8,7 +8,7 @@ use kernel::{Cause, Clock, Currency, Ids};
 use storage::{Batch, Committed, Db, Error};
 
 use crate::Backoff;
-use crate::http::{Keyring, Network, Problem, limit::Limits};
+use crate::http::{Keyring, Network, Problem, idempotency::InFlight, limit::Limits};
 use crate::telemetry::Metrics;
 
 /// Settings that all services share; units and defaults are those of the configuration.
@@ -50,6 +50,7 @@ pub struct Ctx<S = ()> {
     /// Counters and histograms.
     pub metrics: Arc<Metrics>,
     pub(crate) keys: Keyring,
+    pub(crate) in_flight: InFlight,
     pub(crate) store_away: Arc<AtomicBool>,
 }
 

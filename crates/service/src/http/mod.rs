@@ -3,6 +3,7 @@
 mod address;
 pub mod auth;
 mod body;
+pub mod idempotency;
 mod keyring;
 pub mod limit;
 mod page;
