@@ -7,7 +7,7 @@ use std::time::Duration;
 use kernel::{Cause, Clock, Currency, Ids};
 use storage::{Batch, Committed, Db, Error};
 
-use crate::http::{Keyring, Network, Problem, limit::Limits};
+use crate::http::{Keyring, Network, Problem, idempotency::InFlight, limit::Limits};
 use crate::telemetry::Metrics;
 use crate::{Admission, Backoff};
 
@@ -50,6 +50,7 @@ pub struct Ctx<S = ()> {
     /// Counters and histograms.
     pub metrics: Arc<Metrics>,
     pub(crate) keys: Keyring,
+    pub(crate) in_flight: InFlight,
     pub(crate) store_away: Arc<AtomicBool>,
     pub(crate) admission: Admission,
 }

@@ -16,6 +16,7 @@ use utoipa::openapi::OpenApi;
 use crate::admission::{self, Work};
 use crate::http::Keyring;
 use crate::http::auth::Auth;
+use crate::http::idempotency::InFlight;
 use crate::http::shell::served_by;
 use crate::reaction::{Handler, Reaction};
 use crate::relay::Relay;
@@ -130,6 +131,7 @@ impl<S: Clone + Send + Sync + 'static> Service<S> {
             state: self.state,
             metrics: runtime.metrics.clone(),
             keys: Keyring::default(),
+            in_flight: InFlight::default(),
             store_away: store_away.clone(),
             admission: runtime.admission.clone(),
         };

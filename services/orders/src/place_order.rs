@@ -1,14 +1,14 @@
 //! Placing an order.
 
-use axum::Json;
 use axum::extract::State;
-use axum::http::{HeaderName, StatusCode, header};
+use axum::http::StatusCode;
 use events::Address;
 use kernel::{Money, OrderId, ProductId, SignedDuration, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 use service::decide;
 use service::http::auth::{Caller, digest};
-use service::http::{Body, FieldError, Fields, Problem, ProblemBody, RequestInfo};
+use service::http::idempotency::{self, Answer, Claim, KeyedBody, Turn};
+use service::http::{FieldError, Fields, Problem, ProblemBody, RequestInfo};
 use utoipa::ToSchema;
 
 use crate::domain::{CannotPlace, Draft, Order, place};
@@ -150,10 +150,17 @@ impl From<CannotPlace> for Problem {
 /// Places an order. The answer comes at once; stock and money are decided in the background.
 #[utoipa::path(
     post, path = "/v1/orders", tag = "orders", request_body = PlaceOrder,
+    params(("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255,
+        description = "Visible ASCII that nobody can guess, such as a random UUID. \
+            Repeated within 24 hours with the same body, the request gets the same answer and places nothing.")),
     responses(
-        (status = 201, body = PlacedOrder, headers(("Location" = String))),
+        (status = 201, body = PlacedOrder, headers(
+            ("Location" = String),
+            ("Idempotency-Replayed" = Option<String>, description = "`true` if the key was used before"),
+        )),
         (status = 400, body = ProblemBody), (status = 413, body = ProblemBody),
-        (status = 422, body = ProblemBody, description = "`invalid_body`, `product_unknown`"),
+        (status = 409, body = ProblemBody, description = "`idempotency_key_in_flight`"),
+        (status = 422, body = ProblemBody, description = "`invalid_body`, `product_unknown`, `idempotency_key_reused`"),
         (status = 503, body = ProblemBody, description = "`busy`, `overloaded`, `store_unavailable`"),
     )
 )]
@@ -161,14 +168,31 @@ pub(crate) async fn handler(
     State(ctx): State<Ctx>,
     caller: Caller,
     request: RequestInfo,
-    Body(mut input): Body<PlaceOrder>,
-) -> Result<(StatusCode, [(HeaderName, String); 1], Json<PlacedOrder>), Problem> {
+    KeyedBody { input, key }: KeyedBody<PlaceOrder>,
+) -> Result<Answer, Problem> {
     input.check(&caller)?;
-    let email = contact::email(&ctx, &caller, input.email.take()).await?;
+    let scope = idempotency::scope(&caller, input.email.as_deref().unwrap_or_default());
+    match idempotency::claim(&ctx, key, scope).await? {
+        Turn::Repeated(answer) => Ok(answer),
+        Turn::First(claim) => {
+            let outcome = place_once(&ctx, &caller, &request, &claim, input).await;
+            claim.finish(&ctx, outcome).await
+        }
+    }
+}
+
+async fn place_once(
+    ctx: &Ctx,
+    caller: &Caller,
+    request: &RequestInfo,
+    claim: &Claim,
+    mut input: PlaceOrder,
+) -> Result<Answer, Problem> {
     ctx.admit()?;
+    let email = contact::email(ctx, caller, input.email.take()).await?;
     let access_token = ctx.ids.secret().reveal();
-    let draft = input.draft(ctx.ids.next(), numbers::next(&ctx).await?, caller.user_id, email, &access_token);
-    let order = decide(&ctx, || async {
+    let draft = input.draft(ctx.ids.next(), numbers::next(ctx).await?, caller.user_id, email, &access_token);
+    let (status, answer) = decide(ctx, || async {
         let wanted = draft.lines.iter().map(|(product_id, _)| *product_id).collect();
         let products = store::products(&ctx.db, wanted).await?;
         let now = ctx.clock.now();
@@ -176,13 +200,14 @@ pub(crate) async fn handler(
         let expires_at = now + SignedDuration::try_from(ctx.settings.reservation_ttl).unwrap_or(SignedDuration::MAX);
         let batch =
             store::insert(&order, &order.placed()).schedule(store::EXPIRE_RESERVATION.name, order.order_id, expires_at);
-        ctx.commit(batch, request.cause()).await?;
-        Ok(order)
+        let (status, location) = (order.status, format!("/v1/orders/{}", order.order_id));
+        let answer = Answer::created(&location, &PlacedOrder::new(order, access_token.clone()));
+        ctx.commit(batch, request.cause_keyed(claim.keep(&answer))).await?;
+        Ok((status, answer))
     })
     .await?;
-    ctx.metrics.order_reached(order.status.as_str());
-    let location = (header::LOCATION, format!("/v1/orders/{}", order.order_id));
-    Ok((StatusCode::CREATED, [location], Json(PlacedOrder::new(order, access_token))))
+    ctx.metrics.order_reached(status.as_str());
+    Ok(answer)
 }
 
 impl PlacedOrder {

@@ -26,19 +26,28 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Self::Rejection> {
-        if !is_json(&request) {
-            return Err(Problem::new(
-                StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                "unsupported_media_type",
-                "send the body as `Content-Type: application/json`",
-            ));
-        }
-        let bytes = Bytes::from_request(request, state).await.map_err(|rejection| incomplete(&rejection))?;
-        let mut json = serde_json::Deserializer::from_slice(&bytes);
-        let parsed = serde_path_to_error::deserialize(Objects(&mut json)).map_err(|error| rejected(&error))?;
-        json.end().map_err(|error| Problem::malformed_body(format!("after the document: {error}")))?;
-        Ok(Self(parsed))
+        parse(&read(request, state).await?).map(Self)
     }
+}
+
+/// The bytes of a JSON body.
+pub(super) async fn read<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Problem> {
+    if !is_json(&request) {
+        return Err(Problem::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "unsupported_media_type",
+            "send the body as `Content-Type: application/json`",
+        ));
+    }
+    Bytes::from_request(request, state).await.map_err(|rejection| incomplete(&rejection))
+}
+
+/// What these bytes say.
+pub(super) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    let mut json = serde_json::Deserializer::from_slice(bytes);
+    let parsed = serde_path_to_error::deserialize(Objects(&mut json)).map_err(|error| rejected(&error))?;
+    json.end().map_err(|error| Problem::malformed_body(format!("after the document: {error}")))?;
+    Ok(parsed)
 }
 
 fn incomplete(rejection: &BytesRejection) -> Problem {

@@ -4,6 +4,7 @@ mod address;
 pub mod auth;
 mod body;
 mod capacity;
+pub mod idempotency;
 mod keyring;
 pub mod limit;
 pub mod listener;

@@ -54,6 +54,9 @@ pub struct ProblemBody {
 /// What a commit that found its row changed is answered with, once it was decided often enough.
 const BUSY: &str = "busy";
 
+/// What a request is answered with whose idempotency key belongs to one that is being carried out.
+const IN_FLIGHT: &str = "idempotency_key_in_flight";
+
 impl Problem {
     /// A problem with a stable code and a text that says what to do.
     pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
@@ -131,6 +134,16 @@ impl Problem {
         self.retry_after_s
     }
 
+    /// 409 `idempotency_key_in_flight`: the same key's request is being carried out.
+    pub(super) fn idempotency_key_in_flight() -> Self {
+        let detail = "a request with this Idempotency-Key is being carried out: repeat it to get its answer";
+        Self::new(StatusCode::CONFLICT, IN_FLIGHT, detail).retry_after(1)
+    }
+
+    pub(super) fn is_in_flight(&self) -> bool {
+        self.code == IN_FLIGHT
+    }
+
     pub(crate) fn is_conflict(&self) -> bool {
         self.code == BUSY
     }
@@ -140,7 +153,9 @@ impl From<storage::Error> for Problem {
     fn from(error: storage::Error) -> Self {
         use storage::Error;
         match error {
-            Error::Conflict { .. } | Error::AlreadyDone { .. } | Error::LeaseLost { .. } => Self::new(
+            // Of a request's causes only its key can have been committed before: repeated, it gets that answer.
+            Error::AlreadyDone { .. } => Self::idempotency_key_in_flight(),
+            Error::Conflict { .. } | Error::LeaseLost { .. } => Self::new(
                 StatusCode::SERVICE_UNAVAILABLE,
                 BUSY,
                 "too many others change the same thing at this moment: try again",
