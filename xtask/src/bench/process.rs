@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail, ensure};
 
 /// Starts a program in the background and tells its number; kills it when its own input ends. That is when whoever
 /// started it ends, however that comes about.
-const SUPERVISED: &str = "\"$@\" </dev/null & echo $!; exec >/dev/null; read -r _; kill -9 $!";
+const SUPERVISED: &str = "\"$@\" </dev/null & echo $!; exec >/dev/null; read -r _; kill -9 $!; wait $! 2>/dev/null";
 
 /// A program that runs until this goes out of use.
 pub(crate) struct Server {
@@ -67,7 +67,7 @@ pub(crate) struct Drained {
 
 impl Drop for Drained {
     fn drop(&mut self) {
-        // The shell kills the server and ends.
+        // The shell kills the server, waits for its end, and ends.
         drop(self.shell.stdin.take());
         let _ = self.shell.wait();
     }

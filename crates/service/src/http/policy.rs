@@ -107,7 +107,7 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
     /// Adds methods of one path: `utoipa_axum::routes!(get, patch)`. Methods with another policy are added apart.
     pub fn add(self, policy: Policy, (schemas, mut paths, router): UtoipaMethodRouter<S>) -> Self {
         paths.paths.values_mut().flat_map(operations).for_each(|operation| policy.describe(operation));
-        let known = Known::of(&paths.paths.values().cloned().next().unwrap_or_default());
+        let known = Known::of(&paths.paths.values().next().cloned().unwrap_or_default());
         let guard =
             middleware::from_fn(move |request: Request, next: Next| enforce(policy, known.clone(), request, next));
         Self(self.0.routes((schemas, paths, router.route_layer(guard))))
