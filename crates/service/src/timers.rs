@@ -104,7 +104,7 @@ pub(crate) async fn run<S: Clone + Send + Sync + 'static>(
     let mut set = ctx.db.timers_signal();
     let mut running = FuturesUnordered::new();
     while !tasks.is_stopping() {
-        let free = timer.kind.concurrency - running.len();
+        let free = timer.kind.concurrency.saturating_sub(running.len());
         let mut leased_all = false;
         if free > timer.kind.concurrency / 2 {
             set.mark_unchanged();

@@ -11,11 +11,13 @@ static LEASE: Sql = Sql::each(
     "update timers set due_at = $3, fence = fence + 1, attempts = attempts + 1, is_leased = $5
      where name = $1 and key in (select key from timers where name = $1 and due_at <= $2 order by due_at limit $4)
      returning key, fence, attempts, correlation_id, causation_id, traceparent",
-    // Those that another process is leasing at this moment are passed over.
-    "update timers set due_at = $3, fence = fence + 1, attempts = attempts + 1, is_leased = $5
-     where name = $1 and key in (select key from timers where name = $1 and due_at <= $2 order by due_at limit $4
+    // Those that another process is leasing at this moment are passed over. Materialized, for a subselect that locks
+    // may be run again for each row of the update, and then leases more than its limit.
+    "with due as materialized (select key from timers where name = $1 and due_at <= $2 order by due_at limit $4
          for update skip locked)
-     returning key, fence, attempts, correlation_id, causation_id, traceparent",
+     update timers set due_at = $3, fence = timers.fence + 1, attempts = timers.attempts + 1, is_leased = $5
+     from due where timers.name = $1 and timers.key = due.key
+     returning timers.key, fence, attempts, correlation_id, causation_id, traceparent",
 );
 static DEFER: Sql = Sql::new(
     "DEFER_TIMER",

@@ -8,6 +8,7 @@ use crate::support::{Counts, Store, insert, notes, request};
 
 on_each_store! {
     a_due_timer_is_leased_once_and_ended_by_its_commit,
+    no_more_are_leased_than_were_asked_for,
     a_lease_that_ends_is_taken_over_and_its_holder_commits_nothing,
     a_deferred_timer_comes_back_at_its_new_time,
     a_timer_that_is_set_again_while_it_runs_is_out_of_its_handlers_reach,
@@ -35,6 +36,21 @@ async fn a_due_timer_is_leased_once_and_ended_by_its_commit(place: Place) {
     let again = store.commit(insert(store.ids.next(), "twice"), Cause::Timer(timer)).await.unwrap_err();
     assert_eq!(again, Error::LeaseLost { name: REMIND });
     assert_eq!(notes(&store).await, ["reminded"]);
+}
+
+async fn no_more_are_leased_than_were_asked_for(place: Place) {
+    let store = Store::open(&place).await;
+    scheduled(&store, SignedDuration::ZERO).await;
+    if let Place::Database(database) = &place {
+        // A server plans by what it knows of a table, and keeps the plan: here that for a table of one row.
+        database.execute("vacuum analyze warehouse.timers");
+    }
+    assert_eq!(lease(&store).await.len(), 1);
+    let batch = (0..5_000).fold(Batch::new(), |batch, _| batch.schedule(REMIND, store.ids.next::<Uuid>(), store.now()));
+    store.commit(batch, request(&store.ids)).await.unwrap();
+    for _ in 0..3 {
+        assert_eq!(lease(&store).await.len(), 10);
+    }
 }
 
 async fn a_lease_that_ends_is_taken_over_and_its_holder_commits_nothing(place: Place) {
