@@ -2,7 +2,7 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::future::{BoxFuture, FutureExt};
 use futures_util::stream::{FuturesUnordered, StreamExt};
@@ -90,6 +90,9 @@ impl<S: Clone + Send + Sync + 'static> ErasedTimer<S> {
 
 /// The longest sleep: the safety net should a wake-up be missed.
 const POLL: Duration = Duration::from_secs(1);
+
+/// The wait before a store that is away is asked again to end a lease.
+const STORE_AWAY: Duration = Duration::from_millis(500);
 
 /// Reads and decisions of one timer that may find their row changed before it counts as failed.
 const DECISIONS: usize = 50;
@@ -207,7 +210,13 @@ async fn finish<S>(ctx: &Ctx<S>, kind: &TimerKind, cause: &TimerCause, outcome: 
         "a timer failed and will be tried again"
     );
     let due_at = ctx.clock.now() + SignedDuration::try_from(wait).expect("a backoff is minutes long");
-    if let Err(error) = storage::timers::defer(&ctx.db, cause, due_at).await {
-        tracing::warn!(timer = kind.name, %error, "a failed timer can't be deferred; it is due when its lease ends");
+    let lease_ends = Instant::now() + kind.lease;
+    while let Err(error) = storage::timers::defer(&ctx.db, cause, due_at).await {
+        if Instant::now() >= lease_ends {
+            tracing::warn!(timer = kind.name, %error, "a failed timer could not be deferred; its lease has ended");
+            return;
+        }
+        // The store is away. Once it is back, nobody should have to wait until the lease ends.
+        tokio::time::sleep(STORE_AWAY).await;
     }
 }

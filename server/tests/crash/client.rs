@@ -49,6 +49,12 @@ impl Client {
         answer
     }
 
+    /// The status that a process which must be alive answers with.
+    pub async fn status(&self, path: &str) -> u16 {
+        let request = self.http.get(format!("{}{path}", self.url)).bearer_auth(ADMIN_TOKEN);
+        request.send().await.expect("the process is alive").status().as_u16()
+    }
+
     /// The text of a 200.
     pub async fn text(&self, path: &str) -> Result<String, Unanswered> {
         let request = self.http.get(format!("{}{path}", self.url)).bearer_auth(ADMIN_TOKEN);

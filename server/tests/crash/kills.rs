@@ -1,9 +1,10 @@
-//! `kill -9` at random instants under load, on one data folder, and the books after every recovery.
+//! `kill -9` at random instants under load, on one data folder or database, and the books after every recovery.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
+use test_servers::Database;
 
 use crate::books::ALIVE;
 use crate::client::Client;
@@ -32,8 +33,17 @@ const STARTING: Duration = Duration::from_millis(150);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_crash_leaves_balanced_books() {
+    crash_and_check(None).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_crash_leaves_balanced_books_on_postgresql() {
+    crash_and_check(Some(Database::create())).await;
+}
+
+async fn crash_and_check(database: Option<Database>) {
     let rounds = setting("TRADEPOST_CRASH_ROUNDS").unwrap_or(ROUNDS).max(ROUNDS);
-    let mut run = Run::begin(Rng::of_this_run()).await;
+    let mut run = Run::begin(Rng::of_this_run(), database).await;
     for round in 1..=rounds {
         eprint!("round {round}/{rounds}: ");
         run.round(round).await;
@@ -43,6 +53,7 @@ async fn every_crash_leaves_balanced_books() {
 
 struct Run {
     folder: TempDir,
+    database: Option<Database>,
     rng: Rng,
     shop: Shop,
     journal: Arc<Journal>,
@@ -68,12 +79,13 @@ enum Then {
 }
 
 impl Run {
-    async fn begin(rng: Rng) -> Self {
+    async fn begin(rng: Rng, database: Option<Database>) -> Self {
         let folder = tempfile::tempdir().expect("the machine has room for a temporary folder");
-        let (process, client) = Process::start(folder.path()).await;
+        let store = database.as_ref().map(Database::url);
+        let (process, client) = Process::start_on(folder.path(), store.as_deref()).await;
         let shop = Shop::open(&client).await;
         let journal = Arc::new(Journal::new());
-        Self { folder, rng, shop, journal, process, client, counters: Counters::default() }
+        Self { folder, database, rng, shop, journal, process, client, counters: Counters::default() }
     }
 
     /// Loads the process, kills it, starts it again and checks the books.
@@ -123,8 +135,9 @@ impl Run {
     /// Starts the process again, now and then to kill it while it recovers. Answers with the number of those kills.
     async fn recover(&mut self) -> usize {
         let mut kills = 0;
+        let store = self.database.as_ref().map(Database::url);
         while self.rng.percent(30) {
-            self.process = Process::spawn(self.folder.path());
+            self.process = Process::spawn_on(self.folder.path(), store.as_deref(), &["--port", "0"]);
             if self.rng.percent(50) {
                 self.process.ready().await.unwrap_or_else(|ended| panic!("it did not recover: {ended:?}"));
                 tokio::time::sleep(self.rng.duration(Duration::ZERO..AT_ONCE)).await;
@@ -134,7 +147,7 @@ impl Run {
             self.kill().await;
             kills += 1;
         }
-        (self.process, self.client) = Process::start(self.folder.path()).await;
+        (self.process, self.client) = Process::start_on(self.folder.path(), store.as_deref()).await;
         kills
     }
 

@@ -1,8 +1,9 @@
 //! Customers who order side by side, until all is ordered or the process is gone.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -22,13 +23,22 @@ pub struct Load {
 impl Load {
     /// Places what the journal plans.
     pub fn start(client: &Client, shop: &Shop, journal: &Arc<Journal>) -> Self {
+        Self::start_with(client, shop, journal, Patience::None)
+    }
+
+    /// Places what the journal plans, and places again what was refused because the store was away.
+    pub fn start_through_outages(client: &Client, shop: &Shop, journal: &Arc<Journal>) -> Self {
+        Self::start_with(client, shop, journal, Patience::WhileAway)
+    }
+
+    fn start_with(client: &Client, shop: &Shop, journal: &Arc<Journal>, patience: Patience) -> Self {
         let shop = Arc::new(shop.clone());
         let answers = journal.answers();
         let answers_before = *answers.borrow();
         let mut customers = JoinSet::new();
         for _ in 0..CUSTOMERS {
             let (client, shop, journal) = (client.clone(), shop.clone(), journal.clone());
-            customers.spawn(async move { order(&client, &shop, &journal).await });
+            customers.spawn(async move { order(&client, &shop, &journal, patience).await });
         }
         Self { customers, answers, answers_before }
     }
@@ -52,9 +62,43 @@ impl Load {
     }
 }
 
-async fn order(client: &Client, shop: &Shop, journal: &Journal) -> Result<(), Unanswered> {
+/// What a customer does when the shop says that it can't do anything now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Patience {
+    /// Complains.
+    None,
+    /// Asks again.
+    WhileAway,
+}
+
+/// The wait of a customer who is asked to come back.
+const COME_BACK: Duration = Duration::from_millis(100);
+
+/// The answer, once there is another than 503. `None` if the shop can't tell whether it was done.
+async fn insist(
+    client: &Client,
+    path: &str,
+    body: &Value,
+    patience: Patience,
+) -> Result<Option<(u16, Value)>, Unanswered> {
+    loop {
+        let (status, answer) = client.post(path, body).await?;
+        match answer["code"].as_str() {
+            Some("outcome_unknown") if patience == Patience::WhileAway => return Ok(None),
+            Some("store_unavailable" | "busy" | "overloaded") if patience == Patience::WhileAway => {
+                tokio::time::sleep(COME_BACK).await;
+            }
+            _ => return Ok(Some((status, answer))),
+        }
+    }
+}
+
+async fn order(client: &Client, shop: &Shop, journal: &Journal, patience: Patience) -> Result<(), Unanswered> {
     while let Some((at, draft)) = journal.take() {
-        let (status, body) = client.post("/v1/orders", &draft.body(shop)).await?;
+        let Some((status, body)) = insist(client, "/v1/orders", &draft.body(shop), patience).await? else {
+            journal.placed(at, Placed::Unknown);
+            continue;
+        };
         let Some(order_id) = body["order_id"].as_str().filter(|_| status == 201) else {
             journal.placed(at, Placed::Refused(format!("{status} {body}")));
             continue;
@@ -62,15 +106,22 @@ async fn order(client: &Client, shop: &Shop, journal: &Journal) -> Result<(), Un
         journal.placed(at, Placed::As(order_id.to_owned()));
         if let Some(wait) = draft.cancel_after {
             tokio::time::sleep(wait).await;
-            cancel(client, journal, at, order_id).await?;
+            cancel(client, journal, at, order_id, patience).await?;
         }
     }
     Ok(())
 }
 
-async fn cancel(client: &Client, journal: &Journal, at: usize, order_id: &str) -> Result<(), Unanswered> {
+async fn cancel(
+    client: &Client,
+    journal: &Journal,
+    at: usize,
+    order_id: &str,
+    patience: Patience,
+) -> Result<(), Unanswered> {
     journal.cancelled(at, Cancelled::Unknown);
-    let (status, body) = client.post(&format!("/v1/orders/{order_id}/cancel"), &json!({})).await?;
+    let path = format!("/v1/orders/{order_id}/cancel");
+    let Some((status, body)) = insist(client, &path, &json!({}), patience).await? else { return Ok(()) };
     match status {
         200 => journal.cancelled(at, Cancelled::Yes),
         409 => journal.cancelled(at, Cancelled::TooLate),

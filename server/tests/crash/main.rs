@@ -10,6 +10,7 @@ mod hang_ups;
 mod journal;
 mod kills;
 mod load;
+mod outages;
 mod process;
 mod refusals;
 mod rng;

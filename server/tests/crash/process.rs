@@ -36,7 +36,13 @@ impl Process {
     }
 
     pub fn spawn_with<A: AsRef<OsStr>>(data: &Path, arguments: &[A]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_tradepost"))
+        Self::spawn_on(data, None, arguments)
+    }
+
+    /// The same, with the services' stores in a database where there is one.
+    pub fn spawn_on<A: AsRef<OsStr>>(data: &Path, store: Option<&str>, arguments: &[A]) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tradepost"));
+        command
             .arg("up")
             .arg("--data")
             .arg(data)
@@ -49,9 +55,11 @@ impl Process {
             .env("TRADEPOST_RESERVATION_TTL", "24h")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the binary that was built with this test can be started");
+            .stderr(Stdio::piped());
+        if let Some(url) = store {
+            command.env("TRADEPOST_STORE", url);
+        }
+        let mut child = command.spawn().expect("the binary that was built with this test can be started");
         let pipe = child.stderr.take().expect("stderr is piped");
         let (lines, stderr) = watch::channel(Vec::new());
         // Reading never stops, for a full pipe would stop the child. The thread ends with the child's stderr.
@@ -65,7 +73,12 @@ impl Process {
 
     /// Starts it and waits until it serves.
     pub async fn start(data: &Path) -> (Self, Client) {
-        let mut process = Self::spawn(data);
+        Self::start_on(data, None).await
+    }
+
+    /// The same, with the services' stores in a database where there is one.
+    pub async fn start_on(data: &Path, store: Option<&str>) -> (Self, Client) {
+        let mut process = Self::spawn_on(data, store, &["--port", "0"]);
         let client = process.ready().await.unwrap_or_else(|ended| panic!("the process did not start: {ended:?}"));
         (process, client)
     }
@@ -101,6 +114,11 @@ impl Process {
         assert!(closed.is_ok(), "the process did not end within {STOP_PATIENCE:?}");
         let status = self.child.wait().expect("a child can be waited for");
         Ended { status, stderr: self.stderr.borrow().join("\n") }
+    }
+
+    /// What it said when it panicked.
+    pub fn panics(&self) -> Vec<String> {
+        self.stderr.borrow().iter().filter(|line| line.contains("panicked")).cloned().collect()
     }
 
     /// What it logged as an error, panics included.
