@@ -75,6 +75,13 @@ impl Books {
         findings
     }
 
+    /// What must hold in a copy, which lacks what came after it.
+    pub fn of_copies(&self, shop: &Shop) -> Vec<String> {
+        let mut findings = self.of_units(shop);
+        findings.extend(self.dead_letters.iter().map(|letter| format!("a dead letter: {letter}")));
+        findings
+    }
+
     /// Who was told of an order has it; who was told nothing has all of it or nothing.
     fn of_placements(&self, shop: &Shop, entries: &[Entry]) -> Vec<String> {
         let mut findings = Vec::new();

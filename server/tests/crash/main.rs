@@ -3,6 +3,7 @@
 //! These tests run the binary itself, on loopback and a temporary folder. Start with `kills.rs`.
 //! `books.rs` and `ends.rs` say what must be true afterwards, whatever happened.
 
+mod backups;
 mod books;
 mod client;
 mod ends;
