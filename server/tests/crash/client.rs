@@ -49,10 +49,16 @@ impl Client {
         answer
     }
 
-    /// The status that a process which must be alive answers with.
-    pub async fn status(&self, path: &str) -> u16 {
+    /// Status and body, whatever they are, from a process that must be alive.
+    pub async fn get(&self, path: &str) -> (u16, String) {
         let request = self.http.get(format!("{}{path}", self.url)).bearer_auth(ADMIN_TOKEN);
-        request.send().await.expect("the process is alive").status().as_u16()
+        let response = request.send().await.expect("the process is alive");
+        (response.status().as_u16(), response.text().await.expect("an answer is complete"))
+    }
+
+    /// The status alone.
+    pub async fn status(&self, path: &str) -> u16 {
+        self.get(path).await.0
     }
 
     /// The text of a 200.

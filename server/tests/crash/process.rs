@@ -116,6 +116,12 @@ impl Process {
         Ended { status, stderr: self.stderr.borrow().join("\n") }
     }
 
+    /// The last that it said.
+    pub fn said(&self) -> String {
+        let lines = self.stderr.borrow();
+        lines[lines.len().saturating_sub(40)..].join("\n")
+    }
+
     /// What it said when it panicked.
     pub fn panics(&self) -> Vec<String> {
         self.stderr.borrow().iter().filter(|line| line.contains("panicked")).cloned().collect()

@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use kernel::{EventId, Timestamp};
-use tokio_postgres::error::Error as PgError;
+use tokio_postgres::error::{DbError, Error as PgError, Severity};
 use uuid::Uuid;
 
 use super::connection::{Connection, Prepared, away, classify, is_contended};
@@ -81,12 +81,15 @@ pub(super) async fn run(
     };
     match tokio::time::timeout(DEADLINE, connection.client.batch_execute("commit")).await {
         Ok(Ok(())) => Ok(Done { effects: plan.effects, ran }),
-        // The server says why not, and goes on: it rolled back.
-        Ok(Err(error)) if error.as_db_error().is_some() && !connection.client.is_closed() => {
-            Err(failed(&error, "commit", server))
-        }
+        // The server says why not, and goes on: it rolled back. A session that ends says nothing about its commit.
+        Ok(Err(error)) if is_refusal(&error) => Err(failed(&error, "commit", server)),
         Ok(Err(_)) | Err(_) => Err(Failed::Unknown),
     }
+}
+
+fn is_refusal(error: &PgError) -> bool {
+    let severity = error.as_db_error().and_then(DbError::parsed_severity);
+    severity.is_some_and(|severity| severity == Severity::Error)
 }
 
 /// Whether a transaction whose end was not seen took effect. Waits for it if it is still ending.

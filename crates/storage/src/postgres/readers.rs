@@ -15,7 +15,7 @@ use crate::{Error, Registered, Value};
 /// How long a read may take. A connection that does not answer in that time is given up.
 const DEADLINE: Duration = Duration::from_secs(15);
 
-/// Tries of a read whose connection broke: a read changes nothing, so it may be repeated.
+/// Tries of a read whose connection broke or can't be made: a read changes nothing, so it may be repeated.
 const TRIES: usize = 2;
 
 pub(crate) struct Readers {
@@ -41,7 +41,11 @@ impl Readers {
         loop {
             tries += 1;
             let link = self.link()?;
-            let connection = link.get().await?;
+            // Where one can't be made, there may be another.
+            let connection = match link.get().await {
+                Err(_) if tries < TRIES => continue,
+                connection => connection?,
+            };
             let read = tokio::time::timeout(DEADLINE, select(&connection, sql, &params)).await;
             match read {
                 Ok(Ok(rows)) => return rows.iter().map(|row| map(&of(sql, row))).collect(),
