@@ -25,6 +25,9 @@ const ROUNDS: usize = 3;
 /// How long the server stays away, so that requests find it so.
 const AWAY: Duration = Duration::from_secs(1);
 
+/// Connections that a database still admits when its limit is reached: fewer than the services have.
+const TOO_FEW: u32 = 7;
+
 /// How long the shop may take until nothing is left of an outage: a timer whose lease was lost with its connection
 /// comes due when the lease ends, after a minute.
 const BACK: Duration = Duration::from_secs(100);
@@ -37,13 +40,15 @@ enum Outage {
     Stopped,
     /// Every connection is ended, again and again.
     Terminated,
+    /// Every connection is ended, and only a few are admitted for a while.
+    Limited,
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_database_that_comes_and_goes_leaves_balanced_books() {
     let mut run = Run::begin().await;
     for _ in 0..ROUNDS {
-        for outage in [Outage::Killed, Outage::Terminated, Outage::Stopped] {
+        for outage in [Outage::Killed, Outage::Terminated, Outage::Stopped, Outage::Limited] {
             run.round(outage).await;
         }
     }
@@ -68,6 +73,7 @@ async fn a_shop_without_its_database_says_so_and_recovers_by_itself() {
 
 struct Run {
     server: Postgres,
+    database: String,
     _folder: TempDir,
     process: Process,
     client: Client,
@@ -80,11 +86,12 @@ impl Run {
     async fn begin() -> Self {
         let server = Postgres::start();
         let url = server.create_database();
+        let database = url.rsplit('/').next().expect("a URL ends with its database").to_owned();
         let folder = tempfile::tempdir().expect("the machine has room for a temporary folder");
         let (process, client) = Process::start_on(folder.path(), Some(&url)).await;
         let shop = Shop::open(&client).await;
         let (journal, rng) = (Arc::new(Journal::new()), Rng::of_this_run());
-        Self { server, _folder: folder, process, client, shop, journal, rng }
+        Self { server, database, _folder: folder, process, client, shop, journal, rng }
     }
 
     async fn round(&mut self, outage: Outage) {
@@ -109,6 +116,12 @@ impl Run {
                     tokio::time::sleep(self.rng.duration(Duration::ZERO..AWAY / 10)).await;
                 }
             }
+            Outage::Limited => {
+                self.limit(&TOO_FEW.to_string());
+                self.server.terminate_connections();
+                tokio::time::sleep(AWAY).await;
+                self.limit("-1");
+            }
         }
         self.until_ready().await;
         load.done().await;
@@ -118,6 +131,10 @@ impl Run {
         eprintln!("{outage:?}: balanced; {unknown} outcomes unknown so far");
         let panics = self.process.panics();
         assert!(panics.is_empty(), "{panics:#?}");
+    }
+
+    fn limit(&self, connections: &str) {
+        self.server.execute("postgres", &format!("alter database {} connection limit {connections}", self.database));
     }
 
     async fn until_ready(&self) {
@@ -133,13 +150,16 @@ impl Run {
         };
         if tokio::time::timeout(BACK, good).await.is_err() {
             let (status, answer) = self.client.get(path).await;
-            let activity = self.server.execute(
-                "postgres",
-                "select application_name, state, wait_event, now() - state_change, query from pg_stat_activity \
-                 where application_name like 'tradepost%'",
-            );
+            let services = ["users", "catalog", "inventory", "orders", "payments", "notifications"];
+            let left = services.map(|it| {
+                format!(
+                    "select '{it}', (select count(*) from {it}.outbox), (select count(*) from {it}.held), \
+                     (select count(*) from {it}.timers where due_at <= now() or is_leased)"
+                )
+            });
+            let unfinished = self.server.execute(&self.database, &left.join(" union all "));
             let said = self.process.said();
-            panic!("{path} was not good for {BACK:?}, now {status}: {answer}\n{activity}\n{said}");
+            panic!("{path} was not good for {BACK:?}, now {status}: {answer}\n{unfinished}\n{said}");
         }
     }
 

@@ -1,11 +1,14 @@
 //! A connection that is made when it is needed, and made again when it broke.
+//!
+//! It is made by a task of its own, and nobody holds a lock while they wait for it: who waits may be one of several
+//! futures of a task that polls only some of them, and would keep the lock from all others for ever.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::sync::Mutex;
+use tokio::sync::watch;
 
-use super::connection::{Connection, Role};
+use super::connection::{Connection, Role, away};
 use super::server::Server;
 use crate::Error;
 
@@ -14,7 +17,9 @@ use crate::Error;
 const RETRY: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
 
 /// One place for one connection.
-pub(super) struct Link {
+pub(super) struct Link(Arc<Inner>);
+
+struct Inner {
     server: Server,
     service: &'static str,
     role: Role,
@@ -24,8 +29,12 @@ pub(super) struct Link {
 #[derive(Default)]
 struct State {
     connection: Option<Arc<Connection>>,
+    /// Tells those who wait for the connection that is being made.
+    connecting: Option<watch::Receiver<Option<Made>>>,
     failed: Option<Failed>,
 }
+
+type Made = Result<Arc<Connection>, Error>;
 
 /// The last try.
 struct Failed {
@@ -36,25 +45,60 @@ struct Failed {
 
 impl Link {
     pub fn new(server: Server, service: &'static str, role: Role, connection: Option<Connection>) -> Self {
-        let state = State { connection: connection.map(Arc::new), failed: None };
-        Self { server, service, role, state: Mutex::new(state) }
+        let state = State { connection: connection.map(Arc::new), ..State::default() };
+        Self(Arc::new(Inner { server, service, role, state: Mutex::new(state) }))
     }
 
     /// The connection, if the server can be reached.
-    pub async fn get(&self) -> Result<Arc<Connection>, Error> {
-        let mut state = self.state.lock().await;
-        if let Some(connection) = state.connection.take_if(|connection| !connection.client.is_closed()) {
-            state.connection = Some(connection.clone());
-            return Ok(connection);
+    pub async fn get(&self) -> Made {
+        let mut connecting = match self.now_or_soon() {
+            Ok(made) => return made,
+            Err(connecting) => connecting,
+        };
+        let made = connecting.wait_for(Option::is_some).await.ok().and_then(|made| made.clone());
+        made.unwrap_or_else(|| Err(away(self.server(), "it is closed")))
+    }
+
+    /// What there is now, or who tells what there will be.
+    fn now_or_soon(&self) -> Result<Made, watch::Receiver<Option<Made>>> {
+        let mut state = self.0.lock();
+        if let Some(connection) = state.connection.as_ref().filter(|connection| !connection.client.is_closed()) {
+            return Ok(Ok(connection.clone()));
         }
         state.connection = None;
-        if let Some(failed) = state.failed.as_ref().filter(|failed| Instant::now() < failed.retry_at) {
-            return Err(failed.error.clone());
+        if let Some(connecting) = &state.connecting {
+            return Err(connecting.clone());
         }
-        match Connection::open(&self.server, self.service, self.role).await {
+        if let Some(failed) = state.failed.as_ref().filter(|failed| Instant::now() < failed.retry_at) {
+            return Ok(Err(failed.error.clone()));
+        }
+        let (tell, connecting) = watch::channel(None);
+        state.connecting = Some(connecting.clone());
+        drop(state);
+        #[expect(clippy::disallowed_methods, reason = "it ends within the bound of a connect")]
+        tokio::spawn(self.0.clone().connect(tell));
+        Err(connecting)
+    }
+
+    /// Gives the connection up: it did not answer in time, or is not wanted any more.
+    pub fn drop_connection(&self) {
+        self.0.lock().connection = None;
+    }
+
+    pub fn server(&self) -> &Server {
+        &self.0.server
+    }
+}
+
+impl Inner {
+    async fn connect(self: Arc<Self>, tell: watch::Sender<Option<Made>>) {
+        let made = Connection::open(&self.server, self.service, self.role).await.map(Arc::new);
+        let mut state = self.lock();
+        state.connecting = None;
+        let made = match made {
             Ok(connection) => {
-                let connection = Arc::new(connection);
-                *state = State { connection: Some(connection.clone()), failed: None };
+                state.connection = Some(connection.clone());
+                state.failed = None;
                 Ok(connection)
             }
             Err(error) => {
@@ -69,15 +113,12 @@ impl Link {
                 state.failed = Some(Failed { error: error.clone(), times: (times + 1).min(16), retry_at });
                 Err(error)
             }
-        }
+        };
+        drop(state);
+        tell.send_replace(Some(made));
     }
 
-    /// Gives the connection up: it did not answer in time, or is not wanted any more.
-    pub async fn drop_connection(&self) {
-        self.state.lock().await.connection = None;
-    }
-
-    pub fn server(&self) -> &Server {
-        &self.server
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -52,7 +52,7 @@ impl Readers {
                 Ok(Err(_)) if connection.client.is_closed() && tries < TRIES => {}
                 Ok(Err(error)) => return Err(classify(&error, sql.name(), link.server())),
                 Err(_) => {
-                    link.drop_connection().await;
+                    link.drop_connection();
                     return Err(away(link.server(), format!("{} was not answered within {DEADLINE:?}", sql.name())));
                 }
             }
@@ -89,7 +89,7 @@ impl Readers {
     pub async fn close(&self) {
         self.closed.store(true, Ordering::Relaxed);
         for link in &self.links {
-            link.drop_connection().await;
+            link.drop_connection();
         }
     }
 }

@@ -132,7 +132,7 @@ impl Worker {
             let group = take_group(&mut waiting);
             self.write(group).await;
         }
-        self.link.drop_connection().await;
+        self.link.drop_connection();
     }
 
     /// Brings every task of a group to its end. What fails the others is parted from them, by halves where it is not
@@ -165,10 +165,11 @@ impl Worker {
         let connection = self.link.get().await.map_err(Failed::Away)?;
         let name = Name { commit_id: self.ids.next(), now: self.clock.now(), known: std::mem::take(&mut self.known) };
         let outcome = group::run(&connection, self.link.server(), &part.tasks, &name, part.merged).await;
+        let was_looked_up = matches!(outcome, Err(Failed::Unknown));
         let outcome = match outcome {
             Err(Failed::Unknown) => {
                 drop(connection);
-                self.link.drop_connection().await;
+                self.link.drop_connection();
                 match self.look_up(&name).await {
                     Some(true) => Ok(Done::after_look_up(&part.tasks)),
                     Some(false) => Err(Failed::Away(away(self.link.server(), "the connection died"))),
@@ -177,12 +178,16 @@ impl Worker {
             }
             outcome => outcome,
         };
-        match &outcome {
-            Ok(_) => self.known.push(name.commit_id),
-            Err(_) => self.known = name.known,
+        // A name that was claimed by a look-up is known too, and goes with the next transaction.
+        let is_known = outcome.is_ok() || was_looked_up;
+        if outcome.is_err() {
+            self.known = name.known;
+        }
+        if is_known {
+            self.known.push(name.commit_id);
         }
         if matches!(outcome, Err(Failed::Away(_))) {
-            self.link.drop_connection().await;
+            self.link.drop_connection();
         }
         outcome
     }
@@ -210,7 +215,7 @@ impl Worker {
                     Ok(Err(error)) => tracing::debug!(%error, "the look-up failed and is tried again"),
                     Err(_) => {}
                 }
-                self.link.drop_connection().await;
+                self.link.drop_connection();
             }
             tokio::time::sleep(LOOK_UP_PAUSE).await;
         }
