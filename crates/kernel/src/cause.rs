@@ -7,10 +7,10 @@ use uuid::Uuid;
 
 use crate::{EventId, RequestId};
 
-/// What a commit answers: a request, deliveries of events, or a timer.
+/// What a commit answers: a request, deliveries of events, or timers.
 ///
 /// The commit writes the cause's own row in the same transaction (a request's idempotency key, an inbox row for each
-/// delivery, the end of the timer) and stamps every event it emits with the cause's [`Origin`].
+/// delivery, the end of each timer) and stamps every event it emits with the cause's [`Origin`].
 /// Not `Clone`: one cause, one commit.
 #[derive(Debug)]
 pub enum Cause {
@@ -18,8 +18,10 @@ pub enum Cause {
     Request(RequestCause),
     /// Events arrived; usually one, many where a reaction handles a set at once.
     Deliveries(Vec<DeliveryCause>),
-    /// A durable timer came due.
-    Timer(TimerCause),
+    /// Durable timers came due, and this ends them: one, or many where a set is handled at once.
+    Timers(Vec<TimerCause>),
+    /// Durable timers came due, and this is only the first part of handling them: their leases must hold, and go on.
+    Leases(Vec<TimerCause>),
 }
 
 /// What every event inherits from its cause.
@@ -99,7 +101,7 @@ pub struct TimerCause {
 }
 
 impl Cause {
-    /// What an event of this commit inherits. With many deliveries, that of the first.
+    /// What an event of this commit inherits. With many deliveries or timers, that of the first.
     pub fn origin(&self) -> Origin {
         match self {
             Self::Request(request) => Origin {
@@ -110,7 +112,9 @@ impl Cause {
             Self::Deliveries(deliveries) => {
                 deliveries.first().expect("deliveries that cause a commit are at least one").origin.clone()
             }
-            Self::Timer(timer) => timer.origin.clone(),
+            Self::Timers(timers) | Self::Leases(timers) => {
+                timers.first().expect("timers that cause a commit are at least one").origin.clone()
+            }
         }
     }
 }

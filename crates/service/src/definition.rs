@@ -70,7 +70,31 @@ impl<S: Clone + Send + Sync + 'static> Service<S> {
 
     /// Handles a kind of durable timer.
     pub fn timer(mut self, kind: TimerKind, handle: impl AsyncHandler<(Ctx<S>, Timer)>) -> Self {
-        self.timers.push(ErasedTimer::new(kind, move |ctx, timer| handle.call((ctx, timer))));
+        self.timers.push(ErasedTimer::one(kind, move |ctx, timer| handle.call((ctx, timer))));
+        self
+    }
+
+    /// Handles a kind of durable timer, many at a time: read the set, decide each, commit one batch.
+    pub fn timer_many(mut self, kind: TimerKind, handle: impl AsyncHandler<(Ctx<S>, Vec<Timer>)>) -> Self {
+        self.timers.push(ErasedTimer::many(kind, move |ctx, timers| handle.call((ctx, timers))));
+        self
+    }
+
+    /// Handles a kind of durable timer that calls something outside: `first` reads a set, commits what has to be
+    /// there before the call, and answers with those that are to go on; `then` handles each of them, side by side.
+    /// Those that `first` leaves out must be ended by its commit.
+    pub fn timer_staged<T, FirstFut, ThenFut>(
+        mut self,
+        kind: TimerKind,
+        first: impl Fn(Ctx<S>, Vec<Timer>) -> FirstFut + Send + Sync + 'static,
+        then: impl Fn(Ctx<S>, Timer, T) -> ThenFut + Send + Sync + 'static,
+    ) -> Self
+    where
+        T: Send + 'static,
+        FirstFut: Future<Output = Result<Vec<(Timer, T)>, Failure>> + Send + 'static,
+        ThenFut: Future<Output = Result<Committed, Failure>> + Send + 'static,
+    {
+        self.timers.push(ErasedTimer::staged(kind, first, then));
         self
     }
 

@@ -42,4 +42,4 @@ pub use running::{AnyService, Running, Runtime};
 pub use storage;
 pub use storage::Committed;
 pub use tasks::Tasks;
-pub use timers::{Timer, TimerKind};
+pub use timers::{Timer, TimerKind, ends, holds};

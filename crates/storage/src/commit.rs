@@ -1,6 +1,6 @@
 //! A batch, its cause, and the rows that they become: what both engines agree on.
 
-use kernel::{Cause, DeliveryCause, EventId, Lane, Origin, Timestamp};
+use kernel::{Cause, DeliveryCause, EventId, Lane, Origin, TimerCause, Timestamp};
 use uuid::Uuid;
 
 use crate::batch::{NewEvent, TimerChange};
@@ -21,6 +21,9 @@ pub(crate) static RECORD_DELIVERY: Sql = Sql::new(
 );
 pub(crate) static END_TIMER: Sql =
     Sql::new("END_TIMER", "delete from timers where name = $1 and key = $2 and fence = $3");
+/// Meets the row while the lease holds, and leaves it as it is.
+pub(crate) static HOLD_TIMER: Sql =
+    Sql::new("HOLD_TIMER", "update timers set is_leased = $4 where name = $1 and key = $2 and fence = $3");
 pub(crate) static SET_TIMER: Sql = Sql::new(
     "SET_TIMER",
     "insert into timers (name, key, due_at, fence, attempts, is_leased, correlation_id, causation_id, traceparent)
@@ -33,7 +36,8 @@ pub(crate) static SET_TIMER: Sql = Sql::new(
 pub(crate) static CLEAR_TIMER: Sql = Sql::new("CLEAR_TIMER", "delete from timers where name = $1 and key = $2");
 
 /// The kit's statements that a commit runs beside those of its batch.
-pub(crate) const STATEMENTS: &[&Sql] = &[&RECORD_KEY, &RECORD_DELIVERY, &END_TIMER, &SET_TIMER, &CLEAR_TIMER];
+pub(crate) const STATEMENTS: &[&Sql] =
+    &[&RECORD_KEY, &RECORD_DELIVERY, &END_TIMER, &HOLD_TIMER, &SET_TIMER, &CLEAR_TIMER];
 
 /// A batch, its cause, and all that they need from outside, such as ids.
 pub(crate) struct Commit {
@@ -76,6 +80,22 @@ impl Commit {
     /// The inbox row of a delivery.
     pub fn delivery_row(&self, delivery: &DeliveryCause) -> Vec<Value> {
         params![delivery.event_id, delivery.digest.as_slice(), delivery.attempts, self.now]
+    }
+
+    /// What ends each timer of the cause, or only holds it; every row must be met.
+    pub fn timer_causes(&self) -> impl Iterator<Item = (&'static Sql, &TimerCause, Vec<Value>)> {
+        let (timers, holds) = match &self.cause {
+            Cause::Timers(timers) => (timers.as_slice(), false),
+            Cause::Leases(timers) => (timers.as_slice(), true),
+            Cause::Request(_) | Cause::Deliveries(_) => (&[][..], false),
+        };
+        timers.iter().map(move |timer| {
+            let mut row = params![timer.name, timer.key, timer.fence];
+            if holds {
+                row.push(true.into());
+            }
+            (if holds { &HOLD_TIMER } else { &END_TIMER }, timer, row)
+        })
     }
 
     /// The deliveries that caused the commit.

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 
 use crate::commit::Commit;
 use crate::postgres::{Postgres, Server};
-use crate::signals::Signals;
+use crate::signals::{Signals, TimerSignal};
 use crate::sqlite::Sqlite;
 use crate::statement::{Claim, Sql};
 use crate::{Batch, Error, Migrations, Query, Registered, Row, Value};
@@ -184,9 +184,9 @@ impl Db {
         self.signals().archive.subscribe()
     }
 
-    /// Tells when a timer was set.
-    pub fn timers_signal(&self) -> watch::Receiver<()> {
-        self.signals().timers.subscribe()
+    /// Tells when a timer of this kind was set.
+    pub fn timer_signal(&self, name: &'static str) -> Arc<TimerSignal> {
+        self.signals().timer(name)
     }
 
     pub(crate) fn signals(&self) -> &Signals {

@@ -43,6 +43,7 @@ pub use error::Error;
 pub use migrate::{Migration, Migrations, kit_version};
 pub use postgres::{BadUrl, Server};
 pub use row::Row;
+pub use signals::TimerSignal;
 pub use sqlite::Snapshots;
 pub use statement::{Change, Claim, Column, Insert, Query, Registered, Upsert};
 pub use value::{Found, FromValue, Type, Value};

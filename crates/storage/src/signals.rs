@@ -2,15 +2,18 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use kernel::Lane;
-use tokio::sync::watch;
+use kernel::{Lane, Timestamp};
+use tokio::sync::{Notify, watch};
+
+use crate::batch::TimerChange;
 
 /// Wakes the relays and timers that have something to do, and counts what is unsent.
 pub(crate) struct Signals {
     outbox: HashMap<(String, Lane), watch::Sender<()>>,
     pub archive: watch::Sender<()>,
-    pub timers: watch::Sender<()>,
+    timers: Mutex<HashMap<&'static str, Arc<TimerSignal>>>,
     pending: AtomicI64,
 }
 
@@ -19,16 +22,79 @@ pub(crate) struct Signals {
 pub(crate) struct Effects {
     pub destinations: HashSet<(String, Lane)>,
     pub events: bool,
-    pub timers: bool,
     pub pending: i64,
+    /// When the first of each kind of timer that was set comes due.
+    timers: HashMap<&'static str, Timestamp>,
+}
+
+/// Tells whoever runs a kind of timer that one was set which comes due before all that it knows of.
+#[derive(Debug)]
+pub struct TimerSignal {
+    next: Mutex<Timestamp>,
+    earlier: Notify,
+}
+
+impl Default for TimerSignal {
+    fn default() -> Self {
+        Self { next: Mutex::new(Timestamp::MAX), earlier: Notify::new() }
+    }
+}
+
+impl TimerSignal {
+    /// Forgets what is known. Called before the store is asked, so that nothing that is set meanwhile is missed.
+    pub fn forget(&self) {
+        *self.next() = Timestamp::MAX;
+    }
+
+    /// The store said when the next one comes due: what is set for later is no news.
+    pub fn known(&self, due_at: Timestamp) {
+        let mut next = self.next();
+        *next = due_at.min(*next);
+    }
+
+    /// When the next one comes due, as far as is known.
+    pub fn next_due(&self) -> Timestamp {
+        *self.next()
+    }
+
+    /// Waits until one is set that comes due earlier.
+    pub async fn earlier(&self) {
+        self.earlier.notified().await;
+    }
+
+    fn set(&self, due_at: Timestamp) {
+        let mut next = self.next();
+        if due_at < *next {
+            *next = due_at;
+            self.earlier.notify_one();
+        }
+    }
+
+    fn next(&self) -> MutexGuard<'_, Timestamp> {
+        self.next.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Effects {
     pub fn merge(&mut self, other: Self) {
         self.destinations.extend(other.destinations);
         self.events |= other.events;
-        self.timers |= other.timers;
         self.pending += other.pending;
+        for (name, due_at) in other.timers {
+            self.timer_set(name, due_at);
+        }
+    }
+
+    /// A timer was changed.
+    pub fn timer(&mut self, change: &TimerChange) {
+        if let TimerChange::Set { name, due_at, .. } = change {
+            self.timer_set(name, *due_at);
+        }
+    }
+
+    fn timer_set(&mut self, name: &'static str, due_at: Timestamp) {
+        let first = self.timers.entry(name).or_insert(due_at);
+        *first = due_at.min(*first);
     }
 }
 
@@ -42,7 +108,7 @@ impl Signals {
         Self {
             outbox,
             archive: watch::Sender::new(()),
-            timers: watch::Sender::new(()),
+            timers: Mutex::default(),
             pending: AtomicI64::new(i64::try_from(pending).unwrap_or(i64::MAX)),
         }
     }
@@ -50,6 +116,10 @@ impl Signals {
     pub fn outbox(&self, destination: &str, lane: Lane) -> watch::Receiver<()> {
         let found = self.outbox.get(&(destination.to_owned(), lane));
         found.map_or_else(|| watch::Sender::new(()).subscribe(), watch::Sender::subscribe)
+    }
+
+    pub fn timer(&self, name: &'static str) -> Arc<TimerSignal> {
+        self.timers.lock().unwrap_or_else(PoisonError::into_inner).entry(name).or_default().clone()
     }
 
     pub fn pending(&self) -> u64 {
@@ -77,8 +147,8 @@ impl Signals {
         if effects.events {
             self.archive.send_replace(());
         }
-        if effects.timers {
-            self.timers.send_replace(());
+        for (name, due_at) in effects.timers {
+            self.timer(name).set(due_at);
         }
     }
 }

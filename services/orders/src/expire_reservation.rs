@@ -2,17 +2,26 @@
 
 use kernel::OrderId;
 use service::storage::Batch;
-use service::{Committed, Failure, Timer};
+use service::{Committed, Failure, Timer, ends};
 
 use crate::{Ctx, store};
 
-pub(crate) async fn handle(ctx: Ctx, timer: Timer) -> Result<Committed, Failure> {
-    let order = store::order(&ctx.db, OrderId::from(timer.key)).await?;
-    let decision = order.and_then(|order| order.expire(ctx.clock.now()));
-    let batch = decision.as_ref().map_or_else(Batch::new, store::apply);
-    let committed = ctx.commit(batch, timer.cause()).await?;
-    if let Some(decision) = decision {
-        ctx.metrics.order_reached(decision.order.status.as_str());
+pub(crate) async fn handle_many(ctx: Ctx, timers: Vec<Timer>) -> Result<Committed, Failure> {
+    let ids = timers.iter().map(|timer| OrderId::from(timer.key)).collect();
+    let orders = store::orders(&ctx.db, ids).await?;
+    let now = ctx.clock.now();
+    let mut batch = Batch::new();
+    let mut reached = Vec::new();
+    for timer in &timers {
+        let order = orders.get(&OrderId::from(timer.key));
+        if let Some(decision) = order.and_then(|order| order.expire(now)) {
+            batch = batch.and(store::apply(&decision).caused_by(timer.origin()));
+            reached.push(decision.order.status);
+        }
+    }
+    let committed = ctx.commit(batch, ends(timers)).await?;
+    for status in reached {
+        ctx.metrics.order_reached(status.as_str());
     }
     Ok(committed)
 }

@@ -60,5 +60,5 @@ pub fn service() -> Service<Numbers> {
         .on_many::<PaymentCaptured>(on_payment_captured::handle_many)
         .on_many::<PaymentFailed>(on_payment_failed::handle_many)
         .on_many::<PaymentRefunded>(on_payment_refunded::handle_many)
-        .timer(store::EXPIRE_RESERVATION, expire_reservation::handle)
+        .timer_many(store::EXPIRE_RESERVATION, expire_reservation::handle_many)
 }

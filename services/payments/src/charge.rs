@@ -1,12 +1,12 @@
 //! The timer that charges: asks the provider outside of any transaction, and commits what it decided.
 //!
-//! Two steps, each its own commit. First the payment is marked as charging, so that a cancellation which comes now
-//! leaves it alone; then the provider is asked. An answer that was lost is looked up, and the charge is repeated,
-//! under the same key, only where the provider knows of none.
+//! Two steps, each its own commit, under one lease. First the payments are marked as charging, so that a cancellation
+//! which comes now leaves them alone; then the provider is asked about each. An answer that was lost is looked up, and
+//! the charge is repeated, under the same key, only where the provider knows of none.
 
 use kernel::Timestamp;
 use service::storage::Batch;
-use service::{Committed, Failure, Timer, TimerKind};
+use service::{Committed, Failure, Timer, TimerKind, ends, holds};
 
 use crate::domain::{Charge, Decided, Payment, Status, Tell};
 use crate::provider::{Provider, Unknown, answer_of};
@@ -14,18 +14,37 @@ use crate::{Ctx, store};
 
 pub(crate) const CHARGE: TimerKind = TimerKind::external("charge");
 
-pub(crate) async fn handle(ctx: Ctx, timer: Timer) -> Result<Committed, Failure> {
-    let payment = store::payment_of(&ctx.db, &timer).await?;
+/// Marks what nobody asked about yet, and answers with all that is to be asked about.
+pub(crate) async fn begin(ctx: Ctx, timers: Vec<Timer>) -> Result<Vec<(Timer, Payment)>, Failure> {
+    let mut payments = store::payments_of(&ctx.db, &timers).await?;
     let now = ctx.clock.now();
-    if let Some(begun) = payment.begin(now) {
-        // Due since it was asked for: what has begun goes before what has not, so a backlog leaves nothing half way.
-        let batch = store::update(&begun).schedule(CHARGE.name, begun.payment_id, begun.created_at);
-        return Ok(ctx.commit(batch, timer.cause()).await?);
+    let (mut charging, mut over) = (Vec::with_capacity(timers.len()), Vec::new());
+    let (mut marks, mut marked) = (Batch::new(), Vec::new());
+    for timer in timers {
+        let payment = payments.remove(&timer.key.into());
+        let payment = payment.ok_or_else(|| Failure::park("the timer's payment is not in the store"))?;
+        if let Some(begun) = payment.begin(now) {
+            marks = marks.and(store::update(&begun));
+            marked.push(charging.len());
+            charging.push((timer, begun.stored()));
+        } else if payment.status == Status::Charging {
+            charging.push((timer, payment));
+        } else {
+            over.push(timer);
+        }
     }
-    if payment.status != Status::Charging {
-        return Ok(ctx.commit(Batch::new(), timer.cause()).await?);
+    if !marked.is_empty() {
+        ctx.commit(marks, holds(marked.into_iter().map(|at| &charging[at].0))).await?;
     }
-    let decided = ask(&*ctx.state.provider, &payment, timer.attempts, now)
+    if !over.is_empty() {
+        ctx.commit(Batch::new(), ends(over)).await?;
+    }
+    Ok(charging)
+}
+
+/// Asks about one payment that is marked as charging.
+pub(crate) async fn ask(ctx: Ctx, timer: Timer, payment: Payment) -> Result<Committed, Failure> {
+    let decided = ask_provider(&*ctx.state.provider, &payment, timer.attempts, ctx.clock.now())
         .await
         .map_err(|unknown| Failure::retry(unknown.to_string()))?;
     let batch = match payment.decide(&decided, ctx.clock.now()) {
@@ -41,8 +60,13 @@ pub(crate) async fn handle(ctx: Ctx, timer: Timer) -> Result<Committed, Failure>
     Ok(committed)
 }
 
-/// What the provider decided. `attempts` counts those since the payment is charging, this one included.
-async fn ask(provider: &dyn Provider, payment: &Payment, attempts: i64, now: Timestamp) -> Result<Decided, Unknown> {
+/// What the provider decided. `attempts` counts those since the payment was asked for, this one included.
+async fn ask_provider(
+    provider: &dyn Provider,
+    payment: &Payment,
+    attempts: i64,
+    now: Timestamp,
+) -> Result<Decided, Unknown> {
     let key = payment.payment_id;
     let look_up = async || answer_of(provider.look_up(key)).await;
     let found = |charge| Decided { charge, looked_up: true };
@@ -180,7 +204,7 @@ mod tests {
             let provider = Scripted { charge: case.charge, look_up: case.look_up, asked: Mutex::default() };
             let payment = payment();
             let now = payment.created_at + SignedDuration::from_hours(case.after_hours);
-            let decided = ask(&provider, &payment, case.attempts, now).await.ok();
+            let decided = ask_provider(&provider, &payment, case.attempts, now).await.ok();
             let expected = case.decided.map(|(charge, looked_up)| Decided { charge, looked_up });
             assert_eq!(decided, expected, "{}", case.name);
             assert_eq!(*provider.asked.lock().unwrap(), case.asked, "{}", case.name);

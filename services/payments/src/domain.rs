@@ -135,6 +135,11 @@ impl Payment {
         (self.status == Status::Requested).then(|| self.moved(Status::Charging, now))
     }
 
+    /// As it is once its transition is committed.
+    pub fn stored(self) -> Self {
+        Self { version: self.version.next(), ..self }
+    }
+
     /// The charge was decided.
     pub fn decide(&self, decided: &Decided, now: Timestamp) -> Option<(Self, Tell)> {
         if self.status != Status::Charging {

@@ -38,6 +38,6 @@ pub fn service(provider: Arc<dyn Provider>) -> Service<Payments> {
         .routes(Policy::Admin, routes!(queries::list))
         .on_many::<PaymentRequested>(on_payment_requested::handle_many)
         .on::<OrderCancelled>(on_order_cancelled::handle)
-        .timer(charge::CHARGE, charge::handle)
+        .timer_staged(charge::CHARGE, charge::begin, charge::ask)
         .timer(refund::REFUND, refund::handle)
 }

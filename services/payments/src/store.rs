@@ -1,5 +1,7 @@
 //! The payments' table.
 
+use std::collections::HashMap;
+
 use kernel::{Money, OrderId, PaymentId};
 use service::storage::{self, Batch, Db, Error, Row, params};
 use service::{Failure, Timer};
@@ -10,6 +12,9 @@ storage::statements! {
     query PAYMENT "select payment_id, order_id, number, email, amount, currency, token, status, error, looked_up,
             refunded_amount, created_at, updated_at, version
         from payments where payment_id = $1";
+    query PAYMENTS "select payment_id, order_id, number, email, amount, currency, token, status, error, looked_up,
+            refunded_amount, created_at, updated_at, version
+        from payments where payment_id = any($1)";
     query PAYMENTS_OF_ORDER "select payment_id, order_id, number, email, amount, currency, token, status, error,
             looked_up, refunded_amount, created_at, updated_at, version
         from payments where order_id = $1";
@@ -27,6 +32,13 @@ storage::statements! {
     change UPDATE "update payments set token = $2, status = $3, error = $4, looked_up = $5, refunded_amount = $6,
             updated_at = $7, version = version + 1
         where payment_id = $1 and version = $8";
+}
+
+/// The payments that timers are about.
+pub(crate) async fn payments_of(db: &Db, timers: &[Timer]) -> Result<HashMap<PaymentId, Payment>, Error> {
+    let ids = timers.iter().map(|timer| PaymentId::from(timer.key)).collect::<Vec<_>>();
+    let found = db.query(&PAYMENTS, params![ids], payment).await?;
+    Ok(found.into_iter().map(|payment| (payment.payment_id, payment)).collect())
 }
 
 /// The payment that a timer is about.

@@ -4,7 +4,9 @@ use kernel::{SignedDuration, Uuid};
 use serde_json::Value;
 use tempfile::tempdir;
 
-use crate::support::{House, REMIND, REMIND_AFTER, Script, Step, timekeeper, until};
+use crate::support::{
+    House, REMIND, REMIND_AFTER, Script, Step, batch_timekeeper, staged_timekeeper, timekeeper, until,
+};
 
 #[tokio::test]
 async fn a_timer_that_fails_is_tried_again_later_and_never_given_up() {
@@ -59,6 +61,40 @@ async fn timers_beyond_those_handled_at_once_follow_as_soon_as_there_is_room() {
     }
     house.advance(REMIND_AFTER).await;
     assert_eq!(house.effects("shipping").await.len(), 50);
+    house.stop().await;
+}
+
+#[tokio::test]
+async fn one_timer_that_fails_holds_up_none_of_those_that_are_handled_with_it() {
+    let folder = tempdir().unwrap();
+    // The second of the set; then, each alone, the first of them.
+    let script = Script::new().first("remind", &[Step::Commit, Step::Panic, Step::Fail]);
+    let house = House::start(folder.path(), vec![batch_timekeeper("shipping", &script)]).await;
+    for _ in 0..REMIND.concurrency {
+        remind(&house).await;
+    }
+    house.advance(REMIND_AFTER).await;
+    assert_eq!(house.effects("shipping").await.len(), REMIND.concurrency - 1);
+
+    house.advance(SignedDuration::from_secs(1)).await;
+    assert_eq!(house.effects("shipping").await.len(), REMIND.concurrency);
+    house.stop().await;
+}
+
+#[tokio::test]
+async fn what_many_timers_began_together_each_ends_alone() {
+    let folder = tempdir().unwrap();
+    let script = Script::new().first("remind", &[Step::Commit, Step::Fail]);
+    let house = House::start(folder.path(), vec![staged_timekeeper("shipping", &script)]).await;
+    for _ in 0..3 {
+        remind(&house).await;
+    }
+    house.advance(REMIND_AFTER).await;
+    assert_eq!((script.calls("begin"), script.calls("remind")), (3, 3));
+    assert_eq!(house.effects("shipping").await.len(), 5, "three have begun, two are done");
+
+    house.advance(SignedDuration::from_secs(1)).await;
+    assert_eq!((script.calls("begin"), script.calls("remind")), (4, 4));
     house.stop().await;
 }
 

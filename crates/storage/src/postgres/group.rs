@@ -45,7 +45,8 @@ impl Done {
     /// such work is the kit's, and is made so that it can be done again.
     /// Pointers are counted anew then, so none is added.
     pub fn after_look_up(tasks: &[Task]) -> Self {
-        let effects = Effects { pending: 0, ..Plan::of(tasks, true).effects };
+        let mut effects = Plan::of(tasks, true).effects;
+        effects.pending = 0;
         Self { effects, ran: tasks.iter().map(|_| Vec::new()).collect() }
     }
 }

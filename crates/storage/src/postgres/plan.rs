@@ -7,7 +7,7 @@ use kernel::{Cause, EventId, Lane};
 use super::task::Task;
 use crate::Value;
 use crate::batch::{TimerChange, Write};
-use crate::commit::{CLEAR_TIMER, Commit, END_TIMER, RECORD_DELIVERY, RECORD_KEY, SET_TIMER, remember};
+use crate::commit::{CLEAR_TIMER, Commit, RECORD_DELIVERY, RECORD_KEY, SET_TIMER, remember};
 use crate::params;
 use crate::signals::Effects;
 
@@ -82,7 +82,7 @@ impl<'a> Plan<'a> {
         let origin = commit.cause.origin();
         for timer in &commit.batch.timers {
             steps.timer(commit, timer, &origin);
-            self.effects.timers = true;
+            self.effects.timer(timer);
         }
         for (event, destinations) in commit.batch.events.iter().zip(&commit.destinations) {
             self.events.push(commit.event_row(event, &origin));
@@ -146,9 +146,10 @@ impl<'a> Steps<'_, 'a> {
                     }
                 }
             }
-            Cause::Timer(timer) => {
-                let row = params![timer.name, timer.key, timer.fence];
-                self.kit(&END_TIMER, row, Expected::Lease(timer.name));
+            Cause::Timers(_) | Cause::Leases(_) => {
+                for (sql, timer, row) in commit.timer_causes() {
+                    self.kit(sql, row, Expected::Lease(timer.name));
+                }
             }
         }
     }

@@ -35,9 +35,7 @@ impl Task {
         match &commit.cause {
             Cause::Request(_) => {}
             Cause::Deliveries(deliveries) => keys.extend(deliveries.iter().map(|it| Uuid::from(it.event_id))),
-            Cause::Timer(timer) => {
-                keys.insert(timer.key);
-            }
+            Cause::Timers(timers) | Cause::Leases(timers) => keys.extend(timers.iter().map(|timer| timer.key)),
         }
         keys.extend(commit.batch.timers.iter().map(|timer| timer.target().1));
         for write in &commit.batch.writes {

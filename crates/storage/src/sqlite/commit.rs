@@ -5,7 +5,7 @@ use rusqlite::Connection;
 
 use super::run::Context;
 use crate::batch::{NewEvent, TimerChange, Write};
-use crate::commit::{CLEAR_TIMER, Commit, END_TIMER, RECORD_DELIVERY, RECORD_KEY, SET_TIMER, remember};
+use crate::commit::{CLEAR_TIMER, Commit, RECORD_DELIVERY, RECORD_KEY, SET_TIMER, remember};
 use crate::signals::Effects;
 use crate::statement::Sql;
 use crate::{Error, params};
@@ -33,7 +33,7 @@ pub(super) fn apply(commit: &Commit, connection: &Connection, store: &str) -> Re
     }
     for timer in &commit.batch.timers {
         apply_timer(commit, &context, timer, &origin)?;
-        effects.timers = true;
+        effects.timer(timer);
     }
     Ok(effects)
 }
@@ -48,10 +48,14 @@ fn record_cause(commit: &Commit, context: &Context<'_>) -> Result<(), Error> {
             }
         }
         Cause::Deliveries(_) => record_deliveries(commit, context),
-        Cause::Timer(timer) => match context.execute(&END_TIMER, params![timer.name, timer.key, timer.fence])? {
-            0 => Err(Error::LeaseLost { name: timer.name }),
-            _ => Ok(()),
-        },
+        Cause::Timers(_) | Cause::Leases(_) => {
+            for (sql, timer, row) in commit.timer_causes() {
+                if context.execute(sql, row)? == 0 {
+                    return Err(Error::LeaseLost { name: timer.name });
+                }
+            }
+            Ok(())
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! Durable timers: one holder at a time, and only the holder's commit ends them.
 
+use std::time::Duration;
+
 use kernel::{Cause, SignedDuration, TimerCause, Uuid};
 use tradepost_storage::{Batch, Error, timers};
 
@@ -14,6 +16,9 @@ on_each_store! {
     a_timer_that_is_set_again_while_it_runs_is_out_of_its_handlers_reach,
     a_timer_that_is_removed_while_it_runs_ends_without_effect,
     a_timer_of_a_process_that_ended_is_due_at_once_when_the_store_opens,
+    many_timers_are_ended_by_one_commit_or_none_is,
+    a_first_commit_holds_its_leases_and_ends_no_timer,
+    who_waits_is_told_only_of_timers_that_come_due_earlier,
 }
 
 const REMIND: &str = "warehouse.remind";
@@ -29,11 +34,11 @@ async fn a_due_timer_is_leased_once_and_ended_by_its_commit(place: Place) {
     assert_eq!(lease(&store).await.len(), 0, "somebody holds it");
     let timer = leased.pop().unwrap();
     assert_eq!((timer.name, timer.key, timer.attempts), (REMIND, key, 1));
-    store.commit(insert(store.ids.next(), "reminded"), Cause::Timer(timer.clone())).await.unwrap();
+    store.commit(insert(store.ids.next(), "reminded"), Cause::Timers(vec![timer.clone()])).await.unwrap();
     store.hands.advance(LEASE);
 
     assert_eq!(lease(&store).await.len(), 0, "it was ended");
-    let again = store.commit(insert(store.ids.next(), "twice"), Cause::Timer(timer)).await.unwrap_err();
+    let again = store.commit(insert(store.ids.next(), "twice"), Cause::Timers(vec![timer])).await.unwrap_err();
     assert_eq!(again, Error::LeaseLost { name: REMIND });
     assert_eq!(notes(&store).await, ["reminded"]);
 }
@@ -61,11 +66,11 @@ async fn a_lease_that_ends_is_taken_over_and_its_holder_commits_nothing(place: P
     let next = lease(&store).await.pop().unwrap();
     assert_eq!(next.attempts, 2);
 
-    let late = store.commit(insert(store.ids.next(), "late"), Cause::Timer(slow.clone())).await.unwrap_err();
+    let late = store.commit(insert(store.ids.next(), "late"), Cause::Timers(vec![slow.clone()])).await.unwrap_err();
     timers::defer(&store, &slow, store.now()).await.unwrap();
     assert_eq!(late, Error::LeaseLost { name: REMIND });
     assert_eq!(lease(&store).await.len(), 0, "who lost the lease can't defer the timer either");
-    store.commit(insert(store.ids.next(), "in time"), Cause::Timer(next)).await.unwrap();
+    store.commit(insert(store.ids.next(), "in time"), Cause::Timers(vec![next])).await.unwrap();
 
     assert_eq!(notes(&store).await, ["in time"]);
 }
@@ -91,8 +96,8 @@ async fn a_timer_that_is_set_again_while_it_runs_is_out_of_its_handlers_reach(pl
     let renewed = lease(&store).await.pop().unwrap();
     assert_eq!(renewed.attempts, 1);
 
-    let late = store.commit(insert(store.ids.next(), "late"), Cause::Timer(running)).await.unwrap_err();
-    store.commit(insert(store.ids.next(), "renewed"), Cause::Timer(renewed)).await.unwrap();
+    let late = store.commit(insert(store.ids.next(), "late"), Cause::Timers(vec![running])).await.unwrap_err();
+    store.commit(insert(store.ids.next(), "renewed"), Cause::Timers(vec![renewed])).await.unwrap();
 
     assert_eq!(late, Error::LeaseLost { name: REMIND });
     assert_eq!(notes(&store).await, ["renewed"]);
@@ -104,7 +109,7 @@ async fn a_timer_that_is_removed_while_it_runs_ends_without_effect(place: Place)
     let running = lease(&store).await.pop().unwrap();
     store.commit(Batch::new().unschedule(REMIND, key), request(&store.ids)).await.unwrap();
 
-    let late = store.commit(insert(store.ids.next(), "late"), Cause::Timer(running)).await.unwrap_err();
+    let late = store.commit(insert(store.ids.next(), "late"), Cause::Timers(vec![running])).await.unwrap_err();
 
     assert_eq!(late, Error::LeaseLost { name: REMIND });
     assert_eq!(store.counts().await, Counts::default());
@@ -121,8 +126,66 @@ async fn a_timer_of_a_process_that_ended_is_due_at_once_when_the_store_opens(pla
     let timer = lease(&reopened).await.pop().unwrap();
 
     assert_eq!((timer.key, timer.attempts), (held.key, 2));
-    let late = reopened.commit(Batch::new(), Cause::Timer(held)).await.unwrap_err();
+    let late = reopened.commit(Batch::new(), Cause::Timers(vec![held])).await.unwrap_err();
     assert_eq!(late, Error::LeaseLost { name: REMIND });
+}
+
+async fn many_timers_are_ended_by_one_commit_or_none_is(place: Place) {
+    let store = Store::open(&place).await;
+    for _ in 0..3 {
+        scheduled(&store, SignedDuration::ZERO).await;
+    }
+    let leased = lease(&store).await;
+    store.commit(Batch::new().unschedule(REMIND, leased[1].key), request(&store.ids)).await.unwrap();
+
+    let all = Cause::Timers(leased.clone());
+    let refused = store.commit(insert(store.ids.next(), "all"), all).await.unwrap_err();
+    assert_eq!(refused, Error::LeaseLost { name: REMIND });
+    let others = Cause::Timers(vec![leased[0].clone(), leased[2].clone()]);
+    store.commit(insert(store.ids.next(), "others"), others).await.unwrap();
+
+    assert_eq!(notes(&store).await, ["others"]);
+    assert_eq!(timers::unfinished(&store, store.now() + LEASE).await.unwrap(), 0);
+}
+
+async fn a_first_commit_holds_its_leases_and_ends_no_timer(place: Place) {
+    let store = Store::open(&place).await;
+    scheduled(&store, SignedDuration::ZERO).await;
+    scheduled(&store, SignedDuration::ZERO).await;
+    let leased = lease(&store).await;
+    store.commit(insert(store.ids.next(), "begun"), Cause::Leases(leased.clone())).await.unwrap();
+    store.commit(insert(store.ids.next(), "done"), Cause::Timers(vec![leased[0].clone()])).await.unwrap();
+
+    let late = store.commit(insert(store.ids.next(), "late"), Cause::Leases(leased.clone())).await.unwrap_err();
+    assert_eq!(late, Error::LeaseLost { name: REMIND });
+    store.hands.advance(LEASE);
+    let again = lease(&store).await;
+    assert_eq!((again.len(), again[0].key, again[0].attempts), (1, leased[1].key, 2));
+    let late = store.commit(Batch::new(), Cause::Leases(vec![leased[1].clone()])).await.unwrap_err();
+    assert_eq!(late, Error::LeaseLost { name: REMIND });
+    assert_eq!(notes(&store).await, ["begun", "done"]);
+}
+
+async fn who_waits_is_told_only_of_timers_that_come_due_earlier(place: Place) {
+    let store = Store::open(&place).await;
+    let signal = store.timer_signal(REMIND);
+    let is_told = async || tokio::time::timeout(Duration::ZERO, signal.earlier()).await.is_ok();
+    assert!(!is_told().await);
+    scheduled(&store, SignedDuration::from_secs(10)).await;
+    assert!(is_told().await);
+
+    scheduled(&store, SignedDuration::from_secs(10)).await;
+    scheduled(&store, SignedDuration::from_secs(20)).await;
+    assert!(!is_told().await, "none comes due before the first");
+    scheduled(&store, SignedDuration::from_secs(5)).await;
+    assert!(is_told().await);
+    assert_eq!(signal.next_due(), store.now() + SignedDuration::from_secs(5));
+
+    signal.forget();
+    scheduled(&store, SignedDuration::from_secs(30)).await;
+    signal.known(store.now() + SignedDuration::from_secs(5));
+    assert!(is_told().await, "while the store was asked, anything that was set was news");
+    assert_eq!(signal.next_due(), store.now() + SignedDuration::from_secs(5));
 }
 
 async fn scheduled(store: &Store, after: SignedDuration) -> Uuid {

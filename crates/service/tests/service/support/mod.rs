@@ -29,7 +29,9 @@ use tradepost_service::{
 };
 
 pub use script::{Script, Step};
-pub use services::{REMIND, REMIND_AFTER, batch_consumer, consumer, emitter, timekeeper};
+pub use services::{
+    REMIND, REMIND_AFTER, batch_consumer, batch_timekeeper, consumer, emitter, staged_timekeeper, timekeeper,
+};
 
 pub const ADMIN_TOKEN: &str = "an-admin-token-for-tests-only-0123456789";
 

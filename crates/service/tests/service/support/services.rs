@@ -10,7 +10,7 @@ use kernel::{Event, SignedDuration, Uuid, Version};
 use serde::{Deserialize, Serialize};
 use storage::{Batch, Committed, Migration, Migrations, params, statements};
 use tradepost_service::http::{Body, Listing, Page, PathId, Policy, Problem, RequestInfo};
-use tradepost_service::{Backoff, Delivery, Failure, Service, Timer, TimerKind, causes, decide};
+use tradepost_service::{Backoff, Delivery, Failure, Service, Timer, TimerKind, causes, decide, ends, holds};
 use utoipa::ToSchema;
 use utoipa_axum::routes;
 
@@ -80,6 +80,22 @@ pub fn timekeeper(name: &'static str, script: &Script) -> Service<Script> {
         .timer(REMIND, remind)
 }
 
+/// A service that handles many timers at once.
+pub fn batch_timekeeper(name: &'static str, script: &Script) -> Service<Script> {
+    Service::new(name, MIGRATIONS, STATEMENTS, script.clone())
+        .routes(Policy::Guest, routes!(effects))
+        .routes(Policy::Guest, routes!(remind_later))
+        .timer_many(REMIND, remind_many)
+}
+
+/// A service whose timers have a first part, which is common to many, and a second, which each has alone.
+pub fn staged_timekeeper(name: &'static str, script: &Script) -> Service<Script> {
+    Service::new(name, MIGRATIONS, STATEMENTS, script.clone())
+        .routes(Policy::Guest, routes!(effects))
+        .routes(Policy::Guest, routes!(remind_later))
+        .timer_staged(REMIND, begin_to_remind, async |ctx, timer, ()| remind(ctx, timer).await)
+}
+
 /// What an event of the tests is about, and the name by which the script knows it.
 trait Told: Event {
     fn name(&self) -> &str;
@@ -121,6 +137,23 @@ async fn remind(ctx: Ctx, timer: Timer) -> Result<Committed, Failure> {
     let outcome = ctx.commit(batch, timer.cause()).await;
     ctx.state.note(outcome.as_ref().map(|_| ()).map_err(Clone::clone));
     Ok(outcome?)
+}
+
+async fn remind_many(ctx: Ctx, timers: Vec<Timer>) -> Result<Committed, Failure> {
+    let mut batch = Batch::new();
+    for timer in &timers {
+        batch = batch.and(perform(&ctx, timer.key, "remind").await?);
+    }
+    Ok(ctx.commit(batch, ends(timers)).await?)
+}
+
+async fn begin_to_remind(ctx: Ctx, timers: Vec<Timer>) -> Result<Vec<(Timer, ())>, Failure> {
+    let mut batch = Batch::new();
+    for timer in &timers {
+        batch = batch.and(perform(&ctx, timer.key, "begin").await?);
+    }
+    ctx.commit(batch, holds(&timers)).await?;
+    Ok(timers.into_iter().map(|timer| (timer, ())).collect())
 }
 
 async fn perform(ctx: &Ctx, subject: Uuid, name: &str) -> Result<Batch, Failure> {

@@ -1,0 +1,156 @@
+//! Durable timers: leased in batches, handled side by side, ended by their commit.
+//!
+//! Here is what a service declares; `run` runs it.
+
+mod run;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::{BoxFuture, FutureExt};
+use kernel::{Cause, Origin, TimerCause};
+use storage::Committed;
+use uuid::Uuid;
+
+use crate::{Backoff, Ctx, Failure};
+
+pub(crate) use run::run;
+
+/// A kind of timer, and how it is run.
+#[derive(Clone, Copy, Debug)]
+pub struct TimerKind {
+    /// Its name in the store and in logs.
+    pub name: &'static str,
+    /// How long one attempt may take. When the lease ends, the timer is due again.
+    pub lease: Duration,
+    /// Timers of this kind that are handled at once.
+    pub concurrency: usize,
+    /// When to try again after a failure.
+    pub retry: Backoff,
+}
+
+impl TimerKind {
+    /// A timer that only decides and commits.
+    pub const fn internal(name: &'static str) -> Self {
+        Self {
+            name,
+            lease: Duration::from_secs(30),
+            concurrency: 256,
+            retry: Backoff { base: Duration::from_millis(200), max: Duration::from_mins(1) },
+        }
+    }
+
+    /// A timer whose handler calls something outside, for at most 30 s.
+    pub const fn external(name: &'static str) -> Self {
+        Self {
+            name,
+            lease: Duration::from_mins(1),
+            concurrency: 64,
+            retry: Backoff { base: Duration::from_millis(500), max: Duration::from_mins(5) },
+        }
+    }
+}
+
+/// A timer whose time has come, leased to this handler.
+#[derive(Debug)]
+pub struct Timer {
+    /// How often it was begun, this time included. Above 1 an earlier attempt may have got anywhere: look before repeating.
+    pub attempts: i64,
+    /// What it is about.
+    pub key: Uuid,
+    cause: TimerCause,
+}
+
+impl Timer {
+    pub(crate) fn new(cause: TimerCause) -> Self {
+        Self { attempts: cause.attempts, key: cause.key, cause }
+    }
+
+    /// What the commit answers: it ends the timer, if the lease still holds.
+    pub fn cause(self) -> Cause {
+        Cause::Timers(vec![self.cause])
+    }
+
+    /// What set the timer.
+    pub fn origin(&self) -> &Origin {
+        &self.cause.origin
+    }
+}
+
+/// What the commit answers that ends all of these, if every lease still holds.
+pub fn ends(timers: Vec<Timer>) -> Cause {
+    Cause::Timers(timers.into_iter().map(|timer| timer.cause).collect())
+}
+
+/// What a first commit about these answers: it ends none, and is refused if a lease was lost.
+pub fn holds<'a>(timers: impl IntoIterator<Item = &'a Timer>) -> Cause {
+    Cause::Leases(timers.into_iter().map(|timer| timer.cause.clone()).collect())
+}
+
+/// The handling of one timer.
+type Handled = BoxFuture<'static, Result<(), Failure>>;
+
+/// What is left to do for each timer of a set, beside those that are done.
+type Left = Vec<(Uuid, Handled)>;
+
+type Begin<S> = Arc<dyn Fn(Ctx<S>, Vec<Timer>) -> BoxFuture<'static, Result<Left, Failure>> + Send + Sync>;
+
+/// A kind of timer with its handler.
+pub(crate) struct ErasedTimer<S> {
+    pub kind: TimerKind,
+    /// Does what is done for a whole set at once, which happens for all of it or for none.
+    begin: Begin<S>,
+}
+
+impl<S: Clone + Send + Sync + 'static> ErasedTimer<S> {
+    /// Each alone.
+    pub fn one<F, Fut>(kind: TimerKind, handle: F) -> Self
+    where
+        F: Fn(Ctx<S>, Timer) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<Committed, Failure>> + Send + 'static,
+    {
+        let begin = move |ctx: Ctx<S>, timers: Vec<Timer>| {
+            let left = timers.into_iter().map(|timer| (timer.key, done(handle(ctx.clone(), timer)))).collect();
+            std::future::ready(Ok(left)).boxed()
+        };
+        Self { kind, begin: Arc::new(begin) }
+    }
+
+    /// All that are leased together, by one commit.
+    pub fn many<F, Fut>(kind: TimerKind, handle: F) -> Self
+    where
+        F: Fn(Ctx<S>, Vec<Timer>) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<Committed, Failure>> + Send + 'static,
+    {
+        let begin = move |ctx: Ctx<S>, timers: Vec<Timer>| {
+            let handled = done(handle(ctx, timers));
+            async move { handled.await.map(|()| Left::new()) }.boxed()
+        };
+        Self { kind, begin: Arc::new(begin) }
+    }
+
+    /// First all that are leased together, then each that is left with what was found for it.
+    pub fn staged<T, F, FirstFut, G, ThenFut>(kind: TimerKind, first: F, then: G) -> Self
+    where
+        T: Send + 'static,
+        F: Fn(Ctx<S>, Vec<Timer>) -> FirstFut + Send + Sync + 'static,
+        FirstFut: Future<Output = Result<Vec<(Timer, T)>, Failure>> + Send + 'static,
+        G: Fn(Ctx<S>, Timer, T) -> ThenFut + Send + Sync + 'static,
+        ThenFut: Future<Output = Result<Committed, Failure>> + Send + 'static,
+    {
+        let then = Arc::new(then);
+        let begin = move |ctx: Ctx<S>, timers: Vec<Timer>| {
+            let (found, then) = (first(ctx.clone(), timers), then.clone());
+            async move {
+                let left = found.await?.into_iter();
+                Ok(left.map(|(timer, found)| (timer.key, done(then(ctx.clone(), timer, found)))).collect())
+            }
+            .boxed()
+        };
+        Self { kind, begin: Arc::new(begin) }
+    }
+}
+
+fn done(handled: impl Future<Output = Result<Committed, Failure>> + Send + 'static) -> Handled {
+    async move { handled.await.map(|_committed| ()) }.boxed()
+}

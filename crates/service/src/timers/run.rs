@@ -1,0 +1,227 @@
+//! Running one kind of timer.
+
+use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
+use std::time::{Duration, Instant};
+
+use futures_util::future::{BoxFuture, FutureExt};
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use kernel::{SignedDuration, TimerCause};
+use storage::TimerSignal;
+use tokio::sync::watch;
+use uuid::Uuid;
+
+use super::{Begin, ErasedTimer, Handled, Left, Timer, TimerKind};
+use crate::runner::panic_text;
+use crate::{Ctx, Failure, Tasks};
+
+/// The longest sleep: the safety net should a wake-up be missed.
+const POLL: Duration = Duration::from_secs(1);
+
+/// The wait before a store that is away is asked again to end a lease.
+const STORE_AWAY: Duration = Duration::from_millis(500);
+
+/// Reads and decisions of one timer that may find their row changed before it counts as failed.
+const DECISIONS: usize = 50;
+
+/// Runs one kind of timer until the tasks stop.
+pub(crate) async fn run<S: Clone + Send + Sync + 'static>(
+    ctx: Ctx<S>,
+    timer: ErasedTimer<S>,
+    mut wake: watch::Receiver<()>,
+    tasks: Tasks,
+) {
+    let signal = ctx.db.timer_signal(timer.kind.name);
+    let mut worker = Worker { ctx, kind: timer.kind, begin: timer.begin, lease_ends: Instant::now() };
+    let mut running: FuturesUnordered<BoxFuture<'static, Step>> = FuturesUnordered::new();
+    let mut free = worker.kind.concurrency;
+    let mut may_be_due = true;
+    let mut sleep = POLL;
+    while !tasks.is_stopping() {
+        if may_be_due && free > worker.kind.concurrency / 2 {
+            worker.lease_ends = Instant::now() + worker.kind.lease;
+            let leased = worker.lease(&signal, free).await;
+            may_be_due = leased.len() == free;
+            free -= leased.len();
+            if !leased.is_empty() {
+                running.push(worker.clone().attempt_set(leased).boxed());
+            }
+            if !may_be_due {
+                sleep = worker.until_next(&signal).await;
+            }
+        }
+        tokio::select! {
+            Some(step) = running.next() => {
+                free += step.ended;
+                running.extend(step.left);
+            }
+            () = signal.earlier(), if !may_be_due => may_be_due = true,
+            _ = wake.changed() => may_be_due = true,
+            () = tokio::time::sleep(sleep), if !may_be_due => may_be_due = true,
+            () = tasks.stopping() => {}
+        }
+    }
+    while let Some(step) = running.next().await {
+        running.extend(step.left);
+    }
+}
+
+/// What a piece of handling came to: how many timers it ended, and what is left to do for others.
+struct Step {
+    ended: usize,
+    left: Vec<BoxFuture<'static, Step>>,
+}
+
+impl Step {
+    const ENDED: Self = Self { ended: 1, left: Vec::new() };
+}
+
+struct Worker<S> {
+    ctx: Ctx<S>,
+    kind: TimerKind,
+    begin: Begin<S>,
+    /// When the lease of what it handles ends, by the clock of this machine.
+    lease_ends: Instant,
+}
+
+impl<S: Clone> Clone for Worker<S> {
+    fn clone(&self) -> Self {
+        Self { ctx: self.ctx.clone(), kind: self.kind, begin: self.begin.clone(), lease_ends: self.lease_ends }
+    }
+}
+
+impl<S: Clone + Send + Sync + 'static> Worker<S> {
+    /// Leases what is due, at most `limit`.
+    async fn lease(&self, signal: &TimerSignal, limit: usize) -> Vec<TimerCause> {
+        let (name, now) = (self.kind.name, self.ctx.clock.now());
+        if signal.next_due() > now {
+            // Only a look: a lease writes, and most looks find nothing.
+            signal.forget();
+            match storage::timers::next_due(&self.ctx.db, name).await {
+                Ok(Some(due_at)) if due_at > now => {
+                    signal.known(due_at);
+                    return Vec::new();
+                }
+                Ok(None) => return Vec::new(),
+                Ok(Some(_)) | Err(_) => {}
+            }
+        }
+        let until = now + SignedDuration::try_from(self.kind.lease).expect("a lease is minutes long");
+        let rows = i64::try_from(limit).expect("the concurrency is small");
+        signal.forget();
+        storage::timers::lease(&self.ctx.db, name, now, until, rows).await.unwrap_or_else(|error| {
+            tracing::warn!(timer = name, %error, "timers can't be leased");
+            Vec::new()
+        })
+    }
+
+    /// How long nothing comes due, unless something is set meanwhile.
+    async fn until_next(&self, signal: &TimerSignal) -> Duration {
+        if let Ok(Some(due_at)) = storage::timers::next_due(&self.ctx.db, self.kind.name).await {
+            signal.known(due_at);
+        }
+        let wait = signal.next_due().duration_since(self.ctx.clock.now());
+        Duration::try_from(wait).unwrap_or_default().clamp(Duration::from_millis(1), POLL)
+    }
+
+    /// Handles what was leased together. If that fails, each alone shows whose fault it is.
+    async fn attempt_set(self, leased: Vec<TimerCause>) -> Step {
+        let began = self.begin(&leased).await;
+        let mut causes: HashMap<Uuid, TimerCause> = leased.into_iter().map(|cause| (cause.key, cause)).collect();
+        let mut left: Vec<BoxFuture<'static, Step>> = Vec::new();
+        match began {
+            Ok(handled) => {
+                for (key, handled) in handled {
+                    let Some(cause) = causes.remove(&key) else { continue };
+                    left.push(self.clone().attempt_left(cause, handled).boxed());
+                }
+                Step { ended: causes.len(), left }
+            }
+            Err(failure) => {
+                let is_known = matches!(failure, Failure::StoreAway(_)) || causes.len() == 1;
+                for cause in causes.into_values() {
+                    let (worker, failure) = (self.clone(), failure.clone());
+                    left.push(match failure {
+                        Failure::Conflict(_) => worker.attempt_one(cause).boxed(),
+                        failure if is_known => async move { worker.finish(&cause, Err(failure)).await }.boxed(),
+                        _ => worker.attempt_one(cause).boxed(),
+                    });
+                }
+                Step { ended: 0, left }
+            }
+        }
+    }
+
+    /// The rest of one timer of a set.
+    async fn attempt_left(self, cause: TimerCause, handled: Handled) -> Step {
+        match self.within_lease(handled).await {
+            // Decided on what has changed since: read and decide again.
+            Err(Failure::Conflict(_)) => self.attempt_one(cause).await,
+            outcome => self.finish(&cause, outcome).await,
+        }
+    }
+
+    async fn attempt_one(self, cause: TimerCause) -> Step {
+        let mut outcome = Ok(());
+        for _ in 0..DECISIONS {
+            outcome = self.handle(&cause).await;
+            if !matches!(outcome, Err(Failure::Conflict(_))) {
+                break;
+            }
+        }
+        self.finish(&cause, outcome).await
+    }
+
+    async fn handle(&self, cause: &TimerCause) -> Result<(), Failure> {
+        match self.begin(std::slice::from_ref(cause)).await?.pop() {
+            Some((_, handled)) => self.within_lease(handled).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn begin(&self, causes: &[TimerCause]) -> Result<Left, Failure> {
+        let timers = causes.iter().cloned().map(Timer::new).collect();
+        let (ctx, begin) = (self.ctx.clone(), self.begin.clone());
+        // The call itself is inside too, for a handler may panic before it is first polled.
+        self.within_lease(async move { begin(ctx, timers).await }).await
+    }
+
+    async fn within_lease<T>(&self, work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+        let caught = AssertUnwindSafe(work).catch_unwind();
+        match tokio::time::timeout_at(self.lease_ends.into(), caught).await {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(panic)) => Err(Failure::Retry(format!("the handler panicked: {}", panic_text(&*panic)))),
+            Err(_) => Err(Failure::Retry(format!("the handler took longer than its lease of {:?}", self.kind.lease))),
+        }
+    }
+
+    /// A timer that failed comes due again, later each time; it is never given up, for it stands for a promise.
+    async fn finish(&self, cause: &TimerCause, outcome: Result<(), Failure>) -> Step {
+        let reason = match outcome {
+            Ok(()) | Err(Failure::AlreadyDone) => return Step::ENDED,
+            Err(
+                Failure::Retry(reason) | Failure::Park(reason) | Failure::Conflict(reason) | Failure::StoreAway(reason),
+            ) => reason,
+        };
+        let wait = self.kind.retry.after(cause.attempts, &self.ctx.ids);
+        tracing::warn!(
+            service = self.ctx.db.service(),
+            timer = self.kind.name,
+            key = %cause.key,
+            attempts = cause.attempts,
+            retry_in_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX),
+            %reason,
+            "a timer failed and will be tried again"
+        );
+        let due_at = self.ctx.clock.now() + SignedDuration::try_from(wait).expect("a backoff is minutes long");
+        while let Err(error) = storage::timers::defer(&self.ctx.db, cause, due_at).await {
+            if Instant::now() >= self.lease_ends {
+                tracing::warn!(timer = self.kind.name, %error, "a failed timer could not be deferred; its lease has ended");
+                break;
+            }
+            // The store is away. Once it is back, nobody should have to wait until the lease ends.
+            tokio::time::sleep(STORE_AWAY).await;
+        }
+        Step::ENDED
+    }
+}
