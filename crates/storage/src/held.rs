@@ -44,7 +44,7 @@ static DUE: Sql = Sql::new(
      from held where state = 'due' and lane = $1 and due_at <= $2 order by due_at, position limit $3",
 );
 static NEXT_DUE: Sql =
-    Sql::new("HELD_NEXT_DUE", "select min(due_at) as due_at from held where state = 'due' and lane = $1");
+    Sql::lookup("HELD_NEXT_DUE", "select min(due_at) as due_at from held where state = 'due' and lane = $1");
 static PARKED: Sql = Sql::new(
     "PARKED",
     "select position, dead_letter_id, event_id, source, lane, key, type, sequence, time, correlation_id, causation_id,

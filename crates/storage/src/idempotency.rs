@@ -7,7 +7,7 @@ use kernel::{SignedDuration, Timestamp};
 use crate::statement::Sql;
 use crate::{Db, Error, params};
 
-static FIND: Sql = Sql::new(
+static FIND: Sql = Sql::lookup(
     "FIND_IDEMPOTENCY_KEY",
     "select digest, answer, committed_at from idempotency where scope = $1 and key = $2 and expires_at > $3",
 );

@@ -9,7 +9,7 @@ use crate::statement::Sql;
 use crate::{Db, Error, params};
 
 static SEEN: Sql =
-    Sql::new("SEEN_EVENTS", "select event_id, digest, attempts, handled_at from inbox where event_id = any($1)");
+    Sql::lookup("SEEN_EVENTS", "select event_id, digest, attempts, handled_at from inbox where event_id = any($1)");
 static FORGET: Sql = Sql::new(
     "FORGET_HANDLED",
     "delete from inbox where event_id in (

@@ -6,7 +6,7 @@ use crate::archive::{StoredEvent, stored};
 use crate::statement::Sql;
 use crate::{Db, Error, params};
 
-static PENDING: Sql = Sql::new(
+static PENDING: Sql = Sql::lookup(
     "PENDING_EVENTS",
     "select events.position, event_id, type, key, events.lane, sequence, time, correlation_id, causation_id,
          traceparent, body

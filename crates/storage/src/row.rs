@@ -1,5 +1,6 @@
 //! A row of a result, whichever database it comes from.
 
+use std::cell::Cell;
 use std::fmt;
 use std::str::FromStr;
 
@@ -16,7 +17,8 @@ pub struct Row<'a> {
 
 /// Where a row comes from.
 pub(crate) enum Source<'a> {
-    Sqlite(&'a rusqlite::Row<'a>),
+    /// And the column that is probably read next: they are read in their order, as a rule.
+    Sqlite(&'a rusqlite::Row<'a>, Cell<usize>),
     Postgres(&'a tokio_postgres::Row),
 }
 
@@ -24,7 +26,7 @@ impl Row<'_> {
     /// The column's value.
     pub fn get<T: FromValue>(&self, column: &str) -> Result<T, Error> {
         let found = match &self.source {
-            Source::Sqlite(row) => sqlite::found(row, column),
+            Source::Sqlite(row, next) => sqlite::found(row, column, next),
             Source::Postgres(row) => postgres::found(row, column),
         };
         found.and_then(T::from_value).map_err(|detail| self.corrupt(column, &detail))

@@ -13,6 +13,7 @@ pub(crate) struct Sql {
     /// What SQLite's is made from.
     text_for_sqlite: &'static str,
     sqlite: OnceLock<String>,
+    is_lookup: bool,
 }
 
 impl Sql {
@@ -22,7 +23,16 @@ impl Sql {
 
     /// A statement whose databases need different texts.
     pub(crate) const fn each(name: &'static str, text_for_sqlite: &'static str, postgres: &'static str) -> Self {
-        Self { name, text: postgres, text_for_sqlite, sqlite: OnceLock::new() }
+        Self { name, text: postgres, text_for_sqlite, sqlite: OnceLock::new(), is_lookup: false }
+    }
+
+    /// A read that meets only the rows that it answers with, by an index, and only a few of them.
+    pub(crate) const fn lookup(name: &'static str, text: &'static str) -> Self {
+        Self { name, text, text_for_sqlite: text, sqlite: OnceLock::new(), is_lookup: true }
+    }
+
+    pub(crate) const fn is_lookup(&self) -> bool {
+        self.is_lookup
     }
 
     pub(crate) const fn postgres(&self) -> &'static str {
@@ -103,6 +113,12 @@ impl Query {
     /// A read; `text` runs on both databases.
     pub const fn new(name: &'static str, text: &'static str) -> Self {
         Self(Sql::new(name, text))
+    }
+
+    /// A read by key. It must meet no more rows than it answers with, a few hundred at the most:
+    /// where the store is in this process it runs where it is asked for, and holds up what else would run there.
+    pub const fn lookup(name: &'static str, text: &'static str) -> Self {
+        Self(Sql::lookup(name, text))
     }
 }
 
@@ -239,7 +255,7 @@ fn upsert_is_guarded(text: &str) -> bool {
 ///
 /// ```
 /// tradepost_storage::statements! {
-///     query ORDER "select number from orders where order_id = $1";
+///     lookup ORDER "select number from orders where order_id = $1";
 ///     insert INSERT_ORDER into orders (order_id uuid, number int, version int);
 ///     change MARK_PAID "update orders set status = 'paid', version = version + 1 where order_id = $1 and version = $2";
 ///     upsert PUT_PRODUCT "insert into products (product_id, version) values ($1, $2)
@@ -261,6 +277,10 @@ macro_rules! statements_inner {
     };
     ([$($done:expr,)*] query $name:ident $text:literal; $($rest:tt)*) => {
         static $name: $crate::Query = $crate::Query::new(stringify!($name), $text);
+        $crate::statements_inner!([$($done,)* $crate::Registered::Query(&$name),] $($rest)*);
+    };
+    ([$($done:expr,)*] lookup $name:ident $text:literal; $($rest:tt)*) => {
+        static $name: $crate::Query = $crate::Query::lookup(stringify!($name), $text);
         $crate::statements_inner!([$($done,)* $crate::Registered::Query(&$name),] $($rest)*);
     };
     ([$($done:expr,)*] change $name:ident $text:literal; $($rest:tt)*) => {

@@ -23,7 +23,7 @@ static DEFER: Sql = Sql::new(
     "DEFER_TIMER",
     "update timers set due_at = $4, is_leased = $5 where name = $1 and key = $2 and fence = $3",
 );
-static NEXT_DUE: Sql = Sql::new("NEXT_TIMER", "select min(due_at) as due_at from timers where name = $1");
+static NEXT_DUE: Sql = Sql::lookup("NEXT_TIMER", "select min(due_at) as due_at from timers where name = $1");
 static NTH_DUE: Sql =
     Sql::new("NTH_TIMER", "select due_at from timers where name = $1 order by due_at limit 1 offset $2");
 static COUNT_DUE: Sql = Sql::new("COUNT_DUE_TIMERS", "select count(*) as due from timers where due_at <= $1");

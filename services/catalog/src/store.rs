@@ -6,7 +6,7 @@ use service::storage::{self, Batch, Db, Error, Row, params};
 use crate::domain::{Product, StockFlag};
 
 storage::statements! {
-    query PRODUCT "select p.product_id, p.sku, p.name, p.description, p.category, p.price_amount, p.price_currency,
+    lookup PRODUCT "select p.product_id, p.sku, p.name, p.description, p.category, p.price_amount, p.price_currency,
             p.low_stock_threshold, f.in_stock, p.version
         from products p join stock_flags f on f.product_id = p.product_id
         where p.product_id = $1 and p.deleted_at is null";
@@ -18,7 +18,7 @@ storage::statements! {
             and (p.category = $3 or $3 is null)
         order by p.product_id desc limit $4";
 
-    query SKU_HOLDER "select product_id from products where sku = $1 and deleted_at is null";
+    lookup SKU_HOLDER "select product_id from products where sku = $1 and deleted_at is null";
 
     insert INSERT_PRODUCT into products (
         product_id uuid, sku text, name text, description text, category text, price_amount int, price_currency text,

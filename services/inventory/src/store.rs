@@ -10,7 +10,7 @@ use service::storage::{self, Batch, Db, Error, Row, Value, params};
 use crate::domain::{Changed, Level, Reservation, Shelf, Status};
 
 storage::statements! {
-    query LEVELS "select product_id, sku, name, on_hand, reserved, low_stock_threshold, is_closed, product_version, version
+    lookup LEVELS "select product_id, sku, name, on_hand, reserved, low_stock_threshold, is_closed, product_version, version
         from stock where product_id = any($1)";
     query OPEN_LEVELS "select product_id, sku, name, on_hand, reserved, low_stock_threshold, is_closed, product_version, version
         from stock where product_id > $1 and is_closed = $2 order by product_id limit $3";
@@ -20,7 +20,7 @@ storage::statements! {
         where product_id = $1 and version = $4";
     change SET_PRODUCT "update stock set sku = $2, name = $3, low_stock_threshold = $4, is_closed = $5,
         product_version = $6, version = version + 1 where product_id = $1 and version = $7";
-    query RESERVATIONS "select order_id, status, lines, version from reservations where order_id = any($1)";
+    lookup RESERVATIONS "select order_id, status, lines, version from reservations where order_id = any($1)";
     insert INSERT_RESERVATION into reservations (order_id uuid, status text, lines json, version int);
     change SET_RESERVATION "update reservations set status = $2, version = version + 1
         where order_id = $1 and version = $3";

@@ -6,7 +6,7 @@ use service::storage::{self, Batch, Db, Error, Row, params};
 use crate::domain::{Mail, Template};
 
 storage::statements! {
-    query MAIL "select mail_id, message_id, topic_id, order_id, template, recipient, subject, text, html, status,
+    lookup MAIL "select mail_id, message_id, topic_id, order_id, template, recipient, subject, text, html, status,
             attempts, error, created_at, sent_at, version
         from mails where mail_id = $1";
     query PAGE "select mail_id, message_id, topic_id, order_id, template, recipient, subject, text, html, status,
@@ -15,7 +15,7 @@ storage::statements! {
     query PAGE_OF_ORDER "select mail_id, message_id, topic_id, order_id, template, recipient, subject, text, html,
             status, attempts, error, created_at, sent_at, version
         from mails where order_id = $1 and mail_id < $2 order by mail_id desc limit $3";
-    query WRITTEN "select topic_id, template from mails where topic_id = any($1)";
+    lookup WRITTEN "select topic_id, template from mails where topic_id = any($1)";
     insert INSERT into mails (
         mail_id uuid, message_id text, topic_id uuid, order_id uuid, template text, recipient text, subject text,
         text text, html text, status text, attempts int, error text, created_at time, sent_at time, version int,

@@ -13,7 +13,7 @@ use crate::domain::{Decision, Expiry, Order, Product, Tell};
 pub(crate) const EXPIRE_RESERVATION: TimerKind = TimerKind::internal("expire_reservation");
 
 storage::statements! {
-    query PRODUCTS "select product_id, sku, name, price_amount, price_currency from products
+    lookup PRODUCTS "select product_id, sku, name, price_amount, price_currency from products
         where product_id = any($1) and is_deleted = $2";
     upsert PUT_PRODUCT "insert into products (product_id, sku, name, price_amount, price_currency, is_deleted, version)
         values ($1, $2, $3, $4, $5, $6, $7)
@@ -21,11 +21,11 @@ storage::statements! {
             price_amount = excluded.price_amount, price_currency = excluded.price_currency,
             is_deleted = excluded.is_deleted, version = excluded.version
         where products.version < excluded.version";
-    query USER_EMAIL "select email from users where user_id = $1";
+    lookup USER_EMAIL "select email from users where user_id = $1";
     upsert PUT_USER "insert into users (user_id, email, version) values ($1, $2, $3)
         on conflict (user_id) do update set email = excluded.email, version = excluded.version
         where users.version < excluded.version";
-    query ORDERS "select order_id, number, user_id, email, ship_to, lines, total_amount, total_currency, status,
+    lookup ORDERS "select order_id, number, user_id, email, ship_to, lines, total_amount, total_currency, status,
             reason, payment_status, payment_id, payment_token, access_digest, created_at, updated_at, version
         from orders where order_id = any($1)";
     query ORDERS_BEFORE "select order_id, number, user_id, email, ship_to, lines, total_amount, total_currency, status,

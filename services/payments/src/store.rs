@@ -9,10 +9,10 @@ use service::{Failure, Timer};
 use crate::domain::{Payment, Token};
 
 storage::statements! {
-    query PAYMENT "select payment_id, order_id, number, email, amount, currency, token, status, error, looked_up,
+    lookup PAYMENT "select payment_id, order_id, number, email, amount, currency, token, status, error, looked_up,
             refunded_amount, created_at, updated_at, version
         from payments where payment_id = $1";
-    query PAYMENTS "select payment_id, order_id, number, email, amount, currency, token, status, error, looked_up,
+    lookup PAYMENTS "select payment_id, order_id, number, email, amount, currency, token, status, error, looked_up,
             refunded_amount, created_at, updated_at, version
         from payments where payment_id = any($1)";
     query PAYMENTS_OF_ORDER "select payment_id, order_id, number, email, amount, currency, token, status, error,
@@ -24,7 +24,7 @@ storage::statements! {
     query PAGE_OF_ORDER "select payment_id, order_id, number, email, amount, currency, token, status, error,
             looked_up, refunded_amount, created_at, updated_at, version
         from payments where order_id = $1 and payment_id < $2 order by payment_id desc limit $3";
-    query KNOWN "select payment_id from payments where payment_id = any($1)";
+    lookup KNOWN "select payment_id from payments where payment_id = any($1)";
     insert INSERT into payments (
         payment_id uuid, order_id uuid, number int, email text, amount int, currency text, token text, status text,
         error text, looked_up bool, refunded_amount int, created_at time, updated_at time, version int,

@@ -17,7 +17,7 @@ pub(crate) const ROTATE_SIGNING_KEY: TimerKind = TimerKind::internal("rotate_sig
 const SESSIONS_READ: i64 = 100;
 
 storage::statements! {
-    query USER "select user_id, username, email, created_at, version from users where user_id = $1";
+    lookup USER "select user_id, username, email, created_at, version from users where user_id = $1";
 
     query HOLDERS "select user_id, username, email, created_at, version from users
         where username_key = $1 or email_key = $2";
@@ -31,11 +31,11 @@ storage::statements! {
         set username = $1, username_key = $2, email = $3, email_key = $4, version = version + 1
         where user_id = $5 and version = $6";
 
-    query ACCOUNT "select user_id, password_hash from users where email_key = $1";
+    lookup ACCOUNT "select user_id, password_hash from users where email_key = $1";
 
     change SET_PASSWORD_HASH "update users set password_hash = $1 where user_id = $2 and version = $3";
 
-    query SESSION "select session_id, user_id, family_digest, token_digest, created_at, expires_at, version
+    lookup SESSION "select session_id, user_id, family_digest, token_digest, created_at, expires_at, version
         from sessions where session_id = $1";
 
     query SESSIONS_OF_USER "select session_id, user_id, family_digest, token_digest, created_at, expires_at, version

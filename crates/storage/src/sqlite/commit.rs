@@ -1,4 +1,4 @@
-//! How one batch and its cause become rows, inside a savepoint.
+//! How one batch and its cause become rows, inside a transaction.
 
 use kernel::{Cause, Origin};
 use rusqlite::Connection;
@@ -42,7 +42,7 @@ fn record_cause(commit: &Commit, context: &Context<'_>) -> Result<(), Error> {
     match &commit.cause {
         Cause::Request(_) => {
             let Some(row) = commit.key_row() else { return Ok(()) };
-            match context.execute(&RECORD_KEY, row)? {
+            match context.execute(&RECORD_KEY, &row)? {
                 0 => Err(Error::AlreadyDone { events: Vec::new() }),
                 _ => Ok(()),
             }
@@ -50,7 +50,7 @@ fn record_cause(commit: &Commit, context: &Context<'_>) -> Result<(), Error> {
         Cause::Deliveries(_) => record_deliveries(commit, context),
         Cause::Timers(_) | Cause::Leases(_) => {
             for (sql, timer, row) in commit.timer_causes() {
-                if context.execute(sql, row)? == 0 {
+                if context.execute(sql, &row)? == 0 {
                     return Err(Error::LeaseLost { name: timer.name });
                 }
             }
@@ -62,12 +62,12 @@ fn record_cause(commit: &Commit, context: &Context<'_>) -> Result<(), Error> {
 fn record_deliveries(commit: &Commit, context: &Context<'_>) -> Result<(), Error> {
     let mut seen = Vec::new();
     for delivery in commit.deliveries() {
-        if context.execute(&RECORD_DELIVERY, commit.delivery_row(delivery))? == 0 {
+        if context.execute(&RECORD_DELIVERY, &commit.delivery_row(delivery))? == 0 {
             seen.push(delivery.event_id);
         }
         if let Some(position) = delivery.held {
             for (sql, row) in crate::held::release(position, commit.now) {
-                context.execute(sql, row)?;
+                context.execute(sql, &row)?;
             }
         }
     }
@@ -82,10 +82,10 @@ fn store_event(
     origin: &Origin,
     effects: &mut Effects,
 ) -> Result<(), Error> {
-    context.execute(&STORE_EVENT, commit.event_row(event, origin))?;
+    context.execute(&STORE_EVENT, &commit.event_row(event, origin))?;
     let position = context.connection.last_insert_rowid();
     for destination in destinations {
-        context.execute(&POINT_TO_EVENT, params![destination, event.lane, position])?;
+        context.execute(&POINT_TO_EVENT, &params![destination, event.lane, position])?;
         remember(effects, destination, event.lane);
     }
     effects.events = true;
@@ -95,10 +95,10 @@ fn store_event(
 fn apply_timer(commit: &Commit, context: &Context<'_>, timer: &TimerChange, origin: &Origin) -> Result<(), Error> {
     match timer {
         TimerChange::Set { name, key, due_at, origin: of } => {
-            context.execute(&SET_TIMER, commit.timer_row(name, *key, *due_at, of.as_ref().unwrap_or(origin)))?;
+            context.execute(&SET_TIMER, &commit.timer_row(name, *key, *due_at, of.as_ref().unwrap_or(origin)))?;
         }
         TimerChange::Clear { name, key } => {
-            context.execute(&CLEAR_TIMER, params![*name, *key])?;
+            context.execute(&CLEAR_TIMER, &params![*name, *key])?;
         }
     }
     Ok(())
@@ -106,14 +106,14 @@ fn apply_timer(commit: &Commit, context: &Context<'_>, timer: &TimerChange, orig
 
 fn apply_write(context: &Context<'_>, write: &Write) -> Result<(), Error> {
     match write {
-        Write::Insert(insert, params) => context.run(insert.name(), insert.sqlite(), params.clone()).map(|_| ()),
+        Write::Insert(insert, params) => context.run(insert.name(), insert.sqlite(), params).map(|_| ()),
         Write::Change(change, params) => {
             let statement = change.0.name();
-            match context.run(statement, change.0.sqlite(), params.clone())? {
+            match context.run(statement, change.0.sqlite(), params)? {
                 1 => Ok(()),
                 _ => Err(Error::Conflict { statement }),
             }
         }
-        Write::Upsert(upsert, params) => context.execute(&upsert.0, params.clone()).map(|_| ()),
+        Write::Upsert(upsert, params) => context.execute(&upsert.0, params).map(|_| ()),
     }
 }

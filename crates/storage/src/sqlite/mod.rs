@@ -9,6 +9,7 @@ mod tables;
 mod threads;
 mod writer;
 
+use std::cell::Cell;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -48,9 +49,15 @@ impl Sqlite {
     }
 }
 
-/// A column's value as the kit sees it.
-pub(crate) fn found<'a>(row: &'a rusqlite::Row<'_>, column: &str) -> Result<Found<'a>, String> {
-    match row.get_ref(column).map_err(|error| error.to_string())? {
+/// A column's value as the kit sees it. `next` is where it probably is.
+pub(crate) fn found<'a>(row: &'a rusqlite::Row<'_>, column: &str, next: &Cell<usize>) -> Result<Found<'a>, String> {
+    let statement: &rusqlite::Statement<'_> = row.as_ref();
+    let index = match statement.column_name(next.get()) {
+        Ok(name) if name == column => next.get(),
+        _ => statement.column_index(column).map_err(|error| error.to_string())?,
+    };
+    next.set(index + 1);
+    match row.get_ref(index).map_err(|error| error.to_string())? {
         ValueRef::Null => Ok(Found::Null),
         ValueRef::Integer(n) => Ok(Found::Int(n)),
         ValueRef::Real(n) => Err(format!("a floating-point number, {n}, is no value that the kit stores")),

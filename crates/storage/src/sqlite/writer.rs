@@ -1,4 +1,4 @@
-//! Writes: one thread, one transaction for all batches that wait, a savepoint for each.
+//! Writes: one thread, one transaction for all batches that wait.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -22,7 +22,7 @@ const GROUP: usize = 256;
 /// Batches that may wait before callers wait to hand theirs over.
 const QUEUE: usize = 1_024;
 
-/// One write of a group: applied inside a savepoint, answered after the commit.
+/// One write of a group: applied inside its transaction, more than once if another one fails, answered after the commit.
 trait Task: Send {
     fn apply(&mut self, connection: &Connection, store: &str) -> Result<Effects, Error>;
     fn answer(self: Box<Self>, outcome: Result<usize, Error>);
@@ -62,14 +62,14 @@ impl Writer {
         params: Vec<Value>,
         map: impl Fn(&Row<'_>) -> Result<T, Error> + Send + 'static,
     ) -> Result<Vec<T>, Error> {
-        let work = move |connection: &Connection, store: &str| select(connection, store, sql, params.clone(), &map);
+        let work = move |connection: &Connection, store: &str| select(connection, store, sql, &params, &map);
         self.run(work).await
     }
 
     /// Runs the kit's own statements, all or none; answers with the rows that each met.
     pub async fn sweep(&self, statements: Vec<(&'static Sql, Vec<Value>)>) -> Result<Vec<usize>, Error> {
         self.run(move |connection: &Connection, store: &str| {
-            statements.iter().map(|(sql, params)| execute(connection, store, sql, params.clone())).collect()
+            statements.iter().map(|(sql, params)| execute(connection, store, sql, params)).collect()
         })
         .await
     }
@@ -154,11 +154,42 @@ fn run_group(connection: &Connection, store: &str, signals: &Signals, group: &mu
 type Outcomes = Vec<Result<(), Error>>;
 
 /// Runs the whole group in one transaction. An error of the transaction itself fails every task of it.
+///
+/// A savepoint for each task would make SQLite copy every page that the task touches, and nearly every task succeeds:
+/// so the group is tried without, and only if one of them fails, again with.
 fn apply_group(
     connection: &Connection,
     store: &str,
     group: &mut [Box<dyn Task>],
 ) -> Result<(Outcomes, Effects), Error> {
+    run(connection, "begin immediate", store)?;
+    match apply_all(connection, store, group) {
+        Ok(effects) => {
+            commit(connection, store)?;
+            Ok((vec![Ok(()); group.len()], effects))
+        }
+        Err(error) => {
+            if !connection.is_autocommit() {
+                run(connection, "rollback", store)?;
+            }
+            match group.len() {
+                1 => Err(error),
+                _ => apply_each(connection, store, group),
+            }
+        }
+    }
+}
+
+fn apply_all(connection: &Connection, store: &str, group: &mut [Box<dyn Task>]) -> Result<Effects, Error> {
+    let mut effects = Effects::default();
+    for task in group {
+        effects.merge(task.apply(connection, store)?);
+    }
+    Ok(effects)
+}
+
+/// Those that succeed stay, the others get their own errors.
+fn apply_each(connection: &Connection, store: &str, group: &mut [Box<dyn Task>]) -> Result<(Outcomes, Effects), Error> {
     run(connection, "begin immediate", store)?;
     let mut effects = Effects::default();
     let mut outcomes = Vec::with_capacity(group.len());
@@ -170,13 +201,16 @@ fn apply_group(
         }
         outcomes.push(outcome.map(|made| effects.merge(made)));
     }
-    if let Err(error) = run(connection, "commit", store) {
-        if !connection.is_autocommit() {
-            run(connection, "rollback", store)?;
-        }
-        return Err(error);
-    }
+    commit(connection, store)?;
     Ok((outcomes, effects))
+}
+
+fn commit(connection: &Connection, store: &str) -> Result<(), Error> {
+    let Err(error) = run(connection, "commit", store) else { return Ok(()) };
+    if !connection.is_autocommit() {
+        run(connection, "rollback", store)?;
+    }
+    Err(error)
 }
 
 fn apply_one(connection: &Connection, store: &str, task: &mut dyn Task) -> Result<Effects, Error> {

@@ -20,7 +20,7 @@ const MIGRATIONS: Migrations = Migrations {
 const DECISIONS: usize = 50;
 
 storage::statements! {
-    query ENTRY "select status, error, is_final, refunded_amount, version from charges where key = $1";
+    lookup ENTRY "select status, error, is_final, refunded_amount, version from charges where key = $1";
     insert BOOK into charges (key uuid, amount int, currency text, status text, error text, is_final bool,
         refunded_amount int, calls int, version int);
     change COUNT_CALL "update charges set calls = calls + 1, version = version + 1 where key = $1 and version = $2";
