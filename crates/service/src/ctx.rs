@@ -7,7 +7,7 @@ use std::time::Duration;
 use kernel::{Cause, Clock, Currency, Ids};
 use storage::{Batch, Committed, Db, Error};
 
-use crate::http::{Keyring, Network, Problem, idempotency::InFlight, limit::Limits};
+use crate::http::{Capacity, Keyring, Network, Problem, idempotency::InFlight, limit::Limits};
 use crate::telemetry::Metrics;
 use crate::{Admission, Backoff};
 
@@ -53,6 +53,7 @@ pub struct Ctx<S = ()> {
     pub(crate) in_flight: InFlight,
     pub(crate) store_away: Arc<AtomicBool>,
     pub(crate) admission: Admission,
+    pub(crate) capacity: Capacity,
 }
 
 impl<S> Ctx<S> {

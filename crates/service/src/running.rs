@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use utoipa::openapi::OpenApi;
 
 use crate::admission::{self, Work};
-use crate::http::Keyring;
+use crate::http::{Capacity, Keyring};
 use crate::http::auth::Auth;
 use crate::http::idempotency::InFlight;
 use crate::http::shell::served_by;
@@ -43,6 +43,8 @@ pub struct Runtime {
     pub auth: Arc<Auth>,
     /// Whether new work is taken.
     pub admission: Admission,
+    /// Room for requests, to which background work gives way.
+    pub capacity: Capacity,
     /// Where background work runs.
     pub tasks: Tasks,
 }
@@ -134,6 +136,7 @@ impl<S: Clone + Send + Sync + 'static> Service<S> {
             in_flight: InFlight::default(),
             store_away: store_away.clone(),
             admission: runtime.admission.clone(),
+            capacity: runtime.capacity.clone(),
         };
         crate::keys::load(&ctx).await?;
         if let Some(run) = self.at_start {

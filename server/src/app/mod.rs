@@ -104,6 +104,7 @@ impl App {
             metrics: metrics.clone(),
             auth: auth.clone(),
             admission: Admission::default(),
+            capacity: Capacity::new(&console::SLOW_ROUTES),
             tasks: tasks.clone(),
         };
         prepare(&runtime.store).await?;
@@ -134,7 +135,7 @@ impl App {
             ids: ids.clone(),
             clock: options.clock,
             settings,
-            capacity: Capacity::new(&console::SLOW_ROUTES),
+            capacity: runtime.capacity,
             tasks: tasks.clone(),
         };
         let router = shell.wrap(routes, openapi, docs::page);

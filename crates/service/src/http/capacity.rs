@@ -1,13 +1,14 @@
-//! Refuses what the process can't carry, before it costs anything.
+//! Refuses what the process can't carry, before it costs anything, and lets requests go before work that can wait.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::StatusCode;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use hyper::body::Body as _;
+use kernel::SignedDuration;
 use tokio::sync::Semaphore;
 
 use super::Problem;
@@ -23,6 +24,18 @@ const BODIES_KIB_MAX: usize = 64 * 1_024;
 /// How long an answer may take before the client is told to ask again. It gave up long ago, but for a slow store.
 const ANSWER: Duration = Duration::from_secs(30);
 
+/// Requests beyond which background work gives way to them: with fewer there is time for both.
+const CROWD: usize = 32;
+
+/// How long a window of background work gives way. It goes on, only slower: a window may hold hundreds of events.
+const GIVES_WAY: Duration = Duration::from_millis(500);
+
+/// The age of work that no longer gives way. A burst may last as long; then both get their share.
+const WAITED_ENOUGH: SignedDuration = SignedDuration::from_secs(10);
+
+/// The time between two looks whether the crowd is gone.
+const LOOK_AGAIN: Duration = Duration::from_millis(5);
+
 /// Asked while everything else is refused, to find out why.
 const ALWAYS: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
 
@@ -30,6 +43,7 @@ const ALWAYS: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
 #[derive(Clone, Debug)]
 pub struct Capacity {
     requests: Arc<Semaphore>,
+    requests_max: usize,
     bodies: Arc<Semaphore>,
     answer: Duration,
     /// Routes whose answers may take longer, as they say themselves.
@@ -45,7 +59,20 @@ impl Capacity {
     /// Room for so many requests, with so much time for each.
     pub fn with(requests: usize, answer: Duration, slow: &'static [(&'static str, Duration)]) -> Self {
         let bodies = Arc::new(Semaphore::new(BODIES_KIB_MAX));
-        Self { requests: Arc::new(Semaphore::new(requests)), bodies, answer, slow }
+        Self { requests: Arc::new(Semaphore::new(requests)), requests_max: requests, bodies, answer, slow }
+    }
+
+    /// Waits while a crowd of requests is being answered, at most half a second, and not at all with work that has
+    /// waited for ten: people wait for their answers, and what follows from them is in the store.
+    pub(crate) async fn give_way(&self, age: SignedDuration) {
+        let began = Instant::now();
+        while self.is_crowded() && age < WAITED_ENOUGH && began.elapsed() < GIVES_WAY {
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+    }
+
+    fn is_crowded(&self) -> bool {
+        self.requests_max - self.requests.available_permits() > CROWD
     }
 
     fn answer_within(&self, route: &str) -> Duration {

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use bus::{Broker, Subscription};
+use bus::{Broker, Delivery, Subscription};
 use kernel::{Lane, Timestamp, Uuid};
 use tokio::sync::watch;
 
@@ -106,6 +106,7 @@ impl<S: Clone + Send + Sync + 'static> Runner<S> {
             tokio::select! {
                 arrived = subscription.next(WINDOW) => match arrived {
                     Ok(deliveries) => {
+                        self.give_way(&deliveries).await;
                         let handled =
                             self.work(async |runner| runner.handle_window(&mut *subscription, deliveries).await).await;
                         if let Err(reason) = handled {
@@ -127,6 +128,15 @@ impl<S: Clone + Send + Sync + 'static> Runner<S> {
                 },
                 () = tasks.stopping() => {}
             }
+        }
+    }
+
+    /// What is not urgent lets requests go first.
+    async fn give_way(&self, deliveries: &[Delivery]) {
+        if self.lane == Lane::Background
+            && let Some(first) = deliveries.first()
+        {
+            self.ctx.capacity.give_way(self.ctx.clock.now().duration_since(first.message.time)).await;
         }
     }
 

@@ -89,6 +89,7 @@ impl House {
             metrics: Arc::new(Metrics::default()),
             auth: Arc::new(auth),
             admission: Admission::default(),
+            capacity: Capacity::new(&[]),
             tasks: Tasks::new(),
         };
         let mut running = BTreeMap::new();
