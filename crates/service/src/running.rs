@@ -14,10 +14,10 @@ use tokio::sync::watch;
 use utoipa::openapi::OpenApi;
 
 use crate::admission::{self, Work};
-use crate::http::{Capacity, Keyring};
 use crate::http::auth::Auth;
 use crate::http::idempotency::InFlight;
 use crate::http::shell::served_by;
+use crate::http::{Capacity, Keyring};
 use crate::reaction::{Handler, Reaction};
 use crate::relay::Relay;
 use crate::runner::Runner;

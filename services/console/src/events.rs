@@ -71,12 +71,17 @@ pub(crate) async fn list(
     QueryOf(filter): QueryOf<Filter>,
 ) -> Result<Json<Listing<Event>>, Problem> {
     let mut found = Vec::new();
-    for operator in console.operators.iter() {
+    for operator in console.operators.iter().filter(|operator| may_emit(operator.service(), filter.r#type.as_deref())) {
         let events = operator.events_before(page.before(), filter.r#type.clone(), filter.subject, page.rows()).await?;
         found.extend(events.into_iter().map(|event| Event::new(operator.service(), event)));
     }
     found.sort_unstable_by_key(|event| std::cmp::Reverse(event.event_id));
     Ok(Json(page.listing(found, |event| event.event_id.into())))
+}
+
+/// A type begins with the name of the service that emits it: no other has to search its events in vain.
+fn may_emit(service: &str, event_type: Option<&str>) -> bool {
+    event_type.is_none_or(|name| name.strip_prefix(service).is_some_and(|rest| rest.starts_with('.')))
 }
 
 /// One event.

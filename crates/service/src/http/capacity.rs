@@ -1,6 +1,7 @@
 //! Refuses what the process can't carry, before it costs anything, and lets requests go before work that can wait.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use axum::extract::{MatchedPath, Request, State};
@@ -27,6 +28,9 @@ const ANSWER: Duration = Duration::from_secs(30);
 /// Requests beyond which background work gives way to them: with fewer there is time for both.
 const CROWD: usize = 32;
 
+/// How long a crowd counts as one after it was seen: a commit answers many at once, and as many come back.
+const CROWD_LASTS: Duration = Duration::from_millis(50);
+
 /// How long a window of background work gives way. It goes on, only slower: a window may hold hundreds of events.
 const GIVES_WAY: Duration = Duration::from_millis(500);
 
@@ -44,6 +48,9 @@ const ALWAYS: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
 pub struct Capacity {
     requests: Arc<Semaphore>,
     requests_max: usize,
+    /// When there was a crowd, in milliseconds since `began`.
+    crowded_at: Arc<AtomicU64>,
+    began: Instant,
     bodies: Arc<Semaphore>,
     answer: Duration,
     /// Routes whose answers may take longer, as they say themselves.
@@ -59,7 +66,15 @@ impl Capacity {
     /// Room for so many requests, with so much time for each.
     pub fn with(requests: usize, answer: Duration, slow: &'static [(&'static str, Duration)]) -> Self {
         let bodies = Arc::new(Semaphore::new(BODIES_KIB_MAX));
-        Self { requests: Arc::new(Semaphore::new(requests)), requests_max: requests, bodies, answer, slow }
+        Self {
+            requests: Arc::new(Semaphore::new(requests)),
+            requests_max: requests,
+            crowded_at: Arc::default(),
+            began: Instant::now(),
+            bodies,
+            answer,
+            slow,
+        }
     }
 
     /// Waits while a crowd of requests is being answered, at most half a second, and not at all with work that has
@@ -71,8 +86,15 @@ impl Capacity {
         }
     }
 
+    fn note_crowd(&self) {
+        if self.requests_max - self.requests.available_permits() > CROWD {
+            self.crowded_at.store(millis(self.began.elapsed()), Ordering::Relaxed);
+        }
+    }
+
     fn is_crowded(&self) -> bool {
-        self.requests_max - self.requests.available_permits() > CROWD
+        let crowded_at = self.crowded_at.load(Ordering::Relaxed);
+        crowded_at > 0 && millis(self.began.elapsed()).saturating_sub(crowded_at) < millis(CROWD_LASTS)
     }
 
     fn answer_within(&self, route: &str) -> Duration {
@@ -95,11 +117,16 @@ pub(super) async fn within(State(capacity): State<Capacity>, request: Request, n
         return Problem::overloaded("the shop answers as many requests as it can: try again in a second", 1)
             .into_response();
     }
+    capacity.note_crowd();
     tokio::time::timeout(answer_within, next.run(request)).await.unwrap_or_else(|_| {
         tracing::warn!(?answer_within, "a request was not answered in time");
         let detail = "the answer took too long, and what was asked may have been done: look, or try again later";
         Problem::new(StatusCode::SERVICE_UNAVAILABLE, "timed_out", detail).retry_after(5).into_response()
     })
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// What the body will take, in KiB; what doesn't say it may take the most.
