@@ -1,7 +1,6 @@
 //! Refuses what the process can't carry, before it costs anything, and lets requests go before work that can wait.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use axum::extract::{MatchedPath, Request, State};
@@ -13,6 +12,7 @@ use kernel::SignedDuration;
 use tokio::sync::Semaphore;
 
 use super::Problem;
+use super::crowd::Crowd;
 use super::listener::{URI_BYTES_MAX, refusal};
 use super::shell::BODY_BYTES_MAX;
 
@@ -27,9 +27,6 @@ const ANSWER: Duration = Duration::from_secs(30);
 
 /// Requests beyond which background work gives way to them: with fewer there is time for both.
 const CROWD: usize = 32;
-
-/// How long a crowd counts as one after it was seen: a commit answers many at once, and as many come back.
-const CROWD_LASTS: Duration = Duration::from_millis(50);
 
 /// How long a window of background work gives way. It goes on, only slower: a window may hold hundreds of events.
 const GIVES_WAY: Duration = Duration::from_millis(500);
@@ -48,9 +45,7 @@ const ALWAYS: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
 pub struct Capacity {
     requests: Arc<Semaphore>,
     requests_max: usize,
-    /// When there was a crowd, in milliseconds since `began`.
-    crowded_at: Arc<AtomicU64>,
-    began: Instant,
+    crowd: Arc<Crowd>,
     bodies: Arc<Semaphore>,
     answer: Duration,
     /// Routes whose answers may take longer, as they say themselves.
@@ -69,8 +64,7 @@ impl Capacity {
         Self {
             requests: Arc::new(Semaphore::new(requests)),
             requests_max: requests,
-            crowded_at: Arc::default(),
-            began: Instant::now(),
+            crowd: Arc::new(Crowd::new(Instant::now())),
             bodies,
             answer,
             slow,
@@ -81,20 +75,15 @@ impl Capacity {
     /// waited for ten: people wait for their answers, and what follows from them is in the store.
     pub(crate) async fn give_way(&self, age: SignedDuration) {
         let began = Instant::now();
-        while self.is_crowded() && age < WAITED_ENOUGH && began.elapsed() < GIVES_WAY {
+        while self.crowd.is_there(Instant::now()) && age < WAITED_ENOUGH && began.elapsed() < GIVES_WAY {
             tokio::time::sleep(LOOK_AGAIN).await;
         }
     }
 
     fn note_crowd(&self) {
         if self.requests_max - self.requests.available_permits() > CROWD {
-            self.crowded_at.store(millis(self.began.elapsed()), Ordering::Relaxed);
+            self.crowd.seen(Instant::now());
         }
-    }
-
-    fn is_crowded(&self) -> bool {
-        let crowded_at = self.crowded_at.load(Ordering::Relaxed);
-        crowded_at > 0 && millis(self.began.elapsed()).saturating_sub(crowded_at) < millis(CROWD_LASTS)
     }
 
     fn answer_within(&self, route: &str) -> Duration {
@@ -123,10 +112,6 @@ pub(super) async fn within(State(capacity): State<Capacity>, request: Request, n
         let detail = "the answer took too long, and what was asked may have been done: look, or try again later";
         Problem::new(StatusCode::SERVICE_UNAVAILABLE, "timed_out", detail).retry_after(5).into_response()
     })
-}
-
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// What the body will take, in KiB; what doesn't say it may take the most.

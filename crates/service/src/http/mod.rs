@@ -4,6 +4,7 @@ mod address;
 pub mod auth;
 mod body;
 mod capacity;
+mod crowd;
 pub mod idempotency;
 mod keyring;
 pub mod limit;

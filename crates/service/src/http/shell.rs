@@ -94,7 +94,7 @@ impl Shell {
             .layer(middleware::from_fn_with_state(writes, limit_writes))
             .layer(middleware::from_fn_with_state(self.capacity.clone(), capacity::within))
             .layer(CatchPanicLayer::custom(panicked))
-            .layer(middleware::from_fn_with_state(self, around))
+            .layer(middleware::from_fn_with_state(Arc::new(self), around))
     }
 }
 
@@ -104,7 +104,7 @@ fn panicked(panic: Box<dyn Any + Send>) -> Response {
 }
 
 /// Gives the request its id, measures it, logs it.
-async fn around(State(shell): State<Shell>, mut request: Request, next: Next) -> Response {
+async fn around(State(shell): State<Arc<Shell>>, mut request: Request, next: Next) -> Response {
     let began = Instant::now();
     let id = request_id(&request).unwrap_or_else(|| shell.ids.next::<RequestId>().to_string());
     let address = ClientAddress::find(request.extensions(), request.headers(), &shell.settings.trusted_proxies);

@@ -85,7 +85,8 @@ fn store_event(
     context.execute(&STORE_EVENT, &commit.event_row(event, origin))?;
     let position = context.connection.last_insert_rowid();
     for destination in destinations {
-        context.execute(&POINT_TO_EVENT, &params![destination, event.lane, position])?;
+        let pointer = params![destination, event.lane, position];
+        context.execute(&POINT_TO_EVENT, &pointer)?;
         remember(effects, destination, event.lane);
     }
     effects.events = true;
@@ -98,7 +99,8 @@ fn apply_timer(commit: &Commit, context: &Context<'_>, timer: &TimerChange, orig
             context.execute(&SET_TIMER, &commit.timer_row(name, *key, *due_at, of.as_ref().unwrap_or(origin)))?;
         }
         TimerChange::Clear { name, key } => {
-            context.execute(&CLEAR_TIMER, &params![*name, *key])?;
+            let target = params![*name, *key];
+            context.execute(&CLEAR_TIMER, &target)?;
         }
     }
     Ok(())
