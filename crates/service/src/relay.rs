@@ -5,7 +5,7 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bus::{Broker, Destination, Message, Outcome};
 use futures_util::future::BoxFuture;
@@ -35,6 +35,10 @@ pub(crate) struct Relay {
     metrics: Arc<Metrics>,
     /// Read and not yet forgotten.
     in_flight: HashSet<i64>,
+    /// The highest position that was read.
+    read_to: i64,
+    /// When all that is pending was looked at, not only what is beyond `read_to`.
+    looked_at_all: Option<Instant>,
     /// By key: the first is being published or waits for its next try.
     queues: HashMap<Uuid, Queue>,
     publishing: FuturesUnordered<BoxFuture<'static, (Uuid, Outcome)>>,
@@ -60,6 +64,8 @@ impl Relay {
             lane,
             metrics: ctx.metrics.clone(),
             in_flight: HashSet::new(),
+            read_to: 0,
+            looked_at_all: None,
             queues: HashMap::new(),
             publishing: FuturesUnordered::new(),
             forgetting: FuturesUnordered::new(),
@@ -93,17 +99,24 @@ impl Relay {
     async fn read(&mut self) -> bool {
         let room = WINDOW - self.in_flight.len();
         let limit = i64::try_from(room).expect("the window is small");
-        let known: Vec<i64> = self.in_flight.iter().copied().collect();
-        let events = match outbox::pending(&self.db, self.destination.as_str(), self.lane, known, limit).await {
+        let looks_at_all = self.looked_at_all.is_none_or(|at| at.elapsed() >= POLL);
+        let (after, known) =
+            if looks_at_all { (0, self.in_flight.iter().copied().collect()) } else { (self.read_to, Vec::new()) };
+        let pending = outbox::pending(&self.db, self.destination.as_str(), self.lane, after, known, limit);
+        let events = match pending.await {
             Ok(events) => events,
             Err(error) => {
                 tracing::warn!(service = self.db.service(), %error, "the outbox can't be read");
                 return false;
             }
         };
+        if looks_at_all {
+            self.looked_at_all = Some(Instant::now());
+        }
         let filled = events.len() == room;
         for event in events {
             self.in_flight.insert(event.position);
+            self.read_to = self.read_to.max(event.position);
             let queue = self.queues.entry(event.key).or_default();
             queue.events.push_back(event);
             if queue.events.len() == 1 {

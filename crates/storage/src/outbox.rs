@@ -11,8 +11,8 @@ static PENDING: Sql = Sql::lookup(
     "select events.position, event_id, type, key, events.lane, sequence, time, correlation_id, causation_id,
          traceparent, body
      from outbox join events on events.position = outbox.position
-     where destination = $1 and outbox.lane = $2 and outbox.position <> all($3)
-     order by outbox.position limit $4",
+     where destination = $1 and outbox.lane = $2 and outbox.position > $3 and outbox.position <> all($4)
+     order by outbox.position limit $5",
 );
 static SENT: Sql =
     Sql::new("FORGET_SENT", "delete from outbox where destination = $1 and lane = $2 and position = any($3)");
@@ -38,16 +38,18 @@ const COUNTED: i64 = 100_000;
 
 /// The next events for a destination, in the order in which they were committed, at most `limit`.
 ///
-/// `in_flight` are positions that were handed out and not yet confirmed; they are passed over.
-/// What is pending is decided by the rows, never by a cursor: a row that becomes visible late is not skipped.
+/// Those up to the position `after` are passed over, and those of `in_flight`, which were handed out and not yet
+/// confirmed. Beside other processes a row may become visible after one that has a higher position: who passes over
+/// what is behind must look at all of it again from time to time, with `after` at 0.
 pub async fn pending(
     db: &Db,
     destination: &str,
     lane: Lane,
+    after: i64,
     in_flight: Vec<i64>,
     limit: i64,
 ) -> Result<Vec<StoredEvent>, Error> {
-    db.read(&PENDING, params![destination, lane, in_flight, limit], stored).await
+    db.read(&PENDING, params![destination, lane, after, in_flight, limit], stored).await
 }
 
 /// Forgets pointers whose destination has the event.

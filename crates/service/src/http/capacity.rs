@@ -29,7 +29,7 @@ const ANSWER: Duration = Duration::from_secs(30);
 const CROWD: usize = 32;
 
 /// How long a window of background work gives way. It goes on, only slower: a window may hold hundreds of events.
-const GIVES_WAY: Duration = Duration::from_millis(500);
+const GIVES_WAY: Duration = Duration::from_secs(1);
 
 /// The age of work that no longer gives way. A burst may last as long; then both get their share.
 const WAITED_ENOUGH: SignedDuration = SignedDuration::from_secs(10);
@@ -71,7 +71,7 @@ impl Capacity {
         }
     }
 
-    /// Waits while a crowd of requests is being answered, at most half a second, and not at all with work that has
+    /// Waits while a crowd of requests is being answered, at most a second, and not at all with work that has
     /// waited for ten: people wait for their answers, and what follows from them is in the store.
     pub(crate) async fn give_way(&self, age: SignedDuration) {
         let began = Instant::now();

@@ -31,7 +31,7 @@ async fn events_keep_the_order_in_which_they_were_committed(place: Place) {
     assert_eq!(stored.iter().map(|event| event.event_id).collect::<Vec<_>>(), told);
     assert_eq!(stored.iter().map(|event| event.sequence).collect::<Vec<_>>(), (1..=9).collect::<Vec<_>>());
     assert!(stored.windows(2).all(|pair| pair[0].position < pair[1].position));
-    let pending = outbox::pending(&store, "mail", Lane::Background, vec![], 100).await.unwrap();
+    let pending = outbox::pending(&store, "mail", Lane::Background, 0, vec![], 100).await.unwrap();
     assert_eq!(pending.iter().map(|event| event.event_id).collect::<Vec<_>>(), told);
 }
 
@@ -71,10 +71,12 @@ async fn what_is_in_flight_is_passed_over_and_nothing_else(place: Place) {
     let all = positions(&store, "mail", Lane::Background).await;
     let in_flight = vec![all[0], all[2], all[5]];
 
-    let rest = outbox::pending(&store, "mail", Lane::Background, in_flight.clone(), 2).await.unwrap();
+    let rest = outbox::pending(&store, "mail", Lane::Background, 0, in_flight.clone(), 2).await.unwrap();
 
     let rest: HashSet<i64> = rest.into_iter().map(|event| event.position).collect();
     assert_eq!(rest, HashSet::from([all[1], all[3]]));
+    let beyond = outbox::pending(&store, "mail", Lane::Background, all[3], vec![all[4]], 100).await.unwrap();
+    assert_eq!(beyond.into_iter().map(|event| event.position).collect::<Vec<_>>(), [all[5]]);
 }
 
 async fn what_is_unsent_is_counted_again_when_the_store_opens(place: Place) {
@@ -108,11 +110,11 @@ async fn a_commit_wakes_those_who_wait_for_its_events_and_nobody_else(place: Pla
 }
 
 async fn pending_types(store: &Store, destination: &str, lane: Lane) -> Vec<String> {
-    let pending = outbox::pending(store, destination, lane, vec![], 100).await.unwrap();
+    let pending = outbox::pending(store, destination, lane, 0, vec![], 100).await.unwrap();
     pending.into_iter().map(|event| event.event_type).collect()
 }
 
 async fn positions(store: &Store, destination: &str, lane: Lane) -> Vec<i64> {
-    let pending = outbox::pending(store, destination, lane, vec![], 100).await.unwrap();
+    let pending = outbox::pending(store, destination, lane, 0, vec![], 100).await.unwrap();
     pending.into_iter().map(|event| event.position).collect()
 }
