@@ -2,7 +2,7 @@
 //!
 //! [`Postgres`] is a private PostgreSQL server on a free port of loopback that can be stopped, killed and started again;
 //! [`Database`] is an empty database for one test; [`Proxy`] stands between a client and a server
-//! and delays, cuts, resets, stalls and refuses.
+//! and delays, cuts, resets, stalls and refuses; [`SmallDisk`] is a disk that is soon full.
 //!
 //! Not here: anything of Tradepost. Storage's tests, the shop's tests and xtask use this crate alike.
 //!
@@ -16,7 +16,9 @@ mod chance;
 mod database;
 mod postgres;
 mod proxy;
+mod small_disk;
 
 pub use database::{Database, POSTGRES_VARIABLE};
 pub use postgres::{Error, Options, Postgres, Programs};
 pub use proxy::{Fault, Faults, Proxy, Traffic, What};
+pub use small_disk::{Ballast, SmallDisk};

@@ -6,6 +6,7 @@
 mod backups;
 mod books;
 mod client;
+mod disks;
 mod ends;
 mod hang_ups;
 mod journal;

@@ -94,6 +94,13 @@ impl Process {
         }
     }
 
+    /// Waits until it says this.
+    pub async fn says(&mut self, text: &str) {
+        let said = self.stderr.wait_for(|lines| lines.iter().any(|line| line.contains(text)));
+        let said = tokio::time::timeout(START_PATIENCE, said).await;
+        assert!(said.is_ok_and(|said| said.is_ok()), "it never said {text:?}");
+    }
+
     /// `kill -9`.
     pub async fn kill(&mut self) {
         self.child.kill().expect("a child that nobody waited for can be killed");

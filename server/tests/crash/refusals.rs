@@ -6,6 +6,7 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
+use test_servers::Postgres;
 
 use crate::books::ALIVE;
 use crate::process::{Ended, Process};
@@ -47,6 +48,45 @@ async fn a_port_in_use_is_named() {
     let ended = refused(Process::spawn_with(folder.path(), &["--port", &port])).await;
     assert!(ended.stderr.contains(&format!("127.0.0.1:{port} can't be listened on")), "{ended:?}");
     assert!(contents(folder.path()).is_empty(), "a start that failed left something behind");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_does_not_let_the_shop_in_is_named_with_what_to_do() {
+    let server = Postgres::start();
+    let good = server.create_database();
+    let (start, rest) = good.split_once("://").unwrap();
+    let (user, at) = rest.split_once('@').unwrap();
+    let (name, _) = user.split_once(':').unwrap();
+    let database = good.rsplit('/').next().unwrap();
+    server.execute("postgres", "create role guest login password 'guest'");
+    for (url, says) in [
+        (format!("{start}://{name}:wrong-password@{at}"), "check user"),
+        (good.replace(database, "nowhere"), "createdb nowhere"),
+        (format!("{start}://guest:guest@{at}"), "grant create on database"),
+        (format!("{start}://{user}@{at}?sslmode=perhaps"), "sslmode"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let ended = refused(Process::spawn_on(folder.path(), Some(&url), &["--port", "0"])).await;
+        assert!(ended.stderr.contains(says), "{says}: {ended:?}");
+        assert!(!ended.stderr.contains("wrong-password"), "a password is shown: {ended:?}");
+        assert!(
+            ended.stderr.lines().count() <= 2,
+            "a clear line, and where it is about a setting, one that names it: {ended:?}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_is_away_at_the_start_is_waited_for() {
+    let mut server = Postgres::start();
+    let url = server.create_database();
+    server.stop();
+    let folder = tempfile::tempdir().unwrap();
+    let mut process = Process::spawn_on(folder.path(), Some(&url), &["--port", "0"]);
+    process.says("is tried again").await;
+    server.restart();
+    let client = process.ready().await.unwrap_or_else(|ended| panic!("it gave up: {ended:?}"));
+    assert!(client.text("/readyz").await.expect(ALIVE).contains("\"ready\""));
 }
 
 async fn refused(mut process: Process) -> Ended {

@@ -1,12 +1,13 @@
 //! What was answered stays, whatever ends the process; what a full disk refuses works again once there is room.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use kernel::Uuid;
 use tempfile::tempdir;
+use test_servers::SmallDisk;
 use tokio::task::JoinSet;
 use tradepost_storage::{Batch, Error, Query, params};
 
@@ -90,33 +91,13 @@ async fn commit_until_killed() {
     committing.join_all().await;
 }
 
-/// A file system of two megabytes, for as long as this lives.
-struct SmallDisk(PathBuf);
-
-impl SmallDisk {
-    fn mount(at: &Path) -> Self {
-        let mount = Command::new("mount").args(["-t", "tmpfs", "-o", "size=2m", "tmpfs"]).arg(at).output().unwrap();
-        let said = String::from_utf8_lossy(&mount.stderr);
-        assert!(mount.status.success(), "a small disk can't be mounted, so nothing is shown: run as root ({said})");
-        Self(at.to_owned())
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        // Lazily: a failing test still has files open.
-        let unmounted = Command::new("umount").arg("--lazy").arg(&self.0).status();
-        assert!(std::thread::panicking() || unmounted.is_ok_and(|status| status.success()), "{:?} stays", self.0);
-    }
-}
-
 #[tokio::test]
 async fn a_full_disk_refuses_commits_until_there_is_room_again() {
     let folder = tempdir().unwrap();
-    let disk = SmallDisk::mount(folder.path());
-    let ballast = disk.0.join("ballast");
+    let disk = SmallDisk::mount(folder.path(), 2);
+    let ballast = disk.path().join("ballast");
     std::fs::write(&ballast, vec![0; 512 * 1024]).unwrap();
-    let place = Place::Path(disk.0.clone());
+    let place = Place::Path(disk.path().to_owned());
     let store = Store::open(&place).await;
 
     let (written, refused) = fill(&store).await;
