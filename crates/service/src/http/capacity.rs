@@ -28,11 +28,8 @@ const ANSWER: Duration = Duration::from_secs(30);
 /// Requests beyond which background work gives way to them: with fewer there is time for both.
 const CROWD: usize = 32;
 
-/// How long a window of background work gives way. It goes on, only slower: a window may hold hundreds of events.
-const GIVES_WAY: Duration = Duration::from_secs(1);
-
 /// The age of work that no longer gives way. A burst may last as long; then both get their share.
-const WAITED_ENOUGH: SignedDuration = SignedDuration::from_secs(10);
+const WAITED_ENOUGH: Duration = Duration::from_secs(10);
 
 /// The time between two looks whether the crowd is gone.
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
@@ -71,11 +68,12 @@ impl Capacity {
         }
     }
 
-    /// Waits while a crowd of requests is being answered, at most a second, and not at all with work that has
-    /// waited for ten: people wait for their answers, and what follows from them is in the store.
+    /// Waits while a crowd of requests is being answered, until the work, which is that old, has waited for ten
+    /// seconds: people wait for their answers, and what follows from them is in the store.
     pub(crate) async fn give_way(&self, age: SignedDuration) {
+        let waited_before = Duration::try_from(age).unwrap_or_default();
         let began = Instant::now();
-        while self.crowd.is_there(Instant::now()) && age < WAITED_ENOUGH && began.elapsed() < GIVES_WAY {
+        while self.crowd.is_there(Instant::now()) && waited_before + began.elapsed() < WAITED_ENOUGH {
             tokio::time::sleep(LOOK_AGAIN).await;
         }
     }
