@@ -50,7 +50,11 @@ impl Drop for SmallDisk {
     fn drop(&mut self) {
         // Lazily: a failing test still has files open.
         let unmounted = Command::new("umount").arg("--lazy").arg(&self.0).status();
-        assert!(std::thread::panicking() || unmounted.is_ok_and(|status| status.success()), "{:?} stays", self.0);
+        assert!(
+            std::thread::panicking() || unmounted.is_ok_and(|status| status.success()),
+            "{} stays",
+            self.0.display()
+        );
     }
 }
 
@@ -62,6 +66,6 @@ pub struct Ballast(PathBuf);
 impl Drop for Ballast {
     fn drop(&mut self) {
         let removed = std::fs::remove_file(&self.0);
-        assert!(std::thread::panicking() || removed.is_ok(), "{:?} stays", self.0);
+        assert!(std::thread::panicking() || removed.is_ok(), "{} stays", self.0.display());
     }
 }
