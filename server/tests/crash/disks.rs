@@ -24,7 +24,7 @@ const ROUNDS: usize = 3;
 const ORDERS: usize = 200;
 
 /// How long it may take until a store needs room that is not there, or has it again.
-const SOON: Duration = Duration::from_secs(60);
+const SOON: Duration = Duration::from_mins(1);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_disk_that_is_full_for_a_while_leaves_balanced_books() {
