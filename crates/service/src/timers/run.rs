@@ -36,7 +36,7 @@ pub(crate) async fn run<S: Clone + Send + Sync + 'static>(
     let mut running: FuturesUnordered<BoxFuture<'static, Step>> = FuturesUnordered::new();
     let mut free = worker.kind.concurrency;
     let mut may_be_due = true;
-    let mut sleep = POLL;
+    let mut look_at = Instant::now();
     while !tasks.is_stopping() {
         if may_be_due && free > worker.kind.concurrency / 2 {
             worker.lease_ends = Instant::now() + worker.kind.lease;
@@ -47,7 +47,7 @@ pub(crate) async fn run<S: Clone + Send + Sync + 'static>(
                 running.push(worker.clone().attempt_set(leased).boxed());
             }
             if !may_be_due {
-                sleep = worker.until_next(&signal).await;
+                look_at = Instant::now() + worker.until_next(&signal).await;
             }
         }
         tokio::select! {
@@ -57,7 +57,8 @@ pub(crate) async fn run<S: Clone + Send + Sync + 'static>(
             }
             () = signal.earlier(), if !may_be_due => may_be_due = true,
             _ = wake.changed() => may_be_due = true,
-            () = tokio::time::sleep(sleep), if !may_be_due => may_be_due = true,
+            // A point in time, not a wait: what ends meanwhile must not put it off.
+            () = tokio::time::sleep_until(look_at.into()), if !may_be_due => may_be_due = true,
             () = tasks.stopping() => {}
         }
     }
@@ -138,13 +139,17 @@ impl<S: Clone + Send + Sync + 'static> Worker<S> {
                 Step { ended: causes.len(), left }
             }
             Err(failure) => {
-                let is_known = matches!(failure, Failure::StoreAway(_)) || causes.len() == 1;
+                let is_everyones = match failure {
+                    Failure::Conflict(_) => false,
+                    Failure::StoreAway(_) => true,
+                    _ => causes.len() == 1,
+                };
                 for cause in causes.into_values() {
                     let (worker, failure) = (self.clone(), failure.clone());
-                    left.push(match failure {
-                        Failure::Conflict(_) => worker.attempt_one(cause).boxed(),
-                        failure if is_known => async move { worker.finish(&cause, Err(failure)).await }.boxed(),
-                        _ => worker.attempt_one(cause).boxed(),
+                    left.push(if is_everyones {
+                        async move { worker.finish(&cause, Err(failure)).await }.boxed()
+                    } else {
+                        worker.attempt_one(cause).boxed()
                     });
                 }
                 Step { ended: 0, left }
