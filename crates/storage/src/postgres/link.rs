@@ -66,7 +66,8 @@ impl Link {
             return Ok(Ok(connection.clone()));
         }
         state.connection = None;
-        if let Some(connecting) = &state.connecting {
+        // A task that ended without a word, by a panic, is no reason to wait for ever.
+        if let Some(connecting) = state.connecting.as_ref().filter(|connecting| connecting.has_changed().is_ok()) {
             return Err(connecting.clone());
         }
         if let Some(failed) = state.failed.as_ref().filter(|failed| Instant::now() < failed.retry_at) {
