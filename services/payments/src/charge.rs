@@ -5,7 +5,7 @@
 //! the charge is repeated, under the same key, only where the provider knows of none.
 
 use kernel::Timestamp;
-use service::storage::Batch;
+use service::storage::{Batch, Error};
 use service::{Committed, Failure, Timer, TimerKind, ends, holds};
 
 use crate::domain::{Charge, Decided, Payment, Status, Tell};
@@ -52,7 +52,11 @@ pub(crate) async fn ask(ctx: Ctx, timer: Timer, payment: Payment) -> Result<Comm
         Some((payment, Tell::Failed(event))) => store::update(&payment).emit(payment.version.next(), &event),
         None => Batch::new(),
     };
-    let committed = ctx.commit(batch, timer.cause()).await?;
+    let committed = match ctx.commit(batch, timer.cause()).await {
+        // Nobody else decides a charge that is under way. Should it happen, the next attempt looks first.
+        Err(Error::Conflict { .. }) => return Err(Failure::retry("the payment changed while its charge was decided")),
+        committed => committed?,
+    };
     if decided.looked_up {
         ctx.metrics.charge_looked_up();
         tracing::info!(payment_id = %payment.payment_id, order_id = %payment.order_id, "a charge was looked up");
