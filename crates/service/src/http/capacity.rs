@@ -118,3 +118,35 @@ fn body_kib(request: &Request) -> u32 {
     let bytes = request.body().size_hint().upper().map_or(most, |upper| upper.min(most));
     u32::try_from(bytes.div_ceil(1_024)).expect("it is 256 at most")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn work_gives_way_to_a_crowd_until_that_is_gone_or_the_work_is_old() {
+        let now = Instant::now();
+        let ago = |millis| now.checked_sub(Duration::from_millis(millis)).expect("the machine runs for a second");
+        let capacity = Capacity { crowd: Arc::new(Crowd::new(ago(1_000))), ..Capacity::new(&[]) };
+        let is_held_up =
+            async |age| futures_util::poll!(Box::pin(capacity.give_way(SignedDuration::from_secs(age)))).is_pending();
+        (0..300).rev().step_by(20).for_each(|millis| capacity.crowd.seen(ago(millis)));
+
+        assert!(is_held_up(0).await && is_held_up(9).await);
+        assert!(!is_held_up(10).await, "it has waited enough");
+        capacity.give_way(SignedDuration::ZERO).await;
+        assert!(!is_held_up(0).await, "nobody was seen any more");
+    }
+
+    #[test]
+    fn as_many_requests_as_there_is_time_for_are_no_crowd() {
+        let capacity = Capacity::new(&[]);
+        let mut requests: Vec<_> =
+            (0..CROWD).map(|_| capacity.requests.try_acquire().expect("there is room")).collect();
+        capacity.note_crowd();
+        assert!(!capacity.crowd.was_seen());
+        requests.push(capacity.requests.try_acquire().expect("there is room"));
+        capacity.note_crowd();
+        assert!(capacity.crowd.was_seen());
+    }
+}

@@ -39,6 +39,11 @@ impl Crowd {
         last > 0 && now.saturating_sub(last) <= micros(GONE_AFTER) && now.saturating_sub(since) >= micros(THERE_AFTER)
     }
 
+    #[cfg(test)]
+    pub fn was_seen(&self) -> bool {
+        self.last.load(Ordering::Relaxed) > 0
+    }
+
     fn micros(&self, now: Instant) -> u64 {
         micros(now.saturating_duration_since(self.began)).max(1)
     }
