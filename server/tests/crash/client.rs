@@ -56,6 +56,13 @@ impl Client {
         (response.status().as_u16(), response.text().await.expect("an answer is complete"))
     }
 
+    /// Asks until the answer has this status.
+    pub async fn until(&self, status: u16, path: &str) {
+        while self.status(path).await != status {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
     /// The status alone.
     pub async fn status(&self, path: &str) -> u16 {
         self.get(path).await.0

@@ -46,7 +46,7 @@ async fn a_disk_that_is_full_for_a_while_leaves_balanced_books() {
         drop(ballast);
 
         load.done().await;
-        let settled = tokio::time::timeout(SOON, until_status(&client, "/internal/settled?timeout=20s", 200));
+        let settled = tokio::time::timeout(SOON, client.until(200, "/internal/settled?timeout=20s"));
         assert!(settled.await.is_ok(), "it does not settle: {}", process.said());
         assert_eq!(client.status("/readyz").await, 200);
         FullBooks::at_rest(&client, &shop, &journal).await;
@@ -68,10 +68,4 @@ async fn until_refused(client: &Client) -> String {
         }
     }
     unreachable!("a full disk takes no more")
-}
-
-async fn until_status(client: &Client, path: &str, status: u16) {
-    while client.status(path).await != status {
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
 }

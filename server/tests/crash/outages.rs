@@ -143,12 +143,7 @@ impl Run {
 
     /// Connections are made again one by one, each after a wait of its own.
     async fn until_good(&self, path: &str) {
-        let good = async {
-            while self.client.status(path).await != 200 {
-                tokio::time::sleep(Duration::from_millis(100)).await;
-            }
-        };
-        if tokio::time::timeout(BACK, good).await.is_err() {
+        if tokio::time::timeout(BACK, self.client.until(200, path)).await.is_err() {
             let (status, answer) = self.client.get(path).await;
             let services = ["users", "catalog", "inventory", "orders", "payments", "notifications"];
             let left = services.map(|it| {
