@@ -40,20 +40,31 @@ pub struct Delivery {
     pub tag: Tag,
     /// The broker delivered it before, and was not told what became of it.
     pub redelivered: bool,
+    /// Why it is no message that Tradepost sends, if it is none. What could not be read of it is made up then;
+    /// the body is as it came.
+    pub defect: Option<String>,
 }
 
-/// Names a delivery within its subscription.
+/// Names a delivery within its consumer and lane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Tag(u64);
+pub struct Tag {
+    shard: u16,
+    number: u64,
+}
 
 impl Tag {
-    /// The tag with this number.
-    pub const fn new(number: u64) -> Self {
-        Self(number)
+    /// The tag with this number in the subscription of a shard.
+    pub const fn new(shard: u16, number: u64) -> Self {
+        Self { shard, number }
+    }
+
+    /// The shard whose subscription it came by.
+    pub const fn shard(self) -> u16 {
+        self.shard
     }
 
     /// Its number.
-    pub const fn get(self) -> u64 {
-        self.0
+    pub const fn number(self) -> u64 {
+        self.number
     }
 }

@@ -14,10 +14,12 @@
 pub mod conformance;
 mod embedded;
 mod envelope;
+mod gathered;
 mod port;
 mod topology;
 
 pub use embedded::Embedded;
 pub use envelope::{Delivery, Message, Tag};
+pub use gathered::Gathered;
 pub use port::{Broker, Destination, Error, Guarantees, Health, Outcome, Settlement, Subscription};
 pub use topology::Topology;

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
-use kernel::Lane;
+use kernel::{Lane, Shards};
 
 use crate::{Delivery, Message, Tag};
 
@@ -75,7 +75,7 @@ pub struct Guarantees {
     pub stored_means_settled: bool,
     /// A consumer's queue refuses what exceeds its bound.
     pub bounded_queues: bool,
-    /// A consumer's second subscription in a lane is an error while the first lives.
+    /// A consumer's second subscription in a shard of a lane is an error while the first lives.
     pub exclusive_subscriptions: bool,
 }
 
@@ -121,8 +121,21 @@ pub trait Broker: Send + Sync + 'static {
     /// Messages of one key keep their order as long as each is stored before the next is published.
     fn publish(&self, destination: &Destination, message: Message) -> BoxFuture<'static, Outcome>;
 
-    /// Begins to receive what is meant for a consumer in a lane.
-    fn subscribe(&self, consumer: &str, lane: Lane) -> BoxFuture<'static, Result<Box<dyn Subscription>, Error>>;
+    /// How it parts the keys of a consumer: each shard is a subscription of its own.
+    fn shards(&self) -> Shards {
+        Shards::ONE
+    }
+
+    /// Begins to receive what is meant for a consumer in a shard of a lane.
+    fn subscribe(
+        &self,
+        consumer: &str,
+        lane: Lane,
+        shard: u16,
+    ) -> BoxFuture<'static, Result<Box<dyn Subscription>, Error>>;
+
+    /// How many messages wait for a consumer, in all lanes and shards, without those that were delivered to it.
+    fn waiting(&self, consumer: &str) -> BoxFuture<'static, Result<u64, Error>>;
 
     /// Whether it can be reached.
     fn health(&self) -> Health;

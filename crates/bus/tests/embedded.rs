@@ -44,7 +44,7 @@ async fn a_closed_broker_knows_nothing_and_takes_nothing() {
     let broker = Embedded::new(Topology::new().consumer("inventory", ["orders.order_placed.v1"]));
     let destination = Destination::new("inventory");
     let (delivered, waiting) = (broker.publish(&destination, message()), broker.publish(&destination, message()));
-    let mut subscription = broker.subscribe("inventory", Lane::Background).await.unwrap();
+    let mut subscription = broker.subscribe("inventory", Lane::Background, 0).await.unwrap();
     let tags = subscription.next(1).await.unwrap().iter().map(|delivery| delivery.tag).collect::<Vec<_>>();
 
     broker.close();
@@ -54,14 +54,14 @@ async fn a_closed_broker_knows_nothing_and_takes_nothing() {
     assert!(matches!(broker.publish(&destination, message()).await, Outcome::Unknown { .. }));
     assert!(matches!(subscription.next(1).await, Err(Error::Unavailable(_))));
     subscription.settle(&tags, Settlement::Done).await.unwrap();
-    assert!(matches!(broker.subscribe("inventory", Lane::Background).await, Err(Error::Unavailable(_))));
+    assert!(matches!(broker.subscribe("inventory", Lane::Background, 0).await, Err(Error::Unavailable(_))));
     assert!(matches!(broker.health(), Health::Degraded { .. }));
 }
 
 #[tokio::test]
 async fn a_broker_that_is_dropped_ends_a_waiting_next() {
     let broker = Embedded::new(Topology::new().consumer("inventory", ["orders.order_placed.v1"]));
-    let mut subscription = broker.subscribe("inventory", Lane::Background).await.unwrap();
+    let mut subscription = broker.subscribe("inventory", Lane::Background, 0).await.unwrap();
     let mut next = subscription.next(1);
     assert!((&mut next).now_or_never().is_none());
     drop(broker);
@@ -74,7 +74,7 @@ async fn what_came_first_is_delivered_first() {
     let sent: Vec<Message> = (0..10).map(|_| message()).collect();
     let publishes = sent.iter().map(|message| broker.publish(&Destination::new("inventory"), message.clone()));
     let _unconfirmed: Vec<_> = publishes.collect();
-    let mut subscription = broker.subscribe("inventory", Lane::Background).await.unwrap();
+    let mut subscription = broker.subscribe("inventory", Lane::Background, 0).await.unwrap();
     let deliveries = subscription.next(sent.len()).await.unwrap();
     assert_eq!(deliveries.into_iter().map(|delivery| delivery.message).collect::<Vec<_>>(), sent);
 }
@@ -82,7 +82,7 @@ async fn what_came_first_is_delivered_first() {
 #[tokio::test]
 async fn deliveries_that_are_never_settled_fill_the_queue() {
     let broker = Embedded::new(Topology::new().consumer("inventory", ["orders.order_placed.v1"]));
-    let mut subscription = broker.subscribe("inventory", Lane::Background).await.unwrap();
+    let mut subscription = broker.subscribe("inventory", Lane::Background, 0).await.unwrap();
     let mut unsettled = 0;
     while broker.publish(&Destination::new("inventory"), message()).now_or_never().is_none() {
         unsettled += subscription.next(1).await.unwrap().len();
@@ -145,8 +145,17 @@ impl Broker for TextOnly {
         self.0.publish(destination, Message { body, ..message })
     }
 
-    fn subscribe(&self, consumer: &str, lane: Lane) -> BoxFuture<'static, Result<Box<dyn Subscription>, Error>> {
-        self.0.subscribe(consumer, lane)
+    fn subscribe(
+        &self,
+        consumer: &str,
+        lane: Lane,
+        shard: u16,
+    ) -> BoxFuture<'static, Result<Box<dyn Subscription>, Error>> {
+        self.0.subscribe(consumer, lane, shard)
+    }
+
+    fn waiting(&self, consumer: &str) -> BoxFuture<'static, Result<u64, Error>> {
+        self.0.waiting(consumer)
     }
 
     fn health(&self) -> Health {

@@ -15,6 +15,7 @@ mod event;
 mod ids;
 mod money;
 mod named;
+mod shards;
 mod version;
 
 pub use cause::{Cause, DeliveryCause, Keyed, Origin, RequestCause, TimerCause, TraceParent};
@@ -25,6 +26,7 @@ pub use ids::{
     DeadLetterId, EventId, Ids, KeyId, MailId, OrderId, PaymentId, ProductId, RequestId, Secret, SessionId, UserId,
 };
 pub use jiff::{SignedDuration, Timestamp};
+pub use shards::Shards;
 pub use uuid::Uuid;
 pub use version::Version;
 

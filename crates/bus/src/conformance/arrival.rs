@@ -7,7 +7,7 @@ use kernel::Lane;
 
 use super::Case;
 use super::stage::{FOR_BOTH, FOR_NOBODY, FOR_STOCK, MAIL, STOCK, Stage, URGENT, Verdict, ensure, ensure_same};
-use crate::{Destination, Error, Health, Message, Outcome, Settlement};
+use crate::{Destination, Error, Health, Message, Outcome, Settlement, Subscription};
 
 pub const CASES: &[Case] = &[
     Case::new("a broker that runs is ready", |stage| is_ready(stage).boxed()),
@@ -104,7 +104,7 @@ async fn unroutable(stage: Stage) -> Verdict {
 }
 
 async fn unknown_consumer(stage: Stage) -> Verdict {
-    match stage.broker.subscribe("nobody", Lane::Background).await {
+    match stage.broker.subscribe("nobody", Lane::Background, 0).await {
         Err(Error::Rejected(_)) => Ok(()),
         Err(error) => Err(error.into()),
         Ok(_) => ensure(false, || "it has a subscription".to_owned()),
@@ -115,7 +115,7 @@ async fn exclusive(stage: Stage) -> Verdict {
     let first = stage.subscribe(STOCK, Lane::Background).await?;
     let _other_lane = stage.subscribe(STOCK, Lane::Immediate).await?;
     let _other_consumer = stage.subscribe(MAIL, Lane::Background).await?;
-    let second = stage.broker.subscribe(STOCK, Lane::Background).await;
+    let second = stage.broker.subscribe(STOCK, Lane::Background, 0).await;
     ensure(matches!(second, Err(Error::Rejected(_))), || "it has a second".to_owned())?;
     drop(first);
     stage.subscribe(STOCK, Lane::Background).await?;

@@ -12,7 +12,7 @@ use super::Case;
 use super::stage::{
     FOR_BOTH, FOR_STOCK, MAIL, STOCK, Stage, URGENT, Verdict, Violation, ensure, ensure_in_order, ensure_same,
 };
-use crate::{Outcome, Settlement};
+use crate::{Outcome, Settlement, Subscription};
 
 pub const CASES: &[Case] = &[
     Case::new("each key keeps its order", |stage| order_per_key(stage).boxed()),

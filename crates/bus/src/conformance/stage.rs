@@ -10,7 +10,7 @@ use kernel::{Clock, EventId, Ids, Lane, Uuid};
 
 use super::Harness;
 use super::relay::Relay;
-use crate::{Broker, Delivery, Error, Message, Settlement, Subscription, Topology};
+use crate::{Broker, Delivery, Error, Gathered, Message, Settlement, Subscription, Topology};
 
 /// The consumer of [`FOR_STOCK`], [`FOR_BOTH`] and [`URGENT`].
 pub const STOCK: &str = "inventory";
@@ -64,7 +64,9 @@ impl Stage {
     }
 
     pub async fn subscribe(&self, consumer: &str, lane: Lane) -> Verdict<Consumer> {
-        Ok(Consumer { subscription: self.broker.subscribe(consumer, lane).await? })
+        let mut subscription = Gathered::new();
+        subscription.assign(&*self.broker, consumer, lane, self.broker.shards().all(lane)).await?;
+        Ok(Consumer { subscription })
     }
 
     pub fn key(&self) -> Uuid {
@@ -104,7 +106,7 @@ fn topology() -> Topology {
 }
 
 pub struct Consumer {
-    pub subscription: Box<dyn Subscription>,
+    pub subscription: Gathered,
 }
 
 impl Consumer {

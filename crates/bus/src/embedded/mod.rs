@@ -90,12 +90,22 @@ impl Broker for Embedded {
         }
     }
 
-    fn subscribe(&self, consumer: &str, lane: Lane) -> BoxFuture<'static, Result<Box<dyn Subscription>, Error>> {
-        let subscribed = match self.queue(consumer, lane) {
+    fn subscribe(
+        &self,
+        consumer: &str,
+        lane: Lane,
+        shard: u16,
+    ) -> BoxFuture<'static, Result<Box<dyn Subscription>, Error>> {
+        let subscribed = match self.queue(consumer, lane).filter(|_| shard == 0) {
             Some(queue) => queue.subscribe().map(|it| Box::new(it) as Box<dyn Subscription>),
-            None => Err(Error::Rejected(format!("{consumer} is not among the consumers of this process"))),
+            None => Err(Error::Rejected(format!("{consumer} has no shard {shard} in this process"))),
         };
         future::ready(subscribed).boxed()
+    }
+
+    fn waiting(&self, consumer: &str) -> BoxFuture<'static, Result<u64, Error>> {
+        let queues = Lane::ALL.into_iter().filter_map(|lane| self.queue(consumer, lane));
+        future::ready(Ok(queues.map(|queue| queue.waiting() as u64).sum())).boxed()
     }
 
     fn health(&self) -> Health {

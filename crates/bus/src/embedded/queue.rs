@@ -75,6 +75,11 @@ impl Queue {
         drop(abandoned);
     }
 
+    /// Messages that were not delivered yet.
+    pub fn waiting(&self) -> usize {
+        self.state().waiting.len()
+    }
+
     pub fn is_closed(&self) -> bool {
         self.state().is_closed
     }
@@ -87,10 +92,10 @@ impl Queue {
         let count = state.waiting.len().min(max);
         let mut deliveries = Vec::with_capacity(count);
         for (message, confirm) in state.waiting.drain(..count) {
-            let tag = Tag::new(state.next_tag);
+            let tag = Tag::new(0, state.next_tag);
             state.next_tag += 1;
             state.unsettled.insert(tag, confirm);
-            deliveries.push(Delivery { message, tag, redelivered: false });
+            deliveries.push(Delivery { message, tag, redelivered: false, defect: None });
         }
         Ok(deliveries)
     }

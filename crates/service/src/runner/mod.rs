@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use bus::{Broker, Delivery, Subscription};
+use bus::{Broker, Delivery, Gathered, Subscription};
 use kernel::{Lane, Timestamp, Uuid};
 use tokio::sync::watch;
 
@@ -64,9 +64,10 @@ impl<S: Clone + Send + Sync + 'static> Runner<S> {
     /// Consumes until the tasks stop; a broken subscription is made again.
     pub async fn run(mut self, mut wake: watch::Receiver<()>, tasks: Tasks) {
         while !tasks.is_stopping() {
-            let subscribed = self.broker.subscribe(self.consumer(), self.lane).await;
-            match subscribed {
-                Ok(subscription) => self.consume(subscription, &mut wake, &tasks).await,
+            let mut subscription = Gathered::new();
+            let shards = self.broker.shards().all(self.lane);
+            match subscription.assign(&*self.broker, self.consumer(), self.lane, shards).await {
+                Ok(()) => self.consume(subscription, &mut wake, &tasks).await,
                 Err(error) => {
                     tracing::warn!(consumer = self.consumer(), lane = %self.lane, %error, "can't subscribe");
                 }
@@ -77,7 +78,7 @@ impl<S: Clone + Send + Sync + 'static> Runner<S> {
 
     async fn consume(
         &mut self,
-        mut subscription: Box<dyn Subscription>,
+        mut subscription: Gathered,
         wake: &mut watch::Receiver<()>,
         tasks: &Tasks,
     ) {
@@ -108,7 +109,7 @@ impl<S: Clone + Send + Sync + 'static> Runner<S> {
                     Ok(deliveries) => {
                         self.give_way(&deliveries).await;
                         let handled =
-                            self.work(async |runner| runner.handle_window(&mut *subscription, deliveries).await).await;
+                            self.work(async |runner| runner.handle_window(&mut subscription, deliveries).await).await;
                         if let Err(reason) = handled {
                             tracing::warn!(consumer = self.consumer(), lane = %self.lane, %reason, "consumption pauses");
                             return;

@@ -79,9 +79,11 @@ impl<S: Clone + Send + Sync + 'static> Runner<S> {
         let handled = storage::inbox::handled(&self.ctx.db, ids).await.map_err(|error| error.to_string())?;
         let mut seen = HashSet::with_capacity(deliveries.len());
         let mut ready = Vec::with_capacity(deliveries.len());
-        for Delivery { message, tag, redelivered } in deliveries {
+        for Delivery { message, tag, redelivered, defect } in deliveries {
             let digest = digest(&message.event_type, &message.body);
-            if let Some(known) = handled.get(&message.id) {
+            if let Some(reason) = defect {
+                self.park(message, tag, digest, &reason, fate);
+            } else if let Some(known) = handled.get(&message.id) {
                 if known.digest == digest {
                     self.report(&message, Outcome::Duplicate, known.attempts, None, began);
                     fate.settled.push(tag);
