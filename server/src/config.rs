@@ -17,7 +17,7 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use kernel::Currency;
+use kernel::{Currency, Shards};
 use service::http::Network;
 use service::storage::Location;
 use tracing_subscriber::EnvFilter;
@@ -38,6 +38,8 @@ pub struct Settings {
     pub data_dir: PathBuf,
     /// Where the services keep what they know; it may hold a password. Without it, files in `data_dir`.
     pub store: Option<Secret>,
+    /// How events travel; it may hold a password. Without it, inside of the process.
+    pub broker: Option<Secret>,
     /// The address to listen on.
     pub listen: IpAddr,
     /// The port to listen on; 0 takes a free one.
@@ -56,6 +58,8 @@ pub struct Settings {
     pub workers: usize,
     /// How long the ids of handled events are kept: 1 d to 3650 d.
     pub inbox_retention: Duration,
+    /// How keys are parted among the instances of a service, fixed when a store is made: 1 to 256.
+    pub shards: Shards,
     /// Unsent events in one store before requests are refused: 1 to 1,000,000,000.
     pub outbox_cap: u64,
     /// Writes a second that guests and customers may send from one address: 1 to 1,000,000.
@@ -72,6 +76,15 @@ pub struct Settings {
     pub smtp_url: Option<Secret>,
     /// The sender of mail, as in `Shop <shop@example.com>`.
     pub mail_from: String,
+}
+
+/// What carries events from service to service.
+#[derive(Clone, Debug)]
+pub enum Broker {
+    /// The process itself.
+    Embedded,
+    /// A virtual host of RabbitMQ, by its URL.
+    RabbitMq(Secret),
 }
 
 /// How log lines are written.
@@ -94,6 +107,13 @@ pub struct Loaded {
     pub shown: Vec<Shown>,
 }
 
+impl Loaded {
+    /// Whether nobody has set this.
+    pub fn is_default(&self, key: &str) -> bool {
+        self.shown.iter().any(|shown| shown.key == key && shown.origin == sources::DEFAULT)
+    }
+}
+
 /// Reads the settings from all sources. `file` is the one that a flag names, if any.
 pub fn load(flags: &Flags, file: Option<&Path>, environment: &Environment) -> Result<Loaded, Errors> {
     let mut sources = Sources::gather(flags, file, environment);
@@ -113,6 +133,7 @@ fn read(sources: &mut Sources) -> Settings {
     Settings {
         data_dir: sources.read(&keys::DATA_DIR, |text| parse::text(text, 4096).map(PathBuf::from)),
         store: sources.secret(&keys::STORE, |text| parse::store(text).map(drop)),
+        broker: sources.secret(&keys::BROKER, |text| parse::broker(text).map(drop)),
         listen: sources.read(&keys::LISTEN, parse::address),
         port: sources.read(&keys::PORT, |text| parse::whole(text, 0..=u16::MAX)),
         currency: sources.read(&keys::CURRENCY, |text| text.parse().map_err(|error| format!("{error}"))),
@@ -122,6 +143,7 @@ fn read(sources: &mut Sources) -> Settings {
         retry_attempts: sources.read(&keys::RETRY_ATTEMPTS, |text| parse::whole(text, 1..=100)),
         workers: sources.read(&keys::WORKERS, |text| parse::whole(text, 1..=256)),
         inbox_retention: sources.read(&keys::INBOX_RETENTION, |text| parse::duration(text, DAY..=3650 * DAY)),
+        shards: sources.read(&keys::SHARDS, parse::shards),
         outbox_cap: sources.read(&keys::OUTBOX_CAP, |text| parse::whole(text, 1..=1_000_000_000)),
         write_limit: sources.read(&keys::WRITE_LIMIT, |text| parse::whole(text, 1..=1_000_000)),
         trusted_proxies: sources.read(&keys::TRUSTED_PROXIES, parse::networks),
@@ -134,6 +156,12 @@ fn read(sources: &mut Sources) -> Settings {
 }
 
 impl Settings {
+    /// What carries events from service to service.
+    pub fn carrier(&self) -> Broker {
+        let named = self.broker.as_ref().and_then(|broker| parse::broker(broker.reveal()).ok());
+        named.unwrap_or(Broker::Embedded)
+    }
+
     /// Where the services keep what they know.
     pub fn location(&self) -> Location {
         let named = self.store.as_ref().and_then(|store| parse::store(store.reveal()).ok());

@@ -14,7 +14,7 @@ on_each_store! {
 
 use axum::http::Method;
 use events::{Event, PaymentCaptured};
-use kernel::{Cause, Clock, Currency, Ids, Money, OrderId, RequestCause, Version};
+use kernel::{Cause, Clock, Currency, Ids, Money, OrderId, RequestCause, Shards, Version};
 use serde_json::json;
 use storage::{Batch, Db, Location, Options};
 use testkit::{Place, Setup, TestShop, on_each_store};
@@ -28,6 +28,7 @@ async fn tell_of_an_unknown_order(store: Location, clock: Clock, order_id: Order
         location: store,
         migrations: payments.migrations(),
         destinations: HashMap::from([(PaymentCaptured::TYPE.to_owned(), vec!["orders".to_owned()])]),
+        shards: Shards::DEFAULT,
         outbox_cap: 1_000,
         clock,
         ids: ids.clone(),

@@ -19,6 +19,7 @@ mod ctx;
 mod definition;
 mod failure;
 mod keys;
+mod membership;
 mod on_signing_key_published;
 mod operator;
 mod reaction;

@@ -35,6 +35,7 @@ pub mod idempotency;
 pub mod inbox;
 pub mod outbox;
 pub mod published_keys;
+pub mod shards;
 pub mod timers;
 
 pub use batch::Batch;

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::{Method, Request, header};
-use kernel::{Clock, Currency, MockClock, SignedDuration};
+use kernel::{Clock, Currency, MockClock, Shards, SignedDuration};
 use notifications::Mailer;
 use serde_json::{Value, json};
-use server::app::{App, Options};
+use server::app::{App, Options, Scope};
+use server::config::Broker;
 use service::http::limit::Limits;
 use service::storage::Location;
 use service::{Backoff, Settings};
@@ -43,6 +44,7 @@ impl Default for Setup {
                 retry_attempts: 10,
                 workers: 8,
                 inbox_retention: Duration::from_hours(14 * 24),
+                shards: Shards::DEFAULT,
                 outbox_cap: 1_000_000,
                 limits: Limits::NONE,
                 trusted_proxies: Vec::new(),
@@ -195,8 +197,9 @@ impl TestShop {
 
 async fn open(place: &Place, clock: Clock, hands: &MockClock, setup: Setup) -> App {
     let options = Options {
-        data: place.data(),
+        scope: Scope::Whole { data: place.data() },
         store: place.store(),
+        broker: Broker::Embedded,
         settings: setup.settings,
         clock,
         admin_token: Some(ADMIN_TOKEN.to_owned()),

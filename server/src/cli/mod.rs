@@ -16,6 +16,7 @@ mod orders;
 mod output;
 mod problem;
 mod products;
+mod serve;
 mod sse;
 mod stock;
 mod story;
@@ -74,6 +75,8 @@ struct Global {
 enum Command {
     /// Run all services in this process
     Up(up::Up),
+    /// Run some of the services in this process, beside other processes
+    Serve(serve::Serve),
     /// Place, look at and cancel orders
     #[command(subcommand)]
     Orders(orders::Command),
@@ -110,6 +113,7 @@ impl Cli {
         match self.command {
             // It drains by itself at the first signal.
             Command::Up(up) => up.run(environment).await,
+            Command::Serve(serve) => serve.run(environment).await,
             Command::Backup(backup) => backup.run(environment, &mut out),
             Command::Config(command) => command.run(environment, &mut out),
             command => {
@@ -135,7 +139,9 @@ impl Command {
             Self::Dlq(command) => command.run(client, out).await,
             Self::Mail(command) => command.run(client, out).await,
             Self::Bench(command) => command.run(client, out).await,
-            Self::Up(_) | Self::Backup(_) | Self::Config(_) => unreachable!("these were run without a client"),
+            Self::Up(_) | Self::Serve(_) | Self::Backup(_) | Self::Config(_) => {
+                unreachable!("these were run without a client")
+            }
         }
     }
 }

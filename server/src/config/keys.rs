@@ -47,6 +47,7 @@ pub(super) const URL_VARIABLE: &str = "TRADEPOST_URL";
 
 pub(super) const DATA_DIR: Key = Key::new("data_dir", "./tradepost-data");
 pub(super) const STORE: Key = Key::secret("store");
+pub(super) const BROKER: Key = Key::secret("broker");
 pub(super) const LISTEN: Key = Key::new("listen", "127.0.0.1");
 pub(super) const PORT: Key = Key::new("port", "8080");
 pub(super) const CURRENCY: Key = Key::new("currency", "EUR");
@@ -56,6 +57,7 @@ pub(super) const RETRY_MAX: Key = Key::new("retry_max", "5m");
 pub(super) const RETRY_ATTEMPTS: Key = Key::new("retry_attempts", "10");
 pub(super) const WORKERS: Key = Key::new("workers", "8");
 pub(super) const INBOX_RETENTION: Key = Key::new("inbox_retention", "14d");
+pub(super) const SHARDS: Key = Key::new("shards", "8");
 pub(super) const OUTBOX_CAP: Key = Key::new("outbox_cap", "1000000");
 pub(super) const WRITE_LIMIT: Key = Key::new("write_limit", "100");
 pub(super) const TRUSTED_PROXIES: Key = Key::new("trusted_proxies", "");
@@ -66,9 +68,10 @@ pub(super) const SMTP_URL: Key = Key::secret("smtp_url");
 pub(super) const MAIL_FROM: Key = Key::new("mail_from", "Tradepost <shop@localhost>");
 
 /// All settings, in the order in which they are shown.
-pub(super) const ALL: [&Key; 19] = [
+pub(super) const ALL: [&Key; 21] = [
     &DATA_DIR,
     &STORE,
+    &BROKER,
     &LISTEN,
     &PORT,
     &CURRENCY,
@@ -78,6 +81,7 @@ pub(super) const ALL: [&Key; 19] = [
     &RETRY_ATTEMPTS,
     &WORKERS,
     &INBOX_RETENTION,
+    &SHARDS,
     &OUTBOX_CAP,
     &WRITE_LIMIT,
     &TRUSTED_PROXIES,

@@ -17,6 +17,9 @@ const FILE_DEFAULT: &str = "tradepost.toml";
 /// Larger files than any configuration or secret are a mistake, such as the wrong path.
 const FILE_BYTES_MAX: u64 = 256 * 1024;
 
+/// The origin of what nobody set.
+pub(super) const DEFAULT: &str = "default";
+
 /// What the command line sets.
 #[derive(Clone, Debug, Default)]
 pub struct Flags {
@@ -24,6 +27,8 @@ pub struct Flags {
     pub data_dir: Option<String>,
     /// `--store`
     pub store: Option<String>,
+    /// `--broker`
+    pub broker: Option<String>,
     /// `--listen`
     pub listen: Option<String>,
     /// `--port`
@@ -83,6 +88,7 @@ impl Sources {
         let flags = [
             (&keys::DATA_DIR, "--data", &flags.data_dir),
             (&keys::STORE, "--store", &flags.store),
+            (&keys::BROKER, "--broker", &flags.broker),
             (&keys::LISTEN, "--listen", &flags.listen),
             (&keys::PORT, "--port", &flags.port),
         ];
@@ -207,7 +213,7 @@ impl Sources {
                 Shown { key: key.name, value: Some("(hidden)".to_owned()), origin: found.origin.to_string() }
             }
             Some(found) => Shown { key: key.name, value: Some(found.text.clone()), origin: found.origin.to_string() },
-            None => Shown { key: key.name, value: key.default.map(str::to_owned), origin: "default".to_owned() },
+            None => Shown { key: key.name, value: key.default.map(str::to_owned), origin: DEFAULT.to_owned() },
         };
         keys::ALL.iter().map(show).collect()
     }
