@@ -1,6 +1,6 @@
 //! What is still to be sent: pointers to events, one for each destination.
 
-use kernel::{Lane, Timestamp};
+use kernel::{EventId, Lane, Timestamp, Uuid};
 
 use crate::archive::{StoredEvent, stored};
 use crate::statement::Sql;
@@ -51,9 +51,30 @@ static REDIRECT: Sql = Sql::new(
 );
 static FORGET_OTHERS: Sql = Sql::new("FORGET_OTHER_DESTINATIONS", "delete from outbox where destination <> all($1)");
 
+static TOLD_SINCE: Sql = Sql::new(
+    "TOLD_SINCE",
+    "select event_id, position, type, key, lane from events where event_id > $1 order by event_id limit $2",
+);
+static POINT_AGAIN: Sql = Sql::new(
+    "POINT_AGAIN",
+    "insert into outbox (destination, lane, position, shard) values ($1, $2, $3, $4)
+     on conflict (destination, lane, position) do nothing",
+);
+
 /// The kit's statements of this module.
-pub(crate) const STATEMENTS: &[&Sql] =
-    &[&PENDING, &PENDING_OF_SHARDS, &SENT, &OLDEST, &NTH_OLDEST, &COUNT, &COUNT_TO, &REDIRECT, &FORGET_OTHERS];
+pub(crate) const STATEMENTS: &[&Sql] = &[
+    &PENDING,
+    &PENDING_OF_SHARDS,
+    &SENT,
+    &OLDEST,
+    &NTH_OLDEST,
+    &COUNT,
+    &COUNT_TO,
+    &REDIRECT,
+    &FORGET_OTHERS,
+    &TOLD_SINCE,
+    &POINT_AGAIN,
+];
 
 /// How many pointers the gauges count before they stop: a scrape must not walk a backlog of millions.
 const COUNTED: i64 = 100_000;
@@ -106,6 +127,38 @@ pub async fn redirect(db: &Db) -> Result<(), Error> {
         .map(|(event_type, name)| (&REDIRECT, params![name, event_type, known.clone()]));
     db.sweep(pointers.chain([(&FORGET_OTHERS, params![known.clone()])]).collect()).await?;
     recount(db, u64::MAX).await
+}
+
+/// What was told since a time is to be sent again: the pointers of at most `limit` events after `after`, oldest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Republished {
+    /// How many events have pointers again. Those to whose type nobody reacts have none.
+    pub events: usize,
+    /// The event up to which this came, if there may be more.
+    pub up_to: Option<EventId>,
+}
+
+/// Points again to events whose ids are above `after`, at most `limit`. Consumers know what they have handled.
+pub async fn republish(db: &Db, after: EventId, limit: i64) -> Result<Republished, Error> {
+    let map = |row: &crate::Row<'_>| {
+        let at: (EventId, i64) = (row.get("event_id")?, row.get("position")?);
+        Ok((at, row.get::<String>("type")?, row.get::<Uuid>("key")?, row.get::<Lane>("lane")?))
+    };
+    let page = db.read(&TOLD_SINCE, params![after, limit], map).await?;
+    let is_full = i64::try_from(page.len()).is_ok_and(|count| count >= limit);
+    let up_to = page.last().filter(|_| is_full).map(|((event_id, _), ..)| *event_id);
+    let mut pointers = Vec::new();
+    let mut events = 0;
+    for ((_, position), event_type, key, lane) in page {
+        let destinations = db.destinations().get(&event_type).map(Vec::as_slice).unwrap_or_default();
+        events += usize::from(!destinations.is_empty());
+        let shard = db.shards().of(lane, key);
+        pointers.extend(destinations.iter().map(|name| (&POINT_AGAIN, params![name, lane, position, shard])));
+    }
+    db.sweep(pointers).await?;
+    recount(db, u64::MAX).await?;
+    db.signals().look_at_outbox();
+    Ok(Republished { events, up_to })
 }
 
 /// Forgets pointers whose destination has the event.

@@ -5,7 +5,9 @@ mod banner;
 mod broker;
 mod demo;
 mod docs;
+mod doctor;
 mod folder;
+mod migrate;
 mod provider;
 mod run;
 mod token;
@@ -33,6 +35,8 @@ use crate::services::{CONSOLE, Outside, all};
 use folder::Folder;
 
 pub use backup::{Copied, backup};
+pub use doctor::{Check, Standing, doctor};
+pub use migrate::{Migrated, migrate};
 pub use run::{RunOptions, run};
 
 /// How long a drain waits for work that has begun.

@@ -9,9 +9,11 @@ mod bench;
 mod client;
 mod config;
 mod dlq;
+mod doctor;
 mod events;
 mod failure;
 mod mail;
+mod migrate;
 mod orders;
 mod output;
 mod problem;
@@ -77,6 +79,10 @@ enum Command {
     Up(up::Up),
     /// Run some of the services in this process, beside other processes
     Serve(serve::Serve),
+    /// Make the schemas and queues that the processes of a shop share
+    Migrate(migrate::Migrate),
+    /// Look whether what a shop needs is there and as it has to be
+    Doctor(doctor::Doctor),
     /// Place, look at and cancel orders
     #[command(subcommand)]
     Orders(orders::Command),
@@ -114,6 +120,8 @@ impl Cli {
             // It drains by itself at the first signal.
             Command::Up(up) => up.run(environment).await,
             Command::Serve(serve) => serve.run(environment).await,
+            Command::Doctor(doctor) => doctor.run(environment, &mut out).await,
+            Command::Migrate(migrate) => migrate.run(environment, &mut out).await,
             Command::Backup(backup) => backup.run(environment, &mut out),
             Command::Config(command) => command.run(environment, &mut out),
             command => {
@@ -139,7 +147,7 @@ impl Command {
             Self::Dlq(command) => command.run(client, out).await,
             Self::Mail(command) => command.run(client, out).await,
             Self::Bench(command) => command.run(client, out).await,
-            Self::Up(_) | Self::Serve(_) | Self::Backup(_) | Self::Config(_) => {
+            Self::Up(_) | Self::Serve(_) | Self::Migrate(_) | Self::Doctor(_) | Self::Backup(_) | Self::Config(_) => {
                 unreachable!("these were run without a client")
             }
         }
