@@ -20,7 +20,6 @@ mod definition;
 mod failure;
 mod keys;
 mod on_signing_key_published;
-mod operator;
 mod reaction;
 mod relay;
 mod running;
@@ -28,6 +27,7 @@ mod tasks;
 mod timers;
 
 pub mod http;
+pub mod operator;
 pub mod runner;
 pub mod telemetry;
 

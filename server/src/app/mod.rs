@@ -4,6 +4,7 @@ mod backup;
 mod demo;
 mod docs;
 mod folder;
+mod peers;
 mod provider;
 mod run;
 mod token;
@@ -29,6 +30,7 @@ use crate::services::{Outside, all};
 use folder::Folder;
 
 pub use backup::{Copied, backup};
+pub use peers::peers;
 pub use run::{UpOptions, run};
 
 /// How long a drain waits for work that has begun.
@@ -115,7 +117,7 @@ impl App {
         // What all services share takes a token that any of them knows the key of.
         let auth = Arc::new(auth.with_keys(running.iter().map(|it| it.keys.clone()).collect()));
         let console = console::Console {
-            operators: operators.clone(),
+            peers: Arc::new(operators.iter().cloned().map(console::Peer::here).collect()),
             auth: auth.clone(),
             clock: options.clock.clone(),
             tasks: tasks.clone(),
