@@ -22,7 +22,7 @@ async fn a_dead_letter_is_listed_shown_replayed_and_discarded_and_only_its_key_w
     let order_id: OrderId = "019360a4-8c1e-7b3a-9d2f-5e6c7a8b9c0d".parse().unwrap();
     let shop = shop
         .restart_after(Setup::default(), async |store, clock| {
-            tell_of_an_unknown_order(store, clock, order_id, 2).await;
+            tell_of_an_unknown_order(store, clock, order_id, 2, &["orders"]).await;
         })
         .await;
     shop.settle().await;

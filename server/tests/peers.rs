@@ -181,7 +181,7 @@ async fn a_console_apart_tells_the_same_stories_and_lists(place: Place) {
 async fn a_console_apart_replays_and_discards_dead_letters(place: Place) {
     let shop = TestShop::start_on(place).await;
     let order_id: OrderId = "019360a4-8c1e-7b3a-9d2f-5e6c7a8b9c0d".parse().unwrap();
-    let meanwhile = async |store, clock| tell_of_an_unknown_order(store, clock, order_id, 2).await;
+    let meanwhile = async |store, clock| tell_of_an_unknown_order(store, clock, order_id, 2, &["orders"]).await;
     let shop = shop.restart_after(Setup::default(), meanwhile).await;
     shop.settle().await;
     let Apart { console, .. } = Apart::start(&shop).await;
@@ -204,6 +204,18 @@ async fn a_console_apart_replays_and_discards_dead_letters(place: Place) {
     assert_eq!(console.ask(Method::POST, &format!("{path}/discard")).await.0, 404);
     let next = console.get("/v1/dead-letters").await;
     assert_ne!(next["items"][0]["event_id"], letter["event_id"], "the one that waited is parked now");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn apart_a_shop_is_not_settled_while_a_delivery_is_in_nobodys_books() {
+    let shop = TestShop::start().await;
+    let order_id: OrderId = "019360a4-8c1e-7b3a-9d2f-5e6c7a8b9c0d".parse().unwrap();
+    let meanwhile = async |store, clock| tell_of_an_unknown_order(store, clock, order_id, 1, &[]).await;
+    let shop = shop.restart_after(Setup::default(), meanwhile).await;
+    shop.settle().await;
+    let Apart { console, .. } = Apart::start(&shop).await;
+    let (status, _, problem) = console.ask(Method::GET, "/internal/settled?timeout=1s").await;
+    assert_eq!((status, &problem["code"]), (StatusCode::REQUEST_TIMEOUT, &json!("not_settled")));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

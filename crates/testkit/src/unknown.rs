@@ -7,8 +7,16 @@ use kernel::{Cause, Clock, Currency, Event, Ids, Money, OrderId, RequestCause, V
 use service::storage::{Batch, Db, Location, Options};
 
 /// Makes payments tell of an order that never was: what a restored backup of one store could do.
+/// Without a destination it is on nobody's way, as if an instance had it and did not begin.
 /// For [`TestShop::restart_after`](crate::TestShop::restart_after), for the store must not be in use.
-pub async fn tell_of_an_unknown_order(store: Location, clock: Clock, order_id: OrderId, times: usize) {
+pub async fn tell_of_an_unknown_order(
+    store: Location,
+    clock: Clock,
+    order_id: OrderId,
+    times: usize,
+    destinations: &[&str],
+) {
+    let destinations = destinations.iter().map(ToString::to_string).collect();
     let services = server::app::described().expect("the services describe themselves");
     let payments = services.into_iter().find(|it| it.name() == "payments").expect("there are payments");
     let ids = Ids::new(clock.clone());
@@ -16,7 +24,7 @@ pub async fn tell_of_an_unknown_order(store: Location, clock: Clock, order_id: O
         service: "payments",
         location: store,
         migrations: payments.migrations(),
-        destinations: HashMap::from([(PaymentCaptured::TYPE.to_owned(), vec!["orders".to_owned()])]),
+        destinations: HashMap::from([(PaymentCaptured::TYPE.to_owned(), destinations)]),
         outbox_cap: 1_000,
         clock,
         ids: ids.clone(),
