@@ -18,7 +18,6 @@ use service::http::auth::{Auth, digest};
 use service::http::listener::{Bounds, serve};
 use testkit::{ADMIN_TOKEN, Place, Setup, TestShop, on_each_store, tell_of_an_unknown_order};
 use tokio::net::TcpListener;
-use tokio::task::JoinHandle;
 use tower::ServiceExt;
 
 on_each_store! {
@@ -37,25 +36,30 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// Until a peer that does not answer is given up, where a test is about that.
 const NO_PATIENCE: Duration = Duration::from_millis(200);
 
-/// A listener of a shop; its connections end with it.
+/// A listener of a shop; its connections end with it, in the middle of whatever they carry.
 struct Process {
     address: SocketAddr,
-    serving: JoinHandle<()>,
+    serving: Tasks,
 }
 
 impl Process {
     async fn start(router: Router, address: &str) -> Self {
         let listener = TcpListener::bind(address).await.unwrap();
         let address = listener.local_addr().unwrap();
-        let ids = Ids::new(Clock::system());
-        let serving = tokio::spawn(serve(listener, router, Bounds::with_files(1_024), ids, Tasks::new()));
+        let serving = Tasks::new();
+        let cut_off = serving.stopping();
+        serving.spawn(async move {
+            tokio::select! {
+                () = serve(listener, router, Bounds::with_files(1_024), Ids::new(Clock::system()), Tasks::new()) => {}
+                () = cut_off => {}
+            }
+        });
         Self { address, serving }
     }
 
     /// Ends it; answers with where it was.
     async fn stop(self) -> String {
-        self.serving.abort();
-        let _ = self.serving.await;
+        assert!(self.serving.stop(PATIENCE).await);
         self.address.to_string()
     }
 }
@@ -64,11 +68,11 @@ impl Process {
 struct Apart {
     first: Process,
     second: Process,
-    console: Apartment,
+    console: ConsoleApart,
 }
 
 /// The console's routes.
-struct Apartment(Router);
+struct ConsoleApart(Router);
 
 impl Apart {
     async fn start(shop: &TestShop) -> Self {
@@ -80,12 +84,12 @@ impl Apart {
         let second = Process::start(shop.router(), "127.0.0.1:0").await;
         let places =
             FIRST.map(|name| (name, first.address)).into_iter().chain(SECOND.map(|name| (name, second.address)));
-        let console = Apartment::asking(places, patience);
+        let console = ConsoleApart::asking(places, patience);
         Self { first, second, console }
     }
 }
 
-impl Apartment {
+impl ConsoleApart {
     fn asking(places: impl IntoIterator<Item = (&'static str, SocketAddr)>, patience: Duration) -> Self {
         // Another test of this process may have installed it.
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
@@ -267,7 +271,7 @@ async fn a_service_that_is_away_is_named_and_the_others_are_shown() {
 async fn a_service_that_never_answers_is_given_up() {
     // Connections are taken by the system, and nobody reads from them.
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let console = Apartment::asking([("orders", silent.local_addr().unwrap())], NO_PATIENCE);
+    let console = ConsoleApart::asking([("orders", silent.local_addr().unwrap())], NO_PATIENCE);
     let (status, headers, _) = console.ask(Method::GET, "/v1/events").await;
     assert_eq!((status, missing(&headers)), (StatusCode::OK, "orders"));
     let (_, _, problem) = console.ask(Method::GET, "/internal/settled?timeout=2s").await;
@@ -280,12 +284,12 @@ async fn what_is_no_service_of_ours_is_told_apart_from_one_that_is_away() {
     let other = Router::new().fallback(async || "hello");
     let other = Process::start(other, "127.0.0.1:0").await;
     let refusing = Process::start(TestShop::start().await.router(), "127.0.0.1:0").await;
-    let console = Apartment::asking([("orders", other.address), ("nobody", refusing.address)], PATIENCE);
+    let console = ConsoleApart::asking([("orders", other.address), ("nobody", refusing.address)], PATIENCE);
     let (_, headers, _) = console.ask(Method::GET, "/v1/events").await;
     assert_eq!(missing(&headers), "orders, nobody");
     let (_, _, problem) = console.ask(Method::GET, "/v1/events/019360a4-8c1e-7b3a-9d2f-5e6c7a8b9c0d").await;
     assert!(problem["detail"].as_str().unwrap().ends_with("this version of Tradepost doesn't know"), "{problem}");
-    let console = Apartment::asking([("nobody", refusing.address)], PATIENCE);
+    let console = ConsoleApart::asking([("nobody", refusing.address)], PATIENCE);
     let (_, _, problem) = console.ask(Method::GET, "/v1/events/019360a4-8c1e-7b3a-9d2f-5e6c7a8b9c0d").await;
     assert!(problem["detail"].as_str().unwrap().contains(" answers 404: "), "{problem}");
 }

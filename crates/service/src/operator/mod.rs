@@ -171,7 +171,7 @@ impl Operator {
             // Without a sender the timeout alone ends the wait.
             let woken = async {
                 if emitted.changed().await.is_err() {
-                    std::future::pending().await
+                    std::future::pending::<()>().await;
                 }
             };
             let _ = tokio::time::timeout_at(deadline.min(now + LOOK_AGAIN), woken).await;

@@ -111,21 +111,23 @@ pub struct Caller {
     is_admin: bool,
     user_id: Option<UserId>,
     session_id: Option<SessionId>,
-    #[serde(with = "optional_bytes")]
-    order_token: Option<[u8; 32]>,
+    order_token: Option<Digest>,
 }
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Digest(#[serde(with = "bytes")] [u8; 32]);
 
 impl From<auth::Caller> for Caller {
     fn from(caller: auth::Caller) -> Self {
         let auth::Caller { is_admin, user_id, session_id, order_token } = caller;
-        Self { is_admin, user_id, session_id, order_token }
+        Self { is_admin, user_id, session_id, order_token: order_token.map(Digest) }
     }
 }
 
 impl From<Caller> for auth::Caller {
     fn from(caller: Caller) -> Self {
         let Caller { is_admin, user_id, session_id, order_token } = caller;
-        Self { is_admin, user_id, session_id, order_token }
+        Self { is_admin, user_id, session_id, order_token: order_token.map(|token| token.0) }
     }
 }
 
@@ -197,23 +199,10 @@ mod bytes {
     }
 }
 
-mod optional_bytes {
-    use super::{Deserialize, Deserializer, Engine, STANDARD, Serialize, Serializer, de};
-
-    pub fn serialize<S: Serializer>(bytes: &Option<[u8; 32]>, serializer: S) -> Result<S::Ok, S::Error> {
-        bytes.map(|bytes| STANDARD.encode(bytes)).serialize(serializer)
-    }
-
-    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<[u8; 32]>, D::Error> {
-        let Some(text) = Option::<String>::deserialize(deserializer)? else { return Ok(None) };
-        let bytes = STANDARD.decode(text).map_err(de::Error::custom)?;
-        bytes.try_into().map(Some).map_err(|_| de::Error::custom("bytes of another length"))
-    }
-}
-
 mod lane {
     use super::{Deserialize, Deserializer, Lane, Serializer, de};
 
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde lends it")]
     pub fn serialize<S: Serializer>(lane: &Lane, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(lane.as_str())
     }
@@ -226,6 +215,7 @@ mod lane {
 mod state {
     use super::{Deserialize, Deserializer, Serializer, State, de};
 
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde lends it")]
     pub fn serialize<S: Serializer>(state: &State, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(state.as_str())
     }
