@@ -14,6 +14,7 @@ use futures_util::StreamExt;
 use kernel::{Clock, Ids, OrderId};
 use serde_json::{Value, json};
 use service::Tasks;
+use service::http::Keyring;
 use service::http::auth::{Auth, digest};
 use service::http::listener::{Bounds, serve};
 use testkit::{ADMIN_TOKEN, Place, Setup, TestShop, on_each_store, tell_of_an_unknown_order};
@@ -91,15 +92,15 @@ impl Apart {
 
 impl ConsoleApart {
     fn asking(places: impl IntoIterator<Item = (&'static str, SocketAddr)>, patience: Duration) -> Self {
-        // Another test of this process may have installed it.
-        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-        let peer = |(name, address)| {
-            Peer::elsewhere(name, format!("http://{address}").parse().unwrap(), ADMIN_TOKEN).answering_within(patience)
-        };
+        let peers = places.into_iter().map(|(name, address)| elsewhere(name, address, patience));
+        Self::of(peers.collect(), Vec::new())
+    }
+
+    fn of(peers: Vec<Peer>, keyrings: Vec<Keyring>) -> Self {
         let (clock, _hands) = Clock::mock("2026-01-01T12:00:00Z".parse().unwrap());
-        let auth = Auth::new(vec![digest(ADMIN_TOKEN.as_bytes())], clock.clone());
-        let peers = Arc::new(places.into_iter().map(peer).collect());
-        Self(console::routes(Console { peers, auth: Arc::new(auth), clock, tasks: Tasks::new() }).0)
+        let auth = Auth::new(vec![digest(ADMIN_TOKEN.as_bytes())], clock.clone()).with_keys(keyrings);
+        let console = Console { peers: Arc::new(peers), auth: Arc::new(auth), clock, tasks: Tasks::new() };
+        Self(console::routes(console).0)
     }
 
     async fn send(&self, request: Request<Body>) -> (StatusCode, HeaderMap, Value) {
@@ -124,6 +125,21 @@ impl ConsoleApart {
         assert_eq!(response.status(), StatusCode::OK);
         response.into_body().into_data_stream()
     }
+}
+
+fn elsewhere(name: &'static str, address: SocketAddr, patience: Duration) -> Peer {
+    // Another test of this process may have installed it.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    Peer::elsewhere(name, format!("http://{address}").parse().unwrap(), ADMIN_TOKEN).answering_within(patience)
+}
+
+/// The token of a customer who has signed up and in.
+async fn signed_in(shop: &TestShop) -> String {
+    let account = json!({"username": "ada", "email": "ada@example.com", "password": "correct horse battery"});
+    shop.request(Method::POST, "/v1/users").json(&account).send().await.expect(201);
+    shop.settle().await;
+    let credentials = json!({"email": "ada@example.com", "password": "correct horse battery"});
+    shop.request(Method::POST, "/v1/sessions").json(&credentials).send().await.expect(201).text("/access_token")
 }
 
 fn as_admin(method: Method, path: &str) -> Request<Body> {
@@ -262,9 +278,33 @@ async fn a_service_that_is_away_is_named_and_the_others_are_shown() {
 
     first.stop().await;
     let guests = Request::get(&path).header("x-order-token", order.text("/access_token")).body(Body::empty()).unwrap();
-    assert_eq!(console.send(guests).await.0, StatusCode::SERVICE_UNAVAILABLE, "nobody can say whose the order is");
+    let (status, _, problem) = console.send(guests).await;
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "nobody can say whose the order is");
+    assert!(!problem.to_string().contains("127.0.0.1"), "where services are is no guest's business: {problem}");
     let (status, _, story) = console.ask(Method::GET, &path).await;
     assert_eq!((status, &story["items"]), (StatusCode::OK, &json!([])), "the admin sees what there is");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_console_apart_learns_the_keys_by_which_it_knows_customers() {
+    let shop = TestShop::start().await;
+    let Apart { first, .. } = Apart::start(&shop).await;
+    let product = shop.product("123", 10).await;
+    let customer = signed_in(&shop).await;
+    let lines = json!({"lines": [{"product_id": product, "quantity": 1}]});
+    let order = shop.request(Method::POST, "/v1/orders").bearer(&customer).json(&lines).send().await.expect(201);
+    let path = format!("/v1/orders/{}/events", order.text("/order_id"));
+
+    let (keyring, tasks) = (Keyring::default(), Tasks::new());
+    let peers = vec![elsewhere("users", first.address, PATIENCE), elsewhere("orders", first.address, PATIENCE)];
+    tasks.spawn(console::keep_keys(peers.clone(), keyring.clone(), tasks.clone()));
+    let console = ConsoleApart::of(peers, vec![keyring]);
+    let ask = || Request::get(&path).header("authorization", format!("Bearer {customer}")).body(Body::empty()).unwrap();
+    let known = async { while console.send(ask()).await.0 != StatusCode::OK {} };
+    tokio::time::timeout(PATIENCE, known).await.unwrap();
+    let other = Request::get(&path).header("authorization", "Bearer other").body(Body::empty()).unwrap();
+    assert_eq!(console.send(other).await.0, StatusCode::UNAUTHORIZED);
+    assert!(tasks.stop(PATIENCE).await);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -315,12 +355,7 @@ async fn a_tail_goes_on_with_a_service_that_comes_back() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn only_the_admin_asks_a_service_and_only_what_it_knows() {
     let shop = TestShop::start().await;
-    let account = json!({"username": "ada", "email": "ada@example.com", "password": "correct horse battery"});
-    shop.request(Method::POST, "/v1/users").json(&account).send().await.expect(201);
-    shop.settle().await;
-    let credentials = json!({"email": "ada@example.com", "password": "correct horse battery"});
-    let customer = shop.request(Method::POST, "/v1/sessions").json(&credentials).send().await.expect(201);
-    let customer = customer.text("/access_token");
+    let customer = signed_in(&shop).await;
     for service in FIRST.into_iter().chain(SECOND) {
         let path = service::operator::path(service);
         let ask = |question: &Value| shop.request(Method::POST, &path).json(question);

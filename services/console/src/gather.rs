@@ -1,10 +1,11 @@
 //! Asks all services at once, and names those that are away.
 
-use axum::http::{HeaderName, HeaderValue};
+use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponseParts, ResponseParts};
 use futures_util::future::join_all;
 use service::http::Problem;
 
+use crate::peer::{PEER_AWAY, RETRY_AFTER_S};
 use crate::{Peer, PeerError};
 
 /// Names services that are away, whose part an answer lacks.
@@ -67,8 +68,20 @@ impl Missing {
         self.0.iter().map(|(service, _)| *service).collect()
     }
 
+    /// Whether all answered.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// 503 for who is not to know where services are.
+    pub fn for_guests(&self) -> Problem {
+        let detail =
+            format!("a part of the shop is away at this moment ({}): try again later", self.services().join(", "));
+        Problem::new(StatusCode::SERVICE_UNAVAILABLE, PEER_AWAY, detail).retry_after(RETRY_AFTER_S)
+    }
+
     /// Why one of them could not be asked, if any.
-    pub fn into_problem(self) -> Option<Problem> {
+    fn into_problem(self) -> Option<Problem> {
         self.0.into_iter().next().map(|(_, error)| error.into())
     }
 }
@@ -77,7 +90,7 @@ impl IntoResponseParts for Missing {
     type Error = std::convert::Infallible;
 
     fn into_response_parts(self, mut response: ResponseParts) -> Result<ResponseParts, Self::Error> {
-        if !self.0.is_empty() {
+        if !self.is_empty() {
             let names = HeaderValue::from_str(&self.services().join(", ")).expect("services have plain names");
             response.headers_mut().insert(MISSING.clone(), names);
         }

@@ -5,6 +5,7 @@
 mod dead_letters;
 mod events;
 mod gather;
+mod keys;
 mod peer;
 mod redact;
 mod settled;
@@ -22,6 +23,7 @@ use service::http::{Policy, Routes};
 use utoipa::openapi::OpenApi;
 use utoipa_axum::routes;
 
+pub use keys::keep_keys;
 pub use peer::{Address, NotHttp, Peer, PeerError};
 
 /// What the console gathers from.

@@ -100,8 +100,8 @@ async fn check_access(console: &Console, subject: Uuid, caller: &Caller) -> Resu
     let asked = asked.await?;
     match asked.answers.into_iter().find_map(|(_, allowed)| allowed) {
         Some(true) => Ok(asked.missing),
-        None if caller.is_admin && !asked.missing.services().is_empty() => Ok(asked.missing),
-        None => Err(asked.missing.into_problem().unwrap_or_else(not_theirs)),
+        None if caller.is_admin && !asked.missing.is_empty() => Ok(asked.missing),
+        None => Err(if asked.missing.is_empty() { not_theirs() } else { asked.missing.for_guests() }),
         Some(false) => Err(not_theirs()),
     }
 }

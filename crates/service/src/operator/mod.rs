@@ -17,6 +17,7 @@ use kernel::{Clock, DeadLetterId, EventId, Timestamp, Uuid};
 use serde::{Deserialize, Serialize};
 use storage::archive::{self, StoredEvent};
 use storage::held::{self, Held, State};
+use storage::published_keys::{self, PublishedKey};
 use storage::{Db, Error, inbox, outbox, timers};
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -135,6 +136,11 @@ impl Operator {
             Some(check) => check(subject, caller).await,
             None => Ok(None),
         }
+    }
+
+    /// The keys by which the service checks users' tokens.
+    pub async fn keys(&self) -> Result<Vec<PublishedKey>, Error> {
+        published_keys::known(&self.db, self.clock.now()).await
     }
 
     /// The service's events about a subject, oldest first.

@@ -9,7 +9,7 @@ use axum::{Json, Router};
 use kernel::EventId;
 use storage::Error;
 
-use super::wire::{Answer, Delivery, Event, EventName, IDS_MAX, Letter, Question, ROWS_MAX, WAIT_MAX};
+use super::wire::{Answer, Delivery, Event, EventName, IDS_MAX, Key, Letter, Question, ROWS_MAX, WAIT_MAX};
 use super::{Operator, path};
 use crate::Tasks;
 use crate::http::auth::Auth;
@@ -65,6 +65,7 @@ async fn answer(Answering { operator, tasks }: &Answering, question: Question) -
         Question::Discard { id } => Answer::Done(operator.discard(id).await?),
         Question::Activity => Answer::Activity(operator.activity().await?),
         Question::MayRead { subject, caller } => Answer::MayRead(operator.may_read(subject, caller.into()).await?),
+        Question::Keys => Answer::Keys(operator.keys().await?.into_iter().map(Key).collect()),
     })
 }
 

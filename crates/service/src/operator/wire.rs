@@ -9,10 +9,11 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use kernel::{DeadLetterId, EventId, Lane, SessionId, Timestamp, UserId, Uuid};
+use kernel::{DeadLetterId, EventId, KeyId, Lane, SessionId, Timestamp, UserId, Uuid};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use storage::archive::StoredEvent;
 use storage::held::{Held, State};
+use storage::published_keys::PublishedKey;
 
 use super::{Activity, DeliveryStatus};
 use crate::http::auth;
@@ -43,6 +44,7 @@ pub enum Question {
     Discard { id: DeadLetterId },
     Activity,
     MayRead { subject: Uuid, caller: Caller },
+    Keys,
 }
 
 /// What a service answers.
@@ -67,6 +69,8 @@ pub enum Answer {
     Activity(Activity),
     /// Whether the caller may read, if the service knows the subject.
     MayRead(Option<bool>),
+    /// The keys by which users' tokens are checked.
+    Keys(Vec<Key>),
 }
 
 /// An event of another service.
@@ -183,6 +187,19 @@ struct LetterForm {
     attempts: i64,
     reason: Option<String>,
     first_failed_at: Option<Timestamp>,
+}
+
+/// A public key by which users' tokens are checked.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Key(#[serde(with = "KeyForm")] pub PublishedKey);
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "PublishedKey", deny_unknown_fields)]
+struct KeyForm {
+    key_id: KeyId,
+    #[serde(with = "bytes")]
+    public_key: Vec<u8>,
+    not_after: Timestamp,
 }
 
 /// Bytes as base64: a dead letter's body may be no JSON, and an event's must arrive as it was committed.

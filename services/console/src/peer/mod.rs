@@ -13,11 +13,18 @@ use service::operator::wire::{Answer, EventName, IDS_MAX, Question, WAIT_MAX};
 use service::storage;
 use service::storage::archive::StoredEvent;
 use service::storage::held::Held;
+use service::storage::published_keys::PublishedKey;
 use service::{Activity, DeliveryStatus, Operator};
 
 use remote::Remote;
 
 pub use remote::{Address, NotHttp};
+
+/// The code of a problem that only a service could have answered which is away.
+pub(crate) const PEER_AWAY: &str = "peer_away";
+
+/// When to ask again, in seconds: a process that is started anew is there by then.
+pub(crate) const RETRY_AFTER_S: u32 = 5;
 
 /// A service that can be asked. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -53,7 +60,7 @@ impl From<PeerError> for Problem {
             PeerError::Store(error) => error.into(),
             PeerError::Away { .. } => {
                 tracing::warn!(%error, "a request was refused");
-                Self::new(StatusCode::SERVICE_UNAVAILABLE, "peer_away", error.to_string()).retry_after(5)
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, PEER_AWAY, error.to_string()).retry_after(RETRY_AFTER_S)
             }
         }
     }
@@ -66,6 +73,7 @@ impl Peer {
     }
 
     /// A service in another process, asked with the right of this admin token.
+    /// The process must have chosen its cryptography (`rustls`) before, as the program does when it begins.
     pub fn elsewhere(service: &'static str, address: Address, admin_token: &str) -> Self {
         Self(Place::Elsewhere(Remote::new(service, address, admin_token)))
     }
@@ -94,6 +102,17 @@ impl Peer {
     /// Whether it is in another process.
     pub fn is_elsewhere(&self) -> bool {
         matches!(self.0, Place::Elsewhere(_))
+    }
+
+    /// See [`Operator::keys`].
+    pub async fn keys(&self) -> Result<Vec<PublishedKey>, PeerError> {
+        match &self.0 {
+            Place::Here(operator) => Ok(operator.keys().await?),
+            Place::Elsewhere(remote) => match remote.ask(&Question::Keys).await? {
+                Answer::Keys(keys) => Ok(keys.into_iter().map(|key| key.0).collect()),
+                _ => Err(remote.is_other()),
+            },
+        }
     }
 
     /// See [`Operator::events_about`].

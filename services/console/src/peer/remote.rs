@@ -19,6 +19,9 @@ const CONNECT_WITHIN: Duration = Duration::from_secs(2);
 /// Longer than reading a page takes, short enough for a person who waits for what the others say.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
+/// Connections are kept for less long than a service keeps them, so that no question meets one that is closing.
+const IDLE_MAX: Duration = Duration::from_secs(20);
+
 /// Far more than a thousand events of the usual kind; what is larger is refused before it fills the memory.
 const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
 
@@ -87,6 +90,7 @@ impl Remote {
         let mut http = Client::builder()
             .user_agent(concat!("tradepost/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(CONNECT_WITHIN)
+            .pool_idle_timeout(IDLE_MAX)
             .redirect(redirect::Policy::none());
         if address.0.scheme() == "http" {
             // Without TLS no certificates are needed, and a bare container has none to load.
