@@ -25,3 +25,29 @@ fn elsewhere(settings: &Settings, name: &'static str) -> anyhow::Result<Peer> {
     let address = settings.peers.get(name).expect("the settings have an address for each service").clone();
     Ok(Peer::elsewhere(name, address, token))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Environment, Flags, load};
+
+    #[test]
+    fn services_in_other_processes_are_asked_only_with_an_admin_token() {
+        // The only test of this process that makes clients.
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("tradepost.toml");
+        std::fs::write(&path, "").unwrap();
+        let mut settings = load(&Flags::default(), Some(&path), &Environment::default()).unwrap().settings;
+        let refused = peers(&settings, &[]).unwrap_err().to_string();
+        assert!(refused.contains("TRADEPOST_ADMIN_TOKEN"), "{refused}");
+
+        std::fs::write(folder.path().join("token"), "a-token-that-is-longer-than-32-characters").unwrap();
+        std::fs::write(&path, format!("admin_token_file = \"{}\"", folder.path().join("token").display())).unwrap();
+        settings = load(&Flags::default(), Some(&path), &Environment::default()).unwrap().settings;
+        let peers = peers(&settings, &[]).unwrap();
+        let names: Vec<&str> = peers.iter().map(Peer::service).collect();
+        assert_eq!(names, ["users", "catalog", "orders", "inventory", "payments", "notifications"]);
+        assert!(peers.iter().all(Peer::is_elsewhere));
+    }
+}
