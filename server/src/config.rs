@@ -13,10 +13,12 @@ mod secret;
 mod sources;
 mod suggestion;
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use console::{Address, NotHttp};
 use kernel::{Currency, Shards};
 use service::http::Network;
 use service::storage::Location;
@@ -76,6 +78,8 @@ pub struct Settings {
     pub smtp_url: Option<Secret>,
     /// The sender of mail, as in `Shop <shop@example.com>`.
     pub mail_from: String,
+    /// Where each service is asked that runs in another process, as in `http://127.0.0.1:7081`.
+    pub peers: BTreeMap<&'static str, Address>,
 }
 
 /// What carries events from service to service.
@@ -152,7 +156,16 @@ fn read(sources: &mut Sources) -> Settings {
         admin_token: sources.secret(&keys::ADMIN_TOKEN, parse::token),
         smtp_url: sources.secret(&keys::SMTP_URL, parse::smtp_url),
         mail_from: sources.read(&keys::MAIL_FROM, parse::mailbox),
+        peers: peers(sources),
     }
+}
+
+fn peers(sources: &mut Sources) -> BTreeMap<&'static str, Address> {
+    let mut address = |key: &'static keys::Key| {
+        let service = key.name.split_once('.').map_or(key.name, |(_, service)| service);
+        (service, sources.read(key, |text| text.parse().map_err(|error: NotHttp| error.to_string())))
+    };
+    keys::PEERS.iter().map(&mut address).collect()
 }
 
 impl Settings {

@@ -21,7 +21,6 @@ mod failure;
 mod keys;
 mod membership;
 mod on_signing_key_published;
-mod operator;
 mod reaction;
 mod relay;
 mod running;
@@ -29,6 +28,7 @@ mod tasks;
 mod timers;
 
 pub mod http;
+pub mod operator;
 pub mod runner;
 pub mod telemetry;
 

@@ -23,7 +23,7 @@ use crate::reaction::{Handler, Reaction};
 use crate::relay::Relay;
 use crate::runner::Runner;
 use crate::telemetry::Metrics;
-use crate::{Admission, Ctx, Operator, Service, Settings, Tasks};
+use crate::{Admission, Ctx, Operator, Service, Settings, Tasks, operator};
 
 /// What a service gets from the process that runs it.
 #[derive(Clone)]
@@ -148,6 +148,7 @@ impl<S: Clone + Send + Sync + 'static> Service<S> {
         }
         let operator = Operator {
             db,
+            broker: runtime.broker.clone(),
             clock: runtime.clock.clone(),
             subscriptions: Arc::new(self.reactions.iter().map(|reaction| reaction.event_type).collect()),
             access: self.access.map(|check| check.bind(ctx.clone())),
@@ -170,7 +171,8 @@ impl<S: Clone + Send + Sync + 'static> Service<S> {
         runtime.tasks.spawn(crate::keys::keep(ctx.clone(), runtime.tasks.clone()));
         let keys = ctx.keys.clone();
         let auth = Arc::new(runtime.auth.with_keys(vec![keys.clone()]));
-        let (router, openapi) = self.routes.finish(ctx, auth);
+        let (router, openapi) = self.routes.finish(ctx, auth.clone());
+        let router = router.merge(operator::route::of(&operator, auth, runtime.tasks.clone()));
         Ok(Running { router: served_by(self.name, router), openapi, operator, keys })
     }
 }

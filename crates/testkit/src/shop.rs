@@ -1,5 +1,6 @@
 //! All services in one process, on a folder that goes with the test.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -205,6 +206,7 @@ async fn open(place: &Place, clock: Clock, hands: &MockClock, setup: Setup) -> A
         admin_token: Some(ADMIN_TOKEN.to_owned()),
         mailer: setup.mailer,
         slow_charge: Duration::from_millis(50),
+        peers: BTreeMap::new(),
     };
     let app = App::start(options).await.expect("an empty folder can be opened");
     let operators = app.operators.clone();

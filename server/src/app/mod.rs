@@ -8,10 +8,12 @@ mod docs;
 mod doctor;
 mod folder;
 mod migrate;
+mod peers;
 mod provider;
 mod run;
 mod token;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,12 +21,13 @@ use std::time::Duration;
 use anyhow::Context;
 use axum::Router;
 use bus::Topology;
+use console::Address;
 use kernel::{Clock, Currency, Ids};
 use notifications::Mailer;
 use payments::{Provider, Simulated};
-use service::http::Capacity;
 use service::http::auth::{Auth, digest};
 use service::http::shell::{Shell, served_by};
+use service::http::{Capacity, Keyring};
 use service::storage::Location;
 use service::telemetry::Metrics;
 use service::{Admission, AnyService, Operator, Running, Runtime, Settings, Tasks};
@@ -37,6 +40,7 @@ use folder::Folder;
 pub use backup::{Copied, backup};
 pub use doctor::{Check, Standing, doctor};
 pub use migrate::{Migrated, migrate};
+pub use peers::peers;
 pub use run::{RunOptions, run};
 
 /// How long a drain waits for work that has begun.
@@ -90,6 +94,8 @@ pub struct Options {
     pub mailer: Mailer,
     /// How long the simulated provider takes over a slow charge.
     pub slow_charge: Duration,
+    /// Where services of other processes are asked by a console.
+    pub peers: BTreeMap<&'static str, Address>,
 }
 
 /// Services, started.
@@ -150,12 +156,19 @@ impl App {
         let auth = Arc::new(auth.with_keys(running.iter().map(|it| it.keys.clone()).collect()));
         let (mut routes, mut openapi) = (Router::new(), OpenApi::default());
         if options.scope.includes(CONSOLE) {
+            let keyring = Keyring::default();
+            let peers = peers(&options.peers, options.admin_token.as_deref(), &operators)?;
             let console = console::Console {
-                operators: operators.clone(),
-                auth: auth.clone(),
+                peers: Arc::new(peers),
+                auth: Arc::new(
+                    auth.with_keys(running.iter().map(|it| it.keys.clone()).chain([keyring.clone()]).collect()),
+                ),
                 clock: options.clock.clone(),
                 tasks: tasks.clone(),
             };
+            if let Scope::Part { .. } = options.scope {
+                tasks.spawn(console::keep_keys(console.peers.to_vec(), keyring, tasks.clone()));
+            }
             let (of_console, described) = console::routes(console);
             routes = served_by(CONSOLE, of_console);
             openapi = described;

@@ -110,6 +110,7 @@ fn start_options(settings: &config::Settings, scope: Scope) -> anyhow::Result<Op
         admin_token: settings.admin_token.as_ref().map(|token| token.reveal().to_owned()),
         mailer: Mailer::from_url(smtp_url, &settings.mail_from)?,
         slow_charge: SLOW_CHARGE,
+        peers: settings.peers.clone(),
     })
 }
 

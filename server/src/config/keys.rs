@@ -1,9 +1,13 @@
 //! The names of the settings and their defaults: each stands here once.
 
+use std::sync::LazyLock;
+
+use crate::services::{CONSOLE, PORTS};
+
 /// A setting that a user can name.
 #[derive(Debug)]
 pub(super) struct Key {
-    /// The name in `tradepost.toml`.
+    /// The name in `tradepost.toml`; in a table, that of the table stands before it, as in `peers.users`.
     pub name: &'static str,
     /// The value if nobody sets it; `None` for what may be absent.
     pub default: Option<&'static str>,
@@ -22,7 +26,7 @@ impl Key {
 
     /// The environment variable that sets it.
     pub fn variable(&self) -> String {
-        format!("{PREFIX}{}", self.name.to_uppercase())
+        format!("{PREFIX}{}", self.name.replace('.', "_").to_uppercase())
     }
 
     /// The setting that names the file that holds this secret.
@@ -67,7 +71,7 @@ pub(super) const ADMIN_TOKEN: Key = Key::secret("admin_token");
 pub(super) const SMTP_URL: Key = Key::secret("smtp_url");
 pub(super) const MAIL_FROM: Key = Key::new("mail_from", "Tradepost <shop@localhost>");
 
-/// All settings, in the order in which they are shown.
+/// All settings but those of tables, in the order in which they are shown.
 pub(super) const ALL: [&Key; 21] = [
     &DATA_DIR,
     &STORE,
@@ -92,10 +96,26 @@ pub(super) const ALL: [&Key; 21] = [
     &MAIL_FROM,
 ];
 
+/// The table of the addresses of the services that run in other processes.
+pub(super) const PEERS_TABLE: &str = "peers";
+
+/// One setting for each service: where it is asked that runs in another process. They live as long as the process.
+pub(super) static PEERS: LazyLock<Vec<Key>> = LazyLock::new(|| {
+    let peer = |(name, port): &(&str, u16)| {
+        Key::new(format!("{PEERS_TABLE}.{name}").leak(), format!("http://127.0.0.1:{port}").leak())
+    };
+    PORTS.iter().filter(|(name, _)| *name != CONSOLE).map(peer).collect()
+});
+
+/// All settings, those of the services' addresses last.
+pub(super) fn all() -> impl Iterator<Item = &'static Key> {
+    ALL.into_iter().chain(PEERS.iter())
+}
+
 /// Every variable that means something.
 pub(super) fn variables() -> Vec<String> {
     let mut names = vec![CONFIG_VARIABLE.to_owned(), URL_VARIABLE.to_owned()];
-    for key in ALL {
+    for key in all() {
         names.push(key.variable());
         if key.is_secret {
             names.push(key.file_variable());
@@ -106,5 +126,5 @@ pub(super) fn variables() -> Vec<String> {
 
 /// Every name that `tradepost.toml` may hold: secrets only by the file that holds them.
 pub(super) fn file_names() -> Vec<String> {
-    ALL.iter().map(|key| if key.is_secret { key.file_name() } else { key.name.to_owned() }).collect()
+    all().map(|key| if key.is_secret { key.file_name() } else { key.name.to_owned() }).collect()
 }
