@@ -60,6 +60,8 @@ pub struct Settings {
     pub workers: usize,
     /// How long the ids of handled events are kept: 1 d to 3650 d.
     pub inbox_retention: Duration,
+    /// How far back events may be sent again, less than `inbox_retention`: 1 m to 3650 d.
+    pub republish_window: Duration,
     /// How keys are parted among the instances of a service, fixed when a store is made: 1 to 256.
     pub shards: Shards,
     /// Unsent events in one store before requests are refused: 1 to 1,000,000,000.
@@ -125,6 +127,11 @@ pub fn load(flags: &Flags, file: Option<&Path>, environment: &Environment) -> Re
     if settings.retry_base > settings.retry_max {
         sources.errors.add("retry_max: it is shorter than retry_base");
     }
+    if settings.republish_window >= settings.inbox_retention {
+        sources
+            .errors
+            .add("republish_window: it must be shorter than inbox_retention, or events would take effect twice");
+    }
     let shown = sources.shown();
     sources.errors.into_result(Loaded { settings, shown })
 }
@@ -147,6 +154,7 @@ fn read(sources: &mut Sources) -> Settings {
         retry_attempts: sources.read(&keys::RETRY_ATTEMPTS, |text| parse::whole(text, 1..=100)),
         workers: sources.read(&keys::WORKERS, |text| parse::whole(text, 1..=256)),
         inbox_retention: sources.read(&keys::INBOX_RETENTION, |text| parse::duration(text, DAY..=3650 * DAY)),
+        republish_window: sources.read(&keys::REPUBLISH_WINDOW, |text| parse::duration(text, MINUTE..=3650 * DAY)),
         shards: sources.read(&keys::SHARDS, parse::shards),
         outbox_cap: sources.read(&keys::OUTBOX_CAP, |text| parse::whole(text, 1..=1_000_000_000)),
         write_limit: sources.read(&keys::WRITE_LIMIT, |text| parse::whole(text, 1..=1_000_000)),

@@ -99,7 +99,9 @@ impl ConsoleApart {
     fn of(peers: Vec<Peer>, keyrings: Vec<Keyring>) -> Self {
         let (clock, _hands) = Clock::mock("2026-01-01T12:00:00Z".parse().unwrap());
         let auth = Auth::new(vec![digest(ADMIN_TOKEN.as_bytes())], clock.clone()).with_keys(keyrings);
-        let console = Console { peers: Arc::new(peers), auth: Arc::new(auth), clock, tasks: Tasks::new() };
+        let window = Duration::from_hours(7 * 24);
+        let (peers, auth, tasks) = (Arc::new(peers), Arc::new(auth), Tasks::new());
+        let console = Console { peers, auth, clock, republish_window: window, tasks };
         Self(console::routes(console).0)
     }
 

@@ -26,6 +26,8 @@ pub struct Settings {
     pub workers: usize,
     /// How long handled event ids are kept.
     pub inbox_retention: Duration,
+    /// How far back events may be sent again; less than `inbox_retention`.
+    pub republish_window: Duration,
     /// How keys are parted among the instances of a service.
     pub shards: Shards,
     /// Unsent events in one store before requests are refused.

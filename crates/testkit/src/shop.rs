@@ -45,6 +45,7 @@ impl Default for Setup {
                 retry_attempts: 10,
                 workers: 8,
                 inbox_retention: Duration::from_hours(14 * 24),
+                republish_window: Duration::from_hours(7 * 24),
                 shards: Shards::DEFAULT,
                 outbox_cap: 1_000_000,
                 limits: Limits::NONE,

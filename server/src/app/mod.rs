@@ -164,6 +164,7 @@ impl App {
                     auth.with_keys(running.iter().map(|it| it.keys.clone()).chain([keyring.clone()]).collect()),
                 ),
                 clock: options.clock.clone(),
+                republish_window: runtime.settings.republish_window,
                 tasks: tasks.clone(),
             };
             if let Scope::Part { .. } = options.scope {

@@ -101,6 +101,7 @@ fn start_options(settings: &config::Settings, scope: Scope) -> anyhow::Result<Op
             retry_attempts: settings.retry_attempts,
             workers: settings.workers,
             inbox_retention: settings.inbox_retention,
+            republish_window: settings.republish_window,
             shards: settings.shards,
             outbox_cap: settings.outbox_cap,
             limits: Limits { writes: Rate::new(settings.write_limit, Duration::from_secs(1)), ..Limits::DEFAULT },

@@ -18,6 +18,7 @@ mod orders;
 mod output;
 mod problem;
 mod products;
+mod progress;
 mod serve;
 mod sse;
 mod stock;

@@ -61,6 +61,7 @@ pub(super) const RETRY_MAX: Key = Key::new("retry_max", "5m");
 pub(super) const RETRY_ATTEMPTS: Key = Key::new("retry_attempts", "10");
 pub(super) const WORKERS: Key = Key::new("workers", "8");
 pub(super) const INBOX_RETENTION: Key = Key::new("inbox_retention", "14d");
+pub(super) const REPUBLISH_WINDOW: Key = Key::new("republish_window", "7d");
 pub(super) const SHARDS: Key = Key::new("shards", "8");
 pub(super) const OUTBOX_CAP: Key = Key::new("outbox_cap", "1000000");
 pub(super) const WRITE_LIMIT: Key = Key::new("write_limit", "100");
@@ -72,7 +73,7 @@ pub(super) const SMTP_URL: Key = Key::secret("smtp_url");
 pub(super) const MAIL_FROM: Key = Key::new("mail_from", "Tradepost <shop@localhost>");
 
 /// All settings but those of tables, in the order in which they are shown.
-pub(super) const ALL: [&Key; 21] = [
+pub(super) const ALL: [&Key; 22] = [
     &DATA_DIR,
     &STORE,
     &BROKER,
@@ -85,6 +86,7 @@ pub(super) const ALL: [&Key; 21] = [
     &RETRY_ATTEMPTS,
     &WORKERS,
     &INBOX_RETENTION,
+    &REPUBLISH_WINDOW,
     &SHARDS,
     &OUTBOX_CAP,
     &WRITE_LIMIT,

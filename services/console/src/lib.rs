@@ -8,6 +8,7 @@ mod gather;
 mod keys;
 mod peer;
 mod redact;
+mod republish;
 mod settled;
 mod story;
 mod tail;
@@ -35,6 +36,8 @@ pub struct Console {
     pub auth: Arc<Auth>,
     /// The time.
     pub clock: Clock,
+    /// How far back events may be sent again.
+    pub republish_window: Duration,
     /// Tells when tails must end.
     pub tasks: Tasks,
 }
@@ -51,6 +54,7 @@ pub fn routes(console: Console) -> (Router, OpenApi) {
         .add(Policy::Admin, routes!(events::list))
         .add(Policy::Admin, routes!(events::get))
         .add(Policy::Admin, routes!(tail::handler))
+        .add(Policy::Admin, routes!(republish::handler))
         .add(Policy::Admin, routes!(dead_letters::list))
         .add(Policy::Admin, routes!(dead_letters::get))
         .add(Policy::Admin, routes!(dead_letters::replay))

@@ -259,6 +259,11 @@ impl Operator {
         Ok(discarded)
     }
 
+    /// Sends at most `limit` events after `after` again, oldest first.
+    pub async fn republish(&self, after: EventId, limit: i64) -> Result<outbox::Republished, Error> {
+        outbox::republish(&self.db, after, limit).await
+    }
+
     /// Makes runners and timers look for what is due now.
     pub fn wake(&self) {
         self.wake.send_replace(());

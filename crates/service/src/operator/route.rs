@@ -63,6 +63,10 @@ async fn answer(Answering { operator, tasks }: &Answering, question: Question) -
         Question::DeadLetter { id } => Answer::DeadLetter(operator.dead_letter(id).await?.map(Letter)),
         Question::Replay { id } => Answer::Done(operator.replay(id).await?),
         Question::Discard { id } => Answer::Done(operator.discard(id).await?),
+        Question::Republish { after, limit } => {
+            let done = operator.republish(after, limit.clamp(1, ROWS_MAX)).await?;
+            Answer::Republished { events: done.events, up_to: done.up_to }
+        }
         Question::Activity => Answer::Activity(operator.activity().await?),
         Question::MayRead { subject, caller } => Answer::MayRead(operator.may_read(subject, caller.into()).await?),
         Question::Keys => Answer::Keys(operator.keys().await?.into_iter().map(Key).collect()),

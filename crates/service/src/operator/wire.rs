@@ -42,6 +42,7 @@ pub enum Question {
     DeadLetter { id: DeadLetterId },
     Replay { id: DeadLetterId },
     Discard { id: DeadLetterId },
+    Republish { after: EventId, limit: i64 },
     Activity,
     MayRead { subject: Uuid, caller: Caller },
     Keys,
@@ -65,6 +66,8 @@ pub enum Answer {
     DeadLetter(Option<Letter>),
     /// Whether a replay or discard found its dead letter.
     Done(bool),
+    /// How many events are sent again, and up to which, if there are more.
+    Republished { events: usize, up_to: Option<EventId> },
     /// Whether there is work.
     Activity(Activity),
     /// Whether the caller may read, if the service knows the subject.

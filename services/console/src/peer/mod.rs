@@ -13,6 +13,7 @@ use service::operator::wire::{Answer, EventName, IDS_MAX, Question, WAIT_MAX};
 use service::storage;
 use service::storage::archive::StoredEvent;
 use service::storage::held::Held;
+use service::storage::outbox;
 use service::storage::published_keys::PublishedKey;
 use service::{Activity, DeliveryStatus, Operator};
 
@@ -226,6 +227,17 @@ impl Peer {
         match &self.0 {
             Place::Here(operator) => Ok(operator.discard(id).await?),
             Place::Elsewhere(remote) => remote.done(Question::Discard { id }).await,
+        }
+    }
+
+    /// See [`Operator::republish`].
+    pub async fn republish(&self, after: EventId, limit: i64) -> Result<outbox::Republished, PeerError> {
+        match &self.0 {
+            Place::Here(operator) => Ok(operator.republish(after, limit).await?),
+            Place::Elsewhere(remote) => match remote.ask(&Question::Republish { after, limit }).await? {
+                Answer::Republished { events, up_to } => Ok(outbox::Republished { events, up_to }),
+                _ => Err(remote.is_other()),
+            },
         }
     }
 

@@ -75,6 +75,7 @@ impl House {
             retry_attempts: ATTEMPTS,
             workers,
             inbox_retention: Duration::from_hours(14 * 24),
+            republish_window: Duration::from_hours(7 * 24),
             shards: Shards::DEFAULT,
             outbox_cap: 1_000_000,
             limits: Limits::NONE,
