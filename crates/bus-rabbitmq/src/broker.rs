@@ -21,7 +21,7 @@ use crate::declare::{declare, is_final, open, waiting};
 use crate::layout::Layout;
 use crate::link::{CallError, Duty, Link};
 use crate::publisher::{Publish, Publisher, UNCONFIRMED_MAX};
-use crate::subscription::Channelled;
+use crate::subscription::{Channelled, Source};
 use crate::{ConfigError, wire};
 
 /// The one destination: the exchange, which routes by type and key.
@@ -180,7 +180,8 @@ impl Shared {
             let channel = open(&connection).await?;
             declare(&channel, needed).await?;
             let receiving = Receiving::begin(self.clone(), consumer.clone());
-            Channelled::open(channel, shard, queue.name.clone(), dead.map(|it| it.name.clone()), receiving).await
+            let from = Source { shard, queue: queue.name.clone(), dead: dead.map(|it| it.name.clone()) };
+            Channelled::begin(connection.clone(), channel, from, receiving).await
         };
         subscribed.await.map_err(|error| self.error(&error))
     }

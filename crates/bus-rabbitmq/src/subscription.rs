@@ -1,19 +1,21 @@
 //! A consumer's end.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bus::{Delivery, Error, Settlement, Subscription, Tag};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Either, select, try_join_all};
 use futures_util::stream::StreamExt;
-use lapin::options::{BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicNackOptions, BasicQosOptions};
+use lapin::options::{BasicAckOptions, BasicConsumeOptions, BasicQosOptions};
 use lapin::types::{FieldTable, ShortString};
-use lapin::{Channel, Consumer};
+use lapin::{Channel, Connection, Consumer};
 
 use crate::broker::Receiving;
+use crate::declare::open;
 use crate::layout::DELIVERIES_MAX;
-use crate::link::within;
+use crate::link::{CallError, within};
 use crate::wire;
 
 /// Messages that the broker sends ahead of their settlement: a window of the runner and the next one, so that none
@@ -25,12 +27,9 @@ static NEXT_NUMBER: AtomicU64 = AtomicU64::new(0);
 
 /// What one consumer receives in a shard of a lane. Dropped, its channel closes, and what is unsettled comes again.
 pub(crate) struct Channelled {
-    channel: Channel,
-    shard: u16,
-    queue: ShortString,
-    live: Consumer,
-    /// What the broker gave up, if it comes here too.
-    dead: Option<Consumer>,
+    connection: Arc<Connection>,
+    from: Source,
+    open: Open,
     /// The broker's tag of each delivery that is not settled, in the order of delivery.
     unsettled: BTreeMap<u64, u64>,
     /// What broke it.
@@ -38,28 +37,48 @@ pub(crate) struct Channelled {
     _receiving: Receiving,
 }
 
-impl Channelled {
-    pub async fn open(
-        channel: Channel,
-        shard: u16,
-        queue: ShortString,
-        dead: Option<ShortString>,
-        receiving: Receiving,
-    ) -> Result<Self, crate::link::CallError> {
+/// Where the messages come from.
+pub(crate) struct Source {
+    pub shard: u16,
+    pub queue: ShortString,
+    /// What the broker gave up, if it comes here too.
+    pub dead: Option<ShortString>,
+}
+
+struct Open {
+    channel: Channel,
+    live: Consumer,
+    dead: Option<Consumer>,
+}
+
+impl Open {
+    async fn on(channel: Channel, from: &Source) -> Result<Self, CallError> {
         within("asking for a window", channel.basic_qos(PREFETCH, BasicQosOptions::default())).await?;
-        let live = within("subscribing", consume(&channel, queue.clone())).await?;
-        let dead = match dead {
+        let live = within("subscribing", consume(&channel, &from.queue)).await?;
+        let dead = match &from.dead {
             Some(dead) => Some(within("subscribing", consume(&channel, dead)).await?),
             None => None,
         };
-        let unsettled = BTreeMap::new();
-        Ok(Self { channel, shard, queue, live, dead, unsettled, broken: None, _receiving: receiving })
+        Ok(Self { channel, live, dead })
+    }
+}
+
+impl Channelled {
+    pub async fn begin(
+        connection: Arc<Connection>,
+        channel: Channel,
+        from: Source,
+        receiving: Receiving,
+    ) -> Result<Self, CallError> {
+        let open = Open::on(channel, &from).await?;
+        Ok(Self { connection, from, open, unsettled: BTreeMap::new(), broken: None, _receiving: receiving })
     }
 
     /// The next that arrives from either queue, and whether the broker gave it up.
     async fn arrival(&mut self) -> Result<(lapin::message::Delivery, bool), String> {
-        let Some(dead) = &mut self.dead else { return arrived(self.live.next().await).map(|it| (it, false)) };
-        match select(self.live.next(), dead.next()).await {
+        let Open { live, dead, .. } = &mut self.open;
+        let Some(dead) = dead else { return arrived(live.next().await).map(|it| (it, false)) };
+        match select(live.next(), dead.next()).await {
             Either::Left((live, _)) => arrived(live).map(|it| (it, false)),
             Either::Right((dead, _)) => arrived(dead).map(|it| (it, true)),
         }
@@ -71,7 +90,7 @@ impl Channelled {
         let (message, defect) = wire::decode(&arrived.properties, arrived.data);
         let given_up = || format!("the broker gave up on it after {DELIVERIES_MAX} deliveries");
         let defect = if is_dead { Some(given_up()) } else { defect };
-        Delivery { message, tag: Tag::new(self.shard, number), redelivered: arrived.redelivered, defect }
+        Delivery { message, tag: Tag::new(self.from.shard, number), redelivered: arrived.redelivered, defect }
     }
 
     async fn take(&mut self, max: usize) -> Result<Vec<Delivery>, Error> {
@@ -112,28 +131,23 @@ impl Channelled {
     }
 
     /// One word for all before the first that is unsettled, and one for each behind that.
-    async fn acknowledge(&self, settled: Vec<u64>) -> Result<(), crate::link::CallError> {
+    async fn acknowledge(&self, settled: Vec<u64>) -> Result<(), CallError> {
         let first_unsettled = self.unsettled.values().next().copied().unwrap_or(u64::MAX);
         let (before, behind): (Vec<u64>, Vec<u64>) = settled.into_iter().partition(|tag| *tag < first_unsettled);
-        let before = before.last().map(|tag| self.channel.basic_ack(*tag, BasicAckOptions { multiple: true }));
-        let behind = behind.iter().map(|tag| self.channel.basic_ack(*tag, BasicAckOptions::default()));
+        let before = before.last().map(|tag| self.open.channel.basic_ack(*tag, BasicAckOptions { multiple: true }));
+        let behind = behind.iter().map(|tag| self.open.channel.basic_ack(*tag, BasicAckOptions::default()));
         within("acknowledging", try_join_all(before.into_iter().chain(behind))).await.map(drop)
     }
 
-    /// Gives back what was settled so, and what was sent ahead: that would overtake it otherwise.
+    /// Gives back everything that is unsettled, what was sent ahead included: that would overtake what is given back.
     ///
-    /// The broker sends nothing more once it has confirmed the end of the consumer, and what is given back then is
-    /// sent in its old place to the new one.
-    async fn give_back(&mut self, mut settled: Vec<u64>) -> Result<(), crate::link::CallError> {
-        let cancelled = self.channel.basic_cancel(self.live.tag(), BasicCancelOptions::default());
-        within("ending a subscription", cancelled).await?;
-        while let Some(Some(Ok(ahead))) = self.live.next().now_or_never() {
-            settled.push(ahead.delivery_tag);
-        }
-        let again = BasicNackOptions { multiple: false, requeue: true };
-        let given_back = settled.iter().map(|tag| self.channel.basic_nack(*tag, again));
-        within("giving messages back", try_join_all(given_back)).await?;
-        self.live = within("subscribing again", consume(&self.channel, self.queue.clone())).await?;
+    /// One by one it can't be done: what is on its way when the broker is told to stop is given back late, and then
+    /// comes behind its successors. What a closed channel leaves is in its old place.
+    async fn give_back(&mut self) -> Result<(), CallError> {
+        self.unsettled.clear();
+        within("closing a channel", self.open.channel.close(200, "given back".into())).await?;
+        let channel = open(&self.connection).await?;
+        self.open = Open::on(channel, &self.from).await?;
         Ok(())
     }
 }
@@ -156,7 +170,7 @@ impl Subscription for Channelled {
             self.broken = Some("a settlement was abandoned".to_owned());
             let done = match settlement {
                 Settlement::Done => self.acknowledge(settled).await,
-                Settlement::Requeue => self.give_back(settled).await,
+                Settlement::Requeue => self.give_back().await,
             };
             self.broken = done.err().map(|error| error.to_string());
             self.broken.clone().map_or(Ok(()), |broken| Err(Error::Unavailable(broken)))
@@ -165,8 +179,10 @@ impl Subscription for Channelled {
     }
 }
 
-async fn consume(channel: &Channel, queue: ShortString) -> lapin::Result<Consumer> {
-    channel.basic_consume(queue, ShortString::default(), BasicConsumeOptions::default(), FieldTable::default()).await
+async fn consume(channel: &Channel, queue: &ShortString) -> lapin::Result<Consumer> {
+    channel
+        .basic_consume(queue.clone(), ShortString::default(), BasicConsumeOptions::default(), FieldTable::default())
+        .await
 }
 
 /// What a consumer yielded, or what ended it.
