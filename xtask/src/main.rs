@@ -5,8 +5,8 @@
 mod bench;
 mod bless;
 mod check;
-mod postgres;
 mod runner;
+mod servers;
 mod step;
 mod test;
 

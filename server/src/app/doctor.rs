@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use kernel::{Clock, SignedDuration};
+use kernel::{Clock, Ids, SignedDuration};
 use service::AnyService;
 use service::storage::{self, Inspection, Location, Server};
 
@@ -71,7 +71,8 @@ pub async fn doctor(settings: &config::Settings) -> anyhow::Result<Vec<Check>> {
         Location::Folder(store) => sqlite(&mut checks, &store, &services),
     }
     checks.push(disk(&settings.data_dir));
-    broker::check(&mut checks, &settings.carrier(), topology(&services), settings.shards).await;
+    let ids = Ids::new(Clock::system());
+    broker::check(&mut checks, &settings.carrier(), topology(&services), settings.shards, &ids).await;
     Ok(checks)
 }
 

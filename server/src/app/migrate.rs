@@ -28,11 +28,12 @@ pub async fn migrate(settings: &config::Settings) -> anyhow::Result<Migrated> {
         open(settings, &store, service.name(), service.migrations(), &clock).await?.close().await;
         schemas.push(service.name().to_owned());
     }
-    Simulated::open(store.clone(), clock.clone(), Ids::new(clock)).await?.close().await;
+    let ids = Ids::new(clock.clone());
+    Simulated::open(store.clone(), clock, ids.clone()).await?.close().await;
     schemas.push("payment-provider".to_owned());
     let topology = topology(&services);
     let consumers = topology.consumers().map(str::to_owned).collect();
-    broker::declare(&settings.carrier(), topology, settings.shards).await?;
+    broker::declare(&settings.carrier(), topology, settings.shards, &ids).await?;
     Ok(Migrated { schemas, consumers })
 }
 

@@ -132,7 +132,7 @@ impl App {
             None => Arc::new(provider::Absent),
         };
         let services = all(Outside { provider: outside, mailer: options.mailer });
-        let broker = broker::connect(&options.broker, topology(&services), options.settings.shards)?;
+        let broker = broker::connect(&options.broker, topology(&services), options.settings.shards, &ids)?;
         let metrics = Arc::new(Metrics::default());
         let tasks = Tasks::new();
         let runtime = Runtime {

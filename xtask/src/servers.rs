@@ -1,0 +1,56 @@
+//! The servers that the tests run on: what is installed, or what can be installed.
+
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result};
+use test_servers::{Programs, RabbitMqPrograms};
+
+use crate::step;
+
+/// Makes sure that there are the programs of PostgreSQL and RabbitMQ: nothing is tested in part because something is
+/// missing. The packages have the names that Debian and Ubuntu give them.
+pub(crate) fn find_or_install() -> Result<()> {
+    if Programs::find().is_err() {
+        install("PostgreSQL", "postgresql")?;
+    }
+    Programs::find()?;
+    if RabbitMqPrograms::find().is_err() {
+        install("RabbitMQ", "rabbitmq-server")?;
+    }
+    RabbitMqPrograms::find()?;
+    Ok(())
+}
+
+fn install(server: &str, package: &str) -> Result<()> {
+    eprintln!("    the tests need {server}, which is not installed: apt-get is asked for it");
+    // Where the lists of packages are old or were never fetched, the first try fails and the second does not.
+    let remedy = format!("if it lacks the right, run `sudo apt-get install {package}`");
+    let installed = step::run("install", apt_get(&["install", "-y", package]), &remedy).or_else(|_| {
+        step::run("package lists", apt_get(&["update"]), &remedy)?;
+        step::run("install", apt_get(&["install", "-y", package]), &remedy)
+    });
+    installed.with_context(|| {
+        format!("the tests need {server}, and it can't be installed here: install the package {package} yourself")
+    })
+}
+
+/// As root, or by a sudo that asks for nothing.
+fn apt_get(arguments: &[&str]) -> Command {
+    let sets = "DEBIAN_FRONTEND=noninteractive";
+    let mut command = if is_root() {
+        let mut env = Command::new("env");
+        env.arg(sets);
+        env
+    } else {
+        let mut sudo = Command::new("sudo");
+        sudo.args(["-n", "env", sets]);
+        sudo
+    };
+    command.arg("apt-get").args(arguments).stdin(Stdio::null());
+    command
+}
+
+fn is_root() -> bool {
+    let printed = Command::new("id").arg("-u").output();
+    printed.is_ok_and(|printed| printed.stdout.trim_ascii() == b"0")
+}
