@@ -71,7 +71,7 @@ impl Membership {
 
     /// One of several instances, with no shards yet: [`keep`](Self::keep) gets it some.
     pub fn of_many() -> Self {
-        Self::new(Assignment::default(), Some(Mutex::new(Instant::now())))
+        Self::new(Assignment::default(), Some(Mutex::new(Instant::now() + LEASE)))
     }
 
     fn new(assignment: Assignment, ends: Option<Mutex<Instant>>) -> Self {
