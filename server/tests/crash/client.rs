@@ -1,10 +1,14 @@
 //! Asking a process as admin.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+
+use crate::fleet::Routes;
 
 pub const ADMIN_TOKEN: &str = "an-admin-token-for-tests-only-0123456789";
 
@@ -19,6 +23,8 @@ pub struct Unanswered;
 pub struct Client {
     http: reqwest::Client,
     pub url: String,
+    /// Where there are several processes: which serves what, and whose turn it is.
+    routes: Option<(Routes, Arc<AtomicUsize>)>,
 }
 
 #[derive(Deserialize)]
@@ -32,11 +38,24 @@ impl Client {
         // Another client of this process may have installed it.
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let http = reqwest::Client::builder().no_proxy().tls_certs_only([]).timeout(ANSWER_PATIENCE).build();
-        Self { http: http.expect("a client without TLS needs nothing from outside"), url: url.to_owned() }
+        let http = http.expect("a client without TLS needs nothing from outside");
+        Self { http, url: url.to_owned(), routes: None }
+    }
+
+    /// A client of several processes, as through a reverse proxy.
+    pub fn of_many(routes: Routes) -> Self {
+        Self { routes: Some((routes, Arc::default())), ..Self::new("") }
+    }
+
+    fn at(&self, path: &str) -> String {
+        match &self.routes {
+            Some((routes, turn)) => routes.url(path, turn.fetch_add(1, Ordering::Relaxed)) + path,
+            None => format!("{}{path}", self.url),
+        }
     }
 
     pub async fn post(&self, path: &str, body: &Value) -> Result<(u16, Value), Unanswered> {
-        let request = self.http.post(format!("{}{path}", self.url)).bearer_auth(ADMIN_TOKEN).json(body);
+        let request = self.http.post(self.at(path)).bearer_auth(ADMIN_TOKEN).json(body);
         let response = request.send().await.map_err(|_| Unanswered)?;
         let status = response.status().as_u16();
         Ok((status, response.json().await.map_err(|_| Unanswered)?))
@@ -51,7 +70,7 @@ impl Client {
 
     /// Status and body, whatever they are, from a process that must be alive.
     pub async fn get(&self, path: &str) -> (u16, String) {
-        let request = self.http.get(format!("{}{path}", self.url)).bearer_auth(ADMIN_TOKEN);
+        let request = self.http.get(self.at(path)).bearer_auth(ADMIN_TOKEN);
         let response = request.send().await.expect("the process is alive");
         (response.status().as_u16(), response.text().await.expect("an answer is complete"))
     }
@@ -70,7 +89,7 @@ impl Client {
 
     /// The text of a 200.
     pub async fn text(&self, path: &str) -> Result<String, Unanswered> {
-        let request = self.http.get(format!("{}{path}", self.url)).bearer_auth(ADMIN_TOKEN);
+        let request = self.http.get(self.at(path)).bearer_auth(ADMIN_TOKEN);
         let response = request.send().await.map_err(|_| Unanswered)?;
         let status = response.status();
         let text = response.text().await.map_err(|_| Unanswered)?;

@@ -187,9 +187,13 @@ pub async fn until_charging(client: &Client) {
 
 /// The books of the simulated provider, which are its own. The process must have ended.
 pub async fn provider_totals(data: &Path) -> Totals {
+    provider_totals_at(Location::Folder(data.join("payment-provider"))).await
+}
+
+/// The same, wherever they are.
+pub async fn provider_totals_at(location: Location) -> Totals {
     let clock = Clock::system();
-    let provider =
-        Simulated::open(Location::Folder(data.join("payment-provider")), clock.clone(), Ids::new(clock)).await;
+    let provider = Simulated::open(location, clock.clone(), Ids::new(clock)).await;
     let provider = provider.expect("the provider's books can be opened once the process has ended");
     let totals = provider.totals().await.expect("the provider's books can be read");
     provider.close().await;

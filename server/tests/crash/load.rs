@@ -26,6 +26,11 @@ impl Load {
         Self::start_with(client, shop, journal, Patience::None)
     }
 
+    /// Places what the journal plans, whatever processes die meanwhile: others serve on.
+    pub fn start_through_deaths(client: &Client, shop: &Shop, journal: &Arc<Journal>) -> Self {
+        Self::start_with(client, shop, journal, Patience::WhileSomeServe)
+    }
+
     /// Places what the journal plans, and places again what was refused because the store was away.
     pub fn start_through_outages(client: &Client, shop: &Shop, journal: &Arc<Journal>) -> Self {
         Self::start_with(client, shop, journal, Patience::WhileAway)
@@ -69,6 +74,8 @@ enum Patience {
     None,
     /// Asks again.
     WhileAway,
+    /// Asks again, and goes to another process if one dies: whether that had done it nobody knows.
+    WhileSomeServe,
 }
 
 /// The wait of a customer who is asked to come back.
@@ -82,10 +89,17 @@ async fn insist(
     patience: Patience,
 ) -> Result<Option<(u16, Value)>, Unanswered> {
     loop {
-        let (status, answer) = client.post(path, body).await?;
+        let (status, answer) = match client.post(path, body).await {
+            Ok(answered) => answered,
+            Err(Unanswered) if patience == Patience::WhileSomeServe => {
+                tokio::time::sleep(COME_BACK).await;
+                return Ok(None);
+            }
+            Err(unanswered) => return Err(unanswered),
+        };
         match answer["code"].as_str() {
-            Some("outcome_unknown") if patience == Patience::WhileAway => return Ok(None),
-            Some("store_unavailable" | "busy" | "overloaded") if patience == Patience::WhileAway => {
+            Some("outcome_unknown") if patience != Patience::None => return Ok(None),
+            Some("store_unavailable" | "busy" | "overloaded" | "draining") if patience != Patience::None => {
                 tokio::time::sleep(COME_BACK).await;
             }
             _ => return Ok(Some((status, answer))),

@@ -41,24 +41,30 @@ impl Process {
 
     /// The same, with the services' stores in a database where there is one.
     pub fn spawn_on<A: AsRef<OsStr>>(data: &Path, store: Option<&str>, arguments: &[A]) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_tradepost"));
-        command
-            .arg("up")
-            .arg("--data")
-            .arg(data)
-            .args(arguments)
-            // A developer's own TRADEPOST_ variables are none of the test's business.
-            .env_clear()
-            .env("TRADEPOST_ADMIN_TOKEN", ADMIN_TOKEN)
-            .env("TRADEPOST_LOG", "warn")
-            // Beyond the longest run: orders without a token wait for one until the end.
-            .env("TRADEPOST_RESERVATION_TTL", "24h")
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped());
+        let mut command = tradepost();
+        command.arg("up").arg("--data").arg(data).args(arguments);
         if let Some(url) = store {
             command.env("TRADEPOST_STORE", url);
         }
+        Self::of(command)
+    }
+
+    /// Starts `tradepost serve` with some services. Returns at once.
+    pub fn serve(services: &[&str], port: u16, store: &str, broker: &str, settings: &[(String, String)]) -> Self {
+        let mut command = tradepost();
+        command.arg("serve").args(services).args(["--port", &port.to_string()]);
+        command.env("TRADEPOST_STORE", store).env("TRADEPOST_BROKER", broker).envs(settings.iter().cloned());
+        Self::of(command)
+    }
+
+    /// Starts `tradepost migrate`. Returns at once.
+    pub fn migrate(store: &str, broker: &str) -> Self {
+        let mut command = tradepost();
+        command.arg("migrate").env("TRADEPOST_STORE", store).env("TRADEPOST_BROKER", broker);
+        Self::of(command)
+    }
+
+    fn of(mut command: Command) -> Self {
         let mut child = command.spawn().expect("the binary that was built with this test can be started");
         let pipe = child.stderr.take().expect("stderr is piped");
         let (lines, stderr) = watch::channel(Vec::new());
@@ -109,9 +115,14 @@ impl Process {
 
     /// `SIGTERM`.
     pub fn tell_to_stop(&self) {
+        self.signal("TERM");
+    }
+
+    /// Any signal, by its name without `SIG`.
+    pub fn signal(&self, name: &str) {
         let mut kill = Command::new("sh");
-        kill.args(["-c", "kill -TERM \"$0\"", &self.child.id().to_string()]);
-        assert!(kill.status().expect("there is a shell").success(), "the process can't be told to stop");
+        kill.args(["-c", "kill -\"$1\" \"$0\"", &self.child.id().to_string(), name]);
+        assert!(kill.status().expect("there is a shell").success(), "the process takes no SIG{name}");
     }
 
     /// Waits for its end.
@@ -140,6 +151,22 @@ impl Process {
         let is_error = |line: &&String| line.contains("\"level\":\"ERROR\"") || line.contains("panicked");
         lines.iter().filter(is_error).cloned().collect()
     }
+}
+
+/// The binary, in surroundings that are the test's.
+fn tradepost() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tradepost"));
+    command
+        // A developer's own TRADEPOST_ variables are none of the test's business.
+        .env_clear()
+        .env("TRADEPOST_ADMIN_TOKEN", ADMIN_TOKEN)
+        .env("TRADEPOST_LOG", "warn")
+        // Beyond the longest run: orders without a token wait for one until the end.
+        .env("TRADEPOST_RESERVATION_TTL", "24h")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped());
+    command
 }
 
 /// Where it serves, once it does.

@@ -1,0 +1,260 @@
+//! A shop whose services are processes of their own, on servers that no other test uses.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use server::services::{CONSOLE, PORTS, port_of};
+use test_servers::{Postgres, RabbitMq};
+
+use crate::client::Client;
+use crate::process::Process;
+
+/// Each service, and how many of it run.
+pub type Sizes = [(&'static str, usize)];
+
+/// One of each, and three of those whose work has to be shared.
+pub const THREE_OF_SOME: [(&str, usize); 7] = [
+    ("users", 1),
+    ("catalog", 1),
+    ("orders", 3),
+    ("inventory", 3),
+    ("payments", 2),
+    ("notifications", 1),
+    (CONSOLE, 1),
+];
+
+/// One of each.
+pub const ONE_OF_EACH: [(&str, usize); 7] = [
+    ("users", 1),
+    ("catalog", 1),
+    ("orders", 1),
+    ("inventory", 1),
+    ("payments", 1),
+    ("notifications", 1),
+    (CONSOLE, 1),
+];
+
+/// Longer than a lease and a rebalance.
+pub const TAKEN_OVER: Duration = Duration::from_secs(8);
+
+/// One process.
+pub struct Instance {
+    pub service: &'static str,
+    port: u16,
+    pub process: Process,
+    is_up: bool,
+}
+
+/// All processes of a shop, and the servers on which they meet.
+pub struct Fleet {
+    pub postgres: Postgres,
+    pub rabbitmq: RabbitMq,
+    pub store: String,
+    pub broker: String,
+    pub instances: Vec<Instance>,
+    settings: Vec<(String, String)>,
+    routes: Routes,
+}
+
+/// Which processes serve now: what a reverse proxy would know.
+#[derive(Clone, Default)]
+pub struct Routes(Arc<Mutex<Vec<(&'static str, u16)>>>);
+
+impl Fleet {
+    /// Starts servers and processes; answers once all of them serve.
+    pub async fn start(sizes: &Sizes) -> Self {
+        let (postgres, rabbitmq) = (Postgres::start(), RabbitMq::start());
+        let (store, broker) = (postgres.create_database(), rabbitmq.create_vhost());
+        Self::start_on(postgres, rabbitmq, store, broker, sizes).await
+    }
+
+    /// The same, over a way to the broker that the test has in hand.
+    pub async fn start_on(
+        postgres: Postgres,
+        rabbitmq: RabbitMq,
+        store: String,
+        broker: String,
+        sizes: &Sizes,
+    ) -> Self {
+        migrate(&store, &broker).await;
+        let mut fleet = Self {
+            postgres,
+            rabbitmq,
+            store,
+            broker,
+            instances: Vec::new(),
+            settings: Vec::new(),
+            routes: Routes::default(),
+        };
+        let planned: Vec<(&str, u16)> =
+            sizes.iter().flat_map(|(service, count)| (0..*count).map(move |_| (*service, free_port()))).collect();
+        for (service, _) in PORTS.iter().filter(|(service, _)| *service != CONSOLE) {
+            // A console asks one address of each service: here the first of it.
+            let first = planned.iter().find(|(name, _)| name == service).map_or(1, |(_, port)| *port);
+            let variable = format!("TRADEPOST_PEERS_{}", service.to_uppercase());
+            fleet.settings.push((variable, format!("http://127.0.0.1:{first}")));
+        }
+        for (service, port) in planned {
+            let process = Process::serve(&[service], port, &fleet.store, &fleet.broker, &fleet.settings);
+            fleet.instances.push(Instance { service, port, process, is_up: true });
+        }
+        for instance in &mut fleet.instances {
+            instance.until_ready().await;
+        }
+        fleet.tell_routes();
+        fleet
+    }
+
+    /// Asks whichever process serves a path.
+    pub fn client(&self) -> Client {
+        Client::of_many(self.routes.clone())
+    }
+
+    /// Starts one more of a service.
+    pub async fn add(&mut self, service: &'static str) -> usize {
+        let port = free_port();
+        let process = Process::serve(&[service], port, &self.store, &self.broker, &self.settings);
+        let mut instance = Instance { service, port, process, is_up: true };
+        instance.until_ready().await;
+        self.instances.push(instance);
+        self.tell_routes();
+        self.instances.len() - 1
+    }
+
+    /// `kill -9`.
+    pub async fn kill(&mut self, at: usize) {
+        self.instances[at].is_up = false;
+        self.tell_routes();
+        self.instances[at].process.kill().await;
+    }
+
+    /// Stops it as a service manager does, and waits for its end.
+    pub async fn drain(&mut self, at: usize) {
+        self.instances[at].is_up = false;
+        self.tell_routes();
+        self.instances[at].process.tell_to_stop();
+        let ended = self.instances[at].process.ended().await;
+        assert!(ended.status.success(), "it did not stop well: {ended:?}");
+    }
+
+    /// Starts a process again, on the port that it had.
+    pub async fn restart(&mut self, at: usize) {
+        let instance = &mut self.instances[at];
+        let Instance { service, port, .. } = *instance;
+        instance.process = Process::serve(&[service], port, &self.store, &self.broker, &self.settings);
+        instance.until_ready().await;
+        instance.is_up = true;
+        self.tell_routes();
+    }
+
+    /// Freezes a process, which then answers nothing, and no proxy sends it anything.
+    pub fn freeze(&mut self, at: usize) {
+        self.instances[at].is_up = false;
+        self.tell_routes();
+        self.instances[at].process.signal("STOP");
+    }
+
+    /// Lets it go on, as if nothing had been.
+    pub fn thaw(&mut self, at: usize) {
+        self.instances[at].process.signal("CONT");
+        self.instances[at].is_up = true;
+        self.tell_routes();
+    }
+
+    /// Those that run, of a service.
+    pub fn of(&self, service: &str) -> Vec<usize> {
+        let running = self.instances.iter().enumerate().filter(|(_, it)| it.service == service && it.is_up);
+        running.map(|(at, _)| at).collect()
+    }
+
+    /// What processes said that they must not.
+    pub fn panics(&self) -> Vec<String> {
+        self.instances.iter().flat_map(|it| it.process.panics()).collect()
+    }
+
+    /// What a metric adds up to over all processes that run.
+    pub async fn metric(&self, name: &str, label: &str) -> u64 {
+        let mut sum = 0;
+        for instance in self.instances.iter().filter(|it| it.is_up) {
+            let text = instance.client().text("/metrics").await.expect("the process is alive");
+            let lines = text.lines().filter(|line| line.starts_with(name) && line.contains(label));
+            sum += lines.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).sum::<u64>();
+        }
+        sum
+    }
+
+    /// Rows that some SQL finds in the shop's database.
+    pub fn sql(&self, sql: &str) -> String {
+        let database = self.store.rsplit('/').next().expect("a URL ends with its database");
+        self.postgres.execute(database, sql)
+    }
+
+    /// Stops all processes, each of which must end well.
+    pub async fn stop(&mut self) {
+        for instance in &self.instances {
+            instance.process.tell_to_stop();
+        }
+        for instance in &mut self.instances {
+            let ended = instance.process.ended().await;
+            assert!(ended.status.success(), "{} did not stop well: {ended:?}", instance.service);
+        }
+    }
+
+    fn tell_routes(&self) {
+        let up = self.instances.iter().filter(|it| it.is_up).map(|it| (it.service, it.port)).collect();
+        *self.routes.0.lock().unwrap_or_else(PoisonError::into_inner) = up;
+    }
+}
+
+impl Instance {
+    /// A client of this process alone.
+    pub fn client(&self) -> Client {
+        Client::new(&format!("http://127.0.0.1:{}", self.port))
+    }
+
+    async fn until_ready(&mut self) {
+        let service = self.service;
+        self.process.ready().await.unwrap_or_else(|ended| panic!("{service} did not start: {ended:?}"));
+    }
+}
+
+impl Routes {
+    /// A process that serves a path: one of several takes turns with the others.
+    pub fn url(&self, path: &str, turn: usize) -> String {
+        let service = service_of(path);
+        let up = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let ports: Vec<u16> = up.iter().filter(|(name, _)| *name == service).map(|(_, port)| *port).collect();
+        // Nobody listens where a service would be that has no process now.
+        let port = ports.get(turn % ports.len().max(1)).copied().or(port_of(service)).unwrap_or(1);
+        format!("http://127.0.0.1:{port}")
+    }
+}
+
+/// Who serves a path.
+fn service_of(path: &str) -> &'static str {
+    let path = path.split('?').next().unwrap_or(path);
+    if path.starts_with("/v1/orders/") && path.ends_with("/events") {
+        return CONSOLE;
+    }
+    match path.split('/').nth(2).unwrap_or_default() {
+        "users" | "sessions" => "users",
+        "products" => "catalog",
+        "orders" => "orders",
+        "stock" => "inventory",
+        "payments" => "payments",
+        "mail" => "notifications",
+        _ => CONSOLE,
+    }
+}
+
+/// A port that nobody listens on.
+fn free_port() -> u16 {
+    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("loopback has a free port");
+    listener.local_addr().expect("it is bound").port()
+}
+
+async fn migrate(store: &str, broker: &str) {
+    let mut process = Process::migrate(store, broker);
+    let ended = process.ended().await;
+    assert!(ended.status.success(), "the schemas and queues could not be made: {ended:?}");
+}
