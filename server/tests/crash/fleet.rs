@@ -23,6 +23,17 @@ pub const THREE_OF_SOME: [(&str, usize); 7] = [
     (CONSOLE, 1),
 ];
 
+/// One of each, and two of those whose work has to be shared.
+pub const TWO_OF_SOME: [(&str, usize); 7] = [
+    ("users", 1),
+    ("catalog", 1),
+    ("orders", 2),
+    ("inventory", 2),
+    ("payments", 1),
+    ("notifications", 1),
+    (CONSOLE, 1),
+];
+
 /// One of each.
 pub const ONE_OF_EACH: [(&str, usize); 7] = [
     ("users", 1),

@@ -19,5 +19,6 @@ mod refusals;
 mod rng;
 mod shop;
 mod split;
+mod split_outages;
 mod stops;
 mod watch;

@@ -1,0 +1,274 @@
+//! A broker and a database that fail under a divided shop: orders are accepted whenever the database is there, nothing
+//! is lost or done twice, and no process has to be started again.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use crate::client::Client;
+use crate::ends::FullBooks;
+use crate::fleet::{Fleet, ONE_OF_EACH, TWO_OF_SOME};
+use crate::journal::{Journal, Placed};
+use crate::load::Load;
+use crate::rng::Rng;
+use crate::shop::Shop;
+
+/// Orders of each outage.
+const ORDERS: usize = 150;
+
+/// How long a server stays away.
+const AWAY: Duration = Duration::from_secs(12);
+
+/// How long a broker's alarm lasts: long enough for publishes to reach their deadline.
+const ALARM: Duration = Duration::from_secs(18);
+
+/// How long processes may take to find what came back: the longest wait between two tries, and the work since.
+const BACK: Duration = Duration::from_secs(90);
+
+/// Longer than the time after which queues and bindings are declared anew.
+const DECLARED_ANEW: Duration = Duration::from_secs(40);
+
+/// Longer than connections and subscriptions take to be made again.
+const SUBSCRIBED_AGAIN: Duration = Duration::from_secs(3);
+
+struct Run {
+    fleet: Fleet,
+    client: Client,
+    shop: Shop,
+    journal: Arc<Journal>,
+    rng: Rng,
+    began: Instant,
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broker_that_stops_and_dies_leaves_balanced_books() {
+    let mut run = Run::begin(Fleet::start(&TWO_OF_SOME).await).await;
+    run.outage("stopped", async |run| {
+        run.fleet.rabbitmq.stop();
+        run.until_degraded("broker").await;
+        // What is accepted now waits in the outbox.
+        tokio::time::sleep(AWAY).await;
+        let (status, order) = run.place_one().await;
+        assert_eq!(status, 201, "{order}");
+        run.fleet.rabbitmq.restart();
+    })
+    .await;
+    run.outage("killed", async |run| {
+        run.fleet.rabbitmq.kill();
+        run.until_degraded("broker").await;
+        run.fleet.rabbitmq.restart();
+    })
+    .await;
+    run.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn alarms_of_the_broker_delay_events_and_lose_none() {
+    let mut run = Run::begin(Fleet::start(&ONE_OF_EACH).await).await;
+    run.outage("memory alarm", async |run| {
+        run.fleet.rabbitmq.set_memory_alarm(true);
+        run.until_degraded("memory").await;
+        let (status, order) = run.place_one().await;
+        assert_eq!(status, 201, "{order}");
+        tokio::time::sleep(ALARM).await;
+        run.fleet.rabbitmq.set_memory_alarm(false);
+    })
+    .await;
+    run.outage("disk alarm", async |run| {
+        run.fleet.rabbitmq.set_disk_alarm(true);
+        run.until_degraded("disk").await;
+        tokio::time::sleep(ALARM).await;
+        run.fleet.rabbitmq.set_disk_alarm(false);
+    })
+    .await;
+    run.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_queue_that_is_deleted_and_a_binding_that_is_removed_are_restored_and_what_was_missed_comes_back() {
+    let mut run = Run::begin(Fleet::start(&ONE_OF_EACH).await).await;
+    run.outage("queues deleted", async |run| {
+        for shard in 0..8 {
+            run.delete_queue(&format!("tradepost.inventory.background.{shard}"));
+        }
+    })
+    .await;
+    run.outage("data of the broker lost", async |run| {
+        // All queues at once: as a broker whose disk was replaced.
+        for service in ["users", "catalog", "orders", "inventory", "payments", "notifications"] {
+            for shard in 0..8 {
+                run.delete_queue(&format!("tradepost.{service}.background.{shard}"));
+            }
+            run.delete_queue(&format!("tradepost.{service}.immediate.0"));
+        }
+    })
+    .await;
+    run.outage("bindings removed", async |run| {
+        let key = |shard: u16| format!("orders.order_paid.v1.{shard}");
+        for shard in 0..8 {
+            run.unbind(&format!("tradepost.notifications.background.{shard}"), &key(shard));
+        }
+        // Publishes of this type are routed to the inventory all the same, so nobody is told that mail misses them.
+        tokio::time::sleep(DECLARED_ANEW).await;
+        let missed = run.fleet.sql(
+            "select count(*) from orders.events told where type = 'orders.order_paid.v1' and not exists \
+                 (select 1 from notifications.inbox known where known.event_id = told.event_id)",
+        );
+        assert_ne!(missed, "0", "nothing was missed, so nothing shows that it comes back");
+    })
+    .await;
+    run.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_consumer_that_the_broker_gives_up_for_its_silence_subscribes_again() {
+    let mut run = Run::begin(Fleet::start(&ONE_OF_EACH).await).await;
+    for setting in ["consumer_timeout, 3000", "channel_tick_interval, 500"] {
+        run.fleet.rabbitmq.eval(&format!("application:set_env(rabbit, {setting})"));
+    }
+    // Connections made before keep the old value.
+    run.fleet
+        .rabbitmq
+        .eval("[rabbit_networking:close_connection(P, \"test\") || P <- rabbit_networking:connections()]");
+    tokio::time::sleep(SUBSCRIBED_AGAIN).await;
+    run.outage("consumer timeout", async |run| {
+        let at = run.fleet.of("inventory")[0];
+        run.fleet.freeze(at);
+        tokio::time::sleep(Duration::from_secs(8)).await;
+        run.fleet.thaw(at);
+    })
+    .await;
+    let log = run.fleet.rabbitmq.log();
+    assert!(log.contains("delivery acknowledgement on channel"), "the timeout never came:\n{log}");
+    run.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_fails_under_many_processes_leaves_balanced_books() {
+    let mut run = Run::begin(Fleet::start(&TWO_OF_SOME).await).await;
+    run.outage("database killed", async |run| {
+        run.fleet.postgres.kill();
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        run.fleet.postgres.restart();
+    })
+    .await;
+    run.outage("connections ended", async |run| {
+        for _ in 0..10 {
+            run.fleet.postgres.terminate_connections();
+            tokio::time::sleep(run.rng.duration(Duration::ZERO..Duration::from_millis(200))).await;
+        }
+    })
+    .await;
+    run.finish().await;
+}
+
+impl Run {
+    async fn begin(fleet: Fleet) -> Self {
+        let client = fleet.client();
+        let shop = Shop::open(&client).await;
+        let (journal, rng) = (Arc::new(Journal::new()), Rng::of_this_run());
+        Self { fleet, client, shop, journal, rng, began: Instant::now() }
+    }
+
+    /// Lets something happen under load, and checks the books once all is at rest again.
+    async fn outage(&mut self, what: &str, happens: impl AsyncFnOnce(&mut Self)) {
+        self.shop.restock(&self.client).await;
+        self.journal.plan(ORDERS, &mut self.rng);
+        let began = Instant::now();
+        let mut load = Load::start_through_deaths(&self.client, &self.shop, &self.journal);
+        load.answered(self.rng.between(1..ORDERS / 2)).await;
+        happens(self).await;
+        self.until_good("/readyz").await;
+        load.done().await;
+        self.republish().await;
+        self.until_good("/internal/settled?timeout=20s").await;
+        let books = FullBooks::at_rest(&self.client, &self.shop, &self.journal).await;
+        let (orders, unknown, took) = (books.books.orders.len(), self.journal.unknown(), began.elapsed());
+        eprintln!("{what}: balanced after {took:.1?}; {orders} orders, {unknown} outcomes unknown so far");
+        let panics = self.fleet.panics();
+        assert!(panics.is_empty(), "{panics:#?}");
+    }
+
+    /// What `tradepost events republish` does, since the beginning of this test.
+    async fn republish(&self) {
+        let ago = self.began.elapsed().as_secs() + 60;
+        let since = kernel::Clock::system().now() - kernel::SignedDuration::from_secs(i64::try_from(ago).unwrap_or(60));
+        for service in ["users", "catalog", "orders", "inventory", "payments", "notifications"] {
+            let mut after = serde_json::Value::Null;
+            loop {
+                let body = json!({"service": service, "since": since.to_string(), "after": after});
+                let (status, step) =
+                    self.client.post("/v1/events/republish", &body).await.expect("the console is alive");
+                assert_eq!(status, 200, "{step}");
+                after = step["next"].clone();
+                if after.is_null() {
+                    break;
+                }
+            }
+        }
+    }
+
+    /// An order beside the load.
+    async fn place_one(&mut self) -> (u16, serde_json::Value) {
+        let draft = crate::journal::Draft::random(
+            format!("beside-{}@example.com", self.rng.between(0..1 << 40)),
+            &mut self.rng,
+        );
+        let body = draft.body(&self.shop);
+        let (status, answer) = self.client.post("/v1/orders", &body).await.expect("the process is alive");
+        let order_id = answer["order_id"].as_str().unwrap_or_default().to_owned();
+        self.journal.record(draft, Placed::As(order_id));
+        (status, answer)
+    }
+
+    /// Waits until orders says that it is degraded, and why.
+    async fn until_degraded(&self, why: &str) {
+        let at = self.fleet.of("orders")[0];
+        let client = self.fleet.instances[at].client();
+        let deadline = Instant::now() + BACK;
+        loop {
+            let (status, text) = client.get("/readyz").await;
+            if text.contains("degraded") && text.contains(why) {
+                assert_eq!(status, 200, "it takes orders: {text}");
+                return;
+            }
+            assert!(Instant::now() < deadline, "it never said that it is degraded for {why}: {text}");
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    }
+
+    async fn until_good(&self, path: &str) {
+        if tokio::time::timeout(BACK, self.client.until(200, path)).await.is_err() {
+            let (status, answer) = self.client.get(path).await;
+            let said: Vec<String> =
+                self.fleet.instances.iter().map(|it| format!("{}: {}", it.service, it.process.said())).collect();
+            panic!("{path} was not good for {BACK:?}, now {status}: {answer}\n{}", said.join("\n"));
+        }
+    }
+
+    fn delete_queue(&self, queue: &str) {
+        self.fleet.rabbitmq.eval(&format!(
+            "case rabbit_amqqueue:lookup(rabbit_misc:r({}, queue, <<\"{queue}\">>)) of \
+                 {{ok, Q}} -> rabbit_amqqueue:delete(Q, false, false, <<\"test\">>); _ -> none end",
+            self.vhost()
+        ));
+    }
+
+    fn unbind(&self, queue: &str, key: &str) {
+        let vhost = self.vhost();
+        self.fleet.rabbitmq.eval(&format!(
+            "rabbit_binding:remove({{binding, rabbit_misc:r({vhost}, exchange, <<\"tradepost.events\">>), \
+                 <<\"{key}\">>, rabbit_misc:r({vhost}, queue, <<\"{queue}\">>), []}}, <<\"test\">>)"
+        ));
+    }
+
+    /// The virtual host, as an Erlang binary.
+    fn vhost(&self) -> String {
+        format!("<<\"{}\">>", self.fleet.broker.rsplit('/').next().expect("a URL ends with its virtual host"))
+    }
+
+    async fn finish(mut self) {
+        self.fleet.stop().await;
+    }
+}
