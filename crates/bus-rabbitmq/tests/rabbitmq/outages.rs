@@ -64,13 +64,6 @@ async fn nothing_that_was_confirmed_is_lost_when_the_broker_is_killed() {
         server.restart();
         ready(&broker).await;
     }
-    eprintln!(
-        "XX confirmed {} {:?} {:?}\n{}",
-        confirmed.len(),
-        broker.waiting(STOCK).await,
-        broker.waiting(MAIL).await,
-        server.log()
-    );
     for consumer in [STOCK, MAIL] {
         let mut subscription = subscribe(&broker, consumer, Lane::Background).await;
         receive_all(&mut subscription, &confirmed).await;
