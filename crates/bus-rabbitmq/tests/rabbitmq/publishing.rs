@@ -16,7 +16,6 @@ use crate::support::{
     soon, stranger, subscribe,
 };
 
-/// Of two consumers one lacks its binding, and then both.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_event_for_which_nothing_is_bound_is_unroutable() {
     let vhost = Vhost::create();
