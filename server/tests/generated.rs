@@ -6,6 +6,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use bus::Embedded;
+use bus::conformance::compared;
+use bus_rabbitmq::RabbitMq;
 use events::Descriptor;
 use kernel::{Clock, Ids, Shards};
 use payments::Simulated;
@@ -26,9 +29,25 @@ Payment tokens are redacted wherever events are shown.
 
 ";
 
+const BROKERS_HEAD: &str = "\
+# Brokers
+
+Generated from the code by `cargo xtask bless`, and held to it by `server/tests/generated.rs`.
+
+Every broker passes the same suite (`crates/bus/src/conformance/`): order for each key, lanes that don't delay one another, nothing lost, nothing settled twice.
+What only some promise is asked of those that do.
+
+";
+
 #[test]
 fn the_catalogue_of_events_is_up_to_date() {
     hold("docs/events.md", &catalogue());
+}
+
+#[test]
+fn the_comparison_of_brokers_is_up_to_date() {
+    let brokers = [("embedded", Embedded::GUARANTEES), ("rabbitmq", RabbitMq::GUARANTEES)];
+    hold("docs/brokers.md", &format!("{BROKERS_HEAD}{}", compared(&brokers)));
 }
 
 #[tokio::test]

@@ -19,7 +19,7 @@ use crate::address::Address;
 use crate::check::{self, ServerInfo, Unusable};
 use crate::declare::{declare, is_final, open, waiting};
 use crate::layout::Layout;
-use crate::link::{CallError, Duty, Link};
+use crate::link::{CallError, Duty, Link, Waits};
 use crate::publisher::{Publish, Publisher, UNCONFIRMED_MAX};
 use crate::subscription::{Channelled, Source};
 use crate::{ConfigError, wire};
@@ -33,6 +33,10 @@ const BODY_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// How long a publish may go unconfirmed: longer than a quorum queue takes to elect a leader. Whatever was not
 /// confirmed by then is published again.
 const PUBLISH_DEADLINE: Duration = Duration::from_secs(15);
+
+/// The longest wait before a broker that is away is tried again: short, for all events wait as long, and long enough
+/// that a hundred processes don't keep a broker from starting.
+const RECONNECT_MAX: Duration = Duration::from_secs(10);
 
 /// How long a call waits for a connection that is being made: who asks is told soon, and asks again.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -56,14 +60,16 @@ pub struct Options {
     pub shards: Shards,
     /// How long a publish may go unconfirmed before its outcome is unknown.
     pub publish_deadline: Duration,
+    /// The longest wait before a broker that is away is tried again.
+    pub reconnect_max: Duration,
     /// For the random waits.
     pub ids: Ids,
 }
 
 impl Options {
-    /// With the deadline that suits everything but tests.
+    /// With the deadlines that suit everything but tests.
     pub fn new(topology: Topology, shards: Shards, ids: Ids) -> Self {
-        Self { topology, shards, publish_deadline: PUBLISH_DEADLINE, ids }
+        Self { topology, shards, publish_deadline: PUBLISH_DEADLINE, reconnect_max: RECONNECT_MAX, ids }
     }
 }
 
@@ -90,11 +96,12 @@ impl RabbitMq {
     /// A broker that begins to connect, and need not be there yet: until it is, events wait in the outbox.
     /// Must be called within a runtime of Tokio. The URL is like `amqp://user:password@host:5672/vhost`.
     pub fn new(url: &str, options: Options) -> Result<Self, ConfigError> {
-        let Options { topology, shards, publish_deadline, ids } = options;
+        let Options { topology, shards, publish_deadline, reconnect_max, ids } = options;
+        let waits = Waits { max: reconnect_max, ids: ids.clone() };
         let shared = Arc::new(Shared {
             address: Address::parse(url)?,
             layout: Layout::new(&topology, shards)?,
-            ids: ids.clone(),
+            ids,
             publishing: Link::new(),
             receiving: Link::new(),
             consumers: Mutex::default(),
@@ -102,8 +109,8 @@ impl RabbitMq {
         let (publishes, waiting) = mpsc::channel(UNCONFIRMED_MAX);
         let mut links = JoinSet::new();
         let address = || shared.address.clone();
-        links.spawn(shared.publishing.clone().keep(address(), "publishing", ids.clone(), Publisher { waiting }));
-        links.spawn(shared.receiving.clone().keep(address(), "receiving", ids, Restorer(shared.clone())));
+        links.spawn(shared.publishing.clone().keep(address(), "publishing", waits.clone(), Publisher { waiting }));
+        links.spawn(shared.receiving.clone().keep(address(), "receiving", waits, Restorer(shared.clone())));
         Ok(Self { shared, publish_deadline, publishes, _links: links })
     }
 

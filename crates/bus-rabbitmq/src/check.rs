@@ -1,6 +1,5 @@
 //! What is amiss, in one line that says what to do.
 
-use futures_util::future::try_join_all;
 use lapin::options::{
     BasicCancelOptions, BasicConsumeOptions, BasicPublishOptions, QueueBindOptions, QueueDeclareOptions,
 };
@@ -10,7 +9,7 @@ use lapin::{BasicProperties, Channel, Connection};
 use crate::address::Address;
 use crate::declare::{ACCESS_REFUSED, NOT_ALLOWED, NOT_FOUND, PRECONDITION_FAILED, code, declare_queue, open, waiting};
 use crate::greeting;
-use crate::layout::{EXCHANGE, Layout, Queue};
+use crate::layout::{EXCHANGE, Layout};
 use crate::link::{CallError, connect, within};
 
 /// What the broker says that it is.
@@ -165,10 +164,8 @@ async fn rights(connection: &Connection) -> Result<(), CallError> {
     let written = channel.basic_publish(EXCHANGE.into(), key, options, &[], BasicProperties::default());
     within("writing to the exchange", written).await?;
     // A refused write is heard of with the answer to whatever follows.
-    within("ending a subscription", channel.basic_cancel(consumer.tag(), BasicCancelOptions::default())).await?;
-    let queues: [Queue; 0] = [];
-    within("looking again", try_join_all(queues.iter().map(|queue| declare_queue(&channel, queue)))).await?;
-    Ok(())
+    let ended = channel.basic_cancel(consumer.tag(), BasicCancelOptions::default());
+    within("ending a subscription", ended).await
 }
 
 async fn own_queue(channel: &Channel) -> Result<ShortString, CallError> {

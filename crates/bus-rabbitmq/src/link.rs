@@ -16,12 +16,12 @@ use crate::greeting;
 /// Far more than a connection takes to a broker that is there, even by TLS over a slow line.
 pub(crate) const CONNECT_DEADLINE: Duration = Duration::from_secs(10);
 
-/// Far more than a call takes that the broker answers from memory, even on a busy machine.
-pub(crate) const CALL_DEADLINE: Duration = Duration::from_secs(10);
+/// More than a call takes for which a quorum queue has to be found first, as after a start of the broker.
+pub(crate) const CALL_DEADLINE: Duration = Duration::from_secs(30);
 
-/// The bound of the first wait after a failure, and of all waits. The bound doubles with each failure, and each wait is
-/// drawn evenly below it, so that all who lost a broker at once don't come back at once.
-const BACKOFF: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(10));
+/// The bound of the first wait after a failure. It doubles with each failure, and each wait is drawn evenly below it,
+/// so that all who lost a broker at once don't come back at once.
+const FIRST_WAIT_MAX: Duration = Duration::from_millis(200);
 
 /// A connection that lasted as long did work; one that ends before counts as one more failure.
 const STEADY: Duration = Duration::from_secs(5);
@@ -63,6 +63,13 @@ pub(crate) trait Duty: Send {
     fn perform(&mut self, connection: Arc<Connection>) -> impl Future<Output = String> + Send;
 }
 
+/// How long to wait between tries.
+#[derive(Clone)]
+pub(crate) struct Waits {
+    pub max: Duration,
+    pub ids: Ids,
+}
+
 /// One place for one connection.
 #[derive(Clone)]
 pub(crate) struct Link {
@@ -97,7 +104,7 @@ impl Link {
     }
 
     /// Connects, does the duty, and begins again, for ever.
-    pub async fn keep(self, address: Address, purpose: &'static str, ids: Ids, mut duty: impl Duty) {
+    pub async fn keep(self, address: Address, purpose: &'static str, waits: Waits, mut duty: impl Duty) {
         let mut failures: u32 = 0;
         // A broker that did not answer in time is greeted first, for each connection takes a thread of lapin's that
         // waits as long as the broker does.
@@ -114,8 +121,8 @@ impl Link {
             tracing::warn!(broker = ?address, purpose, reason, "the connection to the broker is away");
             self.state.send_replace(State::Down(reason));
             failures = if began.elapsed() > STEADY { 1 } else { failures.saturating_add(1) };
-            let bound = BACKOFF.0.saturating_mul(1 << (failures - 1).min(16)).min(BACKOFF.1);
-            tokio::time::sleep(ids.jitter(bound)).await;
+            let bound = FIRST_WAIT_MAX.saturating_mul(1 << (failures - 1).min(16)).min(waits.max);
+            tokio::time::sleep(waits.ids.jitter(bound)).await;
         }
     }
 

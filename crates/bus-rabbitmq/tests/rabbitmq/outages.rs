@@ -1,1 +1,112 @@
-//! x
+//! A broker that stops, is killed, is held or breaks a channel.
+
+use bus::{Broker, Error, Outcome, Settlement, Subscription};
+use futures_util::future::join_all;
+use kernel::Lane;
+use test_servers::RabbitMq as Server;
+use tradepost_bus_rabbitmq::RabbitMq;
+
+use crate::support::{
+    MAIL, STOCK, broker, degraded, deliver, end, options, placed, publish, ready, receive_all, settle, soon, subscribe,
+    take,
+};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broker_that_comes_late_and_goes_for_a_while_is_used_whenever_it_is_there() {
+    let mut server = Server::start();
+    let url = server.url();
+    server.stop();
+    let broker = RabbitMq::new(&url, options()).unwrap();
+    assert!(degraded(&broker).await.contains("connect"));
+    assert!(matches!(publish(&broker, &placed()).await, Outcome::Unknown { .. }));
+    server.restart();
+    ready(&broker).await;
+    broker.declare().await.unwrap();
+    let first = placed();
+    assert_eq!(publish(&broker, &first).await, Outcome::Stored);
+    let mut subscription = subscribe(&broker, STOCK, Lane::Background).await;
+    receive_all(&mut subscription, &[first]).await;
+
+    server.stop();
+    assert!(matches!(end(&mut subscription).await, Error::Unavailable(_)));
+    degraded(&broker).await;
+    assert!(matches!(publish(&broker, &placed()).await, Outcome::Unknown { .. }));
+    assert!(matches!(soon(broker.waiting(STOCK)).await, Err(Error::Unavailable(_))));
+    server.restart();
+    ready(&broker).await;
+    let second = placed();
+    deliver(&broker, &second).await;
+    let mut subscription = subscribe(&broker, STOCK, Lane::Background).await;
+    receive_all(&mut subscription, &[second]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_that_was_confirmed_is_lost_when_the_broker_is_killed() {
+    let mut server = Server::start();
+    let broker = broker(&server.url()).await;
+    let mut confirmed = Vec::new();
+    for _ in 0..2 {
+        let messages: Vec<_> = (0..500).map(|_| placed()).collect();
+        let publishes = messages.iter().map(|message| publish(&broker, message));
+        let killed = async {
+            // Some are confirmed by then, and some are on their way.
+            soon(async {
+                while broker.waiting(STOCK).await.is_ok_and(|count| count < 50) {
+                    tokio::task::yield_now().await;
+                }
+            })
+            .await;
+            server.kill();
+        };
+        let (outcomes, ()) = tokio::join!(join_all(publishes), killed);
+        let stored = messages.into_iter().zip(outcomes).filter(|(_, outcome)| *outcome == Outcome::Stored);
+        confirmed.extend(stored.map(|(message, _)| message));
+        server.restart();
+        ready(&broker).await;
+    }
+    for consumer in [STOCK, MAIL] {
+        let mut subscription = subscribe(&broker, consumer, Lane::Background).await;
+        receive_all(&mut subscription, &confirmed).await;
+    }
+}
+
+/// Such a consumer holds a message for longer than the broker likes, so its channel is closed.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_delivery_that_takes_too_long_comes_again_marked() {
+    let server = Server::start();
+    server.eval("application:set_env(rabbit, channel_tick_interval, 500)");
+    server.eval("application:set_env(rabbit, consumer_timeout, 1000)");
+    let broker = broker(&server.url()).await;
+    let sent = placed();
+    deliver(&broker, &sent).await;
+    let mut subscription = subscribe(&broker, STOCK, Lane::Background).await;
+    let held = take(&mut subscription, 1).await;
+    assert!(!held[0].redelivered);
+    let error = end(&mut subscription).await;
+    assert!(matches!(&error, Error::Unavailable(reason) if reason.contains("timeout")), "{error}");
+    let tags = [held[0].tag];
+    assert!(soon(subscription.settle(&tags, Settlement::Done)).await.is_err(), "it counts as settled");
+    drop(subscription);
+
+    let mut subscription = subscribe(&broker, STOCK, Lane::Background).await;
+    let again = take(&mut subscription, 1).await;
+    assert!(again[0].redelivered);
+    assert_eq!(again[0].message, sent);
+    settle(&mut subscription, &again, Settlement::Done).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broker_that_is_held_is_given_up_and_used_again_when_it_goes_on() {
+    let server = Server::start();
+    let broker = broker(&server.url()).await;
+    server.freeze();
+    let sent = placed();
+    assert!(matches!(publish(&broker, &sent).await, Outcome::Unknown { .. }));
+    let reason = degraded(&broker).await;
+    assert!(!reason.is_empty());
+    server.thaw();
+    ready(&broker).await;
+    deliver(&broker, &sent).await;
+    let mut subscription = subscribe(&broker, STOCK, Lane::Background).await;
+    receive_all(&mut subscription, &[sent]).await;
+}

@@ -1,1 +1,148 @@
-//! x
+//! What becomes of a publish.
+
+use std::time::Duration;
+
+use bus::{Broker, Destination, Health, Outcome};
+use bytes::Bytes;
+use futures_util::future::join_all;
+use kernel::Lane;
+use lapin::options::ExchangeDeleteOptions;
+use lapin::types::FieldTable;
+use test_servers::{Faults, Proxy, RabbitMq as Server, Vhost, What};
+use tradepost_bus_rabbitmq::RabbitMq;
+
+use crate::support::{
+    FAILED, STOCK, broker, broker_with, degraded, deliver, ids, message, options, placed, publish, ready, receive_all,
+    soon, stranger, subscribe,
+};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_for_which_nothing_is_bound_is_unroutable() {
+    let vhost = Vhost::create();
+    let broker = broker(&vhost.url()).await;
+    assert_eq!(publish(&broker, &message(FAILED, ids().next())).await, Outcome::Stored);
+    unbind(&vhost, "tradepost.inventory.immediate.0", FAILED, 0).await;
+    assert_eq!(publish(&broker, &message(FAILED, ids().next())).await, Outcome::Unroutable);
+    broker.declare().await.unwrap();
+    assert_eq!(publish(&broker, &message(FAILED, ids().next())).await, Outcome::Stored);
+}
+
+/// lapin ties a return to whichever confirmation is next: here nearly always another one.
+#[tokio::test(flavor = "multi_thread")]
+async fn among_many_at_once_just_those_that_were_returned_are_unroutable() {
+    let vhost = Vhost::create();
+    let broker = broker(&vhost.url()).await;
+    unbind(&vhost, "tradepost.inventory.immediate.0", FAILED, 0).await;
+    for _ in 0..20 {
+        let messages: Vec<_> =
+            (0..100).map(|n| if n % 3 == 0 { message(FAILED, ids().next()) } else { placed() }).collect();
+        let outcomes =
+            soon(join_all(messages.iter().map(|message| broker.publish(&Destination::new("events"), message.clone()))))
+                .await;
+        for (message, outcome) in messages.iter().zip(&outcomes) {
+            let is_lost = message.event_type == FAILED && *outcome == Outcome::Stored;
+            assert!(!is_lost, "a message that was returned counts as stored");
+        }
+        let stored = outcomes.iter().filter(|outcome| **outcome == Outcome::Stored).count();
+        assert!(stored > 0, "nothing is stored");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_that_is_too_large_is_refused_and_harms_no_other() {
+    let vhost = Vhost::create();
+    let broker = broker(&vhost.url()).await;
+    let sized = |bytes: usize| bus::Message { body: Bytes::from(vec![b' '; bytes]), ..placed() };
+    assert!(matches!(publish(&broker, &sized(8 * 1024 * 1024 + 1)).await, Outcome::Refused { .. }));
+    let unheard_of = bus::Message { event_type: "x".repeat(300), ..placed() };
+    assert!(matches!(publish(&broker, &unheard_of).await, Outcome::Refused { .. }));
+    assert_eq!(publish(&broker, &sized(8 * 1024 * 1024)).await, Outcome::Stored);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broker_without_its_exchange_stores_nothing_until_it_is_declared_again() {
+    let vhost = Vhost::create();
+    let broker = broker(&vhost.url()).await;
+    let (_connection, channel) = stranger(&vhost.url()).await;
+    channel.exchange_delete("tradepost.events".into(), ExchangeDeleteOptions::default()).await.unwrap();
+    assert!(matches!(publish(&broker, &placed()).await, Outcome::Unknown { .. }));
+    broker.declare().await.unwrap();
+    deliver(&broker, &placed()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_published_while_memory_is_short_ends_at_its_deadline_and_flows_again_afterwards() {
+    let server = Server::start();
+    let options = tradepost_bus_rabbitmq::Options { publish_deadline: Duration::from_secs(2), ..options() };
+    let broker = RabbitMq::new(&server.url(), options).unwrap();
+    ready(&broker).await;
+    broker.declare().await.unwrap();
+    let mut subscription = subscribe(&broker, STOCK, Lane::Background).await;
+    for set_alarm in [Server::set_memory_alarm, Server::set_disk_alarm] {
+        let before = placed();
+        assert_eq!(publish(&broker, &before).await, Outcome::Stored);
+        set_alarm(&server, true);
+        let held_up = placed();
+        let outcome = publish(&broker, &held_up).await;
+        assert!(matches!(outcome, Outcome::Unknown { .. } | Outcome::Refused { .. }), "{outcome:?}");
+        let reason = degraded(&broker).await;
+        assert!(reason.contains("takes no messages") && reason.contains("low on"), "{reason}");
+        // Now that the broker has said so, nothing is sent any more; and whoever receives goes on.
+        assert!(matches!(publish(&broker, &placed()).await, Outcome::Refused { .. }));
+        receive_all(&mut subscription, &[before]).await;
+        set_alarm(&server, false);
+        soon(broker.until(|health| *health == Health::Ready)).await;
+        deliver(&broker, &held_up).await;
+        receive_all(&mut subscription, &[held_up]).await;
+    }
+}
+
+/// A publish is a few hundred bytes, its confirmation a few dozen: the connection breaks before, within and after each.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_is_cut_at_any_byte_of_a_publish_loses_nothing() {
+    let vhost = Vhost::create();
+    let (proxy, url) = Proxy::before(&vhost.url()).await;
+    let at_once = tradepost_bus_rabbitmq::Options { reconnect_max: Duration::from_millis(10), ..options() };
+    let broker = broker_with(&url, at_once).await;
+    let sent = placed();
+    let before = proxy.traffic();
+    assert_eq!(publish(&broker, &sent).await, Outcome::Stored);
+    let grown = proxy
+        .traffic()
+        .iter()
+        .zip(&before)
+        .map(|(after, before)| (after.to_server - before.to_server, after.to_client - before.to_client))
+        .max()
+        .unwrap();
+    let mut all = vec![sent];
+    let mut unknown = 0;
+    // Every seventh byte towards the broker, every byte of its answer.
+    let cuts = (0..=grown.0).step_by(7).map(|at| Faults::to_server(at, What::Cut));
+    for fault in cuts.chain((0..=grown.1).map(|at| Faults::to_client(at, What::Cut))) {
+        ready(&broker).await;
+        proxy.hit(fault);
+        let sent = placed();
+        let outcome = publish(&broker, &sent).await;
+        match outcome {
+            Outcome::Stored => {}
+            Outcome::Unknown { .. } => unknown += 1,
+            other => panic!("{other:?} at {fault:?}"),
+        }
+        if outcome != Outcome::Stored {
+            deliver(&broker, &sent).await;
+        }
+        all.push(sent);
+    }
+    assert!(unknown > 0, "no cut was felt");
+    proxy.heal().await;
+    ready(&broker).await;
+    let mut subscription = soon(subscribe(&broker, STOCK, Lane::Background)).await;
+    receive_all(&mut subscription, &all).await;
+}
+
+async fn unbind(vhost: &Vhost, queue: &str, event_type: &str, shard: u16) {
+    let (_connection, channel) = stranger(&vhost.url()).await;
+    let key = format!("{event_type}.{shard}");
+    let unbound = channel.queue_unbind(queue.into(), "tradepost.events".into(), key.into(), FieldTable::default());
+    soon(unbound).await.expect("a test may unbind what it likes");
+}

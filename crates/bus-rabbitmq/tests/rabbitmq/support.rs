@@ -30,7 +30,11 @@ pub fn options() -> Options {
 
 /// A broker that is connected and has its queues.
 pub async fn broker(url: &str) -> RabbitMq {
-    let broker = RabbitMq::new(url, options()).expect("the URL of a test's server is one");
+    broker_with(url, options()).await
+}
+
+pub async fn broker_with(url: &str, options: Options) -> RabbitMq {
+    let broker = RabbitMq::new(url, options).expect("the URL of a test's server is one");
     ready(&broker).await;
     broker.declare().await.expect("a fresh virtual host takes any queues");
     broker
@@ -95,10 +99,15 @@ pub async fn deliver(broker: &RabbitMq, message: &Message) {
 
 /// What one consumer receives in all shards of a lane.
 pub async fn subscribe(broker: &RabbitMq, consumer: &str, lane: Lane) -> bus::Gathered {
-    let mut gathered = bus::Gathered::new();
-    let assigned = gathered.assign(broker, consumer, lane, broker.shards().all(lane)).await;
-    assigned.expect("the broker is there");
-    gathered
+    soon(async {
+        let mut gathered = bus::Gathered::new();
+        // As a runner does it: a queue may not be found yet when its broker has just started.
+        while gathered.assign(broker, consumer, lane, broker.shards().all(lane)).await.is_err() {
+            tokio::task::yield_now().await;
+        }
+        gathered
+    })
+    .await
 }
 
 /// This many deliveries, unsettled.

@@ -21,7 +21,7 @@ use crate::{Broker, Guarantees, Topology};
 use report::Standing;
 use stage::{Stage, Verdict};
 
-pub use report::Report;
+pub use report::{Report, compared};
 
 /// After this a case counts as stuck: far more than the slowest needs on a busy machine.
 const CASE_MAX: Duration = Duration::from_mins(1);

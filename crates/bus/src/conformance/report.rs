@@ -1,6 +1,6 @@
 //! The outcome of the suite as a table.
 
-use std::fmt;
+use std::fmt::{self, Write};
 
 use crate::Guarantees;
 
@@ -64,6 +64,19 @@ impl fmt::Display for Report {
         }
         Ok(())
     }
+}
+
+/// What several brokers promise side by side, as a Markdown table.
+pub fn compared(brokers: &[(&str, Guarantees)]) -> String {
+    let names: Vec<&str> = brokers.iter().map(|(name, _)| *name).collect();
+    let mut table = format!("| promise | {} |\n|---|{}\n", names.join(" | "), "---|".repeat(names.len()));
+    let columns: Vec<_> = brokers.iter().map(|(_, guarantees)| promises(*guarantees)).collect();
+    let rows = columns.first().map_or(0, |column| column.len());
+    for row in 0..rows {
+        let kept: Vec<&str> = columns.iter().map(|column| if column[row].1 { "yes" } else { "no" }).collect();
+        let _ = writeln!(table, "| {} | {} |", columns[0][row].0, kept.join(" | "));
+    }
+    table
 }
 
 fn promises(guarantees: Guarantees) -> [(&'static str, bool); 6] {

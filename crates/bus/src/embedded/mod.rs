@@ -23,6 +23,18 @@ pub struct Embedded {
 }
 
 impl Embedded {
+    /// What it promises, for documents that compare brokers.
+    pub const GUARANTEES: Guarantees = Guarantees {
+        survives_restart: false,
+        // What was delivered before a crash is forgotten with the process. Whether that ended badly is known to
+        // the runner, which then takes each subscriber's first window for redelivered.
+        redelivered_flag: false,
+        destination_per_consumer: true,
+        stored_means_settled: true,
+        bounded_queues: true,
+        exclusive_subscriptions: true,
+    };
+
     /// A broker for these consumers.
     pub fn new(topology: Topology) -> Self {
         let of_lane = || topology.consumers().map(|name| (name.to_owned(), Arc::default())).collect();
@@ -56,16 +68,7 @@ impl Broker for Embedded {
     }
 
     fn guarantees(&self) -> Guarantees {
-        Guarantees {
-            survives_restart: false,
-            // What was delivered before a crash is forgotten with the process. Whether that ended badly is known to
-            // the runner, which then takes each subscriber's first window for redelivered.
-            redelivered_flag: false,
-            destination_per_consumer: true,
-            stored_means_settled: true,
-            bounded_queues: true,
-            exclusive_subscriptions: true,
-        }
+        Self::GUARANTEES
     }
 
     fn destinations(&self, event_type: &str) -> Vec<Destination> {

@@ -20,7 +20,8 @@ impl Control {
     /// What an expression is worth, as Erlang prints it.
     pub fn eval(&self, expression: &str) -> Result<String, Error> {
         let mut call = plain(Path::new("erl_call"), &self.home);
-        call.args(["-address", &format!("127.0.0.1:{}", self.port), "-e"]);
+        // Under a name of its own, for the server takes one caller of a name at a time.
+        call.args(["-h", &chance::word(), "-address", &format!("127.0.0.1:{}", self.port), "-e"]);
         let said = feed(call, &format!("{expression}.\n"))?;
         let value = said.trim().strip_prefix("{ok, ").and_then(|rest| rest.strip_suffix('}'));
         value.map(str::to_owned).ok_or_else(|| Error::new(format!("RabbitMQ can't do `{expression}`: {said}")))

@@ -37,6 +37,11 @@ const ENDS: Ends = Ends { drain: "TERM", quit: "KILL" };
 /// One scheduler and few threads: a test server shares its machine. Erlang's own port is on loopback too.
 const ERLANG: &str = "+S 1:1 +SDio 2 +A 2 -kernel inet_dist_use_interface {127,0,0,1}";
 
+/// Has every quorum queue look for its leader. After a kill RabbitMQ 3.10 now and then starts one that does not, and then
+/// answers nobody about that queue until somebody asks for an election.
+const ELECT: &str =
+    "[catch ra:trigger_election({Name, node()}) || {Name, _} <- ra_directory:list_registered(quorum_queues)]";
+
 /// Above this share of the machine's memory publishers wait, as by RabbitMQ's default.
 const MEMORY_WATERMARK: &str = "0.4";
 
@@ -162,6 +167,7 @@ impl RabbitMq {
     pub fn restart(&mut self) {
         self.stop();
         expect(self.run());
+        self.eval(ELECT);
     }
 
     /// Holds it where it is: connections stay, and nobody is answered.
