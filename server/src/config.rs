@@ -74,6 +74,11 @@ pub struct Settings {
     pub mail_from: String,
 }
 
+/// Every environment variable that means something to the binary.
+pub fn variables() -> Vec<String> {
+    keys::variables()
+}
+
 /// How log lines are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFormat {

@@ -76,12 +76,7 @@ impl<S: Clone + Send + Sync + 'static> Runner<S> {
         }
     }
 
-    async fn consume(
-        &mut self,
-        mut subscription: Gathered,
-        wake: &mut watch::Receiver<()>,
-        tasks: &Tasks,
-    ) {
+    async fn consume(&mut self, mut subscription: Gathered, wake: &mut watch::Receiver<()>, tasks: &Tasks) {
         let mut due = match self.load_held().await {
             Ok(due) => due,
             Err(error) => {
