@@ -6,6 +6,7 @@ mod bench;
 mod bless;
 mod check;
 mod postgres;
+mod promtool;
 mod runner;
 mod step;
 mod test;

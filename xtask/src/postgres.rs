@@ -13,21 +13,23 @@ const PACKAGE: &str = "postgresql";
 /// Makes sure that there are PostgreSQL's programs: nothing is tested in part because something is missing.
 pub(crate) fn find_or_install() -> Result<()> {
     if Programs::find().is_err() {
-        install().with_context(|| {
-            format!("the tests need PostgreSQL, and it can't be installed here: install the package {PACKAGE} yourself")
-        })?;
+        install("PostgreSQL", PACKAGE)?;
     }
     Programs::find()?;
     Ok(())
 }
 
-fn install() -> Result<()> {
-    eprintln!("    the tests need PostgreSQL, which is not installed: apt-get is asked for it");
+/// Asks apt-get for what the tests need, by the name of its package.
+pub(crate) fn install(needed: &str, package: &str) -> Result<()> {
+    eprintln!("    the tests need {needed}, which is not installed: apt-get is asked for it");
     // Where the lists of packages are old or were never fetched, the first try fails and the second does not.
-    let remedy = "if it lacks the right, run `sudo apt-get install postgresql`";
-    step::run("install", apt_get(&["install", "-y", PACKAGE]), remedy).or_else(|_| {
-        step::run("package lists", apt_get(&["update"]), remedy)?;
-        step::run("install", apt_get(&["install", "-y", PACKAGE]), remedy)
+    let remedy = format!("if it lacks the right, run `sudo apt-get install {package}`");
+    let installed = step::run("install", apt_get(&["install", "-y", package]), &remedy).or_else(|_| {
+        step::run("package lists", apt_get(&["update"]), &remedy)?;
+        step::run("install", apt_get(&["install", "-y", package]), &remedy)
+    });
+    installed.with_context(|| {
+        format!("the tests need {needed}, and it can't be installed here: install the package {package} yourself")
     })
 }
 

@@ -7,11 +7,12 @@ use anyhow::Result;
 use test_servers::{Options, POSTGRES_VARIABLE};
 
 use crate::step::{self, cargo};
-use crate::{check, postgres, runner};
+use crate::{check, postgres, promtool, runner};
 
 /// Every check: formatting, lints, doc tests, tests.
 ///
-/// Needs a Rust toolchain and PostgreSQL, which it installs where apt-get may; cargo-nextest is used if it is installed.
+/// Needs a Rust toolchain, PostgreSQL and promtool, which it installs where apt-get may; cargo-nextest is used if it is
+/// installed.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Passed to the test runner: run only the tests whose names contain one of these.
@@ -21,6 +22,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: Args) -> Result<ExitCode> {
     postgres::find_or_install()?;
+    promtool::find_or_install()?;
     check::steps()?;
     step::run(
         "doc tests",
