@@ -31,7 +31,7 @@ fn command_lines() -> Vec<(String, Vec<String>)> {
         let words = strings(&words).into_iter().skip_while(|word| word == "tradepost").collect();
         lines.push((format!("Dockerfile, {line}"), words));
     }
-    for file in files::all().into_iter().filter(|file| file.ends_with(".md")) {
+    for file in files::all().into_iter().filter(|file| file.starts_with("docs/")) {
         lines.extend(of_guide(&files::text(&file)).into_iter().map(|words| (file.clone(), words)));
     }
     lines
