@@ -13,11 +13,13 @@ mod secret;
 mod sources;
 mod suggestion;
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use kernel::Currency;
+use console::{Address, NotHttp};
+use kernel::{Currency, Shards};
 use service::http::Network;
 use service::storage::Location;
 use tracing_subscriber::EnvFilter;
@@ -38,6 +40,8 @@ pub struct Settings {
     pub data_dir: PathBuf,
     /// Where the services keep what they know; it may hold a password. Without it, files in `data_dir`.
     pub store: Option<Secret>,
+    /// How events travel; it may hold a password. Without it, inside of the process.
+    pub broker: Option<Secret>,
     /// The address to listen on.
     pub listen: IpAddr,
     /// The port to listen on; 0 takes a free one.
@@ -56,6 +60,10 @@ pub struct Settings {
     pub workers: usize,
     /// How long the ids of handled events are kept: 1 d to 3650 d.
     pub inbox_retention: Duration,
+    /// How far back events may be sent again, less than `inbox_retention`: 1 m to 3650 d.
+    pub republish_window: Duration,
+    /// How keys are parted among the instances of a service, fixed when a store is made: 1 to 256.
+    pub shards: Shards,
     /// Unsent events in one store before requests are refused: 1 to 1,000,000,000.
     pub outbox_cap: u64,
     /// Writes a second that guests and customers may send from one address: 1 to 1,000,000.
@@ -72,6 +80,17 @@ pub struct Settings {
     pub smtp_url: Option<Secret>,
     /// The sender of mail, as in `Shop <shop@example.com>`.
     pub mail_from: String,
+    /// Where each service is asked that runs in another process, as in `http://127.0.0.1:7081`.
+    pub peers: BTreeMap<&'static str, Address>,
+}
+
+/// What carries events from service to service.
+#[derive(Clone, Debug)]
+pub enum Broker {
+    /// The process itself.
+    Embedded,
+    /// A virtual host of RabbitMQ, by its URL.
+    RabbitMq(Secret),
 }
 
 /// Every environment variable that means something to the binary.
@@ -99,12 +118,24 @@ pub struct Loaded {
     pub shown: Vec<Shown>,
 }
 
+impl Loaded {
+    /// Whether nobody has set this.
+    pub fn is_default(&self, key: &str) -> bool {
+        self.shown.iter().any(|shown| shown.key == key && shown.origin == sources::DEFAULT)
+    }
+}
+
 /// Reads the settings from all sources. `file` is the one that a flag names, if any.
 pub fn load(flags: &Flags, file: Option<&Path>, environment: &Environment) -> Result<Loaded, Errors> {
     let mut sources = Sources::gather(flags, file, environment);
     let settings = read(&mut sources);
     if settings.retry_base > settings.retry_max {
         sources.errors.add("retry_max: it is shorter than retry_base");
+    }
+    if settings.republish_window >= settings.inbox_retention {
+        sources
+            .errors
+            .add("republish_window: it must be shorter than inbox_retention, or events would take effect twice");
     }
     let shown = sources.shown();
     sources.errors.into_result(Loaded { settings, shown })
@@ -118,6 +149,7 @@ fn read(sources: &mut Sources) -> Settings {
     Settings {
         data_dir: sources.read(&keys::DATA_DIR, |text| parse::text(text, 4096).map(PathBuf::from)),
         store: sources.secret(&keys::STORE, |text| parse::store(text).map(drop)),
+        broker: sources.secret(&keys::BROKER, |text| parse::broker(text).map(drop)),
         listen: sources.read(&keys::LISTEN, parse::address),
         port: sources.read(&keys::PORT, |text| parse::whole(text, 0..=u16::MAX)),
         currency: sources.read(&keys::CURRENCY, |text| text.parse().map_err(|error| format!("{error}"))),
@@ -127,6 +159,8 @@ fn read(sources: &mut Sources) -> Settings {
         retry_attempts: sources.read(&keys::RETRY_ATTEMPTS, |text| parse::whole(text, 1..=100)),
         workers: sources.read(&keys::WORKERS, |text| parse::whole(text, 1..=256)),
         inbox_retention: sources.read(&keys::INBOX_RETENTION, |text| parse::duration(text, DAY..=3650 * DAY)),
+        republish_window: sources.read(&keys::REPUBLISH_WINDOW, |text| parse::duration(text, MINUTE..=3650 * DAY)),
+        shards: sources.read(&keys::SHARDS, parse::shards),
         outbox_cap: sources.read(&keys::OUTBOX_CAP, |text| parse::whole(text, 1..=1_000_000_000)),
         write_limit: sources.read(&keys::WRITE_LIMIT, |text| parse::whole(text, 1..=1_000_000)),
         trusted_proxies: sources.read(&keys::TRUSTED_PROXIES, parse::networks),
@@ -135,10 +169,25 @@ fn read(sources: &mut Sources) -> Settings {
         admin_token: sources.secret(&keys::ADMIN_TOKEN, parse::token),
         smtp_url: sources.secret(&keys::SMTP_URL, parse::smtp_url),
         mail_from: sources.read(&keys::MAIL_FROM, parse::mailbox),
+        peers: peers(sources),
     }
 }
 
+fn peers(sources: &mut Sources) -> BTreeMap<&'static str, Address> {
+    let mut address = |key: &'static keys::Key| {
+        let service = key.name.split_once('.').map_or(key.name, |(_, service)| service);
+        (service, sources.read(key, |text| text.parse().map_err(|error: NotHttp| error.to_string())))
+    };
+    keys::PEERS.iter().map(&mut address).collect()
+}
+
 impl Settings {
+    /// What carries events from service to service.
+    pub fn carrier(&self) -> Broker {
+        let named = self.broker.as_ref().and_then(|broker| parse::broker(broker.reveal()).ok());
+        named.unwrap_or(Broker::Embedded)
+    }
+
     /// Where the services keep what they know.
     pub fn location(&self) -> Location {
         let named = self.store.as_ref().and_then(|store| parse::store(store.reveal()).ok());

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use events::Descriptor;
-use kernel::{Clock, Ids};
+use kernel::{Clock, Ids, Shards};
 use payments::Simulated;
 use service::AnyService;
 use storage::{Db, Location, Migrations, Options, Registered};
@@ -77,7 +77,8 @@ async fn every_statement_keeps_the_rules_of_the_kit_and_fits_its_tables_on_both_
     }
 
     let clock = Clock::system();
-    let provider = Simulated::open(folder.path(), clock.clone(), Ids::new(clock)).await.unwrap();
+    let provider =
+        Simulated::open(Location::Folder(folder.path().to_owned()), clock.clone(), Ids::new(clock)).await.unwrap();
     provider.close().await;
     // The provider's tables are its own: here its file is opened as one that has them already.
     let nothing = Migrations { set: "none", steps: &[] };
@@ -94,6 +95,7 @@ async fn open(service: &'static str, location: Location, migrations: Migrations)
         location,
         migrations,
         destinations: HashMap::new(),
+        shards: Shards::DEFAULT,
         outbox_cap: 1,
         ids: Ids::new(clock.clone()),
         clock,

@@ -2,8 +2,6 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::collections::HashMap;
-
 on_each_store! {
     a_dead_letter_is_listed_shown_replayed_and_discarded_and_only_its_key_waits,
     metrics_have_the_names_that_dashboards_rely_on,
@@ -13,35 +11,10 @@ on_each_store! {
 }
 
 use axum::http::Method;
-use events::{Event, PaymentCaptured};
-use kernel::{Cause, Clock, Currency, Ids, Money, OrderId, RequestCause, Version};
+use events::PaymentCaptured;
+use kernel::{Event, OrderId};
 use serde_json::json;
-use storage::{Batch, Db, Location, Options};
-use testkit::{Place, Setup, TestShop, on_each_store};
-
-/// Makes payments tell of an order that never was: what a restored backup of one store could do.
-async fn tell_of_an_unknown_order(store: Location, clock: Clock, order_id: OrderId, times: usize) {
-    let payments = server::app::described().unwrap().into_iter().find(|it| it.name() == "payments").unwrap();
-    let ids = Ids::new(clock.clone());
-    let db = Db::open(Options {
-        service: "payments",
-        location: store,
-        migrations: payments.migrations(),
-        destinations: HashMap::from([(PaymentCaptured::TYPE.to_owned(), vec!["orders".to_owned()])]),
-        outbox_cap: 1_000,
-        clock,
-        ids: ids.clone(),
-    })
-    .await
-    .unwrap();
-    for _ in 0..times {
-        let amount = Money::new(1_000, Currency::EUR);
-        let event = PaymentCaptured { payment_id: ids.next(), order_id, amount };
-        let cause = Cause::Request(RequestCause { request_id: ids.next(), traceparent: None, keyed: None });
-        db.commit(Batch::new().emit(Version::FIRST, &event), cause).await.unwrap();
-    }
-    db.close().await;
-}
+use testkit::{Place, Setup, TestShop, on_each_store, tell_of_an_unknown_order};
 
 async fn a_dead_letter_is_listed_shown_replayed_and_discarded_and_only_its_key_waits(place: Place) {
     let shop = TestShop::start_on(place).await;
@@ -49,7 +22,7 @@ async fn a_dead_letter_is_listed_shown_replayed_and_discarded_and_only_its_key_w
     let order_id: OrderId = "019360a4-8c1e-7b3a-9d2f-5e6c7a8b9c0d".parse().unwrap();
     let shop = shop
         .restart_after(Setup::default(), async |store, clock| {
-            tell_of_an_unknown_order(store, clock, order_id, 2).await;
+            tell_of_an_unknown_order(store, clock, order_id, 2, &["orders"]).await;
         })
         .await;
     shop.settle().await;

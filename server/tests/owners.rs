@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 
 use axum::http::Method;
-use kernel::{Cause, Clock, Ids, RequestCause, Version};
+use kernel::{Cause, Clock, Ids, RequestCause, Shards, Version};
 use serde_json::{Value, json};
 use storage::{Batch, Change, Db, Location, Options, params};
 use testkit::{Answer, Call, Place, Setup, TestShop, on_each_store};
@@ -67,6 +67,7 @@ async fn forget_account(store: Location, clock: Clock) {
         location: store,
         migrations: orders.migrations(),
         destinations: HashMap::new(),
+        shards: Shards::DEFAULT,
         outbox_cap: 1,
         clock,
         ids: ids.clone(),

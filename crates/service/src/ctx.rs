@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use kernel::{Cause, Clock, Currency, Ids};
+use kernel::{Cause, Clock, Currency, Ids, Shards};
 use storage::{Batch, Committed, Db, Error};
 
 use crate::http::{Capacity, Keyring, Network, Problem, idempotency::InFlight, limit::Limits};
@@ -26,6 +26,10 @@ pub struct Settings {
     pub workers: usize,
     /// How long handled event ids are kept.
     pub inbox_retention: Duration,
+    /// How far back events may be sent again; less than `inbox_retention`.
+    pub republish_window: Duration,
+    /// How keys are parted among the instances of a service.
+    pub shards: Shards,
     /// Unsent events in one store before requests are refused.
     pub outbox_cap: u64,
     /// How much guests and customers may send.

@@ -19,8 +19,8 @@ mod ctx;
 mod definition;
 mod failure;
 mod keys;
+mod membership;
 mod on_signing_key_published;
-mod operator;
 mod reaction;
 mod relay;
 mod running;
@@ -28,6 +28,7 @@ mod tasks;
 mod timers;
 
 pub mod http;
+pub mod operator;
 pub mod runner;
 pub mod telemetry;
 

@@ -12,9 +12,11 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use kernel::{Lane, Uuid};
 use storage::archive::StoredEvent;
+use storage::outbox::Wanted;
 use storage::{Db, outbox};
 use tokio::sync::watch;
 
+use crate::membership::{Membership, Share};
 use crate::telemetry::Metrics;
 use crate::{Ctx, Tasks};
 
@@ -24,6 +26,9 @@ const WINDOW: usize = 512;
 /// The longest sleep: the safety net should a wake-up be missed.
 const POLL: Duration = Duration::from_secs(1);
 
+/// The same beside other instances, of the immediate and of the background lane.
+const POLL_BESIDE_OTHERS: (Duration, Duration) = (Duration::from_millis(20), Duration::from_millis(100));
+
 /// The wait before a refused event is published again, and the bound to which it doubles.
 const REFUSED_WAIT: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(5));
 
@@ -32,6 +37,9 @@ pub(crate) struct Relay {
     broker: Arc<dyn Broker>,
     destination: Destination,
     lane: Lane,
+    share: Share,
+    /// The shards that it relays; all if it has all of them.
+    shards: Option<Vec<u16>>,
     metrics: Arc<Metrics>,
     /// Read and not yet forgotten.
     in_flight: HashSet<i64>,
@@ -44,6 +52,7 @@ pub(crate) struct Relay {
     publishing: FuturesUnordered<BoxFuture<'static, (Uuid, Outcome)>>,
     forgetting: FuturesUnordered<BoxFuture<'static, Forgotten>>,
     stored: Vec<i64>,
+    is_letting_go: bool,
 }
 
 /// Positions, and whether the store forgot them.
@@ -56,12 +65,20 @@ struct Queue {
 }
 
 impl Relay {
-    pub fn new<S>(ctx: &Ctx<S>, broker: Arc<dyn Broker>, destination: Destination, lane: Lane) -> Self {
+    pub fn new<S>(
+        ctx: &Ctx<S>,
+        broker: Arc<dyn Broker>,
+        destination: Destination,
+        lane: Lane,
+        membership: &Membership,
+    ) -> Self {
         Self {
             db: ctx.db.clone(),
             broker,
             destination,
             lane,
+            share: membership.share(lane),
+            shards: Some(Vec::new()),
             metrics: ctx.metrics.clone(),
             in_flight: HashSet::new(),
             read_to: 0,
@@ -70,6 +87,7 @@ impl Relay {
             publishing: FuturesUnordered::new(),
             forgetting: FuturesUnordered::new(),
             stored: Vec::new(),
+            is_letting_go: false,
         }
     }
 
@@ -77,6 +95,7 @@ impl Relay {
     pub async fn run(mut self, tasks: Tasks) {
         let mut committed = self.db.outbox_signal(self.destination.as_str(), self.lane);
         let mut more = true;
+        self.take_shards();
         while !tasks.is_stopping() {
             if more && self.in_flight.len() <= WINDOW / 2 {
                 committed.mark_unchanged();
@@ -84,25 +103,67 @@ impl Relay {
             }
             self.forget_stored();
             let has_room = self.in_flight.len() <= WINDOW / 2;
+            let poll = self.poll();
             tokio::select! {
                 Some((key, outcome)) = self.publishing.next() => self.confirmed(key, outcome),
                 Some((positions, result)) = self.forgetting.next() => self.forgotten(positions, result),
                 () = changed(&mut committed), if !more => more = true,
-                () = tokio::time::sleep(POLL), if !more || !has_room => more = true,
+                () = tokio::time::sleep(poll), if !more || !has_room => more = true,
+                () = self.share.changed() => {
+                    self.let_go().await;
+                    self.take_shards();
+                    more = true;
+                }
                 () = tasks.stopping() => {}
             }
         }
         self.finish().await;
     }
 
+    /// Goes by the shards that it has now. Nothing of others is under way.
+    fn take_shards(&mut self) {
+        let (shards, generation) = self.share.look();
+        let has_all = shards.len() == usize::from(self.db.shards().count(self.lane));
+        self.shards = (!has_all).then_some(shards);
+        self.share.apply(generation);
+    }
+
+    /// Sends nothing more until it knows what its shards are, and forgets what it has read.
+    async fn let_go(&mut self) {
+        self.is_letting_go = true;
+        // Whoever has these keys next begins where this ends.
+        while let Some((key, outcome)) = self.publishing.next().await {
+            self.confirmed(key, outcome);
+        }
+        self.finish().await;
+        self.is_letting_go = false;
+        self.queues.clear();
+        self.in_flight.clear();
+        self.read_to = 0;
+        self.looked_at_all = None;
+    }
+
+    /// How long to sleep at the most: what other instances commit wakes nobody here.
+    fn poll(&self) -> Duration {
+        match (self.share.is_alone(), self.lane) {
+            (true, _) => POLL,
+            (false, Lane::Immediate) => POLL_BESIDE_OTHERS.0,
+            (false, Lane::Background) => POLL_BESIDE_OTHERS.1,
+        }
+    }
+
     /// Reads what is pending; false if there was less than room for it.
     async fn read(&mut self) -> bool {
+        if self.shards.as_ref().is_some_and(Vec::is_empty) {
+            return false;
+        }
         let room = WINDOW - self.in_flight.len();
         let limit = i64::try_from(room).expect("the window is small");
         let looks_at_all = self.looked_at_all.is_none_or(|at| at.elapsed() >= POLL);
         let (after, known) =
             if looks_at_all { (0, self.in_flight.iter().copied().collect()) } else { (self.read_to, Vec::new()) };
-        let pending = outbox::pending(&self.db, self.destination.as_str(), self.lane, after, known, limit);
+        let wanted = Wanted { destination: self.destination.as_str(), lane: self.lane, shards: self.shards.as_deref() };
+        let pending = outbox::pending(&self.db, wanted, after, known, limit);
         let events = match pending.await {
             Ok(events) => events,
             Err(error) => {
@@ -128,6 +189,9 @@ impl Relay {
     }
 
     fn publish_first(&mut self, key: Uuid, wait: Duration) {
+        if self.is_letting_go {
+            return;
+        }
         let Some(event) = self.queues.get(&key).and_then(|queue| queue.events.front()) else { return };
         let message = message(self.db.service(), event);
         let (broker, destination) = (self.broker.clone(), self.destination.clone());
@@ -197,7 +261,8 @@ impl Relay {
         }
     }
 
-    async fn finish(mut self) {
+    /// Forgets what was stored.
+    async fn finish(&mut self) {
         while let Some((positions, result)) = self.forgetting.next().await {
             self.forgotten(positions, result);
         }

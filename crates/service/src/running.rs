@@ -18,11 +18,12 @@ use crate::http::auth::Auth;
 use crate::http::idempotency::InFlight;
 use crate::http::shell::served_by;
 use crate::http::{Capacity, Keyring};
+use crate::membership::Membership;
 use crate::reaction::{Handler, Reaction};
 use crate::relay::Relay;
 use crate::runner::Runner;
 use crate::telemetry::Metrics;
-use crate::{Admission, Ctx, Operator, Service, Settings, Tasks};
+use crate::{Admission, Ctx, Operator, Service, Settings, Tasks, operator};
 
 /// What a service gets from the process that runs it.
 #[derive(Clone)]
@@ -117,13 +118,16 @@ impl<S: Clone + Send + Sync + 'static> Service<S> {
             service: self.name,
             location: runtime.store.clone(),
             migrations: self.migrations,
+            shards: runtime.settings.shards,
             destinations: destinations(self.name, &*runtime.broker),
             outbox_cap: runtime.settings.outbox_cap,
             clock: runtime.clock.clone(),
             ids: runtime.ids.clone(),
         })
         .await?;
+        storage::outbox::redirect(&db).await?;
         let after_crash = db.mark_running().await?;
+        let membership = join(&db, runtime);
         let store_away = Arc::new(AtomicBool::new(false));
         let ctx = Ctx {
             db: db.clone(),
@@ -144,6 +148,7 @@ impl<S: Clone + Send + Sync + 'static> Service<S> {
         }
         let operator = Operator {
             db,
+            broker: runtime.broker.clone(),
             clock: runtime.clock.clone(),
             subscriptions: Arc::new(self.reactions.iter().map(|reaction| reaction.event_type).collect()),
             access: self.access.map(|check| check.bind(ctx.clone())),
@@ -153,11 +158,11 @@ impl<S: Clone + Send + Sync + 'static> Service<S> {
         };
         let work = Work {
             broker: runtime.broker.clone(),
-            destinations: start_relays(&ctx, runtime),
+            destinations: start_relays(&ctx, runtime, &membership),
             timers: self.timers.iter().map(|timer| timer.kind.name).collect(),
         };
         runtime.tasks.spawn(admission::watch(ctx.clone(), work, operator.wake.subscribe(), runtime.tasks.clone()));
-        start_runners(&ctx, self.reactions, runtime, &operator, after_crash);
+        start_runners(&ctx, self.reactions, runtime, &membership, &operator, after_crash);
         for timer in self.timers {
             let wake = operator.wake.subscribe();
             runtime.tasks.spawn(crate::timers::run(ctx.clone(), timer, wake, runtime.tasks.clone()));
@@ -166,9 +171,21 @@ impl<S: Clone + Send + Sync + 'static> Service<S> {
         runtime.tasks.spawn(crate::keys::keep(ctx.clone(), runtime.tasks.clone()));
         let keys = ctx.keys.clone();
         let auth = Arc::new(runtime.auth.with_keys(vec![keys.clone()]));
-        let (router, openapi) = self.routes.finish(ctx, auth);
+        let (router, openapi) = self.routes.finish(ctx, auth.clone());
+        let router = router.merge(operator::route::of(&operator, auth, runtime.tasks.clone()));
         Ok(Running { router: served_by(self.name, router), openapi, operator, keys })
     }
+}
+
+/// Takes part among the instances of the service, where there can be several.
+fn join(db: &Db, runtime: &Runtime) -> Membership {
+    if !runtime.broker.guarantees().is_shared() {
+        return Membership::alone(db.shards());
+    }
+    let membership = Membership::of_many();
+    let keep = membership.clone().keep(db.clone(), runtime.ids.next(), runtime.tasks.clone());
+    runtime.tasks.spawn(keep);
+    membership
 }
 
 /// Where the service's own events have to go, type by type.
@@ -183,7 +200,11 @@ fn destinations(service: &str, broker: &dyn Broker) -> HashMap<String, Vec<Strin
 }
 
 /// Answers with the relays' destinations and lanes.
-fn start_relays<S: Clone + Send + Sync + 'static>(ctx: &Ctx<S>, runtime: &Runtime) -> Vec<(String, Lane)> {
+fn start_relays<S: Clone + Send + Sync + 'static>(
+    ctx: &Ctx<S>,
+    runtime: &Runtime,
+    membership: &Membership,
+) -> Vec<(String, Lane)> {
     let mut targets = HashSet::new();
     for event in events::all().filter(|event| event.source == ctx.db.service()) {
         for destination in runtime.broker.destinations(event.event_type) {
@@ -192,7 +213,7 @@ fn start_relays<S: Clone + Send + Sync + 'static>(ctx: &Ctx<S>, runtime: &Runtim
     }
     let relays = targets.iter().map(|(destination, lane)| (destination.to_string(), *lane)).collect();
     for (destination, lane) in targets {
-        let relay = Relay::new(ctx, runtime.broker.clone(), destination, lane);
+        let relay = Relay::new(ctx, runtime.broker.clone(), destination, lane, membership);
         runtime.tasks.spawn(relay.run(runtime.tasks.clone()));
     }
     relays
@@ -202,6 +223,7 @@ fn start_runners<S: Clone + Send + Sync + 'static>(
     ctx: &Ctx<S>,
     reactions: Vec<Reaction<S>>,
     runtime: &Runtime,
+    membership: &Membership,
     operator: &Operator,
     after_crash: bool,
 ) {
@@ -211,7 +233,8 @@ fn start_runners<S: Clone + Send + Sync + 'static>(
     }
     for (lane, handlers) in lanes {
         let broker = runtime.broker.clone();
-        let runner = Runner::new(ctx.clone(), lane, handlers, broker, after_crash, operator.busy.clone());
+        let busy = operator.busy.clone();
+        let runner = Runner::new(ctx.clone(), lane, handlers, broker, membership, after_crash, busy);
         runtime.tasks.spawn(runner.run(operator.wake.subscribe(), runtime.tasks.clone()));
     }
 }

@@ -1,6 +1,6 @@
 //! A batch, its cause, and the rows that they become: what both engines agree on.
 
-use kernel::{Cause, DeliveryCause, EventId, Lane, Origin, TimerCause, Timestamp};
+use kernel::{Cause, DeliveryCause, EventId, Lane, Origin, Shards, TimerCause, Timestamp};
 use uuid::Uuid;
 
 use crate::batch::{NewEvent, TimerChange};
@@ -46,6 +46,7 @@ pub(crate) struct Commit {
     pub now: Timestamp,
     /// Where each event of the batch has to be sent.
     pub destinations: Vec<Vec<String>>,
+    shards: Shards,
 }
 
 impl Commit {
@@ -61,7 +62,7 @@ impl Commit {
             .iter()
             .map(|event| options.destinations.get(event.event_type).cloned().unwrap_or_default())
             .collect();
-        Self { batch, cause, now: options.clock.now(), destinations }
+        Self { batch, cause, now: options.clock.now(), destinations, shards: options.shards }
     }
 
     pub fn into_event_ids(self) -> Vec<EventId> {
@@ -118,6 +119,11 @@ impl Commit {
             origin.traceparent.map(|it| it.to_string()),
             event.body.as_slice(),
         ]
+    }
+
+    /// The shard of an event's key.
+    pub fn shard(&self, event: &NewEvent) -> u16 {
+        self.shards.of(event.lane, event.key)
     }
 
     /// The row of a timer that is set.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use kernel::{Cause, Clock, EventId, Ids, Lane};
+use kernel::{Cause, Clock, EventId, Ids, Lane, Shards};
 use tokio::sync::watch;
 
 use crate::commit::Commit;
@@ -26,6 +26,8 @@ pub struct Options {
     pub migrations: Migrations,
     /// Where events of each type have to be sent. A type without an entry is kept in the archive only.
     pub destinations: HashMap<String, Vec<String>>,
+    /// How keys are parted among instances of the service. It never changes once the store is made.
+    pub shards: Shards,
     /// How many unsent events there may be before requests are refused.
     pub outbox_cap: u64,
     /// Where times come from.
@@ -75,7 +77,9 @@ impl Db {
             Location::Folder(folder) => Engine::Sqlite(Sqlite::open(folder, &options)?),
             Location::Postgres(server) => Engine::Postgres(Postgres::open(server, &options).await?),
         };
-        Ok(Self { engine: Arc::new(engine), options: Arc::new(options) })
+        let db = Self { engine: Arc::new(engine), options: Arc::new(options) };
+        db.settle_shards().await?;
+        Ok(db)
     }
 
     /// The service whose store this is.
@@ -155,6 +159,7 @@ impl Db {
             crate::idempotency::STATEMENTS,
             crate::inbox::STATEMENTS,
             crate::outbox::STATEMENTS,
+            crate::shards::STATEMENTS,
             crate::timers::STATEMENTS,
         ];
         for sql in all.into_iter().flatten() {
@@ -187,6 +192,23 @@ impl Db {
     /// Tells when a timer of this kind was set.
     pub fn timer_signal(&self, name: &'static str) -> Arc<TimerSignal> {
         self.signals().timer(name)
+    }
+
+    pub(crate) fn destinations(&self) -> &HashMap<String, Vec<String>> {
+        &self.options.destinations
+    }
+
+    /// How keys are parted among instances.
+    pub fn shards(&self) -> Shards {
+        self.options.shards
+    }
+
+    /// Where the store is, for messages.
+    pub(crate) fn store(&self) -> String {
+        match &self.options.location {
+            Location::Folder(folder) => folder.join(format!("{}.db", self.service())).display().to_string(),
+            Location::Postgres(server) => format!("{server}, schema {},", self.service()),
+        }
     }
 
     pub(crate) fn signals(&self) -> &Signals {

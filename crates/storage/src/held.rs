@@ -5,18 +5,33 @@
 use kernel::{DeadLetterId, EventId, Lane, Timestamp};
 use uuid::Uuid;
 
+use crate::outbox::numbers;
 use crate::statement::Sql;
 use crate::{Db, Error, Row, Value, params};
 
-static HOLD: Sql = Sql::new(
+/// Stores a delivery, unless it was handled meanwhile: by an instance that had its shard before.
+static HOLD: Sql = Sql::each(
     "HOLD_DELIVERY",
     "insert into held
          (dead_letter_id, event_id, source, lane, key, type, sequence, time, correlation_id, causation_id, traceparent,
-          body, digest, state, due_at, attempts, reason, first_failed_at)
-     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13,
-         case when exists (select 1 from held where source = $3 and lane = $4 and key = $5) then 'waiting' else cast($14 as text) end,
-         case when exists (select 1 from held where source = $3 and lane = $4 and key = $5) then null else cast($15 as timestamptz) end,
-         $16, $17, $18)
+          body, digest, state, due_at, attempts, reason, first_failed_at, shard)
+     select $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13,
+         case when exists (select 1 from held where source = $3 and lane = $4 and key = $5) then 'waiting' else $14 end,
+         case when exists (select 1 from held where source = $3 and lane = $4 and key = $5) then null else $15 end,
+         $16, $17, $18, $19
+     where not exists (select 1 from inbox where event_id = $2 and digest = $13)
+     on conflict (event_id, digest) do nothing",
+    "insert into held
+         (dead_letter_id, event_id, source, lane, key, type, sequence, time, correlation_id, causation_id, traceparent,
+          body, digest, state, due_at, attempts, reason, first_failed_at, shard)
+     select $1::uuid, $2::uuid, $3::text, $4::text, $5::uuid, $6::text, $7::int8, $8::timestamptz, $9::uuid, $10::uuid,
+         $11::text, $12::bytea, $13::bytea,
+         case when exists (select 1 from held where source = $3 and lane = $4 and key = $5) then 'waiting'
+             else $14::text end,
+         case when exists (select 1 from held where source = $3 and lane = $4 and key = $5) then null
+             else $15::timestamptz end,
+         $16::int8, $17::text, $18::timestamptz, $19::int8
+     where not exists (select 1 from inbox where event_id = $2 and digest = $13)
      on conflict (event_id, digest) do nothing",
 );
 static COUNT_ATTEMPT: Sql =
@@ -36,15 +51,17 @@ static NEXT_OF_KEY: Sql = Sql::new(
              and next.position > done.position)",
 );
 static REMOVE: Sql = Sql::new("RELEASE_HELD", "delete from held where position = $1");
-static KEYS: Sql = Sql::new("HELD_KEYS", "select distinct source, key from held where lane = $1");
+static KEYS: Sql = Sql::new("HELD_KEYS", "select distinct source, key from held where lane = $1 and shard = any($2)");
 static DUE: Sql = Sql::new(
     "HELD_DUE",
     "select position, dead_letter_id, event_id, source, lane, key, type, sequence, time, correlation_id, causation_id,
          traceparent, body, digest, state, due_at, attempts, reason, first_failed_at
-     from held where state = 'due' and lane = $1 and due_at <= $2 order by due_at, position limit $3",
+     from held where state = 'due' and lane = $1 and due_at <= $2 and shard = any($4) order by due_at, position limit $3",
 );
-static NEXT_DUE: Sql =
-    Sql::lookup("HELD_NEXT_DUE", "select min(due_at) as due_at from held where state = 'due' and lane = $1");
+static NEXT_DUE: Sql = Sql::lookup(
+    "HELD_NEXT_DUE",
+    "select min(due_at) as due_at from held where state = 'due' and lane = $1 and shard = any($2)",
+);
 static PARKED: Sql = Sql::new(
     "PARKED",
     "select position, dead_letter_id, event_id, source, lane, key, type, sequence, time, correlation_id, causation_id,
@@ -175,9 +192,15 @@ pub struct Held {
 }
 
 /// Stores deliveries: each waits if another of its key is there already, whatever its own state says.
-/// Those that are held already stay as they are.
+/// Those that are held or were handled already stay as they are.
 pub async fn hold(db: &Db, deliveries: Vec<Held>) -> Result<(), Error> {
-    let statements = deliveries.into_iter().map(|held| (&HOLD, held.into_params())).collect();
+    let with_shard = |held: Held| {
+        let shard = db.shards().of(held.lane, held.key);
+        let mut row = held.into_params();
+        row.push(shard.into());
+        (&HOLD, row)
+    };
+    let statements = deliveries.into_iter().map(with_shard).collect();
     db.sweep(statements).await?;
     Ok(())
 }
@@ -239,19 +262,19 @@ pub(crate) fn release(position: i64, now: Timestamp) -> [(&'static Sql, Vec<Valu
     [(&NEXT_OF_KEY, params![position, now]), (&REMOVE, params![position])]
 }
 
-/// The sources and keys of a lane that have held deliveries.
-pub async fn keys(db: &Db, lane: Lane) -> Result<Vec<(String, Uuid)>, Error> {
-    db.read(&KEYS, params![lane], |row| Ok((row.get("source")?, row.get("key")?))).await
+/// The sources and keys of a lane that have held deliveries in these shards.
+pub async fn keys(db: &Db, lane: Lane, shards: &[u16]) -> Result<Vec<(String, Uuid)>, Error> {
+    db.read(&KEYS, params![lane, numbers(shards)], |row| Ok((row.get("source")?, row.get("key")?))).await
 }
 
-/// Deliveries of a lane whose time has come, at most `limit`: only firsts of their keys.
-pub async fn due(db: &Db, lane: Lane, now: Timestamp, limit: i64) -> Result<Vec<Held>, Error> {
-    db.read(&DUE, params![lane, now, limit], held).await
+/// Deliveries of a lane's shards whose time has come, at most `limit`: only firsts of their keys.
+pub async fn due(db: &Db, lane: Lane, shards: &[u16], now: Timestamp, limit: i64) -> Result<Vec<Held>, Error> {
+    db.read(&DUE, params![lane, now, limit, numbers(shards)], held).await
 }
 
-/// When the next delivery of a lane comes due.
-pub async fn next_due(db: &Db, lane: Lane) -> Result<Option<Timestamp>, Error> {
-    let found = db.read(&NEXT_DUE, params![lane], |row| row.get("due_at")).await?;
+/// When the next delivery of a lane's shards comes due.
+pub async fn next_due(db: &Db, lane: Lane, shards: &[u16]) -> Result<Option<Timestamp>, Error> {
+    let found = db.read(&NEXT_DUE, params![lane, numbers(shards)], |row| row.get("due_at")).await?;
     Ok(found.into_iter().next().flatten())
 }
 

@@ -48,7 +48,7 @@ pub async fn forget(db: &Db, horizon: Timestamp, limit: i64) -> Result<usize, Er
 }
 
 /// The smallest UUIDv7 of a millisecond (RFC 9562 §5.7).
-fn first_id_of(time: Timestamp) -> Uuid {
+pub fn first_id_of(time: Timestamp) -> Uuid {
     let millis = u64::try_from(time.as_millisecond()).unwrap_or_default();
     Uuid::from_u128(u128::from(millis) << 80)
 }

@@ -35,13 +35,14 @@ pub mod idempotency;
 pub mod inbox;
 pub mod outbox;
 pub mod published_keys;
+pub mod shards;
 pub mod timers;
 
 pub use batch::Batch;
 pub use db::{Committed, Db, Location, Options};
 pub use error::Error;
 pub use migrate::{Migration, Migrations, kit_version};
-pub use postgres::{BadUrl, Server};
+pub use postgres::{BadUrl, Inspection, Server};
 pub use row::Row;
 pub use signals::TimerSignal;
 pub use sqlite::Snapshots;

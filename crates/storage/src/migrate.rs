@@ -38,6 +38,7 @@ pub(crate) const KIT: Migrations = Migrations {
         crate::migration!("0001_kit"),
         crate::migration!("0002_idempotency"),
         crate::migration!("0003_signing_keys"),
+        crate::migration!("0004_shards"),
     ],
 };
 

@@ -1,6 +1,6 @@
 //! What is still to be sent: pointers to events, one for each destination.
 
-use kernel::{Lane, Timestamp};
+use kernel::{EventId, Lane, Timestamp, Uuid};
 
 use crate::archive::{StoredEvent, stored};
 use crate::statement::Sql;
@@ -12,6 +12,15 @@ static PENDING: Sql = Sql::lookup(
          traceparent, body
      from outbox join events on events.position = outbox.position
      where destination = $1 and outbox.lane = $2 and outbox.position > $3 and outbox.position <> all($4)
+     order by outbox.position limit $5",
+);
+static PENDING_OF_SHARDS: Sql = Sql::lookup(
+    "PENDING_EVENTS_OF_SHARDS",
+    "select events.position, event_id, type, key, events.lane, sequence, time, correlation_id, causation_id,
+         traceparent, body
+     from outbox join events on events.position = outbox.position
+     where destination = $1 and outbox.lane = $2 and outbox.position > $3 and outbox.position <> all($4)
+         and outbox.shard = any($6)
      order by outbox.position limit $5",
 );
 static SENT: Sql =
@@ -29,27 +38,127 @@ static NTH_OLDEST: Sql = Sql::new(
      where destination = $1 and outbox.lane = $2 order by outbox.position limit 1 offset $3",
 );
 static COUNT: Sql = Sql::new("COUNT_PENDING", "select count(*) as pending from outbox");
+static COUNT_TO: Sql =
+    Sql::new("COUNT_PENDING_TO", "select count(*) as pending from (select 1 from outbox limit $1) as counted");
+
+static REDIRECT: Sql = Sql::new(
+    "REDIRECT_PENDING",
+    "insert into outbox (destination, lane, position, shard)
+     select cast($1 as text), outbox.lane, outbox.position, outbox.shard
+     from outbox join events on events.position = outbox.position
+     where events.type = $2 and destination <> all($3)
+     on conflict (destination, lane, position) do nothing",
+);
+static FORGET_OTHERS: Sql = Sql::new("FORGET_OTHER_DESTINATIONS", "delete from outbox where destination <> all($1)");
+
+static TOLD_SINCE: Sql = Sql::new(
+    "TOLD_SINCE",
+    "select event_id, position, type, key, lane from events where event_id > $1 order by event_id limit $2",
+);
+static POINT_AGAIN: Sql = Sql::new(
+    "POINT_AGAIN",
+    "insert into outbox (destination, lane, position, shard) values ($1, $2, $3, $4)
+     on conflict (destination, lane, position) do nothing",
+);
 
 /// The kit's statements of this module.
-pub(crate) const STATEMENTS: &[&Sql] = &[&PENDING, &SENT, &OLDEST, &NTH_OLDEST, &COUNT];
+pub(crate) const STATEMENTS: &[&Sql] = &[
+    &PENDING,
+    &PENDING_OF_SHARDS,
+    &SENT,
+    &OLDEST,
+    &NTH_OLDEST,
+    &COUNT,
+    &COUNT_TO,
+    &REDIRECT,
+    &FORGET_OTHERS,
+    &TOLD_SINCE,
+    &POINT_AGAIN,
+];
 
 /// How many pointers the gauges count before they stop: a scrape must not walk a backlog of millions.
 const COUNTED: i64 = 100_000;
 
-/// The next events for a destination, in the order in which they were committed, at most `limit`.
+/// Which pending events are asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted<'a> {
+    /// Where they have to go.
+    pub destination: &'a str,
+    /// In which lane.
+    pub lane: Lane,
+    /// Of which shards; all if none are named.
+    pub shards: Option<&'a [u16]>,
+}
+
+/// The next events, in the order in which they were committed, at most `limit`.
 ///
 /// Those up to the position `after` are passed over, and those of `in_flight`, which were handed out and not yet
 /// confirmed. Beside other processes a row may become visible after one that has a higher position: who passes over
 /// what is behind must look at all of it again from time to time, with `after` at 0.
 pub async fn pending(
     db: &Db,
-    destination: &str,
-    lane: Lane,
+    wanted: Wanted<'_>,
     after: i64,
     in_flight: Vec<i64>,
     limit: i64,
 ) -> Result<Vec<StoredEvent>, Error> {
-    db.read(&PENDING, params![destination, lane, after, in_flight, limit], stored).await
+    let mut row = params![wanted.destination, wanted.lane, after, in_flight, limit];
+    let Some(shards) = wanted.shards else { return db.read(&PENDING, row, stored).await };
+    row.push(numbers(shards).into());
+    db.read(&PENDING_OF_SHARDS, row, stored).await
+}
+
+/// Shards for `= any($n)`.
+pub(crate) fn numbers(shards: &[u16]) -> Vec<i64> {
+    shards.iter().copied().map(i64::from).collect()
+}
+
+/// Points to the destinations that the types have now, wherever the pointers pointed before: the shop has another
+/// broker. A consumer that had an event by its old destination knows it when it comes again.
+pub async fn redirect(db: &Db) -> Result<(), Error> {
+    if unsent(db) == 0 {
+        return Ok(());
+    }
+    let types = db.destinations();
+    let known: Vec<String> = types.values().flatten().cloned().collect();
+    let pointers = types
+        .iter()
+        .flat_map(|(event_type, names)| names.iter().map(move |name| (event_type, name)))
+        .map(|(event_type, name)| (&REDIRECT, params![name, event_type, known.clone()]));
+    db.sweep(pointers.chain([(&FORGET_OTHERS, params![known.clone()])]).collect()).await?;
+    recount(db, u64::MAX).await
+}
+
+/// What was told since a time is to be sent again: the pointers of at most `limit` events after `after`, oldest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Republished {
+    /// How many events have pointers again. Those to whose type nobody reacts have none.
+    pub events: usize,
+    /// The event up to which this came, if there may be more.
+    pub up_to: Option<EventId>,
+}
+
+/// Points again to events whose ids are above `after`, at most `limit`. Consumers know what they have handled.
+pub async fn republish(db: &Db, after: EventId, limit: i64) -> Result<Republished, Error> {
+    let map = |row: &crate::Row<'_>| {
+        let at: (EventId, i64) = (row.get("event_id")?, row.get("position")?);
+        Ok((at, row.get::<String>("type")?, row.get::<Uuid>("key")?, row.get::<Lane>("lane")?))
+    };
+    let page = db.read(&TOLD_SINCE, params![after, limit], map).await?;
+    let is_full = i64::try_from(page.len()).is_ok_and(|count| count >= limit);
+    let up_to = page.last().filter(|_| is_full).map(|((event_id, _), ..)| *event_id);
+    let mut pointers = Vec::new();
+    let mut events = 0;
+    for ((_, position), event_type, key, lane) in page {
+        let destinations = db.destinations().get(&event_type).map(Vec::as_slice).unwrap_or_default();
+        events += usize::from(!destinations.is_empty());
+        let shard = db.shards().of(lane, key);
+        pointers.extend(destinations.iter().map(|name| (&POINT_AGAIN, params![name, lane, position, shard])));
+    }
+    db.sweep(pointers).await?;
+    recount(db, u64::MAX).await?;
+    db.signals().look_at_outbox();
+    Ok(Republished { events, up_to })
 }
 
 /// Forgets pointers whose destination has the event.
@@ -77,6 +186,15 @@ pub async fn nth_oldest(db: &Db, destination: &str, lane: Lane, n: i64) -> Resul
 pub async fn count(db: &Db) -> Result<i64, Error> {
     let found = db.read(&COUNT, params![], |row| row.get("pending")).await?;
     Ok(found.into_iter().next().unwrap_or_default())
+}
+
+/// Counts the unsent pointers anew, as far as the cap of the outbox: beside other instances a process sees only what it
+/// writes and sends itself.
+pub async fn recount(db: &Db, cap: u64) -> Result<(), Error> {
+    let cap = i64::try_from(cap).unwrap_or(i64::MAX);
+    let found: Vec<i64> = db.read(&COUNT_TO, params![cap], |row| row.get("pending")).await?;
+    db.signals().set_pending(found.first().copied().and_then(|count| count.try_into().ok()).unwrap_or_default());
+    Ok(())
 }
 
 /// About how many pointers are unsent, in all lanes, without asking the database.

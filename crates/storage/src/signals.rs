@@ -136,6 +136,11 @@ impl Signals {
         self.pending.fetch_sub(i64::try_from(sent).unwrap_or(i64::MAX), Ordering::Relaxed);
     }
 
+    /// Pointers were written by no commit.
+    pub fn look_at_outbox(&self) {
+        self.outbox.values().for_each(|signal| signal.send_replace(()));
+    }
+
     /// Called once the transaction is on the disk.
     pub fn announce(&self, effects: Effects) {
         self.pending.fetch_add(effects.pending, Ordering::Relaxed);

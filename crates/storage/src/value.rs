@@ -73,6 +73,7 @@ macro_rules! value_from {
 value_from! {
     Uuid => |id| Self::Uuid(id),
     i64 => |n| Self::Int(n),
+    u16 => |n| Self::Int(n.into()),
     bool => |b| Self::Bool(b),
     String => |text| Self::Text(text),
     &String => |text| Self::Text(text.clone()),

@@ -3,7 +3,8 @@
 use std::sync::OnceLock;
 
 use crate::chance;
-use crate::postgres::{Options, PSQL, Postgres, Programs, expect, output};
+use crate::error::{expect, output};
+use crate::postgres::{Options, PSQL, Postgres, Programs};
 
 /// The variable with the URL of a server that a whole run of tests shares. `cargo xtask test` sets it.
 pub const POSTGRES_VARIABLE: &str = "TEST_POSTGRES_URL";

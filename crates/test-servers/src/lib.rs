@@ -1,7 +1,8 @@
 //! Servers of their own for tests, and the ways in which they fail.
 //!
 //! [`Postgres`] is a private PostgreSQL server on a free port of loopback that can be stopped, killed and started again;
-//! [`Database`] is an empty database for one test; [`Proxy`] stands between a client and a server
+//! [`Database`] is an empty database for one test; [`RabbitMq`] and [`Vhost`] are the same for RabbitMQ;
+//! [`Proxy`] stands between a client and a server
 //! and delays, cuts, resets, stalls and refuses; [`SmallDisk`] is a disk that is soon full.
 //!
 //! Not here: anything of Tradepost. Storage's tests, the shop's tests and xtask use this crate alike.
@@ -14,11 +15,18 @@
 
 mod chance;
 mod database;
+mod error;
 mod postgres;
 mod proxy;
+mod rabbitmq;
 mod small_disk;
+mod supervised;
+mod vhost;
 
 pub use database::{Database, POSTGRES_VARIABLE};
-pub use postgres::{Error, Options, Postgres, Programs};
+pub use error::Error;
+pub use postgres::{Options, Postgres, Programs};
 pub use proxy::{Fault, Faults, Proxy, Traffic, What};
+pub use rabbitmq::{RabbitMq, RabbitMqPrograms};
 pub use small_disk::{Ballast, SmallDisk};
+pub use vhost::{RABBITMQ_VARIABLE, Vhost};

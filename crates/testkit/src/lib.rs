@@ -7,7 +7,9 @@
 mod answer;
 mod place;
 mod shop;
+mod unknown;
 
 pub use answer::Answer;
 pub use place::Place;
 pub use shop::{ADMIN_TOKEN, Call, Setup, TestShop};
+pub use unknown::tell_of_an_unknown_order;

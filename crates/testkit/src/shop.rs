@@ -1,14 +1,16 @@
 //! All services in one process, on a folder that goes with the test.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::{Method, Request, header};
-use kernel::{Clock, Currency, MockClock, SignedDuration};
+use kernel::{Clock, Currency, MockClock, Shards, SignedDuration};
 use notifications::Mailer;
 use serde_json::{Value, json};
-use server::app::{App, Options};
+use server::app::{App, Options, Scope};
+use server::config::Broker;
 use service::http::limit::Limits;
 use service::storage::Location;
 use service::{Backoff, Settings};
@@ -43,6 +45,8 @@ impl Default for Setup {
                 retry_attempts: 10,
                 workers: 8,
                 inbox_retention: Duration::from_hours(14 * 24),
+                republish_window: Duration::from_hours(7 * 24),
+                shards: Shards::DEFAULT,
                 outbox_cap: 1_000_000,
                 limits: Limits::NONE,
                 trusted_proxies: Vec::new(),
@@ -195,13 +199,15 @@ impl TestShop {
 
 async fn open(place: &Place, clock: Clock, hands: &MockClock, setup: Setup) -> App {
     let options = Options {
-        data: place.data(),
+        scope: Scope::Whole { data: place.data() },
         store: place.store(),
+        broker: Broker::Embedded,
         settings: setup.settings,
         clock,
         admin_token: Some(ADMIN_TOKEN.to_owned()),
         mailer: setup.mailer,
         slow_charge: Duration::from_millis(50),
+        peers: BTreeMap::new(),
     };
     let app = App::start(options).await.expect("an empty folder can be opened");
     let operators = app.operators.clone();

@@ -1,35 +1,47 @@
 //! All services in one process.
 
 mod backup;
+mod banner;
+mod broker;
 mod demo;
 mod docs;
+mod doctor;
 mod folder;
+mod migrate;
+mod peers;
 mod provider;
 mod run;
 mod token;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
 use axum::Router;
-use bus::{Broker, Embedded, Topology};
+use bus::Topology;
+use console::Address;
 use kernel::{Clock, Currency, Ids};
 use notifications::Mailer;
-use payments::Simulated;
-use service::http::Capacity;
+use payments::{Provider, Simulated};
 use service::http::auth::{Auth, digest};
 use service::http::shell::{Shell, served_by};
+use service::http::{Capacity, Keyring};
 use service::storage::Location;
 use service::telemetry::Metrics;
 use service::{Admission, AnyService, Operator, Running, Runtime, Settings, Tasks};
+use utoipa::openapi::OpenApi;
 
-use crate::services::{Outside, all};
+use crate::config;
+use crate::services::{CONSOLE, Outside, all};
 use folder::Folder;
 
 pub use backup::{Copied, backup};
-pub use run::{UpOptions, run};
+pub use doctor::{Check, Standing, doctor};
+pub use migrate::{Migrated, migrate};
+pub use peers::peers;
+pub use run::{RunOptions, run};
 
 /// How long a drain waits for work that has begun.
 const DRAIN: Duration = Duration::from_secs(20);
@@ -40,25 +52,53 @@ const PROVIDER_FOLDER: &str = "payment-provider";
 /// The file that they are in.
 const PROVIDER_STORE: &str = "payment-provider.db";
 
+/// What runs in this process.
+#[derive(Clone, Debug)]
+pub enum Scope {
+    /// The whole shop, with a data folder that no other process uses: the admin token, the provider's ledger, the lock.
+    Whole {
+        /// Where the folder is.
+        data: PathBuf,
+    },
+    /// Some of the services, beside other processes that run the others and these.
+    Part {
+        /// Which: of [`names`](crate::services::names).
+        services: Vec<String>,
+    },
+}
+
+impl Scope {
+    fn includes(&self, service: &str) -> bool {
+        match self {
+            Self::Whole { .. } => true,
+            Self::Part { services } => services.iter().any(|name| name == service),
+        }
+    }
+}
+
 /// What an app is started with.
 pub struct Options {
-    /// Where the data is that is no service's: the admin token, the provider's ledger, the lock.
-    pub data: PathBuf,
+    /// What runs in this process.
+    pub scope: Scope,
     /// Where the services' stores are.
     pub store: Location,
+    /// What carries events from service to service.
+    pub broker: config::Broker,
     /// What all services share.
     pub settings: Settings,
     /// The time.
     pub clock: Clock,
-    /// The admin token, unless one is made.
+    /// The admin token, unless one is made. A part of a shop needs the one that all its processes have.
     pub admin_token: Option<String>,
     /// Who carries the mail.
     pub mailer: Mailer,
     /// How long the simulated provider takes over a slow charge.
     pub slow_charge: Duration,
+    /// Where services of other processes are asked by a console.
+    pub peers: BTreeMap<&'static str, Address>,
 }
 
-/// All services, started.
+/// Services, started.
 pub struct App {
     /// The whole HTTP surface.
     pub router: Router,
@@ -71,28 +111,28 @@ pub struct App {
     /// Lets the process itself in, for seeding.
     own_token: String,
     currency: Currency,
-    provider: Arc<Simulated>,
-    folder: Folder,
+    provider: Option<Arc<Simulated>>,
+    folder: Option<Folder>,
 }
 
 impl App {
-    /// Opens the data folder and starts every service.
+    /// Opens what is needed and starts the services.
     pub async fn start(options: Options) -> anyhow::Result<Self> {
         let ids = Ids::new(options.clock.clone());
-        let provider_folder = options.data.join(PROVIDER_FOLDER);
-        // The services are described before anything is opened: the folder is checked against their tables.
-        let folder = Folder::open(&options.data, &described()?)?;
-        let token = token::admin_token(folder.path(), options.admin_token.as_deref(), &ids)?;
         let own_token = ids.secret().reveal();
         let currency = options.settings.currency;
+        // The services are described before anything is opened: the folder is checked against their tables.
+        let described = described()?;
+        let (folder, token) = home(&options, &described, &ids)?;
         let auth = Arc::new(Auth::new(vec![token.digest, digest(own_token.as_bytes())], options.clock.clone()));
-
-        std::fs::create_dir_all(&provider_folder)
-            .with_context(|| format!("{} can't be made", provider_folder.display()))?;
-        let provider = Simulated::open(&provider_folder, options.clock.clone(), ids.clone()).await?;
-        let provider = Arc::new(provider.with_slowness(options.slow_charge));
-        let services = all(Outside { provider: provider.clone(), mailer: options.mailer });
-        let broker: Arc<dyn Broker> = Arc::new(Embedded::new(topology(&services)));
+        prepare(&options.store).await?;
+        let provider = provider::open(&options, &ids).await?;
+        let outside: Arc<dyn Provider> = match &provider {
+            Some(provider) => provider.clone(),
+            None => Arc::new(provider::Absent),
+        };
+        let services = all(Outside { provider: outside, mailer: options.mailer });
+        let broker = broker::connect(&options.broker, topology(&services), options.settings.shards, &ids)?;
         let metrics = Arc::new(Metrics::default());
         let tasks = Tasks::new();
         let runtime = Runtime {
@@ -107,21 +147,33 @@ impl App {
             capacity: Capacity::new(&console::SLOW_ROUTES),
             tasks: tasks.clone(),
         };
-        prepare(&runtime.store).await?;
-        let running = start_all(services, &runtime).await?;
+        let here = services.into_iter().filter(|service| options.scope.includes(service.name())).collect();
+        let running = start_all(here, &runtime).await?;
         let settings = runtime.settings.clone();
         let operators: Arc<Vec<Operator>> = Arc::new(running.iter().map(|it| it.operator.clone()).collect());
 
         // What all services share takes a token that any of them knows the key of.
         let auth = Arc::new(auth.with_keys(running.iter().map(|it| it.keys.clone()).collect()));
-        let console = console::Console {
-            operators: operators.clone(),
-            auth: auth.clone(),
-            clock: options.clock.clone(),
-            tasks: tasks.clone(),
-        };
-        let (routes, mut openapi) = console::routes(console);
-        let mut routes = served_by("console", routes);
+        let (mut routes, mut openapi) = (Router::new(), OpenApi::default());
+        if options.scope.includes(CONSOLE) {
+            let keyring = Keyring::default();
+            let peers = peers(&options.peers, options.admin_token.as_deref(), &operators)?;
+            let console = console::Console {
+                peers: Arc::new(peers),
+                auth: Arc::new(
+                    auth.with_keys(running.iter().map(|it| it.keys.clone()).chain([keyring.clone()]).collect()),
+                ),
+                clock: options.clock.clone(),
+                republish_window: runtime.settings.republish_window,
+                tasks: tasks.clone(),
+            };
+            if let Scope::Part { .. } = options.scope {
+                tasks.spawn(console::keep_keys(console.peers.to_vec(), keyring, tasks.clone()));
+            }
+            let (of_console, described) = console::routes(console);
+            routes = served_by(CONSOLE, of_console);
+            openapi = described;
+        }
         for service in running {
             routes = routes.merge(service.router);
             openapi.merge(service.openapi);
@@ -142,14 +194,17 @@ impl App {
         Ok(Self { router, operators, made_token: token.made, ids, tasks, own_token, currency, provider, folder })
     }
 
-    /// Where the data is.
-    pub fn data(&self) -> &Path {
-        self.folder.path()
+    /// Where the data is, if this process has a folder for it.
+    pub fn data(&self) -> Option<&Path> {
+        self.folder.as_ref().map(Folder::path)
     }
 
     /// Keeps the token that was made at this start, once it was shown.
     pub fn keep_made_token(&self) -> anyhow::Result<()> {
-        self.made_token.as_ref().map_or(Ok(()), |token| token::keep(self.data(), token))
+        match (&self.made_token, self.data()) {
+            (Some(token), Some(data)) => token::keep(data, token),
+            _ => Ok(()),
+        }
     }
 
     /// Lets begun work finish, then closes every store. What was not begun is still there at the next start.
@@ -161,7 +216,9 @@ impl App {
         for operator in self.operators.iter() {
             Running::close(operator, drained).await;
         }
-        self.provider.close().await;
+        if let Some(provider) = &self.provider {
+            provider.close().await;
+        }
     }
 }
 
@@ -169,6 +226,26 @@ impl App {
 pub fn described() -> anyhow::Result<Vec<Box<dyn AnyService>>> {
     let mailer = Mailer::from_url(None, "Tradepost <shop@localhost>")?;
     Ok(all(Outside { provider: Arc::new(provider::Absent), mailer }))
+}
+
+/// The folder of a whole shop, and who is let in as admin.
+fn home(
+    options: &Options,
+    services: &[Box<dyn AnyService>],
+    ids: &Ids,
+) -> anyhow::Result<(Option<Folder>, token::AdminToken)> {
+    let configured = options.admin_token.as_deref();
+    match &options.scope {
+        Scope::Whole { data } => {
+            let folder = Folder::open(data, services)?;
+            let token = token::admin_token(folder.path(), configured, ids)?;
+            Ok((Some(folder), token))
+        }
+        Scope::Part { .. } => {
+            let token = configured.context("admin_token: the processes of a shop need one that all of them have")?;
+            Ok((None, token::AdminToken { digest: digest(token.as_bytes()), made: None }))
+        }
+    }
 }
 
 /// Who reacts to what.

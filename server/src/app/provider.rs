@@ -1,8 +1,33 @@
-//! Where no payment provider is wanted: services that are only looked at, not run.
+//! Who takes the money: the simulated provider where payments run, nobody where services are only looked at.
 
+use std::sync::Arc;
+
+use anyhow::Context;
 use futures_util::future::{BoxFuture, ready};
-use kernel::{Money, PaymentId};
-use payments::{Charge, Provider, Token, Unknown};
+use kernel::{Ids, Money, PaymentId};
+use payments::{Charge, Provider, Simulated, Token, Unknown};
+use service::storage::Location;
+
+use super::{Options, PROVIDER_FOLDER, Scope};
+
+/// The simulated provider, if payments run in this process.
+///
+/// Its ledger is in the folder of a whole shop. The processes of a divided one share it in a schema of its own.
+pub(super) async fn open(options: &Options, ids: &Ids) -> anyhow::Result<Option<Arc<Simulated>>> {
+    if !options.scope.includes("payments") {
+        return Ok(None);
+    }
+    let location = match &options.scope {
+        Scope::Whole { data } => {
+            let folder = data.join(PROVIDER_FOLDER);
+            std::fs::create_dir_all(&folder).with_context(|| format!("{} can't be made", folder.display()))?;
+            Location::Folder(folder)
+        }
+        Scope::Part { .. } => options.store.clone(),
+    };
+    let provider = Simulated::open(location, options.clock.clone(), ids.clone()).await?;
+    Ok(Some(Arc::new(provider.with_slowness(options.slow_charge))))
+}
 
 /// Answers nothing.
 pub(super) struct Absent;

@@ -14,7 +14,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
-use super::{App, Options, demo};
+use super::{App, Options, Scope, banner, demo};
 use crate::config::{self, LogFormat};
 
 /// How long open requests may take once the process drains.
@@ -23,28 +23,30 @@ const REQUESTS_DRAIN: Duration = Duration::from_secs(10);
 /// How long the simulated provider takes over `tok_slow`.
 const SLOW_CHARGE: Duration = Duration::from_secs(5);
 
-/// What `up` does beside starting.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct UpOptions {
+/// What a process does beside starting.
+#[derive(Clone, Debug)]
+pub struct RunOptions {
+    /// What runs in it.
+    pub scope: Scope,
     /// Fill an empty shop with a dozen products and a user.
     pub demo: bool,
 }
 
 /// Starts everything and serves until it is told to stop. The first signal drains, the second ends at once.
-pub async fn run(settings: config::Settings, options: UpOptions) -> anyhow::Result<()> {
+pub async fn run(settings: config::Settings, options: RunOptions) -> anyhow::Result<()> {
     let log = Log::to_stderr(&settings)?;
     let address = SocketAddr::new(settings.listen, settings.port);
     let listener = TcpListener::bind(address).await.with_context(|| {
         format!("{address} can't be listened on: is another program using it? Choose another with --port")
     })?;
     let url = format!("http://{}", listener.local_addr()?);
-    let app = App::start(start_options(&settings)?).await?;
+    let app = App::start(start_options(&settings, options.scope.clone())?).await?;
     if options.demo {
         demo::seed(&app).await?;
     }
     log.begin()?;
     let mut stop_signals = StopSignals::new()?;
-    eprint!("{}", banner(&url, &app, options, settings.admin_token.is_some()));
+    eprint!("{}", banner::of(&url, &app, &options, settings.admin_token.is_some()));
     app.keep_made_token()?;
     let (router, ids, tasks) = (app.router.clone(), app.ids.clone(), app.tasks.clone());
     let mut server = Box::pin(listener::serve(listener, router, Bounds::for_this_process(), ids, tasks));
@@ -86,11 +88,12 @@ impl StopSignals {
     }
 }
 
-fn start_options(settings: &config::Settings) -> anyhow::Result<Options> {
+fn start_options(settings: &config::Settings, scope: Scope) -> anyhow::Result<Options> {
     let smtp_url = settings.smtp_url.as_ref().map(config::Secret::reveal);
     Ok(Options {
-        data: settings.data_dir.clone(),
+        scope,
         store: settings.location(),
+        broker: settings.carrier(),
         settings: Settings {
             currency: settings.currency,
             reservation_ttl: settings.reservation_ttl,
@@ -98,6 +101,8 @@ fn start_options(settings: &config::Settings) -> anyhow::Result<Options> {
             retry_attempts: settings.retry_attempts,
             workers: settings.workers,
             inbox_retention: settings.inbox_retention,
+            republish_window: settings.republish_window,
+            shards: settings.shards,
             outbox_cap: settings.outbox_cap,
             limits: Limits { writes: Rate::new(settings.write_limit, Duration::from_secs(1)), ..Limits::DEFAULT },
             trusted_proxies: settings.trusted_proxies.clone(),
@@ -106,6 +111,7 @@ fn start_options(settings: &config::Settings) -> anyhow::Result<Options> {
         admin_token: settings.admin_token.as_ref().map(|token| token.reveal().to_owned()),
         mailer: Mailer::from_url(smtp_url, &settings.mail_from)?,
         slow_charge: SLOW_CHARGE,
+        peers: settings.peers.clone(),
     })
 }
 
@@ -143,38 +149,4 @@ impl Log {
 
 fn not_set_up(error: Box<dyn std::error::Error + Send + Sync>) -> anyhow::Error {
     anyhow::anyhow!("logging can't be set up: {error}")
-}
-
-/// What a person sees when it is ready: where things are, and what to try next.
-fn banner(url: &str, app: &App, options: UpOptions, token_is_configured: bool) -> String {
-    let program = std::env::args().next().unwrap_or_else(|| "tradepost".to_owned());
-    let mut lines = vec![
-        format!("ready {url}"),
-        format!("  data     {}", app.data().display()),
-        format!("  API      {url}/docs"),
-        format!("  metrics  {url}/metrics"),
-    ];
-    match &app.made_token {
-        Some(token) => lines.extend([
-            "  admin    this token is shown only now; commands in another terminal need it:".to_owned(),
-            format!("           export TRADEPOST_ADMIN_TOKEN={token}"),
-        ]),
-        None if token_is_configured => lines.push("  admin    the token is the configured one".to_owned()),
-        None => lines.push("  admin    the token is the one that the first start showed".to_owned()),
-    }
-    if url != "http://127.0.0.1:8080" {
-        lines.push(format!("           export TRADEPOST_URL={url}"));
-    }
-    if options.demo {
-        lines.extend([
-            "  try next, in another terminal:".to_owned(),
-            format!("           {program} orders place 123=1 --email ada@example.com --token tok_ok --watch"),
-            format!("           {program} mail list"),
-            format!("           {program} events tail"),
-        ]);
-    } else {
-        lines.push(format!("  try next {program} products add --help, or a start with --demo"));
-    }
-    lines.push("  stop     Ctrl-C".to_owned());
-    lines.join("\n") + "\n"
 }

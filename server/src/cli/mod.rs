@@ -9,13 +9,17 @@ mod bench;
 mod client;
 mod config;
 mod dlq;
+mod doctor;
 mod events;
 mod failure;
 mod mail;
+mod migrate;
 mod orders;
 mod output;
 mod problem;
 mod products;
+mod progress;
+mod serve;
 mod sse;
 mod stock;
 mod story;
@@ -74,6 +78,12 @@ struct Global {
 enum Command {
     /// Run all services in this process
     Up(up::Up),
+    /// Run some of the services in this process, beside other processes
+    Serve(serve::Serve),
+    /// Make the schemas and queues that the processes of a shop share
+    Migrate(migrate::Migrate),
+    /// Look whether what a shop needs is there and as it has to be
+    Doctor(doctor::Doctor),
     /// Place, look at and cancel orders
     #[command(subcommand)]
     Orders(orders::Command),
@@ -110,6 +120,9 @@ impl Cli {
         match self.command {
             // It drains by itself at the first signal.
             Command::Up(up) => up.run(environment).await,
+            Command::Serve(serve) => serve.run(environment).await,
+            Command::Doctor(doctor) => doctor.run(environment, &mut out).await,
+            Command::Migrate(migrate) => migrate.run(environment, &mut out).await,
             Command::Backup(backup) => backup.run(environment, &mut out),
             Command::Config(command) => command.run(environment, &mut out),
             command => {
@@ -135,7 +148,9 @@ impl Command {
             Self::Dlq(command) => command.run(client, out).await,
             Self::Mail(command) => command.run(client, out).await,
             Self::Bench(command) => command.run(client, out).await,
-            Self::Up(_) | Self::Backup(_) | Self::Config(_) => unreachable!("these were run without a client"),
+            Self::Up(_) | Self::Serve(_) | Self::Migrate(_) | Self::Doctor(_) | Self::Backup(_) | Self::Config(_) => {
+                unreachable!("these were run without a client")
+            }
         }
     }
 }

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use clap::Args;
-use server::app::{self, UpOptions};
+use server::app::{self, RunOptions, Scope};
 use server::config::{self, Environment, Flags};
 use service::storage;
 
@@ -29,6 +29,11 @@ pub struct Up {
     /// A password is better kept off the command line: set TRADEPOST_STORE, or TRADEPOST_STORE_FILE to a file that holds the URL.
     #[arg(long, value_name = "URL")]
     store: Option<String>,
+    /// How events travel: embedded, or amqp://user:password@host/vhost for RabbitMQ [default: embedded]
+    ///
+    /// A password is better kept off the command line: set TRADEPOST_BROKER, or TRADEPOST_BROKER_FILE to a file that holds the URL.
+    #[arg(long, value_name = "URL")]
+    broker: Option<String>,
     /// The IP address to listen on [default: 127.0.0.1]
     #[arg(long, value_name = "ADDR")]
     listen: Option<IpAddr>,
@@ -51,18 +56,23 @@ impl Up {
         let flags = Flags {
             data_dir: self.data,
             store: self.store,
+            broker: self.broker,
             listen: self.listen.map(|address| address.to_string()),
             port: self.port.map(|port| port.to_string()),
         };
         let loaded = config::load(&flags, self.file.path.as_deref(), environment)?;
-        let ended = app::run(loaded.settings, UpOptions { demo: self.demo }).await;
-        ended.map_err(|error| {
-            let exit = match error.downcast_ref() {
-                // What the settings name can't be used: waiting won't mend it.
-                Some(storage::Error::Unusable { .. }) => Exit::Configuration,
-                _ => Exit::Failed,
-            };
-            Failure::new(exit, format!("{error:#}"))
-        })
+        let scope = Scope::Whole { data: loaded.settings.data_dir.clone() };
+        let ended = app::run(loaded.settings, RunOptions { scope, demo: self.demo }).await;
+        ended.map_err(|error| not_run(&error))
     }
+}
+
+/// Why a process did not run, or ended.
+pub fn not_run(error: &anyhow::Error) -> Failure {
+    let exit = match error.downcast_ref() {
+        // What the settings name can't be used: waiting won't mend it.
+        Some(storage::Error::Unusable { .. }) => Exit::Configuration,
+        _ => Exit::Failed,
+    };
+    Failure::new(exit, format!("{error:#}"))
 }

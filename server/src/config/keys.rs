@@ -1,9 +1,13 @@
 //! The names of the settings and their defaults: each stands here once.
 
+use std::sync::LazyLock;
+
+use crate::services::{CONSOLE, PORTS};
+
 /// A setting that a user can name.
 #[derive(Debug)]
 pub(super) struct Key {
-    /// The name in `tradepost.toml`.
+    /// The name in `tradepost.toml`; in a table, that of the table stands before it, as in `peers.users`.
     pub name: &'static str,
     /// The value if nobody sets it; `None` for what may be absent.
     pub default: Option<&'static str>,
@@ -22,7 +26,7 @@ impl Key {
 
     /// The environment variable that sets it.
     pub fn variable(&self) -> String {
-        format!("{PREFIX}{}", self.name.to_uppercase())
+        format!("{PREFIX}{}", self.name.replace('.', "_").to_uppercase())
     }
 
     /// The setting that names the file that holds this secret.
@@ -47,6 +51,7 @@ pub(super) const URL_VARIABLE: &str = "TRADEPOST_URL";
 
 pub(super) const DATA_DIR: Key = Key::new("data_dir", "./tradepost-data");
 pub(super) const STORE: Key = Key::secret("store");
+pub(super) const BROKER: Key = Key::secret("broker");
 pub(super) const LISTEN: Key = Key::new("listen", "127.0.0.1");
 pub(super) const PORT: Key = Key::new("port", "8080");
 pub(super) const CURRENCY: Key = Key::new("currency", "EUR");
@@ -56,6 +61,8 @@ pub(super) const RETRY_MAX: Key = Key::new("retry_max", "5m");
 pub(super) const RETRY_ATTEMPTS: Key = Key::new("retry_attempts", "10");
 pub(super) const WORKERS: Key = Key::new("workers", "8");
 pub(super) const INBOX_RETENTION: Key = Key::new("inbox_retention", "14d");
+pub(super) const REPUBLISH_WINDOW: Key = Key::new("republish_window", "7d");
+pub(super) const SHARDS: Key = Key::new("shards", "8");
 pub(super) const OUTBOX_CAP: Key = Key::new("outbox_cap", "1000000");
 pub(super) const WRITE_LIMIT: Key = Key::new("write_limit", "100");
 pub(super) const TRUSTED_PROXIES: Key = Key::new("trusted_proxies", "");
@@ -65,10 +72,11 @@ pub(super) const ADMIN_TOKEN: Key = Key::secret("admin_token");
 pub(super) const SMTP_URL: Key = Key::secret("smtp_url");
 pub(super) const MAIL_FROM: Key = Key::new("mail_from", "Tradepost <shop@localhost>");
 
-/// All settings, in the order in which they are shown.
-pub(super) const ALL: [&Key; 19] = [
+/// All settings but those of tables, in the order in which they are shown.
+pub(super) const ALL: [&Key; 22] = [
     &DATA_DIR,
     &STORE,
+    &BROKER,
     &LISTEN,
     &PORT,
     &CURRENCY,
@@ -78,6 +86,8 @@ pub(super) const ALL: [&Key; 19] = [
     &RETRY_ATTEMPTS,
     &WORKERS,
     &INBOX_RETENTION,
+    &REPUBLISH_WINDOW,
+    &SHARDS,
     &OUTBOX_CAP,
     &WRITE_LIMIT,
     &TRUSTED_PROXIES,
@@ -88,10 +98,26 @@ pub(super) const ALL: [&Key; 19] = [
     &MAIL_FROM,
 ];
 
+/// The table of the addresses of the services that run in other processes.
+pub(super) const PEERS_TABLE: &str = "peers";
+
+/// One setting for each service: where it is asked that runs in another process. They live as long as the process.
+pub(super) static PEERS: LazyLock<Vec<Key>> = LazyLock::new(|| {
+    let peer = |(name, port): &(&str, u16)| {
+        Key::new(format!("{PEERS_TABLE}.{name}").leak(), format!("http://127.0.0.1:{port}").leak())
+    };
+    PORTS.iter().filter(|(name, _)| *name != CONSOLE).map(peer).collect()
+});
+
+/// All settings, those of the services' addresses last.
+pub(super) fn all() -> impl Iterator<Item = &'static Key> {
+    ALL.into_iter().chain(PEERS.iter())
+}
+
 /// Every variable that means something.
 pub(super) fn variables() -> Vec<String> {
     let mut names = vec![CONFIG_VARIABLE.to_owned(), URL_VARIABLE.to_owned()];
-    for key in ALL {
+    for key in all() {
         names.push(key.variable());
         if key.is_secret {
             names.push(key.file_variable());
@@ -102,5 +128,5 @@ pub(super) fn variables() -> Vec<String> {
 
 /// Every name that `tradepost.toml` may hold: secrets only by the file that holds them.
 pub(super) fn file_names() -> Vec<String> {
-    ALL.iter().map(|key| if key.is_secret { key.file_name() } else { key.name.to_owned() }).collect()
+    all().map(|key| if key.is_secret { key.file_name() } else { key.name.to_owned() }).collect()
 }

@@ -17,6 +17,9 @@ const FILE_DEFAULT: &str = "tradepost.toml";
 /// Larger files than any configuration or secret are a mistake, such as the wrong path.
 const FILE_BYTES_MAX: u64 = 256 * 1024;
 
+/// The origin of what nobody set.
+pub(super) const DEFAULT: &str = "default";
+
 /// What the command line sets.
 #[derive(Clone, Debug, Default)]
 pub struct Flags {
@@ -24,6 +27,8 @@ pub struct Flags {
     pub data_dir: Option<String>,
     /// `--store`
     pub store: Option<String>,
+    /// `--broker`
+    pub broker: Option<String>,
     /// `--listen`
     pub listen: Option<String>,
     /// `--port`
@@ -83,6 +88,7 @@ impl Sources {
         let flags = [
             (&keys::DATA_DIR, "--data", &flags.data_dir),
             (&keys::STORE, "--store", &flags.store),
+            (&keys::BROKER, "--broker", &flags.broker),
             (&keys::LISTEN, "--listen", &flags.listen),
             (&keys::PORT, "--port", &flags.port),
         ];
@@ -103,7 +109,7 @@ impl Sources {
             Err(error) => return self.errors.add(format!("{}: can't be read: {error}", path.display())),
         };
         match text.parse::<Table>() {
-            Ok(table) => self.take_table(path, &table),
+            Ok(table) => self.take_table(path, &flat(table)),
             Err(error) => self.errors.add(format!("{}: not TOML: {}", path.display(), error.to_string().trim_end())),
         }
     }
@@ -112,7 +118,7 @@ impl Sources {
         let known = keys::file_names();
         for (name, value) in table {
             let place = format!("{}: {name}", path.display());
-            if let Some(secret) = keys::ALL.iter().find(|key| key.is_secret && key.name == name) {
+            if let Some(secret) = keys::all().find(|key| key.is_secret && key.name == name) {
                 let (variable, file_name) = (secret.variable(), secret.file_name());
                 self.errors.add(format!("{place}: secrets don't stand in this file: use {variable} or {file_name}"));
             } else if !known.contains(name) {
@@ -126,7 +132,7 @@ impl Sources {
     }
 
     fn take_value(&mut self, path: &Path, name: &str, text: String) {
-        for key in keys::ALL {
+        for key in keys::all() {
             if key.is_secret && key.file_name() == name {
                 self.take_secret_file(key, Path::new(&text), format!("{}: {name}", path.display()));
             } else if !key.is_secret && key.name == name {
@@ -137,7 +143,7 @@ impl Sources {
     }
 
     fn take_environment(&mut self, environment: &Environment) {
-        for key in keys::ALL {
+        for key in keys::all() {
             self.take_variables(key, environment);
         }
     }
@@ -202,14 +208,14 @@ impl Sources {
 
     /// All settings as people see them.
     pub fn shown(&self) -> Vec<Shown> {
-        let show = |key: &&'static Key| match self.found.get(key.name) {
+        let show = |key: &'static Key| match self.found.get(key.name) {
             Some(found) if key.is_secret => {
                 Shown { key: key.name, value: Some("(hidden)".to_owned()), origin: found.origin.to_string() }
             }
             Some(found) => Shown { key: key.name, value: Some(found.text.clone()), origin: found.origin.to_string() },
-            None => Shown { key: key.name, value: key.default.map(str::to_owned), origin: "default".to_owned() },
+            None => Shown { key: key.name, value: key.default.map(str::to_owned), origin: DEFAULT.to_owned() },
         };
-        keys::ALL.iter().map(show).collect()
+        keys::all().map(show).collect()
     }
 }
 
@@ -219,6 +225,17 @@ fn place(key: &Key, origin: &Origin) -> String {
         Origin::File(path) => format!("{}: {}", path.display(), key.name),
         other => other.to_string(),
     }
+}
+
+/// What stands in the table of addresses, under names like those outside of it.
+fn flat(table: Table) -> Table {
+    let flatten = |(name, value)| match value {
+        Value::Table(inner) if name == keys::PEERS_TABLE => {
+            inner.into_iter().map(|(key, value)| (format!("{name}.{key}"), value)).collect()
+        }
+        value => vec![(name, value)],
+    };
+    table.into_iter().flat_map(flatten).collect()
 }
 
 fn scalar(value: &Value) -> Option<String> {

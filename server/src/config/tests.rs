@@ -116,3 +116,36 @@ fn a_client_needs_no_settings_of_the_server() {
         ]
     );
 }
+
+#[test]
+fn each_service_has_an_address_from_the_table_a_variable_or_its_port() {
+    let (_folder, path) = folder("[peers]\nusers = \"http://users:80\"\norders = \"http://orders\"\n");
+    let environment = Environment::from([("TRADEPOST_PEERS_ORDERS", "https://orders.example/x")]);
+    let Loaded { settings, shown } = load(&Flags::default(), Some(&path), &environment).unwrap();
+    let address = |service| settings.peers[service].to_string();
+    assert_eq!(address("users"), "http://users");
+    assert_eq!(address("orders"), "https://orders.example/x");
+    assert_eq!(address("payments"), "http://127.0.0.1:7085");
+    assert_eq!(settings.peers.len(), 6);
+    let origin = |key| shown.iter().find(|shown| shown.key == key).unwrap().origin.as_str();
+    assert_eq!(origin("peers.users"), path.display().to_string());
+    assert_eq!(origin("peers.orders"), "TRADEPOST_PEERS_ORDERS");
+    assert_eq!(origin("peers.payments"), "default");
+}
+
+#[test]
+fn an_address_of_no_service_or_of_no_form_is_told() {
+    let environment = Environment::from([("TRADEPOST_PEERS_ORDRES", "http://a"), ("TRADEPOST_PEERS_USERS", "a:80")]);
+    let told = errors("[peers]\npayment = \"http://a\"\ncatalog = 7082\norders = []\n[other]\nx = 1\n", &environment);
+    assert_eq!(
+        told,
+        [
+            "TRADEPOST_PEERS_ORDRES: there is no such variable: did you mean TRADEPOST_PEERS_ORDERS?",
+            "tradepost.toml: other: there is no such setting",
+            "tradepost.toml: peers.orders: expected a text or a whole number",
+            "tradepost.toml: peers.payment: there is no such setting: did you mean peers.payments?",
+            "TRADEPOST_PEERS_USERS: `a:80` is not an address as in http://127.0.0.1:7081",
+            "tradepost.toml: peers.catalog: `7082` is not an address as in http://127.0.0.1:7081",
+        ]
+    );
+}

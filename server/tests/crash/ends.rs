@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use kernel::{Clock, Ids};
 use payments::{Simulated, Totals};
 use serde::Deserialize;
+use service::storage::Location;
 
 use crate::books::{ALIVE, Books, Money, Order};
 use crate::client::Client;
@@ -187,7 +188,8 @@ pub async fn until_charging(client: &Client) {
 /// The books of the simulated provider, which are its own. The process must have ended.
 pub async fn provider_totals(data: &Path) -> Totals {
     let clock = Clock::system();
-    let provider = Simulated::open(&data.join("payment-provider"), clock.clone(), Ids::new(clock)).await;
+    let provider =
+        Simulated::open(Location::Folder(data.join("payment-provider")), clock.clone(), Ids::new(clock)).await;
     let provider = provider.expect("the provider's books can be opened once the process has ended");
     let totals = provider.totals().await.expect("the provider's books can be read");
     provider.close().await;

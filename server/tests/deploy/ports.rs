@@ -3,22 +3,9 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value;
+use server::services::{CONSOLE, PORTS};
 
 use crate::files::{self, compose_services, document, kubernetes, plain, strings};
-
-/// The port of each service where it runs in a process of its own.
-pub const PORTS: [(&str, u16); 7] = [
-    ("users", 7081),
-    ("catalog", 7082),
-    ("orders", 7083),
-    ("inventory", 7084),
-    ("payments", 7085),
-    ("notifications", 7088),
-    ("console", 7093),
-];
-
-/// The service that asks the others, and has no store.
-pub const CONSOLE: &str = "console";
 
 fn expected() -> BTreeMap<String, String> {
     PORTS.iter().map(|(name, port)| ((*name).to_owned(), port.to_string())).collect()

@@ -5,13 +5,13 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use kernel::{DeadLetterId, EventId, Timestamp, Uuid};
 use serde::Serialize;
-use service::Operator;
 use service::http::{Listing, Page, PathId, Problem, ProblemBody};
 use service::storage::held::Held;
 use utoipa::ToSchema;
 
-use crate::Console;
+use crate::gather::{Missing, gather};
 use crate::redact::shown;
+use crate::{Console, Peer};
 
 /// An event that one consumer could not handle. Later events of its key wait behind it, in its lane.
 #[derive(Serialize, ToSchema)]
@@ -53,23 +53,36 @@ impl DeadLetter {
 #[utoipa::path(
     get, path = "/v1/dead-letters", tag = "console",
     params(("limit" = Option<i64>, Query, description = "1 to 100, default 20"), ("cursor" = Option<String>, Query)),
-    responses((status = 200, body = Listing<DeadLetter>))
+    responses((
+        status = 200, body = Listing<DeadLetter>,
+        headers(("x-tradepost-missing" = String, description = "services that are away: theirs are missing")),
+    ))
 )]
-pub(crate) async fn list(State(console): State<Console>, page: Page) -> Result<Json<Listing<DeadLetter>>, Problem> {
-    let mut found = Vec::new();
-    for operator in console.operators.iter() {
-        let letters = operator.dead_letters(page.before(), page.rows()).await?;
-        found.extend(letters.into_iter().map(|held| DeadLetter::new(operator.service(), held)));
-    }
+pub(crate) async fn list(
+    State(console): State<Console>,
+    page: Page,
+) -> Result<(Missing, Json<Listing<DeadLetter>>), Problem> {
+    let gathered =
+        gather(console.peers.iter(), move |peer| async move { peer.dead_letters(page.before(), page.rows()).await });
+    let gathered = gathered.await?;
+    let of_peer = |(peer, letters): (Peer, Vec<Held>)| {
+        let consumer = peer.service();
+        letters.into_iter().map(move |held| DeadLetter::new(consumer, held))
+    };
+    let mut found: Vec<DeadLetter> = gathered.answers.into_iter().flat_map(of_peer).collect();
     found.sort_unstable_by_key(|letter| std::cmp::Reverse(letter.dead_letter_id));
-    Ok(Json(page.listing(found, |letter| letter.dead_letter_id.into())))
+    Ok((gathered.missing, Json(page.listing(found, |letter| letter.dead_letter_id.into()))))
 }
 
 /// One dead letter.
 #[utoipa::path(
     get, path = "/v1/dead-letters/{id}", tag = "console",
     params(("id" = DeadLetterId, Path)),
-    responses((status = 200, body = DeadLetter), (status = 404, body = ProblemBody))
+    responses(
+        (status = 200, body = DeadLetter),
+        (status = 404, body = ProblemBody),
+        (status = 503, body = ProblemBody, description = "`peer_away`: it may be at a service that is away"),
+    )
 )]
 pub(crate) async fn get(
     State(console): State<Console>,
@@ -82,37 +95,43 @@ pub(crate) async fn get(
 #[utoipa::path(
     post, path = "/v1/dead-letters/{id}/replay", tag = "console",
     params(("id" = DeadLetterId, Path)),
-    responses((status = 202, body = DeadLetter), (status = 404, body = ProblemBody))
+    responses(
+        (status = 202, body = DeadLetter),
+        (status = 404, body = ProblemBody),
+        (status = 503, body = ProblemBody, description = "`peer_away`: it may be at a service that is away"),
+    )
 )]
 pub(crate) async fn replay(
     State(console): State<Console>,
     PathId(id): PathId<DeadLetterId>,
 ) -> Result<(StatusCode, Json<DeadLetter>), Problem> {
-    let (operator, letter) = find(&console, id).await?;
-    if operator.replay(id).await? { Ok((StatusCode::ACCEPTED, Json(letter))) } else { Err(missing()) }
+    let (peer, letter) = find(&console, id).await?;
+    if peer.replay(id).await? { Ok((StatusCode::ACCEPTED, Json(letter))) } else { Err(missing()) }
 }
 
 /// Gives a dead letter up. What waits behind it follows.
 #[utoipa::path(
     post, path = "/v1/dead-letters/{id}/discard", tag = "console",
     params(("id" = DeadLetterId, Path)),
-    responses((status = 200, body = DeadLetter), (status = 404, body = ProblemBody))
+    responses(
+        (status = 200, body = DeadLetter),
+        (status = 404, body = ProblemBody),
+        (status = 503, body = ProblemBody, description = "`peer_away`: it may be at a service that is away"),
+    )
 )]
 pub(crate) async fn discard(
     State(console): State<Console>,
     PathId(id): PathId<DeadLetterId>,
 ) -> Result<Json<DeadLetter>, Problem> {
-    let (operator, letter) = find(&console, id).await?;
-    if operator.discard(id).await? { Ok(Json(letter)) } else { Err(missing()) }
+    let (peer, letter) = find(&console, id).await?;
+    if peer.discard(id).await? { Ok(Json(letter)) } else { Err(missing()) }
 }
 
-async fn find(console: &Console, id: DeadLetterId) -> Result<(&Operator, DeadLetter), Problem> {
-    for operator in console.operators.iter() {
-        if let Some(held) = operator.dead_letter(id).await? {
-            return Ok((operator, DeadLetter::new(operator.service(), held)));
-        }
-    }
-    Err(missing())
+async fn find(console: &Console, id: DeadLetterId) -> Result<(Peer, DeadLetter), Problem> {
+    let gathered = gather(console.peers.iter(), move |peer| async move { peer.dead_letter(id).await }).await?;
+    let (peer, held) = gathered.only(missing)?;
+    let letter = DeadLetter::new(peer.service(), held);
+    Ok((peer, letter))
 }
 
 fn missing() -> Problem {

@@ -8,8 +8,9 @@ use service::http::{Listing, Page, PathId, Problem, ProblemBody, QueryOf};
 use service::storage::archive::StoredEvent;
 use utoipa::ToSchema;
 
-use crate::Console;
+use crate::gather::{Missing, gather};
 use crate::redact::shown;
+use crate::{Console, Peer};
 
 /// An event as it was committed.
 #[derive(Serialize, ToSchema)]
@@ -50,7 +51,7 @@ impl Event {
     }
 }
 
-#[derive(Deserialize)]
+#[derive(Clone, Deserialize)]
 pub(crate) struct Filter {
     r#type: Option<String>,
     subject: Option<Uuid>,
@@ -63,20 +64,31 @@ pub(crate) struct Filter {
         ("type" = Option<String>, Query), ("subject" = Option<Uuid>, Query),
         ("limit" = Option<i64>, Query, description = "1 to 100, default 20"), ("cursor" = Option<String>, Query),
     ),
-    responses((status = 200, body = Listing<Event>))
+    responses((
+        status = 200, body = Listing<Event>,
+        headers(("x-tradepost-missing" = String, description = "services that are away: theirs are missing")),
+    ))
 )]
 pub(crate) async fn list(
     State(console): State<Console>,
     page: Page,
     QueryOf(filter): QueryOf<Filter>,
-) -> Result<Json<Listing<Event>>, Problem> {
-    let mut found = Vec::new();
-    for operator in console.operators.iter().filter(|operator| may_emit(operator.service(), filter.r#type.as_deref())) {
-        let events = operator.events_before(page.before(), filter.r#type.clone(), filter.subject, page.rows()).await?;
-        found.extend(events.into_iter().map(|event| Event::new(operator.service(), event)));
-    }
+) -> Result<(Missing, Json<Listing<Event>>), Problem> {
+    let emitters = console.peers.iter().filter(|peer| may_emit(peer.service(), filter.r#type.as_deref()));
+    let gathered = gather(emitters, |peer| {
+        let Filter { r#type, subject } = filter.clone();
+        async move { peer.events_before(page.before(), r#type, subject, page.rows()).await }
+    });
+    let gathered = gathered.await?;
+    let mut found: Vec<Event> = gathered.answers.into_iter().flat_map(of_peer).collect();
     found.sort_unstable_by_key(|event| std::cmp::Reverse(event.event_id));
-    Ok(Json(page.listing(found, |event| event.event_id.into())))
+    Ok((gathered.missing, Json(page.listing(found, |event| event.event_id.into()))))
+}
+
+/// The events that a service answered.
+pub(crate) fn of_peer((peer, events): (Peer, Vec<StoredEvent>)) -> impl Iterator<Item = Event> {
+    let service = peer.service();
+    events.into_iter().map(move |event| Event::new(service, event))
 }
 
 /// A type begins with the name of the service that emits it: no other has to search its events in vain.
@@ -87,16 +99,17 @@ fn may_emit(service: &str, event_type: Option<&str>) -> bool {
 /// One event.
 #[utoipa::path(
     get, path = "/v1/events/{id}", tag = "console", params(("id" = EventId, Path)),
-    responses((status = 200, body = Event), (status = 404, body = ProblemBody))
+    responses(
+        (status = 200, body = Event),
+        (status = 404, body = ProblemBody),
+        (status = 503, body = ProblemBody, description = "`peer_away`: it may be at a service that is away"),
+    )
 )]
 pub(crate) async fn get(
     State(console): State<Console>,
     PathId(event_id): PathId<EventId>,
 ) -> Result<Json<Event>, Problem> {
-    for operator in console.operators.iter() {
-        if let Some(event) = operator.event(event_id).await? {
-            return Ok(Json(Event::new(operator.service(), event)));
-        }
-    }
-    Err(Problem::not_found("event"))
+    let gathered = gather(console.peers.iter(), move |peer| async move { peer.event(event_id).await }).await?;
+    let (peer, event) = gathered.only(|| Problem::not_found("event"))?;
+    Ok(Json(Event::new(peer.service(), event)))
 }

@@ -1,10 +1,14 @@
 //! The console: what happened, why, and what is stuck, gathered from all services.
 //!
-//! Not a [`service::Service`]: it has no store, no events and no reactions, only operator handles.
+//! Not a [`service::Service`]: it has no store, no events and no reactions, only [`Peer`]s, which it asks.
 
 mod dead_letters;
 mod events;
+mod gather;
+mod keys;
+mod peer;
 mod redact;
+mod republish;
 mod settled;
 mod story;
 mod tail;
@@ -14,21 +18,26 @@ use std::time::Duration;
 
 use axum::Router;
 use kernel::Clock;
+use service::Tasks;
 use service::http::auth::Auth;
 use service::http::{Policy, Routes};
-use service::{Operator, Tasks};
 use utoipa::openapi::OpenApi;
 use utoipa_axum::routes;
+
+pub use keys::keep_keys;
+pub use peer::{Address, NotHttp, Peer, PeerError};
 
 /// What the console gathers from.
 #[derive(Clone)]
 pub struct Console {
     /// All services.
-    pub operators: Arc<Vec<Operator>>,
+    pub peers: Arc<Vec<Peer>>,
     /// Who is let in.
     pub auth: Arc<Auth>,
     /// The time.
     pub clock: Clock,
+    /// How far back events may be sent again.
+    pub republish_window: Duration,
     /// Tells when tails must end.
     pub tasks: Tasks,
 }
@@ -45,6 +54,7 @@ pub fn routes(console: Console) -> (Router, OpenApi) {
         .add(Policy::Admin, routes!(events::list))
         .add(Policy::Admin, routes!(events::get))
         .add(Policy::Admin, routes!(tail::handler))
+        .add(Policy::Admin, routes!(republish::handler))
         .add(Policy::Admin, routes!(dead_letters::list))
         .add(Policy::Admin, routes!(dead_letters::get))
         .add(Policy::Admin, routes!(dead_letters::replay))

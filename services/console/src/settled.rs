@@ -1,16 +1,19 @@
 //! Whether anything is still under way: a barrier for tests and scripts.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use futures_util::future::try_join_all;
+use kernel::{Clock, EventId, SignedDuration, Uuid};
 use serde::{Deserialize, Serialize};
 use service::http::{Problem, ProblemBody, QueryOf};
-use service::{Activity, Operator};
+use service::{Activity, DeliveryStatus};
 use utoipa::ToSchema;
 
-use crate::Console;
+use crate::{Console, Peer, PeerError};
 
 /// How long to wait when the request doesn't say.
 const TIMEOUT_DEFAULT: Duration = Duration::from_secs(10);
@@ -18,8 +21,19 @@ const TIMEOUT_DEFAULT: Duration = Duration::from_secs(10);
 /// How long a request may wait.
 pub(crate) const TIMEOUT_MAX: Duration = Duration::from_mins(5);
 
-/// The time between two looks.
+/// The time between two looks in one process.
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
+
+/// The time between two looks where they go over the network.
+const LOOK_ELSEWHERE_AGAIN: Duration = Duration::from_millis(50);
+
+/// The newest events of each service whose deliveries are looked for: more than a broker hands out at once, and what
+/// it has yet to hand out it counts itself.
+const RECENT: i64 = 256;
+
+/// Older events are not looked for: what is handed out is handled or comes again long before, and some reactions are
+/// younger than an event.
+const RECENT_FOR: SignedDuration = SignedDuration::from_hours(1);
 
 #[derive(Deserialize)]
 pub(crate) struct Wait {
@@ -39,6 +53,7 @@ pub(crate) struct Settled {
     responses(
         (status = 200, body = Settled),
         (status = 408, body = ProblemBody, description = "`not_settled`"),
+        (status = 503, body = ProblemBody, description = "`peer_away`: a service was away until the end"),
     )
 )]
 pub(crate) async fn handler(
@@ -46,32 +61,57 @@ pub(crate) async fn handler(
     QueryOf(wait): QueryOf<Wait>,
 ) -> Result<Json<Settled>, Problem> {
     let timeout = timeout(wait.timeout.as_deref())?;
-    let settled = tokio::time::timeout(timeout, until_settled(&console.operators)).await;
+    let mut away = None;
+    let settled = tokio::time::timeout(timeout, until_settled(&console, &mut away)).await;
     settled.unwrap_or_else(|_| {
         let detail = format!("work is still under way after {timeout:?}");
-        Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "not_settled", detail))
+        Err(away.map_or_else(|| Problem::new(StatusCode::REQUEST_TIMEOUT, "not_settled", detail), Problem::from))
     })?;
     Ok(Json(Settled { settled: true }))
 }
 
-async fn until_settled(operators: &[Operator]) -> Result<(), Problem> {
+/// `away` is a service that was away at the last look: it may come back in time.
+async fn until_settled(Console { peers, clock, .. }: &Console, away: &mut Option<PeerError>) -> Result<(), Problem> {
+    let apart = peers.iter().any(Peer::is_elsewhere);
     loop {
-        // Two looks with nothing pending and nothing emitted between them: while one service was looked at,
-        // no event can have moved from it to one that was looked at before.
-        let first = look(operators).await?;
-        if first.iter().all(|activity| activity.pending == 0) && look(operators).await? == first {
-            return Ok(());
+        match are_settled(peers, apart.then_some(clock)).await {
+            Ok(true) => return Ok(()),
+            Ok(false) => *away = None,
+            Err(error @ PeerError::Away { .. }) => *away = Some(error),
+            Err(error @ PeerError::Store(_)) => return Err(error.into()),
         }
-        tokio::time::sleep(LOOK_AGAIN).await;
+        tokio::time::sleep(if apart { LOOK_ELSEWHERE_AGAIN } else { LOOK_AGAIN }).await;
     }
 }
 
-async fn look(operators: &[Operator]) -> Result<Vec<Activity>, Problem> {
-    let mut activities = Vec::with_capacity(operators.len());
-    for operator in operators {
-        activities.push(operator.activity().await?);
+/// With a clock, services are apart: then a delivery that an instance has and did not begin is nowhere counted.
+async fn are_settled(peers: &[Peer], apart: Option<&Clock>) -> Result<bool, PeerError> {
+    // Two looks with nothing pending and nothing emitted between them: while one service was looked at,
+    // no event can have moved from it to one that was looked at before.
+    let first = look(peers).await?;
+    if first.iter().any(|activity| activity.pending > 0) {
+        return Ok(false);
     }
-    Ok(activities)
+    if let Some(clock) = apart
+        && !are_delivered(peers, clock).await?
+    {
+        return Ok(false);
+    }
+    Ok(look(peers).await? == first)
+}
+
+async fn look(peers: &[Peer]) -> Result<Vec<Activity>, PeerError> {
+    try_join_all(peers.iter().map(Peer::activity)).await
+}
+
+/// Whether the newest events are handled or held wherever somebody reacts to them.
+async fn are_delivered(peers: &[Peer], clock: &Clock) -> Result<bool, PeerError> {
+    let (newest, since) = (EventId::from(Uuid::max()), clock.now() - RECENT_FOR);
+    let recent = try_join_all(peers.iter().map(|peer| peer.events_before(newest, None, None, RECENT))).await?;
+    let recent = recent.iter().flatten().filter(|event| event.time > since);
+    let recent: Vec<(EventId, &str)> = recent.map(|event| (event.event_id, event.event_type.as_str())).collect();
+    let statuses = try_join_all(peers.iter().map(|peer| peer.deliveries(&recent))).await?;
+    Ok(statuses.iter().flat_map(HashMap::values).all(|delivery| delivery.status != DeliveryStatus::PENDING))
 }
 
 fn timeout(text: Option<&str>) -> Result<Duration, Problem> {

@@ -12,7 +12,8 @@ use service::http::{PathId, Problem, ProblemBody};
 use utoipa::ToSchema;
 
 use crate::Console;
-use crate::events::Event;
+use crate::events::{Event, of_peer};
+use crate::gather::{Missing, gather};
 
 /// Events of a story at the most. An order has about ten.
 const EVENTS_MAX: i64 = 1_000;
@@ -21,6 +22,10 @@ const EVENTS_MAX: i64 = 1_000;
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Story {
     items: Vec<Step>,
+    /// Services that are away: their events and what became of events there are missing.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    missing: Vec<&'static str>,
 }
 
 /// An event, and what became of it at each service that reacts to it.
@@ -56,47 +61,67 @@ impl From<DeliveryStatus> for Delivery {
 #[utoipa::path(
     get, path = "/v1/orders/{id}/events", tag = "console",
     params(("id" = OrderId, Path)),
-    responses((status = 200, body = Story), (status = 404, body = ProblemBody))
+    responses(
+        (
+            status = 200, body = Story,
+            headers(("x-tradepost-missing" = String, description = "services that are away: see `missing`")),
+        ),
+        (status = 404, body = ProblemBody),
+        (status = 503, body = ProblemBody, description = "`peer_away`: nobody can say whose the order is"),
+    )
 )]
 pub(crate) async fn handler(
     State(console): State<Console>,
     caller: Caller,
     PathId(order_id): PathId<OrderId>,
-) -> Result<Json<Story>, Problem> {
+) -> Result<(Missing, Json<Story>), Problem> {
     let subject = Uuid::from(order_id);
-    if !may_read(&console, subject, &caller).await? {
-        return Err(Problem::not_found("order, or it is not yours"));
-    }
-    let mut events = Vec::new();
-    for operator in console.operators.iter() {
-        let found = operator.events_about(subject, EVENTS_MAX).await?;
-        events.extend(found.into_iter().map(|event| Event::new(operator.service(), event)));
-    }
+    let unasked = check_access(&console, subject, &caller).await?;
+    let told =
+        gather(console.peers.iter(), move |peer| async move { peer.events_about(subject, EVENTS_MAX).await }).await?;
+    let mut events: Vec<Event> = told.answers.into_iter().flat_map(of_peer).collect();
     events.sort_unstable_by_key(|event| event.event_id);
-    let mut deliveries = deliveries(&console, &events).await?;
+    let (mut deliveries, silent) = deliveries(&console, &events).await?;
     let steps = events.into_iter().map(|event| {
         let deliveries = deliveries.remove(&event.event_id).unwrap_or_default();
         Step { event, deliveries }
     });
-    Ok(Json(Story { items: steps.collect() }))
+    let items = steps.collect();
+    let missing = unasked.and(told.missing).and(silent);
+    Ok((missing.clone(), Json(Story { items, missing: missing.services() })))
 }
 
-async fn may_read(console: &Console, subject: Uuid, caller: &Caller) -> Result<bool, Problem> {
-    for operator in console.operators.iter() {
-        if let Some(allowed) = operator.may_read(subject, caller.clone()).await? {
-            return Ok(allowed);
-        }
+/// 404 unless a service lets the caller in. While one is away that could, the admin is let in, and nobody else.
+async fn check_access(console: &Console, subject: Uuid, caller: &Caller) -> Result<Missing, Problem> {
+    let asked = gather(console.peers.iter(), |peer| {
+        let caller = caller.clone();
+        async move { peer.may_read(subject, caller).await }
+    });
+    let asked = asked.await?;
+    match asked.answers.into_iter().find_map(|(_, allowed)| allowed) {
+        Some(true) => Ok(asked.missing),
+        None if caller.is_admin && !asked.missing.is_empty() => Ok(asked.missing),
+        None => Err(if asked.missing.is_empty() { not_theirs() } else { asked.missing.for_guests() }),
+        Some(false) => Err(not_theirs()),
     }
-    Ok(false)
 }
 
-async fn deliveries(console: &Console, events: &[Event]) -> Result<HashMap<EventId, Vec<Delivery>>, Problem> {
+fn not_theirs() -> Problem {
+    Problem::not_found("order, or it is not yours")
+}
+
+type Deliveries = HashMap<EventId, Vec<Delivery>>;
+
+async fn deliveries(console: &Console, events: &[Event]) -> Result<(Deliveries, Missing), Problem> {
     let ids: Vec<(EventId, &str)> = events.iter().map(|event| (event.event_id, event.event_type.as_str())).collect();
-    let mut all: HashMap<EventId, Vec<Delivery>> = HashMap::new();
-    for operator in console.operators.iter() {
-        for (event_id, status) in operator.deliveries(&ids).await? {
-            all.entry(event_id).or_default().push(status.into());
-        }
+    let told = gather(console.peers.iter(), |peer| {
+        let ids = &ids;
+        async move { peer.deliveries(ids).await }
+    });
+    let told = told.await?;
+    let mut all = Deliveries::new();
+    for (event_id, status) in told.answers.into_iter().flat_map(|(_, statuses)| statuses) {
+        all.entry(event_id).or_default().push(status.into());
     }
-    Ok(all)
+    Ok((all, told.missing))
 }

@@ -1,93 +1,95 @@
 //! Events as they happen.
 
-use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::time::Duration;
 
 use axum::extract::State;
 use axum::response::Sse;
 use axum::response::sse::{self, KeepAlive};
-use futures_util::future::{FutureExt, select_all};
+use futures_util::StreamExt;
 use futures_util::stream::{self, Stream};
-use service::Operator;
 use service::http::Problem;
-use tokio::sync::watch;
 
-use crate::Console;
-use crate::events::Event;
+use crate::events::{Event, of_peer};
+use crate::gather::{Missing, gather};
+use crate::{Console, Peer, PeerError};
 
 /// Events that are read from one service at once.
 const READ: i64 = 100;
 
-/// The longest sleep: the safety net should a wake-up be missed.
-const POLL: Duration = Duration::from_secs(1);
+/// The wait before a service is asked again that was away, or whose store could not be read.
+const ASK_AGAIN: Duration = Duration::from_secs(1);
 
 /// Where a tail is in one service.
 struct Position {
-    operator: Operator,
-    after: i64,
-    emitted: watch::Receiver<()>,
-}
-
-struct Tail {
-    console: Console,
-    positions: Vec<Position>,
-    ready: VecDeque<Event>,
+    peer: Peer,
+    /// `None` while the service has been away ever since the tail began: it is followed from when it comes back.
+    after: Option<i64>,
+    is_away: bool,
 }
 
 /// Events of all services from now on, as server-sent events: `id`, `event` (the type) and `data` (the event).
+///
+/// A service that is away is followed again when it comes back.
 #[utoipa::path(
     get, path = "/v1/events/tail", tag = "console",
-    responses((status = 200, content_type = "text/event-stream", body = String))
+    responses((
+        status = 200, content_type = "text/event-stream", body = String,
+        headers(("x-tradepost-missing" = String, description = "services that were away when it began")),
+    ))
 )]
 pub(crate) async fn handler(
     State(console): State<Console>,
-) -> Result<Sse<impl Stream<Item = Result<sse::Event, Infallible>>>, Problem> {
-    let mut positions = Vec::with_capacity(console.operators.len());
-    for operator in console.operators.iter() {
-        let emitted = operator.emitted();
-        let after = operator.newest_position().await?;
-        positions.push(Position { operator: operator.clone(), after, emitted });
-    }
-    let tail = Tail { console, positions, ready: VecDeque::new() };
-    let events = stream::unfold(tail, |mut tail| async move { tail.next().await.map(|event| (Ok(event), tail)) });
-    Ok(Sse::new(events).keep_alive(KeepAlive::default()))
+) -> Result<(Missing, Sse<impl Stream<Item = Result<sse::Event, Infallible>>>), Problem> {
+    let newest = gather(console.peers.iter(), move |peer| async move { peer.newest_position().await }).await?;
+    let follow = |peer: &Peer| {
+        let found = newest.answers.iter().find(|(answering, _)| answering.service() == peer.service());
+        let after = found.map(|(_, position)| *position);
+        Position { peer: peer.clone(), after, is_away: after.is_none() }.follow().boxed()
+    };
+    let events = stream::select_all(console.peers.iter().map(follow));
+    // What is there at the same time is told in the order in which it happened.
+    let events = events.ready_chunks(console.peers.len().max(1)).flat_map(|chunks| {
+        let mut events: Vec<Event> = chunks.into_iter().flatten().collect();
+        events.sort_unstable_by_key(|event| event.event_id);
+        stream::iter(events.into_iter().map(|event| Ok(told(event))))
+    });
+    let events = events.take_until(Box::pin(console.tasks.stopping()));
+    Ok((newest.missing, Sse::new(events).keep_alive(KeepAlive::default())))
 }
 
-impl Tail {
-    /// The next event; `None` when the process drains.
-    async fn next(&mut self) -> Option<sse::Event> {
-        loop {
-            if let Some(event) = self.ready.pop_front() {
-                let data = serde_json::to_string(&event).expect("an event has text keys and no failing fields");
-                return Some(sse::Event::default().id(event.event_id.to_string()).event(event.event_type).data(data));
+fn told(event: Event) -> sse::Event {
+    let data = serde_json::to_string(&event).expect("an event has text keys and no failing fields");
+    sse::Event::default().id(event.event_id.to_string()).event(event.event_type).data(data)
+}
+
+impl Position {
+    /// The service's events, as many at a time as there are.
+    fn follow(self) -> impl Stream<Item = Vec<Event>> {
+        stream::unfold(self, |mut position| async move {
+            loop {
+                match position.next().await {
+                    Ok(events) if events.is_empty() => position.is_away = false,
+                    Ok(events) => return Some((events, position)),
+                    Err(error) => {
+                        if !std::mem::replace(&mut position.is_away, true) {
+                            tracing::warn!(%error, "a tail lacks what this service emits until it answers again");
+                        }
+                        tokio::time::sleep(ASK_AGAIN).await;
+                    }
+                }
             }
-            self.read().await;
-            if self.ready.is_empty() && !self.wait().await {
-                return None;
-            }
-        }
+        })
     }
 
-    async fn read(&mut self) {
-        for position in &mut self.positions {
-            position.emitted.mark_unchanged();
-            // A store that can't be read now is read at the next turn, from the same position.
-            let events = position.operator.events_after(position.after, READ).await.unwrap_or_default();
-            for event in events {
-                position.after = event.position;
-                self.ready.push_back(Event::new(position.operator.service(), event));
-            }
-        }
-        self.ready.make_contiguous().sort_unstable_by_key(|event| event.event_id);
-    }
-
-    async fn wait(&mut self) -> bool {
-        let emitted = self.positions.iter_mut().map(|position| position.emitted.changed().boxed());
-        tokio::select! {
-            _ = select_all(emitted) => true,
-            () = tokio::time::sleep(POLL) => true,
-            () = self.console.tasks.stopping() => false,
-        }
+    async fn next(&mut self) -> Result<Vec<Event>, PeerError> {
+        let after = match self.after {
+            Some(after) => after,
+            None => self.peer.newest_position().await?,
+        };
+        self.after = Some(after);
+        let events = self.peer.events_to_come(after, READ).await?;
+        self.after = events.last().map_or(self.after, |event| Some(event.position));
+        Ok(of_peer((self.peer.clone(), events)).collect())
     }
 }

@@ -57,7 +57,9 @@ fn collect(folder: &Path, ignored: &[PathBuf], files: &mut Vec<File>) {
     for entry in fs::read_dir(folder).expect("a folder of the repository can be read") {
         let path = entry.expect("a folder of the repository can be read").path();
         let name = path.file_name().expect("an entry of a folder has a name").to_string_lossy();
-        let is_a_tools_own = name.starts_with('.') && path.is_dir() && !HIDDEN_BUT_OURS.contains(&&*name);
+        // In a further work tree `.git` is a file.
+        let is_a_tools_own =
+            name == ".git" || name.starts_with('.') && path.is_dir() && !HIDDEN_BUT_OURS.contains(&&*name);
         if is_a_tools_own || ignored.contains(&path) {
             continue;
         }

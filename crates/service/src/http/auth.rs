@@ -79,7 +79,7 @@ pub struct Caller {
     pub user_id: Option<UserId>,
     /// By which sign-in.
     pub session_id: Option<SessionId>,
-    order_token: Option<[u8; 32]>,
+    pub(crate) order_token: Option<[u8; 32]>,
 }
 
 impl Caller {

@@ -15,6 +15,7 @@ use super::Problem;
 use super::crowd::Crowd;
 use super::listener::{URI_BYTES_MAX, refusal};
 use super::shell::BODY_BYTES_MAX;
+use crate::operator;
 
 /// Requests that are answered at the same time: as many as may wait for a store's writer. More would only wait longer.
 const REQUESTS_MAX: usize = 1_024;
@@ -34,6 +35,10 @@ const WAITED_ENOUGH: Duration = Duration::from_secs(10);
 /// The time between two looks whether the crowd is gone.
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
+/// Questions of consoles that are answered at the same time. They wait long for what is yet to happen, so they are
+/// counted apart: they are no crowd, and are heard while the shop is full. A tail has one for each service.
+const QUESTIONS_MAX: usize = 256;
+
 /// Asked while everything else is refused, to find out why.
 const ALWAYS: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
 
@@ -42,6 +47,7 @@ const ALWAYS: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
 pub struct Capacity {
     requests: Arc<Semaphore>,
     requests_max: usize,
+    questions: Arc<Semaphore>,
     crowd: Arc<Crowd>,
     bodies: Arc<Semaphore>,
     answer: Duration,
@@ -61,6 +67,7 @@ impl Capacity {
         Self {
             requests: Arc::new(Semaphore::new(requests)),
             requests_max: requests,
+            questions: Arc::new(Semaphore::new(QUESTIONS_MAX)),
             crowd: Arc::new(Crowd::new(Instant::now())),
             bodies,
             answer,
@@ -99,7 +106,8 @@ pub(super) async fn within(State(capacity): State<Capacity>, request: Request, n
         return next.run(request).await;
     }
     let answer_within = capacity.answer_within(route);
-    let (room, bodies) = (capacity.requests.try_acquire(), capacity.bodies.try_acquire_many(body_kib(&request)));
+    let places = if route.starts_with(operator::PATH) { &capacity.questions } else { &capacity.requests };
+    let (room, bodies) = (places.try_acquire(), capacity.bodies.try_acquire_many(body_kib(&request)));
     if room.is_err() || bodies.is_err() {
         return Problem::overloaded("the shop answers as many requests as it can: try again in a second", 1)
             .into_response();

@@ -20,7 +20,7 @@ struct Key {
 
 impl Keyring {
     /// Takes these keys instead of those it has.
-    pub(crate) fn replace(&self, keys: Vec<PublishedKey>) {
+    pub fn replace(&self, keys: Vec<PublishedKey>) {
         let keys = keys.into_iter().map(|key| (key.key_id, Key::from(key))).collect();
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = keys;
     }

@@ -7,6 +7,7 @@ use axum::extract::{ConnectInfo, Request};
 use axum::http::StatusCode;
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
+use axum::routing::MethodRouter;
 use axum::{Extension, Router};
 use utoipa::openapi::extensions::ExtensionsBuilder;
 use utoipa::openapi::path::{Operation, PathItem};
@@ -111,6 +112,14 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
         let guard =
             middleware::from_fn(move |request: Request, next: Next| enforce(policy, known.clone(), request, next));
         Self(self.0.routes((schemas, paths, router.route_layer(guard))))
+    }
+
+    /// Adds a path that the description leaves out: it is for parts of Tradepost, and takes no query.
+    pub(crate) fn add_internal(self, policy: Policy, path: &str, router: MethodRouter<S>) -> Self {
+        let known = Known::of(&PathItem::default());
+        let guard =
+            middleware::from_fn(move |request: Request, next: Next| enforce(policy, known.clone(), request, next));
+        Self(self.0.route(path, router.route_layer(guard)))
     }
 
     /// The routes as they run, and their description.

@@ -21,7 +21,9 @@ impl<S: Clone + Send + Sync + 'static> Runner<S> {
     /// Only some, for what arrives has its turn in between: many retries delay other keys by one reading of them.
     pub(super) async fn handle_due(&mut self, tasks: &Tasks) -> Result<Option<Timestamp>, String> {
         let now = self.ctx.clock.now();
-        for delivery in held::due(&self.ctx.db, self.lane, now, READ).await.map_err(|error| error.to_string())? {
+        for delivery in
+            held::due(&self.ctx.db, self.lane, &self.shards, now, READ).await.map_err(|error| error.to_string())?
+        {
             if tasks.is_stopping() {
                 return Ok(None);
             }

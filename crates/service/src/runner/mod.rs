@@ -18,6 +18,7 @@ use bus::{Broker, Delivery, Gathered, Subscription};
 use kernel::{Lane, Timestamp, Uuid};
 use tokio::sync::watch;
 
+use crate::membership::{Membership, Share};
 use crate::reaction::Handler;
 use crate::{Ctx, Tasks};
 
@@ -41,6 +42,9 @@ pub(crate) struct Runner<S> {
     lane: Lane,
     handlers: HashMap<&'static str, Handler<S>>,
     broker: Arc<dyn Broker>,
+    share: Share,
+    /// The shards that it handles.
+    shards: Vec<u16>,
     /// Keys with held deliveries: a superset of those in the store, because only this runner adds some.
     held: HashSet<(String, Uuid)>,
     /// After a crash: how many deliveries of each source may be those that were being handled then.
@@ -54,70 +58,60 @@ impl<S: Clone + Send + Sync + 'static> Runner<S> {
         lane: Lane,
         handlers: HashMap<&'static str, Handler<S>>,
         broker: Arc<dyn Broker>,
+        membership: &Membership,
         after_crash: bool,
         busy: Arc<AtomicUsize>,
     ) -> Self {
-        let suspects = after_crash.then(HashMap::new);
-        Self { ctx, lane, handlers, broker, held: HashSet::new(), suspects, busy }
+        // A broker that marks what comes again tells by itself what may have been the cause of a crash.
+        let suspects = (after_crash && !broker.guarantees().redelivered_flag).then(HashMap::new);
+        let share = membership.share(lane);
+        Self { ctx, lane, handlers, broker, share, shards: Vec::new(), held: HashSet::new(), suspects, busy }
     }
 
     /// Consumes until the tasks stop; a broken subscription is made again.
     pub async fn run(mut self, mut wake: watch::Receiver<()>, tasks: Tasks) {
         while !tasks.is_stopping() {
             let mut subscription = Gathered::new();
-            let shards = self.broker.shards().all(self.lane);
-            match subscription.assign(&*self.broker, self.consumer(), self.lane, shards).await {
-                Ok(()) => self.consume(subscription, &mut wake, &tasks).await,
-                Err(error) => {
-                    tracing::warn!(consumer = self.consumer(), lane = %self.lane, %error, "can't subscribe");
-                }
+            let paused = self.consume(&mut subscription, &mut wake, &tasks).await;
+            // What was delivered and is unsettled goes back before anything else is done about these shards.
+            drop(subscription);
+            if let Err(reason) = paused {
+                tracing::warn!(consumer = self.consumer(), lane = %self.lane, %reason, "consumption pauses");
+                pause(&tasks).await;
             }
-            pause(&tasks).await;
         }
     }
 
-    async fn consume(&mut self, mut subscription: Gathered, wake: &mut watch::Receiver<()>, tasks: &Tasks) {
-        let mut due = match self.load_held().await {
-            Ok(due) => due,
-            Err(error) => {
-                tracing::warn!(consumer = self.consumer(), lane = %self.lane, %error, "held deliveries can't be read");
-                return;
-            }
-        };
+    /// Consumes until the tasks stop; an error says why it has to begin anew.
+    async fn consume(
+        &mut self,
+        subscription: &mut Gathered,
+        wake: &mut watch::Receiver<()>,
+        tasks: &Tasks,
+    ) -> Result<(), String> {
+        let mut due = self.take_shards(subscription).await?;
         while !tasks.is_stopping() {
+            if !self.share.holds() {
+                // The store is away, or this process was frozen: the shards may be another instance's by now.
+                return Err("the leases of its shards have ended".to_owned());
+            }
             if due.is_some_and(|due| due <= self.ctx.clock.now()) {
-                let worked = self.work(async |runner| runner.handle_due(tasks).await).await;
-                due = match worked {
-                    Ok(due) => due,
-                    Err(reason) => {
-                        tracing::warn!(consumer = self.consumer(), lane = %self.lane, %reason, "retries pause");
-                        return;
-                    }
-                };
+                due = self.work(async |runner| runner.handle_due(tasks).await).await?;
             }
             let sleep = due.map_or(POLL, |due| {
                 let wait = due.duration_since(self.ctx.clock.now());
                 Duration::try_from(wait).unwrap_or_default().clamp(Duration::from_millis(1), POLL)
             });
             tokio::select! {
-                arrived = subscription.next(WINDOW) => match arrived {
-                    Ok(deliveries) => {
-                        self.give_way(&deliveries).await;
-                        let handled =
-                            self.work(async |runner| runner.handle_window(&mut subscription, deliveries).await).await;
-                        if let Err(reason) = handled {
-                            tracing::warn!(consumer = self.consumer(), lane = %self.lane, %reason, "consumption pauses");
-                            return;
-                        }
-                        if !self.held.is_empty() {
-                            due = self.next_due().await;
-                        }
+                arrived = subscription.next(WINDOW) => {
+                    let deliveries = arrived.map_err(|error| error.to_string())?;
+                    self.give_way(&deliveries).await;
+                    self.work(async |runner| runner.handle_window(subscription, deliveries).await).await?;
+                    if !self.held.is_empty() {
+                        due = self.next_due().await;
                     }
-                    Err(error) => {
-                        tracing::warn!(consumer = self.consumer(), lane = %self.lane, %error, "the subscription broke");
-                        return;
-                    }
-                },
+                }
+                () = self.share.changed() => due = self.take_shards(subscription).await?,
                 _ = wake.changed() => due = self.next_due().await,
                 () = tokio::time::sleep(sleep) => if due.is_none() && !self.held.is_empty() {
                     due = self.next_due().await;
@@ -125,6 +119,23 @@ impl<S: Clone + Send + Sync + 'static> Runner<S> {
                 () = tasks.stopping() => {}
             }
         }
+        Ok(())
+    }
+
+    /// Receives from the shards that it has now, and from no others; answers with when the next held delivery is due.
+    async fn take_shards(&mut self, subscription: &mut Gathered) -> Result<Option<Timestamp>, String> {
+        let (shards, generation) = self.share.look();
+        let parts = match self.broker.shards().count(self.lane) {
+            // A broker that parts nothing has one subscription for whoever has anything.
+            1 => shards.first().map(|_| 0).into_iter().collect(),
+            _ => shards.clone(),
+        };
+        self.shards = shards;
+        let consumer = self.consumer();
+        let assigned = subscription.assign(&*self.broker, consumer, self.lane, parts).await;
+        self.share.apply(generation);
+        assigned.map_err(|error| error.to_string())?;
+        self.load_held().await.map_err(|error| format!("held deliveries can't be read: {error}"))
     }
 
     /// What is not urgent lets requests go first.
@@ -146,13 +157,13 @@ impl<S: Clone + Send + Sync + 'static> Runner<S> {
 
     /// Learns from the store which keys are held; answers with when the next delivery is due.
     async fn load_held(&mut self) -> Result<Option<Timestamp>, storage::Error> {
-        self.held = storage::held::keys(&self.ctx.db, self.lane).await?.into_iter().collect();
-        storage::held::next_due(&self.ctx.db, self.lane).await
+        self.held = storage::held::keys(&self.ctx.db, self.lane, &self.shards).await?.into_iter().collect();
+        storage::held::next_due(&self.ctx.db, self.lane, &self.shards).await
     }
 
     /// When the next held delivery is due; if the store can't say, the next look will.
     async fn next_due(&self) -> Option<Timestamp> {
-        storage::held::next_due(&self.ctx.db, self.lane).await.ok().flatten()
+        storage::held::next_due(&self.ctx.db, self.lane, &self.shards).await.ok().flatten()
     }
 
     fn consumer(&self) -> &'static str {

@@ -234,6 +234,10 @@ async fn requests_beyond_what_the_process_can_carry_are_refused_and_health_is_st
     assert_eq!(refused.headers[header::RETRY_AFTER], "1");
     let health = Request::get("/healthz").body(Body::empty()).unwrap();
     assert_eq!(send(&router, health).await.status, StatusCode::OK);
+    let question = Request::post("/internal/operator/users").header(header::CONTENT_TYPE, "application/json");
+    let question = question.header(header::AUTHORIZATION, format!("Bearer {ADMIN_TOKEN}"));
+    let answered = send(&router, question.body(Body::from("\"newest_position\"")).unwrap()).await;
+    assert_eq!(answered.status, StatusCode::OK, "a console is heard, and takes nobody's place: {}", answered.text);
     assert_problem(&first.await, 503, "timed_out", "the first");
     assert_eq!(send(&router, tell(Body::from("{\"told\": []}"))).await.status, StatusCode::ACCEPTED);
     shop.house.stop().await;

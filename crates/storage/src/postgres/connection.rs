@@ -6,10 +6,12 @@ use std::time::Duration;
 
 use tokio::task::JoinHandle;
 use tokio_postgres::error::SqlState;
+use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Config, Statement};
 
 use super::bulk;
 use super::server::{Server, cause_of};
+use super::tables::running;
 use crate::Error;
 
 /// How long making a connection may take, its start included.
@@ -81,7 +83,17 @@ impl Connection {
                 tracing::debug!(error = cause_of(&error), "a database connection ended");
             }
         });
-        Ok(Self { client, prepared: Mutex::default(), driver })
+        let connection = Self { client, prepared: Mutex::default(), driver };
+        if role == Role::Writer {
+            let lock = running(service);
+            let row: [&(dyn ToSql + Sync); 1] = [&lock];
+            let share = connection.client.execute("select pg_advisory_lock_shared($1)", &row);
+            match tokio::time::timeout(CONNECT, share).await {
+                Ok(shared) => shared.map(drop).map_err(|error| classify(&error, "SHARE_LOCK", server))?,
+                Err(_) => return Err(away(server, format!("no answer within {CONNECT:?}"))),
+            }
+        }
+        Ok(connection)
     }
 
     /// The statement, prepared once for each connection.

@@ -190,6 +190,7 @@ async fn calls<'a>(
     if !plan.events.is_empty() {
         let mut params = columns(plan.events.iter().map(Vec::as_slice));
         params.extend(routes.iter().map(|column| column.iter().collect()));
+        params.push(plan.shards.iter().collect());
         let statement = connection.prepare(STORE_EVENTS).await?.statement;
         calls.push(Call { name: "STORE_EVENTS", statement, params: Params::Many(params) });
     }

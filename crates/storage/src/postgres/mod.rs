@@ -6,6 +6,7 @@ mod bind;
 mod bulk;
 mod connection;
 mod group;
+mod inspect;
 mod link;
 mod pipeline;
 mod plan;
@@ -28,6 +29,7 @@ use crate::signals::Signals;
 use crate::value::Found;
 use crate::{Error, Options};
 
+pub use inspect::Inspection;
 pub use server::{BadUrl, Server};
 
 /// One service's schema, open.

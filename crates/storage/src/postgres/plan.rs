@@ -17,10 +17,11 @@ pub(super) const STORE_EVENTS: &str = "with stored as (
     select u.p1, u.p2, u.p3, u.p4, u.p5, u.p6, u.p7, u.p8, u.p9, u.p10
     from unnest($1::uuid[], $2::text[], $3::uuid[], $4::text[], $5::int8[], $6::timestamptz[], $7::uuid[], $8::uuid[],
         $9::text[], $10::json[]) with ordinality as u(p1, p2, p3, p4, p5, p6, p7, p8, p9, p10, nth) order by u.nth
-    returning position, type, lane)
-insert into outbox (destination, lane, position)
-select route.destination, stored.lane, stored.position
-from stored join unnest($11::text[], $12::text[]) as route(type, destination) on route.type = stored.type";
+    returning position, type, lane),
+counted as (select position, type, lane, row_number() over (order by position) as nth from stored)
+insert into outbox (destination, lane, position, shard)
+select route.destination, counted.lane, counted.position, ($13::int8[])[counted.nth]
+from counted join unnest($11::text[], $12::text[]) as route(type, destination) on route.type = counted.type";
 
 /// One statement of a group.
 pub(super) struct Step<'a> {
@@ -55,6 +56,8 @@ pub(super) enum Expected {
 pub(super) struct Plan<'a> {
     pub steps: Vec<Step<'a>>,
     pub events: Vec<Vec<Value>>,
+    /// The shard of each event's key.
+    pub shards: Vec<Value>,
     /// Type and destination of each sort of event.
     pub routes: Vec<(&'static str, &'a str)>,
     pub effects: Effects,
@@ -64,7 +67,13 @@ impl<'a> Plan<'a> {
     /// With `merged`, the same statement of several batches becomes one step. Without it each row is a step of its own,
     /// which shows what exactly is at fault.
     pub fn of(tasks: &'a [Task], merged: bool) -> Self {
-        let mut plan = Plan { steps: Vec::new(), events: Vec::new(), routes: Vec::new(), effects: Effects::default() };
+        let mut plan = Plan {
+            steps: Vec::new(),
+            events: Vec::new(),
+            shards: Vec::new(),
+            routes: Vec::new(),
+            effects: Effects::default(),
+        };
         for (task, of) in tasks.iter().enumerate() {
             if let Task::Commit { commit, .. } = of {
                 plan.add(task, commit, merged);
@@ -86,6 +95,7 @@ impl<'a> Plan<'a> {
         }
         for (event, destinations) in commit.batch.events.iter().zip(&commit.destinations) {
             self.events.push(commit.event_row(event, &origin));
+            self.shards.push(commit.shard(event).into());
             self.effects.events = true;
             for destination in destinations {
                 self.route(event.event_type, event.lane, destination);

@@ -53,10 +53,11 @@ async fn release_leases(connection: &Connection, service: &str, now: Timestamp) 
 
     let client = &connection.client;
     for _ in 0..TRIES {
-        let lock = lock("running", service);
-        if client.query_one("select pg_try_advisory_lock($1)", &[&lock]).await?.get::<_, bool>(0) {
+        // Every writer has the lock, shared: who gets it for itself alone is alone.
+        if client.query_one("select pg_try_advisory_lock($1)", &[&running(service)]).await?.get::<_, bool>(0) {
             let release = "update timers set due_at = $1, is_leased = false where is_leased";
-            return client.execute(release, &[&Value::Time(now)]).await.map(|_| ());
+            client.execute(release, &[&Value::Time(now)]).await?;
+            return client.execute("select pg_advisory_unlock($1)", &[&running(service)]).await.map(|_| ());
         }
         let leased = client.query_one("select exists (select 1 from timers where is_leased)", &[]).await?;
         if !leased.get::<_, bool>(0) {
@@ -91,6 +92,11 @@ pub(super) async fn pending_events(connection: &Connection, server: &Server) -> 
     let found = connection.client.query_one("select count(*) from outbox", &[]).await;
     let found = found.map_err(|error| classify(&error, "PENDING_EVENTS", server))?;
     Ok(u64::try_from(found.get::<_, i64>(0)).unwrap_or_default())
+}
+
+/// The lock that every process which serves this schema shares.
+pub(super) fn running(service: &str) -> i64 {
+    lock("running", service)
 }
 
 /// A number of our own for an advisory lock: FNV-1a 64 of its purpose and the service.

@@ -17,7 +17,7 @@ static STORE_EVENT: Sql = Sql::new(
      values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
 );
 static POINT_TO_EVENT: Sql =
-    Sql::new("POINT_TO_EVENT", "insert into outbox (destination, lane, position) values ($1, $2, $3)");
+    Sql::new("POINT_TO_EVENT", "insert into outbox (destination, lane, position, shard) values ($1, $2, $3, $4)");
 
 /// Cause first: whatever was done before must write nothing.
 pub(super) fn apply(commit: &Commit, connection: &Connection, store: &str) -> Result<Effects, Error> {
@@ -85,7 +85,7 @@ fn store_event(
     context.execute(&STORE_EVENT, &commit.event_row(event, origin))?;
     let position = context.connection.last_insert_rowid();
     for destination in destinations {
-        let pointer = params![destination, event.lane, position];
+        let pointer = params![destination, event.lane, position, commit.shard(event)];
         context.execute(&POINT_TO_EVENT, &pointer)?;
         remember(effects, destination, event.lane);
     }

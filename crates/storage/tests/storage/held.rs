@@ -17,9 +17,14 @@ on_each_store! {
     a_delivery_is_counted_before_each_attempt_and_parked_when_there_is_no_further_one,
     a_parked_delivery_is_replayed_with_all_its_attempts_before_it,
     a_discarded_delivery_counts_as_handled_and_lets_the_next_go,
+    a_delivery_that_another_instance_has_handled_is_not_held,
+    held_deliveries_are_told_apart_by_the_shards_of_their_keys,
 }
 
 const LANE: Lane = Lane::Background;
+
+/// All shards of a lane.
+const ALL: [u16; 8] = [0, 1, 2, 3, 4, 5, 6, 7];
 
 async fn deliveries_of_a_key_wait_behind_its_first_and_other_keys_do_not(place: Place) {
     let store = Store::open(&place).await;
@@ -29,8 +34,8 @@ async fn deliveries_of_a_key_wait_behind_its_first_and_other_keys_do_not(place: 
 
     assert_eq!(due(&store).await, [arrivals[0].event_id, arrivals[2].event_id]);
     assert_eq!(states(&store, &arrivals).await, [State::Due, State::Waiting, State::Due, State::Waiting]);
-    assert_eq!(held::keys(&store, LANE).await.unwrap().len(), 2);
-    assert_eq!(held::keys(&store, Lane::Immediate).await.unwrap(), []);
+    assert_eq!(held::keys(&store, LANE, &ALL).await.unwrap().len(), 2);
+    assert_eq!(held::keys(&store, Lane::Immediate, &ALL).await.unwrap(), []);
 
     let again = Held { dead_letter_id: store.ids.next(), ..arrivals[0].clone() };
     held::hold(&store, vec![again]).await.unwrap();
@@ -47,7 +52,7 @@ async fn retries_come_in_the_order_of_their_times(place: Place) {
     held::hold(&store, vec![late.clone(), soon.clone()]).await.unwrap();
 
     assert_eq!(due(&store).await, []);
-    assert_eq!(held::next_due(&store, LANE).await.unwrap(), soon.due_at);
+    assert_eq!(held::next_due(&store, LANE, &ALL).await.unwrap(), soon.due_at);
     store.hands.advance(SignedDuration::from_secs(10));
     assert_eq!(due(&store).await, [soon.event_id]);
     store.hands.advance(SignedDuration::from_secs(10));
@@ -183,7 +188,7 @@ impl Model {
     async fn take(&mut self, step: Step) {
         let store = &self.store;
         let parked = held::parked(store, Uuid::max().into(), 1).await.unwrap().pop();
-        let first = held::due(store, LANE, store.now(), 1).await.unwrap().pop();
+        let first = held::due(store, LANE, &ALL, store.now(), 1).await.unwrap().pop();
         match (step, first, parked) {
             (Step::Arrive { key }, ..) => {
                 let held = arrival(store, self.keys[key]);
@@ -278,7 +283,7 @@ async fn held_cause(store: &Store, event_id: EventId) -> DeliveryCause {
 }
 
 async fn due(store: &Store) -> Vec<EventId> {
-    let due = held::due(store, LANE, store.now(), 100).await.unwrap();
+    let due = held::due(store, LANE, &ALL, store.now(), 100).await.unwrap();
     due.into_iter().map(|held| held.event_id).collect()
 }
 
@@ -286,4 +291,32 @@ async fn states(store: &Store, arrivals: &[Held]) -> Vec<State> {
     let mut found = held::of_events(store, arrivals.iter().map(|held| held.event_id).collect()).await.unwrap();
     found.sort_by_key(|held| held.position);
     found.into_iter().map(|held| held.state).collect()
+}
+
+async fn a_delivery_that_another_instance_has_handled_is_not_held(place: Place) {
+    let store = Store::open(&place).await;
+    let late = arrival(&store, store.ids.next());
+    let cause = DeliveryCause { digest: late.digest, ..delivery(late.event_id) };
+    store.commit(insert(store.ids.next(), "handled"), Cause::Deliveries(vec![cause])).await.unwrap();
+
+    let other_bytes = Held { digest: [9; 16], ..late.clone() };
+    held::hold(&store, vec![late, other_bytes.clone()]).await.unwrap();
+
+    assert_eq!(held::of_events(&store, vec![other_bytes.event_id]).await.unwrap().len(), 1);
+    assert_eq!(held::due(&store, LANE, &ALL, store.now(), 100).await.unwrap()[0].digest, other_bytes.digest);
+}
+
+async fn held_deliveries_are_told_apart_by_the_shards_of_their_keys(place: Place) {
+    let store = Store::open(&place).await;
+    let arrivals: Vec<Held> = (0..40).map(|_| arrival(&store, store.ids.next())).collect();
+    held::hold(&store, arrivals.clone()).await.unwrap();
+    for shard in ALL {
+        let mine: Vec<Uuid> =
+            arrivals.iter().map(|held| held.key).filter(|key| store.shards().of(LANE, *key) == shard).collect();
+        let due = held::due(&store, LANE, &[shard], store.now(), 100).await.unwrap();
+        assert_eq!(due.iter().map(|held| held.key).collect::<Vec<_>>(), mine);
+        assert_eq!(held::keys(&store, LANE, &[shard]).await.unwrap().len(), mine.len());
+        assert_eq!(held::next_due(&store, LANE, &[shard]).await.unwrap().is_some(), !mine.is_empty());
+    }
+    assert_eq!(held::next_due(&store, LANE, &[]).await.unwrap(), None);
 }

@@ -11,6 +11,7 @@ mod durability;
 mod held;
 mod opening;
 mod outbox;
+mod shards;
 mod snapshots;
 mod support;
 mod timers;

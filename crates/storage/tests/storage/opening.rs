@@ -42,7 +42,7 @@ async fn migrations_run_once_and_in_order(place: Place) {
     for _ in 0..2 {
         let db = open(&place, NEXT_RELEASE).await.unwrap();
         let steps = db.query(&STEPS, params![], |row| Ok((row.get::<String>("name")?, row.get("version")?)));
-        let expected = [("kit", 1), ("kit", 2), ("kit", 3), ("warehouse", 1), ("warehouse", 2)]
+        let expected = [("kit", 1), ("kit", 2), ("kit", 3), ("kit", 4), ("warehouse", 1), ("warehouse", 2)]
             .map(|(set, step)| (set.to_owned(), step));
         assert_eq!(steps.await.unwrap(), expected);
         assert_eq!(db.query(&SHELVES, params![], |row| row.get::<String>("shelf")).await.unwrap(), ["A1"]);
@@ -81,7 +81,7 @@ async fn a_store_with_newer_tables_of_the_kit_is_refused_and_left_as_it_is() {
     let folder = tempdir().unwrap();
     let place = Place::Path(folder.path().to_owned());
     let store = Store::open(&place).await;
-    let newer = Batch::new().insert(&CLAIM_VERSION, params!["kit", 99, *START]);
+    let newer = Batch::new().insert(&CLAIM_VERSION, params!["kit", 99_i64, *START]);
     store.commit(newer, request(&store.ids)).await.unwrap();
     // As after a kill: the log was not yet copied into the file.
     let killed = tempdir().unwrap();

@@ -3,10 +3,11 @@
 use std::collections::HashSet;
 
 use kernel::{Event, Lane, Uuid, Version};
-use tradepost_storage::{Batch, archive, outbox};
+use tradepost_storage::outbox::Wanted;
+use tradepost_storage::{Batch, Db, archive, outbox};
 
 use crate::place::Place;
-use crate::support::{Store, ThingBroke, ThingMoved, ThingSeen, insert, request};
+use crate::support::{Store, ThingBroke, ThingMoved, ThingSeen, insert, options, request};
 
 on_each_store! {
     events_keep_the_order_in_which_they_were_committed,
@@ -14,6 +15,8 @@ on_each_store! {
     what_is_in_flight_is_passed_over_and_nothing_else,
     what_is_unsent_is_counted_again_when_the_store_opens,
     a_commit_wakes_those_who_wait_for_its_events_and_nobody_else,
+    what_is_pending_is_told_apart_by_the_shards_of_its_keys,
+    what_pointed_to_another_broker_points_to_this_one,
 }
 
 async fn events_keep_the_order_in_which_they_were_committed(place: Place) {
@@ -31,7 +34,7 @@ async fn events_keep_the_order_in_which_they_were_committed(place: Place) {
     assert_eq!(stored.iter().map(|event| event.event_id).collect::<Vec<_>>(), told);
     assert_eq!(stored.iter().map(|event| event.sequence).collect::<Vec<_>>(), (1..=9).collect::<Vec<_>>());
     assert!(stored.windows(2).all(|pair| pair[0].position < pair[1].position));
-    let pending = outbox::pending(&store, "mail", Lane::Background, 0, vec![], 100).await.unwrap();
+    let pending = outbox::pending(&store, to("mail", Lane::Background), 0, vec![], 100).await.unwrap();
     assert_eq!(pending.iter().map(|event| event.event_id).collect::<Vec<_>>(), told);
 }
 
@@ -71,11 +74,11 @@ async fn what_is_in_flight_is_passed_over_and_nothing_else(place: Place) {
     let all = positions(&store, "mail", Lane::Background).await;
     let in_flight = vec![all[0], all[2], all[5]];
 
-    let rest = outbox::pending(&store, "mail", Lane::Background, 0, in_flight.clone(), 2).await.unwrap();
+    let rest = outbox::pending(&store, to("mail", Lane::Background), 0, in_flight.clone(), 2).await.unwrap();
 
     let rest: HashSet<i64> = rest.into_iter().map(|event| event.position).collect();
     assert_eq!(rest, HashSet::from([all[1], all[3]]));
-    let beyond = outbox::pending(&store, "mail", Lane::Background, all[3], vec![all[4]], 100).await.unwrap();
+    let beyond = outbox::pending(&store, to("mail", Lane::Background), all[3], vec![all[4]], 100).await.unwrap();
     assert_eq!(beyond.into_iter().map(|event| event.position).collect::<Vec<_>>(), [all[5]]);
 }
 
@@ -110,11 +113,54 @@ async fn a_commit_wakes_those_who_wait_for_its_events_and_nobody_else(place: Pla
 }
 
 async fn pending_types(store: &Store, destination: &str, lane: Lane) -> Vec<String> {
-    let pending = outbox::pending(store, destination, lane, 0, vec![], 100).await.unwrap();
+    let pending = outbox::pending(store, to(destination, lane), 0, vec![], 100).await.unwrap();
     pending.into_iter().map(|event| event.event_type).collect()
 }
 
 async fn positions(store: &Store, destination: &str, lane: Lane) -> Vec<i64> {
-    let pending = outbox::pending(store, destination, lane, 0, vec![], 100).await.unwrap();
+    let pending = outbox::pending(store, to(destination, lane), 0, vec![], 100).await.unwrap();
     pending.into_iter().map(|event| event.position).collect()
+}
+
+async fn what_is_pending_is_told_apart_by_the_shards_of_its_keys(place: Place) {
+    let store = Store::open(&place).await;
+    let things: Vec<Uuid> = (0..40).map(|_| store.ids.next()).collect();
+    // Several of one commit: each must get the shard of its own key.
+    for four in things.chunks(4) {
+        let batch =
+            four.iter().fold(Batch::new(), |batch, thing| batch.emit(Version::FIRST, &ThingMoved { thing_id: *thing }));
+        store.commit(batch, request(&store.ids)).await.unwrap();
+    }
+    for shard in store.shards().all(Lane::Background) {
+        let wanted = Wanted { shards: Some(&[shard]), ..to("mail", Lane::Background) };
+        let pending = outbox::pending(&store, wanted, 0, vec![], 100).await.unwrap();
+        let mine: Vec<Uuid> =
+            things.iter().copied().filter(|thing| store.shards().of(Lane::Background, *thing) == shard).collect();
+        assert_eq!(pending.iter().map(|event| event.key).collect::<Vec<_>>(), mine);
+    }
+}
+
+async fn what_pointed_to_another_broker_points_to_this_one(place: Place) {
+    let store = Store::open(&place).await;
+    let thing_id: Uuid = store.ids.next();
+    let batch =
+        Batch::new().emit(Version::FIRST, &ThingMoved { thing_id }).emit(Version::FIRST, &ThingBroke { thing_id });
+    store.commit(batch, request(&store.ids)).await.unwrap();
+    store.close().await;
+
+    let (mut options, _) = options(&place);
+    options.destinations.insert(ThingMoved::TYPE.to_owned(), vec!["events".to_owned()]);
+    options.destinations.insert(ThingBroke::TYPE.to_owned(), vec!["events".to_owned()]);
+    let db = Db::open(options).await.unwrap();
+    outbox::redirect(&db).await.unwrap();
+
+    assert_eq!(outbox::count(&db).await.unwrap(), 2);
+    assert_eq!(outbox::unsent(&db), 2);
+    for lane in Lane::ALL {
+        assert_eq!(outbox::pending(&db, to("events", lane), 0, vec![], 100).await.unwrap().len(), 1);
+    }
+}
+
+fn to(destination: &str, lane: Lane) -> Wanted<'_> {
+    Wanted { destination, lane, shards: None }
 }

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use crate::place::Place;
 use kernel::{
-    Cause, Clock, DeliveryCause, Event, EventId, Ids, Lane, MockClock, Origin, RequestCause, Timestamp, Uuid, Version,
+    Cause, Clock, DeliveryCause, Event, EventId, Ids, Lane, MockClock, Origin, RequestCause, Shards, Timestamp, Uuid,
+    Version,
 };
 use serde::{Deserialize, Serialize};
 use tradepost_storage::{Batch, Db, Migration, Migrations, Options, params, statements};
@@ -98,6 +99,7 @@ pub fn options(place: &Place) -> (Options, MockClock) {
             (ThingMoved::TYPE.to_owned(), to(&["mail", "stock"])),
             (ThingBroke::TYPE.to_owned(), to(&["mail"])),
         ]),
+        shards: Shards::DEFAULT,
         outbox_cap: 1_000_000,
         ids: Ids::new(clock.clone()),
         clock,

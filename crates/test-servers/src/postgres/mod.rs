@@ -1,7 +1,6 @@
 //! A private PostgreSQL server.
 
 mod programs;
-mod supervised;
 mod template;
 
 use std::fmt::Display;
@@ -12,18 +11,21 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use self::supervised::Supervised;
 use self::template::{Template, private_folder};
 use crate::chance;
+use crate::error::{Error, expect, output};
+use crate::supervised::{Ends, Supervised};
 
 pub use self::programs::Programs;
-pub(crate) use self::programs::output;
 
 /// Who connects by the URLs: may make databases, and is no superuser.
 const USER: &str = "tradepost";
 
 /// Far longer than a start takes, even one that recovers on a busy machine.
 const START_PATIENCE: Duration = Duration::from_mins(1);
+
+/// "Fast" and "immediate" shutdown, as PostgreSQL calls them.
+const ENDS: Ends = Ends { drain: "INT", quit: "QUIT" };
 
 /// How often a start is looked after.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
@@ -57,11 +59,6 @@ pub struct Options {
     /// More settings, as in postgresql.conf.
     pub settings: Vec<(&'static str, String)>,
 }
-
-/// Why a server can't be had: what failed, on what, and what to do.
-#[derive(Clone, Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct Error(String);
 
 impl Default for Options {
     fn default() -> Self {
@@ -178,7 +175,8 @@ impl Postgres {
 
     fn run(&mut self) -> Result<(), Error> {
         let before = self.log().len();
-        let supervised = Supervised::start(self.programs, self.folder.path(), &self.command()?)?;
+        let shell = self.programs.run(Path::new("sh"));
+        let supervised = Supervised::start(shell, self.folder.path(), ENDS, &self.command()?)?;
         let id = supervised.id();
         let deadline = Instant::now() + START_PATIENCE;
         while !self.is_ready(id) {
@@ -264,25 +262,5 @@ impl Drop for Postgres {
         if let Some(running) = self.running.take() {
             running.quit();
         }
-    }
-}
-
-impl Error {
-    fn new(text: String) -> Self {
-        Self(text)
-    }
-
-    /// What failed to be read, written or run.
-    fn of(what: &str) -> impl Fn(std::io::Error) -> Self + '_ {
-        move |error| Self(format!("{what} can't be used: {error}"))
-    }
-}
-
-/// For tests: there is nothing to be done but to say what went wrong.
-#[track_caller]
-pub(crate) fn expect<T>(result: Result<T, Error>) -> T {
-    match result {
-        Ok(done) => done,
-        Err(error) => panic!("{error}"),
     }
 }

@@ -1,10 +1,10 @@
 //! PostgreSQL's programs, and the user that may run them.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
-use super::Error;
+use crate::error::{Error, output};
 
 /// Where Debian's and Ubuntu's packages put each version.
 const VERSIONS: &str = "/usr/lib/postgresql";
@@ -92,15 +92,4 @@ fn installed() -> Option<PathBuf> {
 fn id(arguments: &[&str]) -> Result<u32, Error> {
     let printed = output(Command::new("id").args(arguments))?;
     printed.trim().parse().map_err(|_| Error::new(format!("`id {}` printed {printed:?}", arguments.join(" "))))
-}
-
-/// What it printed, if it ended well; what it complained about otherwise.
-pub(crate) fn output(command: &mut Command) -> Result<String, Error> {
-    let program = command.get_program().display().to_string();
-    let Output { status, stdout, stderr } =
-        command.output().map_err(|error| Error::new(format!("{program} did not start: {error}")))?;
-    if status.success() {
-        return Ok(String::from_utf8_lossy(&stdout).into_owned());
-    }
-    Err(Error::new(format!("{program} ended with {status}: {}", String::from_utf8_lossy(&stderr).trim())))
 }

@@ -1,14 +1,14 @@
 //! A data folder that is made once and copied for each server: `initdb` takes a second, a copy a tenth of one.
 
 use std::fs;
-use std::io::{self, Write};
+use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
-use super::programs::{Programs, output};
-use super::{Error, USER};
+use super::USER;
+use super::programs::Programs;
 use crate::chance;
+use crate::error::{Error, feed, output};
 
 /// The shape of the folder: another shape needs another name, for older ones may still lie around.
 const FORMAT: u32 = 1;
@@ -43,7 +43,7 @@ impl Template {
 
         let password = chance::word();
         let mut single = programs.command("postgres");
-        single.args(["--single", "-D"]).arg(&data).arg("postgres").stdin(Stdio::piped());
+        single.args(["--single", "-D"]).arg(&data).arg("postgres");
         // No superuser: what the shop may do must be enough for it.
         feed(single, &format!("create role {USER} login createdb password '{password}'\n"))?;
         // The socket lies in a folder that is closed to others; all who come by TCP show a password.
@@ -81,20 +81,4 @@ pub(super) fn private_folder(programs: &Programs) -> Result<tempfile::TempDir, E
 
 fn write(path: &Path, text: &str) -> Result<(), Error> {
     fs::write(path, text).map_err(Error::of(&path.display().to_string()))
-}
-
-/// Runs a program to its end with this text as its input.
-fn feed(mut command: Command, text: &str) -> Result<(), Error> {
-    let program = command.get_program().display().to_string();
-    let failed = Error::of(&program);
-    command.stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().map_err(&failed)?;
-    let mut input = child.stdin.take().expect("its input is piped");
-    input.write_all(text.as_bytes()).map_err(&failed)?;
-    drop(input);
-    let ended = child.wait_with_output().map_err(&failed)?;
-    if ended.status.success() {
-        return Ok(());
-    }
-    Err(Error::new(format!("{program} ended with {}: {}", ended.status, String::from_utf8_lossy(&ended.stderr).trim())))
 }

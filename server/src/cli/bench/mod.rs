@@ -7,7 +7,6 @@ mod load;
 mod orders;
 mod plan;
 mod probe;
-mod progress;
 mod report;
 mod shop;
 

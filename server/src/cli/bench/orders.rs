@@ -13,12 +13,12 @@ use super::disk::{ProbeFolder, cannot_probe};
 use super::load::{Load, Tally, Target, Until};
 use super::plan::{Plan, Share};
 use super::probe::Probe;
-use super::progress::{self, Progress};
 use super::report::{Flushes, Report};
 use super::shop;
 use crate::cli::client::Client;
 use crate::cli::failure::Exit;
 use crate::cli::output::note;
+use crate::cli::progress::{self, Progress};
 use crate::cli::{Failure, Output};
 
 /// Units of a product that no run sells out.

@@ -10,10 +10,10 @@ use serde_json::json;
 use tokio::time::Instant;
 
 use super::plan::Plan;
-use super::progress::Progress;
 use crate::cli::Failure;
 use crate::cli::client::Client;
 use crate::cli::failure::Exit;
+use crate::cli::progress::Progress;
 
 /// Products that are made at once.
 const MAKERS: usize = 8;

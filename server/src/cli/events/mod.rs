@@ -1,5 +1,6 @@
 //! `tradepost events`
 
+mod republish;
 mod tail;
 
 use clap::Subcommand;
@@ -28,6 +29,8 @@ pub enum Command {
         #[command(flatten)]
         limit: Limit,
     },
+    /// Send events to the broker again
+    Republish(republish::Republish),
     /// Show an event with its data
     Show {
         /// Its id
@@ -63,6 +66,7 @@ impl Command {
                 let listing = client.list("/v1/events", &query, limit.limit).await?;
                 out.listing(&listing, "no such events yet", |events| table(client, events))
             }
+            Self::Republish(republish) => republish.run(client, out).await,
             Self::Show { event } => show(client, out, event).await,
         }
     }

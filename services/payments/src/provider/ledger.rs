@@ -1,9 +1,8 @@
 //! The simulated provider's books.
 
 use std::collections::HashMap;
-use std::path::Path;
 
-use kernel::{Cause, Clock, Ids, Money, PaymentId, RequestCause, Version};
+use kernel::{Cause, Clock, Ids, Money, PaymentId, RequestCause, Shards, Version};
 use service::storage::{self, Batch, Db, Error, Location, Migration, Migrations, Options, Row, params};
 
 use super::Charge;
@@ -70,12 +69,13 @@ struct Entry {
 }
 
 impl Ledger {
-    pub async fn open(folder: &Path, clock: Clock, ids: Ids) -> Result<Self, Error> {
+    pub async fn open(location: Location, clock: Clock, ids: Ids) -> Result<Self, Error> {
         let db = Db::open(Options {
             service: "payment-provider",
-            location: Location::Folder(folder.to_owned()),
+            location,
             migrations: MIGRATIONS,
             destinations: HashMap::new(),
+            shards: Shards::DEFAULT,
             outbox_cap: 0,
             clock,
             ids: ids.clone(),

@@ -2,12 +2,11 @@
 //!
 //! Its ledger is durable and its own, apart from every service's store, as a real provider's is.
 
-use std::path::Path;
 use std::time::Duration;
 
 use futures_util::future::{BoxFuture, FutureExt};
 use kernel::{Clock, Ids, Money, PaymentId};
-use service::storage::{Error, Registered};
+use service::storage::{Error, Location, Registered};
 
 use super::ledger::{self, Ledger, Totals};
 use super::{Charge, Provider, Token, Unknown};
@@ -31,9 +30,9 @@ impl Simulated {
     /// The ledger's statements, for the tests that walk all of them.
     pub const STATEMENTS: &[Registered] = ledger::STATEMENTS;
 
-    /// Opens the ledger in `folder`, making it if it isn't there.
-    pub async fn open(folder: &Path, clock: Clock, ids: Ids) -> Result<Self, Error> {
-        Ok(Self { ledger: Ledger::open(folder, clock, ids).await?, slowness: Duration::from_secs(5) })
+    /// Opens the ledger at `location`, making it if it isn't there.
+    pub async fn open(location: Location, clock: Clock, ids: Ids) -> Result<Self, Error> {
+        Ok(Self { ledger: Ledger::open(location, clock, ids).await?, slowness: Duration::from_secs(5) })
     }
 
     /// Sets how long the answer to `tok_slow` takes.
@@ -100,6 +99,8 @@ fn unavailable(error: Error) -> Unknown {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use kernel::Currency;
 
     use super::*;
@@ -108,7 +109,8 @@ mod tests {
 
     async fn open(folder: &Path) -> (Simulated, Ids) {
         let ids = Ids::new(Clock::system());
-        let provider = Simulated::open(folder, Clock::system(), ids.clone()).await.unwrap();
+        let provider =
+            Simulated::open(Location::Folder(folder.to_owned()), Clock::system(), ids.clone()).await.unwrap();
         (provider.with_slowness(Duration::ZERO), ids)
     }
 

@@ -1,26 +1,36 @@
-//! The PostgreSQL that the tests run on: what is installed, or what can be installed.
+//! The programs that the tests need: what is installed, or what can be installed.
 
 use std::process::{Command, Stdio};
 
-use anyhow::{Context, Result};
-use test_servers::Programs;
+use anyhow::{Context, Result, ensure};
+use test_servers::{Programs, RabbitMqPrograms};
 
 use crate::step;
 
-/// What Debian and Ubuntu call it.
-const PACKAGE: &str = "postgresql";
-
-/// Makes sure that there are PostgreSQL's programs: nothing is tested in part because something is missing.
+/// Makes sure that there are the programs of PostgreSQL and RabbitMQ, and the tool that tries the alert rules: nothing is
+/// tested in part because something is missing. The packages have the names that Debian and Ubuntu give them.
 pub(crate) fn find_or_install() -> Result<()> {
     if Programs::find().is_err() {
-        install("PostgreSQL", PACKAGE)?;
+        install("PostgreSQL", "postgresql")?;
     }
     Programs::find()?;
+    if RabbitMqPrograms::find().is_err() {
+        install("RabbitMQ", "rabbitmq-server")?;
+    }
+    RabbitMqPrograms::find()?;
+    if !promtool_is_there() {
+        install("promtool", "prometheus")?;
+    }
+    ensure!(promtool_is_there(), "promtool is not on PATH, though the package prometheus is installed");
     Ok(())
 }
 
-/// Asks apt-get for what the tests need, by the name of its package.
-pub(crate) fn install(needed: &str, package: &str) -> Result<()> {
+fn promtool_is_there() -> bool {
+    let asked = Command::new("promtool").arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
+    asked.is_ok_and(|status| status.success())
+}
+
+fn install(needed: &str, package: &str) -> Result<()> {
     eprintln!("    the tests need {needed}, which is not installed: apt-get is asked for it");
     // Where the lists of packages are old or were never fetched, the first try fails and the second does not.
     let remedy = format!("if it lacks the right, run `sudo apt-get install {package}`");

@@ -1,20 +1,40 @@
 //! The operator's view of one service: its events, deliveries, dead letters, and whether it has work.
 //!
 //! The console gathers these; business code never uses them, so services still don't call one another.
+//! `route.rs` answers the same questions over HTTP, for a console in another process; `wire.rs` says how they are put.
+
+pub(crate) mod route;
+pub mod wire;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
+use bus::Broker;
 use futures_util::future::BoxFuture;
 use kernel::{Clock, DeadLetterId, EventId, Timestamp, Uuid};
+use serde::{Deserialize, Serialize};
 use storage::archive::{self, StoredEvent};
 use storage::held::{self, Held, State};
+use storage::published_keys::{self, PublishedKey};
 use storage::{Db, Error, inbox, outbox, timers};
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use crate::Ctx;
 use crate::http::auth::Caller;
+
+/// Where services answer the operator's questions, each at a path of its own below.
+pub const PATH: &str = "/internal/operator/";
+
+/// Where one service answers.
+pub fn path(service: &str) -> String {
+    format!("{PATH}{service}")
+}
+
+/// The longest sleep of whoever waits for an event: another instance on the same store wakes nobody here.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 type Access = Arc<dyn Fn(Uuid, Caller) -> Answer + Send + Sync>;
 
@@ -42,6 +62,7 @@ impl<S: Clone + Send + Sync + 'static> AccessCheck<S> {
 #[derive(Clone)]
 pub struct Operator {
     pub(crate) db: Db,
+    pub(crate) broker: Arc<dyn Broker>,
     pub(crate) clock: Clock,
     pub(crate) subscriptions: Arc<HashSet<&'static str>>,
     pub(crate) access: Option<Access>,
@@ -55,7 +76,7 @@ pub struct Operator {
 pub struct DeliveryStatus {
     /// The consuming service.
     pub consumer: &'static str,
-    /// `pending`, `done`, `retrying`, `waiting` or `parked`.
+    /// One of [`STATUSES`](Self::STATUSES).
     pub status: &'static str,
     /// How often handling began.
     pub attempts: i64,
@@ -65,10 +86,20 @@ pub struct DeliveryStatus {
     pub reason: Option<String>,
 }
 
+impl DeliveryStatus {
+    /// Handling has not begun, or nothing says so in the store.
+    pub const PENDING: &'static str = "pending";
+
+    /// All that can have become of an event.
+    pub const STATUSES: [&'static str; 5] = [Self::PENDING, "done", "retrying", "waiting", "parked"];
+}
+
 /// How much unfinished work a service has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Activity {
-    /// Unsent events, due retries, due timers and running handlers.
+    /// Unsent events, due retries, due timers, what waits in the broker for the service, and running handlers.
+    /// The handlers are those of the instance that was asked; all else is the same whichever is asked.
     pub pending: u64,
     /// Grows with every event: if it stands still between two looks, nothing moved in between.
     pub newest_event: i64,
@@ -107,6 +138,11 @@ impl Operator {
         }
     }
 
+    /// The keys by which the service checks users' tokens.
+    pub async fn keys(&self) -> Result<Vec<PublishedKey>, Error> {
+        published_keys::known(&self.db, self.clock.now()).await
+    }
+
     /// The service's events about a subject, oldest first.
     pub async fn events_about(&self, subject: Uuid, limit: i64) -> Result<Vec<StoredEvent>, Error> {
         archive::of_key(&self.db, subject, limit).await
@@ -128,6 +164,26 @@ impl Operator {
         archive::after(&self.db, position, limit).await
     }
 
+    /// The service's events after a position, oldest first; if there are none, waits until there are, at most so long.
+    pub async fn events_to_come(&self, position: i64, limit: i64, within: Duration) -> Result<Vec<StoredEvent>, Error> {
+        let (mut emitted, deadline) = (self.db.archive_signal(), Instant::now() + within);
+        loop {
+            emitted.mark_unchanged();
+            let events = self.events_after(position, limit).await?;
+            let now = Instant::now();
+            if !events.is_empty() || now >= deadline {
+                return Ok(events);
+            }
+            // Without a sender the timeout alone ends the wait.
+            let woken = async {
+                if emitted.changed().await.is_err() {
+                    std::future::pending::<()>().await;
+                }
+            };
+            let _ = tokio::time::timeout_at(deadline.min(now + LOOK_AGAIN), woken).await;
+        }
+    }
+
     /// One of the service's events.
     pub async fn event(&self, event_id: EventId) -> Result<Option<StoredEvent>, Error> {
         archive::by_id(&self.db, event_id).await
@@ -136,11 +192,6 @@ impl Operator {
     /// The position of the newest event.
     pub async fn newest_position(&self) -> Result<i64, Error> {
         archive::newest(&self.db).await
-    }
-
-    /// Tells when the service emitted something.
-    pub fn emitted(&self) -> watch::Receiver<()> {
-        self.db.archive_signal()
     }
 
     /// What became of these events here: only of those to whose type the service reacts.
@@ -156,7 +207,7 @@ impl Operator {
         let status = |id: EventId| {
             let pending = DeliveryStatus {
                 consumer: self.service(),
-                status: "pending",
+                status: DeliveryStatus::PENDING,
                 attempts: 0,
                 handled_at: None,
                 reason: None,
@@ -208,6 +259,11 @@ impl Operator {
         Ok(discarded)
     }
 
+    /// Sends at most `limit` events after `after` again, oldest first.
+    pub async fn republish(&self, after: EventId, limit: i64) -> Result<outbox::Republished, Error> {
+        outbox::republish(&self.db, after, limit).await
+    }
+
     /// Makes runners and timers look for what is due now.
     pub fn wake(&self) {
         self.wake.send_replace(());
@@ -222,7 +278,9 @@ impl Operator {
         let unsent = outbox::count(&self.db).await?;
         let due = u64::try_from(retries + timers + unsent).unwrap_or_default();
         let newest_event = self.newest_position().await?;
-        Ok(Activity { pending: busy + due, newest_event })
+        // A broker that can't tell may hold anything.
+        let waiting = self.broker.waiting(self.service()).await.unwrap_or(1);
+        Ok(Activity { pending: busy + due + waiting, newest_event })
     }
 }
 

@@ -8,38 +8,55 @@ use std::io::{BufRead, BufReader, Write};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
+use std::time::{Duration, Instant};
 
-use super::Error;
-use super::programs::{Programs, output};
+use crate::Error;
+use crate::error::output;
 
-/// `$1` is the folder that goes with the test, the rest is the server.
+/// `$1` is the folder that goes with the test, `$2` and `$3` are signals, the rest is the server.
 /// The server is not waited for before a word came, so its number stays its own for as long as it is used.
 const SUPERVISOR: &str = r#"
-folder=$1; shift
+folder=$1; drain=$2; quit=$3; shift 3
 "$@" </dev/null >>"$folder/log" 2>&1 &
 server=$!
 echo "$server"
 exec >/dev/null
 read -r word
 case $word in
-    drain) kill -INT "$server" ;;
-    *) kill -QUIT "$server" ;;
+    drain) kill -s "$drain" "$server" ;;
+    *) kill -s "$quit" "$server" ;;
 esac
 wait "$server"
 [ -n "$word" ] || rm -rf "$folder"
 "#;
 
-pub(super) struct Supervised {
+/// Far longer than a killed process needs to be gone, even one that waits for its disk.
+const DEATH_PATIENCE: Duration = Duration::from_secs(30);
+
+/// How often a dying process is looked after.
+const LOOK_EVERY: Duration = Duration::from_millis(2);
+
+/// The signals by which a server ends.
+#[derive(Clone, Copy)]
+pub(crate) struct Ends {
+    /// It closes connections and writes what it has in memory first.
+    pub drain: &'static str,
+    /// At once.
+    pub quit: &'static str,
+}
+
+pub(crate) struct Supervised {
     supervisor: Child,
     words: ChildStdin,
     server: u32,
 }
 
 impl Supervised {
-    /// Starts the server. It may not be ready yet, and may still fail.
-    pub fn start(programs: &Programs, folder: &Path, server: &Command) -> Result<Self, Error> {
-        let mut shell = programs.run(Path::new("sh"));
-        shell.args(["-c", SUPERVISOR, "supervisor"]).arg(folder).arg(server.get_program()).args(server.get_args());
+    /// Starts the server by `shell`, a plain `sh` with the user and the environment that the server is to have.
+    /// The server may not be ready yet, and may still fail.
+    pub fn start(mut shell: Command, folder: &Path, ends: Ends, server: &Command) -> Result<Self, Error> {
+        shell.args(["-c", SUPERVISOR, "supervisor"]).arg(folder).args([ends.drain, ends.quit]);
+        shell.arg(server.get_program()).args(server.get_args());
         // In a group of its own: whoever ends the test's group must leave somebody to clean up.
         shell.process_group(0).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut supervisor = shell.spawn().map_err(Error::of("a shell"))?;
@@ -75,7 +92,25 @@ impl Supervised {
         all.push(server);
         signal("KILL", &all)?;
         self.end("killed\n");
+        // A signal is sent before it is felt: as long as one of them lives, it holds memory and ports.
+        let deadline = Instant::now() + DEATH_PATIENCE;
+        while all.iter().any(|process| is_alive(process)) {
+            if Instant::now() > deadline {
+                return Err(Error::new(format!("processes {} outlive a kill", all.join(", "))));
+            }
+            std::thread::sleep(LOOK_EVERY);
+        }
         Ok(())
+    }
+
+    /// Holds the server where it is: it keeps its connections and answers nobody.
+    pub fn freeze(&self) -> Result<(), Error> {
+        signal("STOP", &[self.server.to_string()])
+    }
+
+    /// Lets it go on.
+    pub fn thaw(&self) -> Result<(), Error> {
+        signal("CONT", &[self.server.to_string()])
     }
 
     fn end(mut self, word: &str) {
@@ -92,16 +127,27 @@ fn signal(name: &str, processes: &[String]) -> Result<(), Error> {
     output(&mut kill).map(drop)
 }
 
+/// Whether there is more of a process than what is left for its parent to read.
+fn is_alive(process: &str) -> bool {
+    status_of(Path::new("/proc").join(process).as_path()).is_some_and(|(state, _)| state != "Z" && state != "X")
+}
+
 /// The processes that a process made.
 fn children(parent: u32) -> Result<Vec<String>, Error> {
     let processes = fs::read_dir("/proc").map_err(Error::of("/proc, where Linux tells of processes,"))?;
     let parent = parent.to_string();
     let made = processes.flatten().filter_map(|process| {
-        // `number (name) state parent …`, where the name may hold anything.
-        let status = fs::read_to_string(process.path().join("stat")).ok()?;
-        let (_, after_name) = status.rsplit_once(')')?;
-        let is_made = after_name.split_whitespace().nth(1) == Some(parent.as_str());
-        is_made.then(|| process.file_name().to_string_lossy().into_owned())
+        let (_, made_by) = status_of(&process.path())?;
+        (made_by == parent).then(|| process.file_name().to_string_lossy().into_owned())
     });
     Ok(made.collect())
+}
+
+/// A process's state and who made it.
+fn status_of(process: &Path) -> Option<(String, String)> {
+    // `number (name) state parent …`, where the name may hold anything.
+    let status = fs::read_to_string(process.join("stat")).ok()?;
+    let (_, after_name) = status.rsplit_once(')')?;
+    let mut fields = after_name.split_whitespace().map(str::to_owned);
+    Some((fields.next()?, fields.next()?))
 }

@@ -1,0 +1,370 @@
+//! The broker.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bus::{Broker, Destination, Error, Guarantees, Health, Message, Outcome, Subscription, Topology};
+use futures_util::FutureExt;
+use futures_util::future::{self, BoxFuture};
+use kernel::{Ids, Lane, Shards};
+use lapin::Connection;
+use lapin::types::ShortString;
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use crate::address::Address;
+use crate::check::{self, ServerInfo, Unusable};
+use crate::declare::{declare, is_final, open, waiting};
+use crate::layout::Layout;
+use crate::link::{CallError, Duty, Link};
+use crate::publisher::{Publish, Publisher, UNCONFIRMED_MAX};
+use crate::subscription::{Channelled, Source};
+use crate::{ConfigError, wire};
+
+/// The one destination: the exchange, which routes by type and key.
+const DESTINATION: &str = "events";
+
+/// The largest body that is sent. The API takes far less, and every RabbitMQ by its own limit takes more.
+const BODY_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// How long a publish may go unconfirmed: longer than a quorum queue takes to elect a leader. Whatever was not
+/// confirmed by then is published again.
+const PUBLISH_DEADLINE: Duration = Duration::from_secs(15);
+
+/// How long a call waits for a connection that is being made: who asks is told soon, and asks again.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How often queues and bindings of the consumers that receive here are declared anew: what was deleted or unbound by
+/// hand loses events in silence until then.
+const RESTORE_EVERY: Duration = Duration::from_secs(30);
+
+/// How often a declaration is tried: several processes that declare one queue at once can get in each other's way.
+const DECLARE_ATTEMPTS: u32 = 8;
+
+/// The bound of the random wait before it is tried again.
+const DECLARE_PAUSE: Duration = Duration::from_millis(500);
+
+/// What a broker needs to know.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Who reacts to what.
+    pub topology: Topology,
+    /// How the keys of the background lane are parted. It must be the same in all processes, for ever.
+    pub shards: Shards,
+    /// How long a publish may go unconfirmed before its outcome is unknown.
+    pub publish_deadline: Duration,
+    /// For the random waits.
+    pub ids: Ids,
+}
+
+impl Options {
+    /// With the deadline that suits everything but tests.
+    pub fn new(topology: Topology, shards: Shards, ids: Ids) -> Self {
+        Self { topology, shards, publish_deadline: PUBLISH_DEADLINE, ids }
+    }
+}
+
+/// RabbitMQ as Tradepost's broker.
+pub struct RabbitMq {
+    shared: Arc<Shared>,
+    publish_deadline: Duration,
+    publishes: mpsc::Sender<Publish>,
+    /// End with this value.
+    _links: JoinSet<()>,
+}
+
+struct Shared {
+    address: Address,
+    layout: Layout,
+    ids: Ids,
+    publishing: Link,
+    receiving: Link,
+    /// How many subscriptions each consumer has here.
+    consumers: Mutex<BTreeMap<String, usize>>,
+}
+
+impl RabbitMq {
+    /// A broker that begins to connect, and need not be there yet: until it is, events wait in the outbox.
+    /// Must be called within a runtime of Tokio. The URL is like `amqp://user:password@host:5672/vhost`.
+    pub fn new(url: &str, options: Options) -> Result<Self, ConfigError> {
+        let Options { topology, shards, publish_deadline, ids } = options;
+        let shared = Arc::new(Shared {
+            address: Address::parse(url)?,
+            layout: Layout::new(&topology, shards)?,
+            ids: ids.clone(),
+            publishing: Link::new(),
+            receiving: Link::new(),
+            consumers: Mutex::default(),
+        });
+        let (publishes, waiting) = mpsc::channel(UNCONFIRMED_MAX);
+        let mut links = JoinSet::new();
+        let address = || shared.address.clone();
+        links.spawn(shared.publishing.clone().keep(address(), "publishing", ids.clone(), Publisher { waiting }));
+        links.spawn(shared.receiving.clone().keep(address(), "receiving", ids, Restorer(shared.clone())));
+        Ok(Self { shared, publish_deadline, publishes, _links: links })
+    }
+
+    /// Makes the exchange and every consumer's queues with their bindings, for `migrate`. What is there stays; what is
+    /// there otherwise is an error, and so is what the user has no right to.
+    pub async fn declare(&self) -> Result<(), Error> {
+        let consumers: Vec<&str> = self.shared.layout.consumers().collect();
+        self.shared.declare(&consumers).await
+    }
+
+    /// Declares anew what belongs to the consumers that receive here. It happens by itself every 30 seconds.
+    pub async fn restore(&self) -> Result<(), Error> {
+        self.shared.restore().await
+    }
+
+    /// Waits until its health is as wanted, and says how it is.
+    pub async fn until(&self, wanted: impl Fn(&Health) -> bool) -> Health {
+        let (mut publishing, mut receiving) = (self.shared.publishing.changes(), self.shared.receiving.changes());
+        loop {
+            let health = self.health();
+            if wanted(&health) {
+                return health;
+            }
+            // The senders live as long as this does.
+            let _ = tokio::select! {
+                changed = publishing.changed() => changed,
+                changed = receiving.changed() => changed,
+            };
+        }
+    }
+
+    /// Whether everything that is needed is there, for `doctor`; what the broker says that it is.
+    /// Connects by itself, and changes nothing.
+    pub async fn check(&self) -> Result<ServerInfo, Unusable> {
+        check::check(&self.shared.address, &self.shared.layout).await
+    }
+}
+
+impl Shared {
+    async fn declare(&self, consumers: &[&str]) -> Result<(), Error> {
+        let connection = self.receiving.connection(PATIENCE).await?;
+        let mut attempts = 0;
+        loop {
+            attempts += 1;
+            let declared = declare_once(&self.layout, &connection, consumers).await;
+            match declared {
+                Ok(()) => return Ok(()),
+                Err(error) if attempts < DECLARE_ATTEMPTS && !is_final(&error) && connection.status().connected() => {
+                    tracing::info!(reason = %error, "a declaration failed, and is tried again");
+                    tokio::time::sleep(self.ids.jitter(DECLARE_PAUSE)).await;
+                }
+                Err(error) => return Err(self.error(&error)),
+            }
+        }
+    }
+
+    async fn restore(&self) -> Result<(), Error> {
+        let consumers: Vec<String> = self.consumers().keys().cloned().collect();
+        if consumers.is_empty() {
+            return Ok(());
+        }
+        self.declare(&consumers.iter().map(String::as_str).collect::<Vec<_>>()).await
+    }
+
+    async fn subscribe(self: Arc<Self>, consumer: String, lane: Lane, shard: u16) -> Result<Channelled, Error> {
+        let Some(queue) = self.layout.queue(&consumer, lane, shard) else {
+            return Err(Error::Rejected(format!("{consumer} has no {lane} shard {shard}")));
+        };
+        let connection = self.receiving.connection(PATIENCE).await?;
+        let dead = self.layout.dead(&consumer).filter(|_| lane == Lane::Immediate && shard == 0);
+        // What is given up needs its queue too, whichever lane it was in.
+        let needed = self.layout.dead(&consumer).into_iter().chain([queue]);
+        let subscribed = async {
+            let channel = open(&connection).await?;
+            declare(&channel, needed).await?;
+            let receiving = Receiving::begin(self.clone(), consumer.clone());
+            let from = Source { shard, queue: queue.name.clone(), dead: dead.map(|it| it.name.clone()) };
+            Channelled::begin(connection.clone(), channel, from, receiving).await
+        };
+        subscribed.await.map_err(|error| self.error(&error))
+    }
+
+    async fn waiting(&self, consumer: &str) -> Result<u64, Error> {
+        let connection = self.receiving.connection(PATIENCE).await?;
+        let mut sum = 0;
+        let mut channel = None;
+        for queue in self.layout.queues_of(consumer) {
+            let on = match channel.take() {
+                Some(channel) => channel,
+                None => open(&connection).await.map_err(|error| self.error(&error))?,
+            };
+            // A queue that is not there took the channel with it.
+            if let Some(count) = waiting(&on, queue).await.map_err(|error| self.error(&error))? {
+                sum += count;
+                channel = Some(on);
+            }
+        }
+        Ok(sum)
+    }
+
+    fn error(&self, error: &CallError) -> Error {
+        let said = Unusable::calling(&self.address, error).to_string();
+        if is_final(error) { Error::Rejected(said) } else { Error::Unavailable(said) }
+    }
+
+    /// Every change is complete when the lock is given back.
+    fn consumers(&self) -> MutexGuard<'_, BTreeMap<String, usize>> {
+        self.consumers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn declare_once(layout: &Layout, connection: &Connection, consumers: &[&str]) -> Result<(), CallError> {
+    let channel = open(connection).await?;
+    declare(&channel, consumers.iter().flat_map(|consumer| layout.queues_of(consumer))).await
+}
+
+/// A subscription, as long as it lasts: what its consumer needs is restored.
+pub(crate) struct Receiving {
+    shared: Arc<Shared>,
+    consumer: String,
+}
+
+impl Receiving {
+    fn begin(shared: Arc<Shared>, consumer: String) -> Self {
+        *shared.consumers().entry(consumer.clone()).or_default() += 1;
+        Self { shared, consumer }
+    }
+}
+
+impl Drop for Receiving {
+    fn drop(&mut self) {
+        let mut consumers = self.shared.consumers();
+        if let Some(count) = consumers.get_mut(&self.consumer) {
+            *count -= 1;
+            if *count == 0 {
+                consumers.remove(&self.consumer);
+            }
+        }
+    }
+}
+
+/// Declares anew what may have been deleted.
+struct Restorer(Arc<Shared>);
+
+impl Duty for Restorer {
+    async fn perform(&mut self, _: Arc<Connection>) -> String {
+        loop {
+            tokio::time::sleep(RESTORE_EVERY).await;
+            if let Err(error) = self.0.restore().await {
+                tracing::warn!(reason = %error, "queues and bindings can't be declared anew");
+            }
+        }
+    }
+}
+
+impl Broker for RabbitMq {
+    fn name(&self) -> &'static str {
+        "rabbitmq"
+    }
+
+    fn guarantees(&self) -> Guarantees {
+        GUARANTEES
+    }
+
+    fn destinations(&self, event_type: &str) -> Vec<Destination> {
+        if self.shared.layout.is_wanted(event_type) { self.all_destinations() } else { Vec::new() }
+    }
+
+    fn all_destinations(&self) -> Vec<Destination> {
+        vec![Destination::new(DESTINATION)]
+    }
+
+    fn publish(&self, destination: &Destination, message: Message) -> BoxFuture<'static, Outcome> {
+        match self.send(destination, message) {
+            Ok(confirmation) => {
+                let deadline = self.publish_deadline;
+                async move {
+                    let unknown = |detail: String| Outcome::Unknown { detail };
+                    match timeout(deadline, confirmation).await {
+                        Ok(Ok(outcome)) => outcome,
+                        Ok(Err(_)) => unknown("the connection broke before it was confirmed".to_owned()),
+                        Err(_) => unknown(format!("it was not confirmed within {deadline:?}")),
+                    }
+                }
+                .boxed()
+            }
+            Err(outcome) => future::ready(outcome).boxed(),
+        }
+    }
+
+    fn shards(&self) -> Shards {
+        self.shared.layout.shards()
+    }
+
+    fn subscribe(
+        &self,
+        consumer: &str,
+        lane: Lane,
+        shard: u16,
+    ) -> BoxFuture<'static, Result<Box<dyn Subscription>, Error>> {
+        let subscribed = self.shared.clone().subscribe(consumer.to_owned(), lane, shard);
+        subscribed.map(|subscribed| subscribed.map(|it| Box::new(it) as Box<dyn Subscription>)).boxed()
+    }
+
+    fn waiting(&self, consumer: &str) -> BoxFuture<'static, Result<u64, Error>> {
+        let (shared, consumer) = (self.shared.clone(), consumer.to_owned());
+        async move { shared.waiting(&consumer).await }.boxed()
+    }
+
+    fn health(&self) -> Health {
+        let complaint = self.shared.publishing.complaint().or_else(|| self.shared.receiving.complaint());
+        complaint.map_or(Health::Ready, |reason| Health::Degraded { reason })
+    }
+}
+
+impl RabbitMq {
+    /// What every RabbitMQ promises as it is used here, for documents that compare brokers.
+    pub const GUARANTEES: Guarantees = GUARANTEES;
+
+    /// Hands a message over, or says at once what became of it.
+    fn send(&self, destination: &Destination, message: Message) -> Result<oneshot::Receiver<Outcome>, Outcome> {
+        if destination.as_str() != DESTINATION {
+            return Err(Outcome::Unroutable);
+        }
+        let refused = |detail: String| Outcome::Refused { detail };
+        if message.body.len() > BODY_BYTES_MAX {
+            return Err(refused(format!(
+                "its body has {} bytes, and {BODY_BYTES_MAX} may be sent",
+                message.body.len()
+            )));
+        }
+        let state = self.shared.publishing.state();
+        if let Some(detail) = state.complaint() {
+            // What is blocked was surely not sent, so it is refused; the rest of what is said of it is as true of both.
+            let is_blocked = state.connection().is_some();
+            return Err(if is_blocked { refused(detail) } else { Outcome::Unknown { detail } });
+        }
+        let routing_key = self.shared.layout.key(&message.event_type, message.lane, message.key);
+        let routing_key = routing_key.ok_or_else(|| refused("its type is too long for a routing key".to_owned()))?;
+        let (reply, confirmation) = oneshot::channel();
+        let publish = Publish {
+            id: ShortString::from(message.id.to_string()),
+            routing_key,
+            properties: wire::encode(&message),
+            body: message.body,
+            reply,
+        };
+        match self.publishes.try_send(publish) {
+            Ok(()) => Ok(confirmation),
+            Err(TrySendError::Full(_)) => Err(refused(format!("{UNCONFIRMED_MAX} messages wait to be sent"))),
+            Err(TrySendError::Closed(_)) => Err(Outcome::Unknown { detail: "the broker was closed".to_owned() }),
+        }
+    }
+}
+
+const GUARANTEES: Guarantees = Guarantees {
+    survives_restart: true,
+    redelivered_flag: true,
+    destination_per_consumer: false,
+    stored_means_settled: false,
+    bounded_queues: false,
+    // The second waits until the first is gone.
+    exclusive_subscriptions: false,
+};

@@ -1,0 +1,179 @@
+//! What is amiss, in one line that says what to do.
+
+use futures_util::future::try_join_all;
+use lapin::options::{
+    BasicCancelOptions, BasicConsumeOptions, BasicPublishOptions, QueueBindOptions, QueueDeclareOptions,
+};
+use lapin::types::{FieldTable, ShortString};
+use lapin::{BasicProperties, Channel, Connection};
+
+use crate::address::Address;
+use crate::declare::{ACCESS_REFUSED, NOT_ALLOWED, NOT_FOUND, PRECONDITION_FAILED, code, declare_queue, open, waiting};
+use crate::greeting;
+use crate::layout::{EXCHANGE, Layout, Queue};
+use crate::link::{CallError, connect, within};
+
+/// What the broker says that it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerInfo {
+    /// `RabbitMQ`, as a rule.
+    pub product: String,
+    /// Such as `3.10.8`.
+    pub version: String,
+}
+
+/// Why the broker can't be used: each says on one line what to do.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unusable {
+    /// Nothing answers.
+    #[error("no broker can be reached at {place} ({detail}): is it running, and are host and port of the URL right?")]
+    Unreachable {
+        /// Host and port.
+        place: String,
+        /// What the network said.
+        detail: String,
+    },
+    /// Something takes connections and says nothing.
+    #[error("what listens at {place} does not answer: is the broker overloaded or held, or is it another port?")]
+    Silent {
+        /// Host and port.
+        place: String,
+    },
+    /// Something answers, and it is no broker.
+    #[error("what answers at {place} does not speak AMQP 0-9-1: RabbitMQ's port for that is 5672, as a rule")]
+    Stranger {
+        /// Host and port.
+        place: String,
+    },
+    /// The user or the password is wrong.
+    #[error("the broker refuses the user {user:?} with this password: correct the URL, or `rabbitmqctl add_user`")]
+    Password {
+        /// The user.
+        user: String,
+    },
+    /// There is no such virtual host.
+    #[error("the broker has no virtual host {vhost:?}: correct the end of the URL, or `rabbitmqctl add_vhost`")]
+    NoVhost {
+        /// Its name.
+        vhost: String,
+    },
+    /// The user may not enter the virtual host.
+    #[error("the user {user:?} may not enter the virtual host {vhost:?}: `rabbitmqctl set_permissions`")]
+    NoEntry {
+        /// The user.
+        user: String,
+        /// The virtual host's name.
+        vhost: String,
+    },
+    /// The user lacks a right.
+    #[error(
+        "the user {user:?} lacks a right, needs to configure, write and read `^tradepost\\.`: \
+         `rabbitmqctl set_permissions` ({detail})"
+    )]
+    Permission {
+        /// The user.
+        user: String,
+        /// Which right on what, as the broker says it.
+        detail: String,
+    },
+    /// A queue or the exchange exists with other arguments.
+    #[error("it was declared otherwise before, so drain and delete it, then declare again: {detail}")]
+    Mismatch {
+        /// Which, and what differs, as the broker says it.
+        detail: String,
+    },
+    /// A queue or the exchange is not there.
+    #[error("{name} is not there: it has to be declared (`tradepost migrate`)")]
+    Missing {
+        /// Its name.
+        name: String,
+    },
+    /// Something else went wrong.
+    #[error("the broker at {place} can't be used: {detail}")]
+    Other {
+        /// Host and port.
+        place: String,
+        /// What was seen last.
+        detail: String,
+    },
+}
+
+impl Unusable {
+    /// What the failure of a connection means.
+    pub(crate) fn connecting(address: &Address, error: &lapin::Error) -> Self {
+        let (user, vhost) = (address.user().to_owned(), address.vhost().to_owned());
+        let said = error.to_string();
+        match code(error) {
+            Some(ACCESS_REFUSED) => Self::Password { user },
+            Some(NOT_ALLOWED) if said.contains("not found") => Self::NoVhost { vhost },
+            Some(NOT_ALLOWED) => Self::NoEntry { user, vhost },
+            None if error.is_io_error() => Self::Unreachable { place: address.place(), detail: said },
+            _ => Self::Other { place: address.place(), detail: said },
+        }
+    }
+
+    /// What the failure of a call means.
+    pub(crate) fn calling(address: &Address, error: &CallError) -> Self {
+        let detail = error.to_string();
+        let code = if let CallError::Failed(error) = error { code(error) } else { None };
+        match code {
+            Some(ACCESS_REFUSED) => Self::Permission { user: address.user().to_owned(), detail },
+            Some(PRECONDITION_FAILED) => Self::Mismatch { detail },
+            _ => Self::Other { place: address.place(), detail },
+        }
+    }
+}
+
+/// Connects, and looks at everything that is needed. Changes nothing but for a queue of its own, which goes with it.
+pub(crate) async fn check(address: &Address, layout: &Layout) -> Result<ServerInfo, Unusable> {
+    let server = greeting::greet(address).await?;
+    let connection = connect(address, "check", false).await?;
+    let calling = |error: CallError| Unusable::calling(address, &error);
+    rights(&connection).await.map_err(calling)?;
+    for queue in layout.consumers().flat_map(|consumer| layout.queues_of(consumer)) {
+        // A queue that is not there closes the channel.
+        let channel = open(&connection).await.map_err(calling)?;
+        if waiting(&channel, queue).await.map_err(calling)?.is_none() {
+            return Err(Unusable::Missing { name: queue.name.to_string() });
+        }
+        within("comparing a queue", declare_queue(&channel, queue)).await.map_err(calling)?;
+    }
+    Ok(server.unwrap_or_else(|| ServerInfo { product: "unknown".to_owned(), version: String::new() }))
+}
+
+/// Does what needs the right to configure, to write and to read, with a queue that only this connection sees.
+async fn rights(connection: &Connection) -> Result<(), CallError> {
+    let channel = open(connection).await?;
+    let name = own_queue(&channel).await?;
+    let key = ShortString::from("check");
+    let bind = channel.queue_bind(
+        name.clone(),
+        EXCHANGE.into(),
+        key.clone(),
+        QueueBindOptions::default(),
+        FieldTable::default(),
+    );
+    match within("binding a queue", bind).await {
+        // There is nothing to write to or read from yet, which is said of the queues.
+        Err(CallError::Failed(error)) if code(&error) == Some(NOT_FOUND) => return Ok(()),
+        bound => bound?,
+    }
+    let consumed =
+        channel.basic_consume(name, ShortString::default(), BasicConsumeOptions::default(), FieldTable::default());
+    let consumer = within("reading from a queue", consumed).await?;
+    let options = BasicPublishOptions::default();
+    let written = channel.basic_publish(EXCHANGE.into(), key, options, &[], BasicProperties::default());
+    within("writing to the exchange", written).await?;
+    // A refused write is heard of with the answer to whatever follows.
+    within("ending a subscription", channel.basic_cancel(consumer.tag(), BasicCancelOptions::default())).await?;
+    let queues: [Queue; 0] = [];
+    within("looking again", try_join_all(queues.iter().map(|queue| declare_queue(&channel, queue)))).await?;
+    Ok(())
+}
+
+async fn own_queue(channel: &Channel) -> Result<ShortString, CallError> {
+    let options = QueueDeclareOptions { exclusive: true, auto_delete: true, ..QueueDeclareOptions::default() };
+    let name = format!("tradepost.check.{}", channel.id());
+    let declared = channel.queue_declare(name.into(), options, FieldTable::default());
+    Ok(within("declaring a queue", declared).await?.name().clone())
+}

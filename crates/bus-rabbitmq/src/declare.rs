@@ -1,0 +1,73 @@
+//! Making exchange, queues and bindings, or finding them made.
+
+use futures_util::future::try_join_all;
+use lapin::options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions};
+use lapin::types::FieldTable;
+use lapin::{Channel, Connection, ExchangeKind};
+
+use crate::layout::{EXCHANGE, Queue};
+use crate::link::{CallError, within};
+
+/// How many queues are declared before their answers are awaited: enough to hide the way, few enough for the deadline.
+const QUEUES_AT_ONCE: usize = 16;
+
+/// A channel of its own, for what goes wrong on it closes it.
+pub(crate) async fn open(connection: &Connection) -> Result<Channel, CallError> {
+    within("opening a channel", connection.create_channel()).await
+}
+
+/// Makes the exchange and these queues with their bindings. Those that are there stay as they are.
+pub(crate) async fn declare<'a>(
+    channel: &Channel,
+    queues: impl IntoIterator<Item = &'a Queue>,
+) -> Result<(), CallError> {
+    let options = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };
+    let exchange = channel.exchange_declare(EXCHANGE.into(), ExchangeKind::Topic, options, FieldTable::default());
+    within("declaring the exchange", exchange).await?;
+    let queues: Vec<&Queue> = queues.into_iter().collect();
+    for queues in queues.chunks(QUEUES_AT_ONCE) {
+        within("declaring queues", try_join_all(queues.iter().map(|queue| declare_queue(channel, queue)))).await?;
+        let bindings = queues.iter().flat_map(|queue| queue.keys.iter().map(|key| (queue.name.clone(), key.clone())));
+        let bound = bindings.map(|(queue, key)| {
+            channel.queue_bind(queue, EXCHANGE.into(), key, QueueBindOptions::default(), FieldTable::default())
+        });
+        within("binding queues", try_join_all(bound)).await?;
+    }
+    Ok(())
+}
+
+pub(crate) async fn declare_queue(channel: &Channel, queue: &Queue) -> lapin::Result<()> {
+    let options = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
+    channel.queue_declare(queue.name.clone(), options, queue.arguments.clone()).await.map(drop)
+}
+
+/// How many messages of a queue wait to be delivered; `None` if there is no such queue, which closes the channel.
+pub(crate) async fn waiting(channel: &Channel, queue: &Queue) -> Result<Option<u64>, CallError> {
+    let options = QueueDeclareOptions { passive: true, durable: true, ..QueueDeclareOptions::default() };
+    let asked = channel.queue_declare(queue.name.clone(), options, FieldTable::default());
+    match within("asking for a queue", asked).await {
+        Ok(queue) => Ok(Some(u64::from(queue.message_count()))),
+        Err(CallError::Failed(error)) if code(&error) == Some(NOT_FOUND) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// AMQP's reply codes (<https://www.rabbitmq.com/docs/channels#error-handling>).
+pub(crate) const ACCESS_REFUSED: u16 = 403;
+pub(crate) const NOT_FOUND: u16 = 404;
+pub(crate) const PRECONDITION_FAILED: u16 = 406;
+pub(crate) const NOT_ALLOWED: u16 = 530;
+
+/// The code with which the broker said no, if it was the broker.
+pub(crate) fn code(error: &lapin::Error) -> Option<u16> {
+    match error.kind() {
+        lapin::ErrorKind::ProtocolError(error) => Some(error.get_id()),
+        _ => None,
+    }
+}
+
+/// Whether the broker would say the same again: somebody has to mend something.
+pub(crate) fn is_final(error: &CallError) -> bool {
+    let CallError::Failed(error) = error else { return false };
+    matches!(code(error), Some(ACCESS_REFUSED | NOT_FOUND | PRECONDITION_FAILED | NOT_ALLOWED))
+}

@@ -1,0 +1,178 @@
+//! Which queues there are, and what is routed to each.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bus::Topology;
+use kernel::{Lane, Shards};
+use lapin::types::{AMQPValue, FieldTable, ShortString};
+
+use crate::ConfigError;
+
+/// The exchange to which every event is published.
+pub(crate) const EXCHANGE: &str = "tradepost.events";
+
+/// After how many deliveries the broker gives a message up. It is far more than any outage requeues it, for what the
+/// consumer can't handle is parked in its store; this only ends what keeps a consumer from its store for ever.
+pub(crate) const DELIVERIES_MAX: i32 = 10_000;
+
+/// A queue, and the routing keys that lead to it.
+#[derive(Clone, Debug)]
+pub(crate) struct Queue {
+    pub name: ShortString,
+    pub keys: Vec<ShortString>,
+    pub arguments: FieldTable,
+}
+
+/// Every consumer's queues.
+#[derive(Debug)]
+pub(crate) struct Layout {
+    shards: Shards,
+    consumers: BTreeMap<String, Consumer>,
+    /// Types to which somebody reacts.
+    wanted: BTreeSet<String>,
+}
+
+#[derive(Debug)]
+struct Consumer {
+    /// By lane and shard.
+    queues: BTreeMap<(Lane, u16), Queue>,
+    /// Where the broker puts what it gave up.
+    dead: Queue,
+}
+
+impl Layout {
+    pub fn new(topology: &Topology, shards: Shards) -> Result<Self, ConfigError> {
+        let mut layout = Self { shards, consumers: BTreeMap::new(), wanted: BTreeSet::new() };
+        for name in topology.consumers() {
+            let dead = Queue {
+                name: short(&format!("tradepost.{name}.dead"))?,
+                keys: Vec::new(),
+                arguments: table([("x-queue-type", text("quorum"))]),
+            };
+            let mut queues = BTreeMap::new();
+            for lane in Lane::ALL {
+                for shard in shards.all(lane) {
+                    queues.insert((lane, shard), queue(topology, name, lane, shard, &dead)?);
+                }
+            }
+            layout.consumers.insert(name.to_owned(), Consumer { queues, dead });
+            layout.wanted.extend(topology.types_of(name).iter().cloned());
+        }
+        Ok(layout)
+    }
+
+    pub fn shards(&self) -> Shards {
+        self.shards
+    }
+
+    /// Whether anybody reacts to this type.
+    pub fn is_wanted(&self, event_type: &str) -> bool {
+        self.wanted.contains(event_type)
+    }
+
+    pub fn consumers(&self) -> impl Iterator<Item = &str> {
+        self.consumers.keys().map(String::as_str)
+    }
+
+    pub fn queue(&self, consumer: &str, lane: Lane, shard: u16) -> Option<&Queue> {
+        self.consumers.get(consumer)?.queues.get(&(lane, shard))
+    }
+
+    pub fn dead(&self, consumer: &str) -> Option<&Queue> {
+        self.consumers.get(consumer).map(|it| &it.dead)
+    }
+
+    /// All queues of a consumer, what is given up first: others refer to it.
+    pub fn queues_of(&self, consumer: &str) -> impl Iterator<Item = &Queue> {
+        self.consumers.get(consumer).into_iter().flat_map(|it| std::iter::once(&it.dead).chain(it.queues.values()))
+    }
+
+    /// The routing key of an event.
+    pub fn key(&self, event_type: &str, lane: Lane, key: kernel::Uuid) -> Option<ShortString> {
+        ShortString::try_new(routing_key(event_type, self.shards.of(lane, key))).ok()
+    }
+}
+
+fn queue(topology: &Topology, consumer: &str, lane: Lane, shard: u16, dead: &Queue) -> Result<Queue, ConfigError> {
+    let mut keys = Vec::new();
+    for event_type in topology.types_of(consumer) {
+        let event = events::find(event_type).ok_or_else(|| ConfigError::UnknownEvent {
+            consumer: consumer.to_owned(),
+            event_type: event_type.clone(),
+        })?;
+        if event.lane == lane {
+            keys.push(short(&routing_key(event_type, shard))?);
+        }
+    }
+    let arguments = table([
+        ("x-queue-type", text("quorum")),
+        // Who takes over begins when whoever had the shard is gone.
+        ("x-single-active-consumer", AMQPValue::Boolean(true)),
+        ("x-delivery-limit", AMQPValue::LongInt(DELIVERIES_MAX)),
+        ("x-dead-letter-exchange", text("")),
+        ("x-dead-letter-routing-key", text(dead.name.as_str())),
+        // What is given up stays until the other queue has it, which the broker does only if a full queue refuses.
+        ("x-dead-letter-strategy", text("at-least-once")),
+        ("x-overflow", text("reject-publish")),
+    ]);
+    Ok(Queue { name: short(&format!("tradepost.{consumer}.{lane}.{shard}"))?, keys, arguments })
+}
+
+fn routing_key(event_type: &str, shard: u16) -> String {
+    format!("{event_type}.{shard}")
+}
+
+fn short(name: &str) -> Result<ShortString, ConfigError> {
+    ShortString::try_new(name).map_err(|_| ConfigError::NameTooLong { name: name.to_owned() })
+}
+
+fn text(text: &str) -> AMQPValue {
+    AMQPValue::LongString(text.into())
+}
+
+pub(crate) fn table<const N: usize>(entries: [(&str, AMQPValue); N]) -> FieldTable {
+    let mut table = FieldTable::default();
+    for (name, value) in entries {
+        table.insert(ShortString::from(name), value);
+    }
+    table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn topology() -> Topology {
+        Topology::new().consumer("orders", ["payments.payment_failed.v1", "inventory.stock_reserved.v1"])
+    }
+
+    #[test]
+    fn a_queue_is_bound_to_the_types_of_its_lane_in_its_shard() {
+        let layout = Layout::new(&topology(), Shards::new(2).unwrap()).unwrap();
+        let queues: Vec<String> = layout
+            .queues_of("orders")
+            .map(|queue| {
+                let keys: Vec<_> = queue.keys.iter().map(ShortString::as_str).collect();
+                format!("{} {}", queue.name, keys.join(","))
+            })
+            .collect();
+        assert_eq!(
+            queues,
+            [
+                "tradepost.orders.dead ",
+                "tradepost.orders.immediate.0 payments.payment_failed.v1.0",
+                "tradepost.orders.background.0 inventory.stock_reserved.v1.0",
+                "tradepost.orders.background.1 inventory.stock_reserved.v1.1",
+            ]
+        );
+        assert!(layout.is_wanted("inventory.stock_reserved.v1") && !layout.is_wanted("orders.order_paid.v1"));
+    }
+
+    #[test]
+    fn what_is_no_event_and_what_is_too_long_is_refused() {
+        let unknown = Topology::new().consumer("orders", ["orders.unheard_of.v1"]);
+        assert!(matches!(Layout::new(&unknown, Shards::ONE), Err(ConfigError::UnknownEvent { .. })));
+        let long = Topology::new().consumer::<&str>(&"x".repeat(250), []);
+        assert!(matches!(Layout::new(&long, Shards::ONE), Err(ConfigError::NameTooLong { .. })));
+    }
+}

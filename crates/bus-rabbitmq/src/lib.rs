@@ -1,0 +1,32 @@
+//! The broker port on RabbitMQ (3.10 or newer).
+//!
+//! [`RabbitMq`] is the broker: two connections that are made again when they break, one to publish and one to receive,
+//! for a broker whose memory or disk is full holds up everything on a connection that has published.
+//! [`RabbitMq::declare`] makes exchange, queues and bindings; [`RabbitMq::check`] says in one line what is amiss.
+//!
+//! Not here: retries, dead letters, and which event has left. Those are in the stores of emitter and consumer.
+//!
+//! Start with `broker.rs`; `layout.rs` says which queues there are, `wire.rs` what a message looks like on them.
+//!
+//! **Invariant:** a publish is stored only if the broker confirmed it and did not return it.
+//!
+//! **Invariant:** every call of the broker has a deadline, and no queue between here and there is without a bound.
+//!
+//! **Invariant:** bytes of strangers break nothing: what is no message of Tradepost is delivered with its defect.
+//!
+//! **Invariant:** no password is ever printed.
+
+mod address;
+mod broker;
+mod check;
+mod declare;
+mod greeting;
+mod layout;
+mod link;
+mod publisher;
+mod subscription;
+mod wire;
+
+pub use address::ConfigError;
+pub use broker::{Options, RabbitMq};
+pub use check::{ServerInfo, Unusable};

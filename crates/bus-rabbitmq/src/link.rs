@@ -1,0 +1,183 @@
+//! A connection that is made again when it breaks.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use kernel::Ids;
+use lapin::{Connection, ConnectionProperties, Event};
+use tokio::sync::watch;
+use tokio::time::{Instant, timeout};
+
+use crate::address::Address;
+use crate::check::Unusable;
+use crate::greeting;
+
+/// Far more than a connection takes to a broker that is there, even by TLS over a slow line.
+pub(crate) const CONNECT_DEADLINE: Duration = Duration::from_secs(10);
+
+/// Far more than a call takes that the broker answers from memory, even on a busy machine.
+pub(crate) const CALL_DEADLINE: Duration = Duration::from_secs(10);
+
+/// The bound of the first wait after a failure, and of all waits. The bound doubles with each failure, and each wait is
+/// drawn evenly below it, so that all who lost a broker at once don't come back at once.
+const BACKOFF: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(10));
+
+/// A connection that lasted as long did work; one that ends before counts as one more failure.
+const STEADY: Duration = Duration::from_secs(5);
+
+/// How often a connection is looked at besides being listened to: an end must not go unnoticed.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+
+/// How a connection is at the moment.
+#[derive(Clone)]
+pub(crate) enum State {
+    /// There is none, and why.
+    Down(String),
+    Up(Arc<Connection>),
+    /// The broker takes nothing, and why.
+    Blocked(Arc<Connection>, String),
+}
+
+impl State {
+    pub fn connection(&self) -> Option<&Arc<Connection>> {
+        match self {
+            Self::Down(_) => None,
+            Self::Up(connection) | Self::Blocked(connection, _) => Some(connection),
+        }
+    }
+
+    /// Why nothing can be published, if so.
+    pub fn complaint(&self) -> Option<String> {
+        match self {
+            Self::Up(_) => None,
+            Self::Down(reason) => Some(reason.clone()),
+            Self::Blocked(_, reason) => Some(format!("the broker takes no messages now: {reason}")),
+        }
+    }
+}
+
+/// What is done with a connection as long as it lasts.
+pub(crate) trait Duty: Send {
+    /// Ends with what broke it.
+    fn perform(&mut self, connection: Arc<Connection>) -> impl Future<Output = String> + Send;
+}
+
+/// One place for one connection.
+#[derive(Clone)]
+pub(crate) struct Link {
+    state: Arc<watch::Sender<State>>,
+}
+
+impl Link {
+    pub fn new() -> Self {
+        Self { state: Arc::new(watch::Sender::new(State::Down("there was no time to connect yet".to_owned()))) }
+    }
+
+    pub fn state(&self) -> State {
+        self.state.borrow().clone()
+    }
+
+    /// Why it can't be used now, if so.
+    pub fn complaint(&self) -> Option<String> {
+        self.state.borrow().complaint()
+    }
+
+    /// Tells when the state is another one.
+    pub fn changes(&self) -> watch::Receiver<State> {
+        self.state.subscribe()
+    }
+
+    /// The connection, as soon as there is one.
+    pub async fn connection(&self, patience: Duration) -> Result<Arc<Connection>, bus::Error> {
+        let mut state = self.state.subscribe();
+        let up = timeout(patience, state.wait_for(|state| state.connection().is_some())).await;
+        let connection = up.ok().and_then(|state| state.ok()?.connection().cloned());
+        connection.ok_or_else(|| bus::Error::Unavailable(self.complaint().unwrap_or_default()))
+    }
+
+    /// Connects, does the duty, and begins again, for ever.
+    pub async fn keep(self, address: Address, purpose: &'static str, ids: Ids, mut duty: impl Duty) {
+        let mut failures: u32 = 0;
+        // A broker that did not answer in time is greeted first, for each connection takes a thread of lapin's that
+        // waits as long as the broker does.
+        let mut is_silent = false;
+        loop {
+            let began = Instant::now();
+            let reason = match connect(&address, purpose, is_silent).await {
+                Ok(connection) => self.use_up(Arc::new(connection), &mut duty).await,
+                Err(error) => {
+                    is_silent = matches!(error, Unusable::Silent { .. });
+                    error.to_string()
+                }
+            };
+            tracing::warn!(broker = ?address, purpose, reason, "the connection to the broker is away");
+            self.state.send_replace(State::Down(reason));
+            failures = if began.elapsed() > STEADY { 1 } else { failures.saturating_add(1) };
+            let bound = BACKOFF.0.saturating_mul(1 << (failures - 1).min(16)).min(BACKOFF.1);
+            tokio::time::sleep(ids.jitter(bound)).await;
+        }
+    }
+
+    /// Does the duty until the connection breaks; answers with what broke it.
+    async fn use_up(&self, connection: Arc<Connection>, duty: &mut impl Duty) -> String {
+        let watched = self.watch(&connection);
+        self.state.send_replace(State::Up(connection.clone()));
+        tokio::select! {
+            reason = watched => reason,
+            reason = duty.perform(connection.clone()) => reason,
+        }
+    }
+
+    /// Ends when the connection does. Says meanwhile whether the broker takes messages.
+    async fn watch(&self, connection: &Arc<Connection>) -> String {
+        let mut events = std::pin::pin!(connection.events_listener());
+        let mut last_error = "the connection ended".to_owned();
+        while connection.status().connected() {
+            match timeout(LOOK_EVERY, events.next()).await {
+                Ok(Some(Event::ConnectionBlocked(reason))) => {
+                    tracing::warn!(reason, "the broker takes no messages");
+                    self.state.send_replace(State::Blocked(connection.clone(), reason));
+                }
+                Ok(Some(Event::ConnectionUnblocked)) => {
+                    self.state.send_replace(State::Up(connection.clone()));
+                }
+                Ok(Some(Event::Error(error))) => last_error = error.to_string(),
+                Ok(Some(_)) | Err(_) => {}
+                Ok(None) => break,
+            }
+        }
+        last_error
+    }
+}
+
+/// A connection within the deadline.
+pub(crate) async fn connect(address: &Address, purpose: &str, greet_first: bool) -> Result<Connection, Unusable> {
+    if greet_first {
+        greeting::greet(address).await?;
+    }
+    // The broker's own tools show what a connection is for.
+    let properties = ConnectionProperties::default().with_connection_name(format!("tradepost {purpose}").into());
+    let connecting = Connection::connect_uri(address.uri(), properties);
+    match timeout(CONNECT_DEADLINE, connecting).await {
+        Ok(connected) => connected.map_err(|error| Unusable::connecting(address, &error)),
+        Err(_) => Err(Unusable::Silent { place: address.place() }),
+    }
+}
+
+/// What a call answered, within the deadline.
+pub(crate) async fn within<T>(what: &str, call: impl Future<Output = lapin::Result<T>>) -> Result<T, CallError> {
+    match timeout(CALL_DEADLINE, call).await {
+        Ok(answer) => answer.map_err(CallError::Failed),
+        Err(_) => Err(CallError::Late(format!("{what} took more than {CALL_DEADLINE:?}"))),
+    }
+}
+
+/// Why a call of the broker failed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CallError {
+    #[error("{0}")]
+    Failed(lapin::Error),
+    #[error("{0}")]
+    Late(String),
+}

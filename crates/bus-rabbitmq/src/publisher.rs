@@ -1,0 +1,172 @@
+//! Sends messages and says what became of each.
+//!
+//! lapin ties a returned message to whichever confirmation it completes next, which need not be that of the message
+//! which was returned. So what is returned is told apart by its message id, and outcomes are decided when everything
+//! that was confirmed up to then is known.
+
+use std::collections::HashMap;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use bus::Outcome;
+use bytes::Bytes;
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use futures_util::{FutureExt, future::BoxFuture};
+use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
+use lapin::types::ShortString;
+use lapin::{BasicProperties, Channel, Confirmation, Connection};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::declare::open;
+use crate::layout::EXCHANGE;
+use crate::link::{CallError, Duty, within};
+
+/// Messages that may be unconfirmed, and once more as many that may wait to be sent: what a dozen services with windows
+/// of 512 in two lanes send by themselves. Beyond that a message is refused instead of taking memory.
+pub(crate) const UNCONFIRMED_MAX: usize = 12_288;
+
+/// A message to send.
+pub(crate) struct Publish {
+    pub id: ShortString,
+    pub routing_key: ShortString,
+    pub properties: BasicProperties,
+    pub body: Bytes,
+    /// Dropped without a word, it says that nobody knows.
+    pub reply: oneshot::Sender<Outcome>,
+}
+
+/// Takes messages from whoever publishes.
+pub(crate) struct Publisher {
+    pub waiting: mpsc::Receiver<Publish>,
+}
+
+struct Confirmed {
+    id: ShortString,
+    confirmation: lapin::Result<Confirmation>,
+    reply: oneshot::Sender<Outcome>,
+}
+
+type Unconfirmed = FuturesUnordered<BoxFuture<'static, Confirmed>>;
+
+impl Duty for Publisher {
+    async fn perform(&mut self, connection: Arc<Connection>) -> String {
+        loop {
+            let channel = match open_confirming(&connection).await {
+                Ok(channel) => channel,
+                Err(error) => return error.to_string(),
+            };
+            let broken = self.serve(&channel).await;
+            // One channel may break without the others, for example because there is no exchange.
+            tracing::warn!(reason = broken, "the channel for publishing broke, and is opened again");
+            while let Ok(abandoned) = self.waiting.try_recv() {
+                drop(abandoned.reply.send(Outcome::Unknown { detail: broken.clone() }));
+            }
+        }
+    }
+}
+
+impl Publisher {
+    /// Publishes until the channel breaks; answers with what broke it. What is unconfirmed then is unknown.
+    async fn serve(&mut self, channel: &Channel) -> String {
+        let mut unconfirmed = Unconfirmed::new();
+        let mut returned = Returned::default();
+        loop {
+            tokio::select! {
+                publish = self.waiting.recv(), if unconfirmed.len() < UNCONFIRMED_MAX => {
+                    let Some(publish) = publish else { return std::future::pending().await };
+                    unconfirmed.push(send(channel.clone(), publish));
+                }
+                Some(first) = unconfirmed.next() => {
+                    let batch = all_ready(first, &mut unconfirmed);
+                    if let Some(broken) = returned.decide(batch) {
+                        return broken;
+                    }
+                    if unconfirmed.is_empty() {
+                        returned.0.clear();
+                    }
+                }
+            }
+        }
+    }
+}
+
+async fn open_confirming(connection: &Connection) -> Result<Channel, CallError> {
+    let channel = open(connection).await?;
+    within("asking for confirmations", channel.confirm_select(ConfirmSelectOptions::default())).await?;
+    Ok(channel)
+}
+
+/// It is on its way when this is polled first, and done when the broker has spoken of it.
+fn send(channel: Channel, publish: Publish) -> BoxFuture<'static, Confirmed> {
+    let Publish { id, routing_key, properties, body, reply } = publish;
+    async move {
+        let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
+        let sent = channel.basic_publish(EXCHANGE.into(), routing_key, options, &body, properties).await;
+        let confirmation = match sent {
+            Ok(confirmation) => confirmation.await,
+            Err(error) => Err(error),
+        };
+        Confirmed { id, confirmation, reply }
+    }
+    .boxed()
+}
+
+/// Everything that is ready. Futures are woken in the order in which their confirmations came, so whatever was
+/// confirmed before one of these is among them, too, or was among earlier ones.
+fn all_ready(first: Confirmed, unconfirmed: &mut Unconfirmed) -> Vec<Confirmed> {
+    let mut ready = vec![first];
+    let mut unconfirmed = Pin::new(unconfirmed);
+    while let Some(Some(next)) = unconfirmed.next().now_or_never() {
+        ready.push(next);
+    }
+    ready
+}
+
+/// How often a message was returned and its confirmation not yet seen.
+#[derive(Default)]
+struct Returned(HashMap<ShortString, u32>);
+
+impl Returned {
+    /// Tells each publisher what became of its message. Answers with what broke the channel, if it is broken.
+    fn decide(&mut self, batch: Vec<Confirmed>) -> Option<String> {
+        for confirmed in &batch {
+            if let Ok(Confirmation::Ack(Some(message)) | Confirmation::Nack(Some(message))) = &confirmed.confirmation
+                && let Some(id) = message.properties.message_id()
+            {
+                *self.0.entry(id.clone()).or_default() += 1;
+            }
+        }
+        let mut broken = None;
+        for Confirmed { id, confirmation, reply } in batch {
+            let outcome = match confirmation {
+                Ok(_) if self.take(&id) => Outcome::Unroutable,
+                Ok(Confirmation::Ack(None)) => Outcome::Stored,
+                // Its own return, if it has one, is tied to a confirmation that is still to come.
+                Ok(Confirmation::Ack(Some(_))) => {
+                    Outcome::Unknown { detail: "another message was returned with its confirmation".to_owned() }
+                }
+                Ok(Confirmation::Nack(_)) => Outcome::Refused { detail: "the broker did not store it".to_owned() },
+                Ok(Confirmation::NotRequested) => {
+                    Outcome::Unknown { detail: "the broker was not asked to confirm".to_owned() }
+                }
+                Err(error) => {
+                    let detail = error.to_string();
+                    broken.get_or_insert_with(|| detail.clone());
+                    Outcome::Unknown { detail }
+                }
+            };
+            // Who has stopped waiting publishes again.
+            drop(reply.send(outcome));
+        }
+        broken
+    }
+
+    fn take(&mut self, id: &ShortString) -> bool {
+        let Some(count) = self.0.get_mut(id) else { return false };
+        *count -= 1;
+        if *count == 0 {
+            self.0.remove(id);
+        }
+        true
+    }
+}

@@ -1,0 +1,9 @@
+//! The adapter against real brokers, each private to these tests, in good times and in bad ones.
+
+mod checks;
+mod outages;
+mod publishing;
+mod strangers;
+mod suite;
+mod support;
+mod topology;

@@ -1,0 +1,146 @@
+//! What the tests share: brokers, messages, and a plain client for what no broker of ours would do.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use bus::{Broker, Delivery, Destination, Error, Health, Message, Outcome, Settlement, Subscription, Topology};
+use bytes::Bytes;
+use kernel::{Clock, EventId, Ids, Lane, Shards, Uuid};
+use lapin::{Channel, Connection, ConnectionProperties};
+use tradepost_bus_rabbitmq::{Options, RabbitMq};
+
+/// A consumer of [`PLACED`] and [`FAILED`], and one of [`PLACED`] alone.
+pub const STOCK: &str = "inventory";
+pub const MAIL: &str = "notifications";
+
+pub const PLACED: &str = "orders.order_placed.v1";
+/// In the immediate lane, the other in the background.
+pub const FAILED: &str = "payments.payment_failed.v1";
+
+/// Far longer than anything here takes.
+pub const PATIENCE: Duration = Duration::from_mins(2);
+
+pub fn topology() -> Topology {
+    Topology::new().consumer(STOCK, [PLACED, FAILED]).consumer(MAIL, [PLACED])
+}
+
+pub fn options() -> Options {
+    Options::new(topology(), Shards::new(2).expect("two are enough and not too many"), ids())
+}
+
+/// A broker that is connected and has its queues.
+pub async fn broker(url: &str) -> RabbitMq {
+    let broker = RabbitMq::new(url, options()).expect("the URL of a test's server is one");
+    ready(&broker).await;
+    broker.declare().await.expect("a fresh virtual host takes any queues");
+    broker
+}
+
+pub async fn ready(broker: &RabbitMq) {
+    soon(broker.until(|health| *health == Health::Ready)).await;
+}
+
+/// Waits until the broker is away, and says why.
+pub async fn degraded(broker: &RabbitMq) -> String {
+    match soon(broker.until(|health| *health != Health::Ready)).await {
+        Health::Degraded { reason } => reason,
+        Health::Ready => unreachable!("that was waited for"),
+    }
+}
+
+/// Fails instead of hanging.
+pub async fn soon<T>(future: impl Future<Output = T>) -> T {
+    tokio::time::timeout(PATIENCE, future).await.expect("it takes far less than the patience of tests")
+}
+
+pub fn ids() -> Ids {
+    Ids::new(Clock::system())
+}
+
+pub fn placed() -> Message {
+    message(PLACED, ids().next())
+}
+
+pub fn message(event_type: &str, key: Uuid) -> Message {
+    let event = events::find(event_type).expect("tests send events of the catalogue");
+    let ids = ids();
+    Message {
+        id: ids.next(),
+        event_type: event_type.to_owned(),
+        source: event.source.to_owned(),
+        time: Clock::system().now(),
+        key,
+        lane: event.lane,
+        sequence: 1,
+        correlation_id: ids.next(),
+        causation_id: ids.next(),
+        traceparent: None,
+        body: Bytes::from_static(b"{}"),
+    }
+}
+
+pub async fn publish(broker: &RabbitMq, message: &Message) -> Outcome {
+    soon(broker.publish(&Destination::new("events"), message.clone())).await
+}
+
+/// Publishes until it is stored, as a relay does.
+pub async fn deliver(broker: &RabbitMq, message: &Message) {
+    soon(async {
+        while publish(broker, message).await != Outcome::Stored {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await;
+}
+
+/// What one consumer receives in all shards of a lane.
+pub async fn subscribe(broker: &RabbitMq, consumer: &str, lane: Lane) -> bus::Gathered {
+    let mut gathered = bus::Gathered::new();
+    let assigned = gathered.assign(broker, consumer, lane, broker.shards().all(lane)).await;
+    assigned.expect("the broker is there");
+    gathered
+}
+
+/// This many deliveries, unsettled.
+pub async fn take(subscription: &mut dyn Subscription, count: usize) -> Vec<Delivery> {
+    let mut taken = Vec::new();
+    while taken.len() < count {
+        taken.extend(soon(subscription.next(count - taken.len())).await.expect("the subscription lasts"));
+    }
+    taken
+}
+
+pub async fn settle(subscription: &mut dyn Subscription, deliveries: &[Delivery], settlement: Settlement) {
+    let tags: Vec<_> = deliveries.iter().map(|delivery| delivery.tag).collect();
+    soon(subscription.settle(&tags, settlement)).await.expect("the subscription lasts");
+}
+
+/// Settles what arrives until all of these have come, however often; what else comes is left.
+pub async fn receive_all(subscription: &mut dyn Subscription, expected: &[Message]) {
+    let mut missing: HashSet<EventId> = expected.iter().map(|message| message.id).collect();
+    while !missing.is_empty() {
+        for delivery in take(subscription, 1).await {
+            missing.remove(&delivery.message.id);
+            settle(subscription, &[delivery], Settlement::Done).await;
+        }
+    }
+}
+
+/// The error with which a subscription ends; what still arrives before is let go.
+pub async fn end(subscription: &mut dyn Subscription) -> Error {
+    soon(async {
+        loop {
+            if let Err(error) = subscription.next(1).await {
+                return error;
+            }
+        }
+    })
+    .await
+}
+
+/// A client that does what it likes.
+pub async fn stranger(url: &str) -> (Connection, Channel) {
+    let connection = Connection::connect(url, ConnectionProperties::default()).await.expect("the server is there");
+    let channel = connection.create_channel().await.expect("a connection has channels");
+    (connection, channel)
+}

@@ -1,0 +1,295 @@
+//! Which shards this instance has, among all instances of its service.
+//!
+//! Every second each instance moves its counter on in the service's store and looks at those of the others. From who
+//! lives follows who should have which shard: the same for everybody. An instance gives up what is no longer its own,
+//! once nothing of it is under way, and takes what has no owner or whose owner is gone.
+//!
+//! Leases keep a key's events together; they are not what keeps an effect from happening twice. That is the inbox,
+//! which is written with the effect: whoever is late finds the row there, however long it was frozen.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use kernel::{Lane, Shards, Uuid};
+use storage::shards::{self, Owner, Shard, Standing};
+use storage::{Db, Error};
+use tokio::sync::{Notify, watch};
+
+use crate::Tasks;
+
+/// The time between two beats.
+const BEAT: Duration = Duration::from_secs(1);
+
+/// An instance whose counter stands still for this long is gone: four beats, for a busy machine may miss some.
+const LEASE: Duration = Duration::from_secs(4);
+
+/// How long shards that are given up are waited for at each beat, until nothing of them is under way.
+const LET_GO: Duration = Duration::from_millis(500);
+
+/// The same when the instance ends: its work is being finished then.
+const LET_GO_AT_END: Duration = Duration::from_secs(15);
+
+/// What one instance has at the moment.
+#[derive(Debug, Default)]
+struct Assignment {
+    /// Grows with each change.
+    generation: u64,
+    shards: BTreeMap<Lane, Vec<u16>>,
+    /// No other instance lives.
+    is_alone: bool,
+}
+
+/// The part that one instance has in the work of its service. Clones share it.
+#[derive(Clone)]
+pub(crate) struct Membership(Arc<Inner>);
+
+struct Inner {
+    assignment: watch::Sender<Arc<Assignment>>,
+    /// For each relay and runner, the generation that it goes by.
+    users: Mutex<Vec<Arc<AtomicU64>>>,
+    let_go: Notify,
+    /// When the leases end unless they are renewed; none where nobody else can have them.
+    ends: Option<Mutex<Instant>>,
+}
+
+/// What one relay or runner sees of it: the shards of its lane.
+pub(crate) struct Share {
+    lane: Lane,
+    membership: Membership,
+    assignment: watch::Receiver<Arc<Assignment>>,
+    goes_by: Arc<AtomicU64>,
+}
+
+impl Membership {
+    /// The only instance there can be.
+    pub fn alone(shards: Shards) -> Self {
+        let all = Lane::ALL.map(|lane| (lane, shards.all(lane).collect()));
+        Self::new(Assignment { generation: 0, shards: all.into(), is_alone: true }, None)
+    }
+
+    /// One of several instances, with no shards yet: [`keep`](Self::keep) gets it some.
+    pub fn of_many() -> Self {
+        Self::new(Assignment::default(), Some(Mutex::new(Instant::now() + LEASE)))
+    }
+
+    fn new(assignment: Assignment, ends: Option<Mutex<Instant>>) -> Self {
+        Self(Arc::new(Inner {
+            assignment: watch::Sender::new(Arc::new(assignment)),
+            users: Mutex::default(),
+            let_go: Notify::new(),
+            ends,
+        }))
+    }
+
+    /// The part of a relay or runner.
+    pub fn share(&self, lane: Lane) -> Share {
+        let goes_by = Arc::new(AtomicU64::new(0));
+        self.0.users.lock().unwrap_or_else(PoisonError::into_inner).push(goes_by.clone());
+        Share { lane, membership: self.clone(), assignment: self.0.assignment.subscribe(), goes_by }
+    }
+
+    /// Takes part until the tasks stop, then hands everything over.
+    pub async fn keep(self, db: Db, instance_id: Uuid, tasks: Tasks) {
+        let mut keeper = Keeper {
+            membership: self,
+            db,
+            instance_id,
+            beat: 0,
+            seen: HashMap::new(),
+            looked_at: None,
+            has_made: false,
+        };
+        while !tasks.is_stopping() {
+            if let Err(error) = keeper.beat().await {
+                tracing::debug!(service = keeper.db.service(), %error, "the other instances can't be seen");
+            }
+            tokio::select! {
+                () = tokio::time::sleep(BEAT) => {}
+                () = tasks.stopping() => {}
+            }
+        }
+        keeper.leave().await;
+    }
+
+    fn assign(&self, shards: BTreeMap<Lane, Vec<u16>>, is_alone: bool) {
+        self.0.assignment.send_if_modified(|now| {
+            if now.shards == shards && now.is_alone == is_alone {
+                return false;
+            }
+            *now = Arc::new(Assignment { generation: now.generation + 1, shards, is_alone });
+            true
+        });
+    }
+
+    /// Waits until every relay and runner goes by what is assigned now; false if some do not within the time.
+    async fn is_let_go(&self, patience: Duration) -> bool {
+        let generation = self.0.assignment.borrow().generation;
+        let all_go_by_it = || {
+            let users = self.0.users.lock().unwrap_or_else(PoisonError::into_inner);
+            users.iter().all(|goes_by| goes_by.load(Ordering::SeqCst) >= generation)
+        };
+        let wait = async {
+            while !all_go_by_it() {
+                self.0.let_go.notified().await;
+            }
+        };
+        tokio::time::timeout(patience, wait).await.is_ok()
+    }
+}
+
+impl Share {
+    /// The shards, as they are now, and what to call [`apply`](Self::apply) with once they are gone by.
+    pub fn look(&mut self) -> (Vec<u16>, u64) {
+        let now = self.assignment.borrow_and_update();
+        (now.shards.get(&self.lane).cloned().unwrap_or_default(), now.generation)
+    }
+
+    /// Waits for a change.
+    pub async fn changed(&mut self) {
+        if self.assignment.changed().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// Nothing is under way any more of a shard that this generation does not have.
+    pub fn apply(&self, generation: u64) {
+        self.goes_by.store(generation, Ordering::SeqCst);
+        self.membership.0.let_go.notify_one();
+    }
+
+    /// No other instance lives that could commit something for this one to send.
+    pub fn is_alone(&self) -> bool {
+        self.assignment.borrow().is_alone
+    }
+
+    /// Whether the leases hold: an instance that was frozen for longer has lost them, whatever it believes.
+    pub fn holds(&self) -> bool {
+        let ends = self.membership.0.ends.as_ref();
+        ends.is_none_or(|ends| Instant::now() < *ends.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        self.apply(u64::MAX);
+    }
+}
+
+/// Renews the leases and shares the work out.
+struct Keeper {
+    membership: Membership,
+    db: Db,
+    instance_id: Uuid,
+    beat: i64,
+    /// The counter of each other instance, and since when it stands there.
+    seen: HashMap<Uuid, (i64, Instant)>,
+    looked_at: Option<Instant>,
+    has_made: bool,
+}
+
+impl Keeper {
+    async fn beat(&mut self) -> Result<(), Error> {
+        let began = Instant::now();
+        if !self.has_made {
+            shards::make(&self.db, &self.all()).await?;
+            self.has_made = true;
+        }
+        self.beat += 1;
+        shards::beat(&self.db, self.instance_id, self.beat).await?;
+        let standing = shards::standing(&self.db).await?;
+        let (live, gone) = self.tell_apart(&standing, began);
+        if !gone.is_empty() {
+            tracing::warn!(service = self.db.service(), instances = ?gone, "instances are gone; their work is taken over");
+            shards::forget(&self.db, &gone).await?;
+        }
+        self.share_out(&standing, &live).await?;
+        if let Some(ends) = &self.membership.0.ends {
+            *ends.lock().unwrap_or_else(PoisonError::into_inner) = began + LEASE;
+        }
+        Ok(())
+    }
+
+    fn all(&self) -> Vec<Shard> {
+        let shards = self.db.shards();
+        let of_lane = |lane| shards.all(lane).map(move |number| Shard { lane, number });
+        Lane::ALL.into_iter().flat_map(of_lane).collect()
+    }
+
+    /// Who lives, in the order of their ids, and who is gone.
+    fn tell_apart(&mut self, standing: &Standing, now: Instant) -> (Vec<Uuid>, Vec<(Uuid, i64)>) {
+        if self.looked_at.is_none_or(|at| now.duration_since(at) > LEASE / 2) {
+            // This instance did not look, or could not: that nobody's counter moved meanwhile means nothing.
+            self.seen.clear();
+        }
+        self.looked_at = Some(now);
+        self.seen.retain(|id, _| standing.beats.contains_key(id));
+        let (mut live, mut gone) = (vec![self.instance_id], Vec::new());
+        for (id, beat) in standing.beats.iter().filter(|(id, _)| **id != self.instance_id) {
+            let seen = self.seen.entry(*id).or_insert((*beat, now));
+            if seen.0 != *beat {
+                *seen = (*beat, now);
+            }
+            if now.duration_since(seen.1) < LEASE { live.push(*id) } else { gone.push((*id, *beat)) }
+        }
+        live.sort_unstable();
+        (live, gone)
+    }
+
+    async fn share_out(&mut self, standing: &Standing, live: &[Uuid]) -> Result<(), Error> {
+        let is_mine =
+            |shard: &Shard| standing.owners.get(shard).is_some_and(|it| it.instance_id == Some(self.instance_id));
+        let all = self.all();
+        let (wanted, others): (Vec<Shard>, Vec<Shard>) =
+            all.into_iter().partition(|shard| should_have(*shard, live) == self.instance_id);
+        let free: Vec<(Shard, Owner)> = wanted
+            .iter()
+            .filter_map(|shard| {
+                let owner = standing.owners.get(shard)?;
+                let is_free = owner.instance_id.is_none_or(|id| !live.contains(&id));
+                is_free.then_some((*shard, *owner))
+            })
+            .collect();
+        let mut has: HashSet<Shard> = wanted.iter().copied().filter(is_mine).collect();
+        if !free.is_empty() {
+            has.extend(shards::claim(&self.db, self.instance_id, &free).await?);
+        }
+        let mut by_lane: BTreeMap<Lane, Vec<u16>> = BTreeMap::new();
+        for shard in wanted.into_iter().filter(|shard| has.contains(shard)) {
+            by_lane.entry(shard.lane).or_default().push(shard.number);
+        }
+        self.membership.assign(by_lane, live.len() == 1);
+        let given_up: Vec<Shard> = others.into_iter().filter(is_mine).collect();
+        if !given_up.is_empty() && self.membership.is_let_go(LET_GO).await {
+            shards::release(&self.db, self.instance_id, &given_up).await?;
+        }
+        Ok(())
+    }
+
+    /// Hands everything over: whoever lives has it at the next beat.
+    async fn leave(self) {
+        self.membership.assign(BTreeMap::new(), false);
+        if !self.membership.is_let_go(LET_GO_AT_END).await {
+            return;
+        }
+        let all = self.all();
+        let left = async {
+            shards::release(&self.db, self.instance_id, &all).await?;
+            shards::forget(&self.db, &[(self.instance_id, self.beat)]).await
+        };
+        if let Err(error) = left.await {
+            tracing::debug!(service = self.db.service(), %error, "the shards are handed over when their lease ends");
+        }
+    }
+}
+
+/// Who should have a shard, of those who live: the same for whoever asks.
+fn should_have(shard: Shard, live: &[Uuid]) -> Uuid {
+    let at = match shard.lane {
+        Lane::Background => usize::from(shard.number) % live.len(),
+        // The last, for the first has one shard more where they don't come out even.
+        Lane::Immediate => live.len() - 1,
+    };
+    live[at]
+}

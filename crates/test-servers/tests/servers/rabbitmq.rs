@@ -1,0 +1,118 @@
+//! Private RabbitMQ servers.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use tradepost_test_servers::{RabbitMq, Vhost};
+
+/// Set for the process that is to be killed: the same test, started again by itself.
+const HOLD: &str = "HOLD_A_SERVER";
+
+/// Far longer than anything here takes.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+#[test]
+fn what_it_keeps_outlives_a_stop_and_a_kill() {
+    let mut server = RabbitMq::start();
+    let url = server.create_vhost();
+    let name = url.rsplit_once('/').unwrap().1.to_owned();
+    let is_there = |server: &RabbitMq| server.eval(&format!(r#"rabbit_vhost:exists(<<"{name}">>)"#));
+    assert_eq!(is_there(&server), "true");
+    server.restart();
+    assert_eq!(is_there(&server), "true");
+    assert!(server.ctl(&["list_vhosts"]).contains(&name), "rabbitmqctl speaks to another server");
+    server.kill();
+    assert!(TcpStream::connect(("127.0.0.1", server.port())).is_err(), "something listens after the kill");
+    server.restart();
+    assert_eq!(is_there(&server), "true");
+}
+
+#[test]
+fn alarms_come_and_go() {
+    let server = RabbitMq::start();
+    let alarms = || server.eval("lists:sort([R || {{resource_limit, R, _}, _} <- rabbit_alarm:get_alarms()])");
+    assert_eq!(alarms(), "[]");
+    server.set_memory_alarm(true);
+    server.set_disk_alarm(true);
+    assert_eq!(alarms(), "[disk, memory]");
+    server.set_memory_alarm(false);
+    assert_eq!(alarms(), "[disk]");
+    server.set_disk_alarm(false);
+    assert_eq!(alarms(), "[]");
+}
+
+#[test]
+fn one_that_is_frozen_answers_nobody_until_it_thaws() {
+    let server = RabbitMq::start();
+    server.freeze();
+    let mut client = TcpStream::connect(("127.0.0.1", server.port())).unwrap();
+    client.write_all(b"AMQP\0\0\x09\x01").unwrap();
+    client.set_nonblocking(true).unwrap();
+    assert!(client.read(&mut [0; 8]).is_err(), "it answers");
+    server.thaw();
+    client.set_nonblocking(false).unwrap();
+    assert_eq!(client.read(&mut [0; 1]).unwrap(), 1);
+}
+
+#[test]
+fn virtual_hosts_of_tests_are_apart_and_go_with_them() {
+    let (one, other) = (Vhost::create(), Vhost::create());
+    assert_ne!(one.url(), other.url());
+    let name = one.name().to_owned();
+    drop(one);
+    assert_eq!(other.eval(&format!(r#"rabbit_vhost:exists(<<"{name}">>)"#)), "false");
+}
+
+#[test]
+fn nothing_listens_beyond_loopback() {
+    let server = RabbitMq::start();
+    let listeners = server.eval("[inet:ntoa(element(5, L)) || L <- rabbit_networking:active_listeners()]");
+    assert!(listeners.contains("127.0.0.1") && !listeners.contains("0.0.0.0"), "it listens on {listeners}");
+    let distribution = server.eval("application:get_env(kernel, inet_dist_use_interface)");
+    assert_eq!(distribution, "{ok, {127, 0, 0, 1}}");
+}
+
+#[test]
+fn a_server_ends_with_a_process_that_is_killed() {
+    if std::env::var_os(HOLD).is_some() {
+        hold_a_server();
+    }
+    let mut holder = Command::new(std::env::current_exe().unwrap());
+    holder.args(["--exact", "rabbitmq::a_server_ends_with_a_process_that_is_killed", "--nocapture"]).env(HOLD, "yes");
+    let mut holder = holder.stdout(Stdio::piped()).spawn().unwrap();
+    let mut said = BufReader::new(holder.stdout.take().unwrap()).lines().map_while(Result::ok);
+    let held = said.find_map(|line| Some(line.split_once("holding ")?.1.to_owned())).unwrap();
+    let (port, folder) = held.split_once(' ').unwrap();
+    let port: u16 = port.parse().unwrap();
+    assert!(TcpStream::connect(("127.0.0.1", port)).is_ok());
+
+    holder.kill().unwrap();
+    holder.wait().unwrap();
+    let deadline = Instant::now() + PATIENCE;
+    while TcpStream::connect(("127.0.0.1", port)).is_ok() || std::fs::exists(folder).unwrap() || has_processes(folder) {
+        assert!(Instant::now() < deadline, "the server, its processes or its folder outlived its test");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// Whether some process was told of this folder in its environment or its arguments.
+fn has_processes(folder: &str) -> bool {
+    std::fs::read_dir("/proc").expect("Linux tells of processes").flatten().any(|process| {
+        let read = |file| std::fs::read(process.path().join(file)).unwrap_or_default();
+        let told = [read("environ"), read("cmdline")].concat();
+        String::from_utf8_lossy(&told).contains(folder)
+    })
+}
+
+/// Says where the server is, and keeps it until this process is killed.
+fn hold_a_server() -> ! {
+    let server = RabbitMq::start();
+    let mut output = std::io::stdout();
+    let said = writeln!(output, "holding {} {}", server.port(), server.folder().display());
+    said.expect("the other half of the test listens");
+    loop {
+        std::thread::park();
+    }
+}

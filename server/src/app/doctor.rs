@@ -1,0 +1,218 @@
+//! Whether what the settings name is there, and as it has to be. Looks only, and changes nothing.
+
+use std::path::Path;
+
+use kernel::{Clock, Ids, SignedDuration};
+use service::AnyService;
+use service::storage::{self, Inspection, Location, Server};
+
+use super::{broker, described, folder, topology};
+use crate::config;
+
+/// The oldest PostgreSQL that has what the tables need.
+const POSTGRES_MIN: u32 = 14;
+
+/// Connections of a service in one process: one writes, two read.
+const CONNECTIONS: i64 = 3;
+
+/// A clock that is further ahead or behind makes timers late or early by as much.
+const SKEW_MAX: SignedDuration = SignedDuration::from_secs(1);
+
+/// Less free space fills up within hours of a busy shop.
+const FREE_MIN: u64 = 1 << 30;
+
+/// How something stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// As it has to be.
+    Good,
+    /// It works, and may not for long, or not as fast.
+    Doubtful,
+    /// A shop does not run, or does not keep its promises, before this is mended.
+    Bad,
+}
+
+/// One thing that was looked at.
+#[derive(Clone, Debug)]
+pub struct Check {
+    /// What it was.
+    pub name: &'static str,
+    /// How it stands.
+    pub standing: Standing,
+    /// What was found.
+    pub found: String,
+    /// What to do, unless it is good.
+    pub remedy: Option<String>,
+}
+
+impl Check {
+    /// It is as it has to be.
+    pub fn good(name: &'static str, found: impl Into<String>) -> Self {
+        Self { name, standing: Standing::Good, found: found.into(), remedy: None }
+    }
+
+    /// It works, but.
+    pub fn doubtful(name: &'static str, found: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { name, standing: Standing::Doubtful, found: found.into(), remedy: Some(remedy.into()) }
+    }
+
+    /// It does not work.
+    pub fn bad(name: &'static str, found: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { name, standing: Standing::Bad, found: found.into(), remedy: Some(remedy.into()) }
+    }
+}
+
+/// Looks at everything that the settings name.
+pub async fn doctor(settings: &config::Settings) -> anyhow::Result<Vec<Check>> {
+    let services = described()?;
+    let mut checks = Vec::new();
+    match settings.location() {
+        Location::Postgres(server) => postgres(&mut checks, &server, &services).await,
+        Location::Folder(store) => sqlite(&mut checks, &store, &services),
+    }
+    checks.push(disk(&settings.data_dir));
+    let ids = Ids::new(Clock::system());
+    broker::check(&mut checks, &settings.carrier(), topology(&services), settings.shards, &ids).await;
+    Ok(checks)
+}
+
+async fn postgres(checks: &mut Vec<Check>, server: &Server, services: &[Box<dyn AnyService>]) {
+    let clock = Clock::system();
+    match server.inspect(|| clock.now()).await {
+        Ok(seen) => {
+            checks.push(version(&seen));
+            checks.push(durability(&seen));
+            checks.push(rights(&seen, services));
+            checks.push(tables(&seen, services));
+            checks.push(connections(&seen, services));
+            checks.push(skew(&seen));
+        }
+        Err(storage::Error::Unusable { store, detail }) => checks.push(Check::bad("store", store, detail)),
+        Err(error) => {
+            let remedy = "start it, or set another with --store or TRADEPOST_STORE";
+            checks.push(Check::bad("store", error.to_string(), remedy));
+        }
+    }
+}
+
+fn version(seen: &Inspection) -> Check {
+    let found = format!("PostgreSQL {}", seen.version);
+    let major: Option<u32> = seen.version.split(['.', ' ']).next().and_then(|major| major.parse().ok());
+    match major {
+        Some(major) if major >= POSTGRES_MIN => Check::good("store", found),
+        _ => Check::bad("store", found, format!("PostgreSQL {POSTGRES_MIN} or newer is needed")),
+    }
+}
+
+fn durability(seen: &Inspection) -> Check {
+    if seen.careless.is_empty() {
+        return Check::good("durability", "an answered commit is on the disk");
+    }
+    let off = seen.careless.join(", ");
+    let remedy = "set them to on in postgresql.conf and restart the server";
+    Check::bad("durability", format!("off: {off}; a crash may lose what was answered"), remedy)
+}
+
+fn rights(seen: &Inspection, services: &[Box<dyn AnyService>]) -> Check {
+    let has_all = services.iter().all(|service| seen.tables.keys().any(|(schema, _)| schema == service.name()));
+    if seen.may_create || has_all {
+        return Check::good("rights", if seen.may_create { "schemas can be made" } else { "all schemas are there" });
+    }
+    let remedy =
+        "run `grant create on database … to …` as the database's owner, or let the owner run `tradepost migrate`";
+    Check::bad("rights", "the user can't make schemas", remedy)
+}
+
+fn tables(seen: &Inspection, services: &[Box<dyn AnyService>]) -> Check {
+    let (mut missing, mut newer) = (Vec::new(), Vec::new());
+    for service in services {
+        for (set, known) in [("kit", storage::kit_version()), (service.name(), service.migrations().newest())] {
+            match seen.tables.get(&(service.name().to_owned(), set.to_owned())) {
+                Some(found) if *found > known => newer.push(service.name()),
+                Some(found) if *found == known => {}
+                _ => missing.push(service.name()),
+            }
+        }
+    }
+    missing.dedup();
+    newer.dedup();
+    if !newer.is_empty() {
+        let remedy = "use the version of Tradepost that wrote them, or a newer one";
+        return Check::bad("schema", format!("newer than this program: {}", newer.join(", ")), remedy);
+    }
+    if !missing.is_empty() {
+        let remedy = "run `tradepost migrate`, or start the services, which do the same";
+        return Check::doubtful("schema", format!("not up to date: {}", missing.join(", ")), remedy);
+    }
+    Check::good("schema", format!("up to date: {} services", services.len()))
+}
+
+fn connections(seen: &Inspection, services: &[Box<dyn AnyService>]) -> Check {
+    let needed = CONNECTIONS * i64::try_from(services.len()).unwrap_or(i64::MAX);
+    let found = format!("{} at the most; one of each service uses {needed}", seen.max_connections);
+    if seen.max_connections >= needed * 2 {
+        return Check::good("connections", found);
+    }
+    let remedy = "raise max_connections in postgresql.conf: a rolling upgrade needs twice as many for a while";
+    Check::doubtful("connections", found, remedy)
+}
+
+fn skew(seen: &Inspection) -> Check {
+    let found = format!("the database's clock is {:#} from this machine's", seen.ahead.round_to_millis());
+    if seen.ahead.abs() <= SKEW_MAX {
+        return Check::good("clock", found);
+    }
+    let remedy = "run a time service such as chrony on both machines: timers are late or early by as much";
+    Check::doubtful("clock", found, remedy)
+}
+
+/// Rounding for people.
+trait Millis {
+    fn round_to_millis(self) -> Self;
+}
+
+impl Millis for SignedDuration {
+    fn round_to_millis(self) -> Self {
+        let millis = i64::try_from(self.as_millis()).unwrap_or_default();
+        Self::from_millis(millis)
+    }
+}
+
+fn sqlite(checks: &mut Vec<Check>, store: &Path, services: &[Box<dyn AnyService>]) {
+    let found = format!("SQLite in {}", store.display());
+    if let Err(error) = folder::refuse_newer(store, services) {
+        checks.push(Check::bad("store", found, format!("{error:#}")));
+        return;
+    }
+    // What isn't there is made, so the nearest folder that is there decides.
+    let there = store.ancestors().find(|path| path.is_dir()).unwrap_or(Path::new("."));
+    match tempfile_in(there) {
+        Ok(()) => checks.push(Check::good("store", found)),
+        Err(error) => {
+            let remedy = format!("let this user write in {}, or choose another folder with --data", there.display());
+            checks.push(Check::bad("store", format!("{found}: {error}"), remedy));
+        }
+    }
+}
+
+/// Whether a file can be made there.
+fn tempfile_in(folder: &Path) -> std::io::Result<()> {
+    let path = folder.join(format!(".tradepost-doctor-{}", std::process::id()));
+    std::fs::File::create_new(&path)?;
+    std::fs::remove_file(&path)
+}
+
+fn disk(data: &Path) -> Check {
+    let there = data.ancestors().find(|path| path.is_dir()).unwrap_or(Path::new("."));
+    match rustix::fs::statvfs(there) {
+        Ok(seen) => {
+            let free = seen.f_bavail.saturating_mul(seen.f_frsize);
+            let found = format!("{:.1} GiB free in {}", free as f64 / f64::from(1 << 30), there.display());
+            if free >= FREE_MIN {
+                return Check::good("disk", found);
+            }
+            Check::doubtful("disk", found, "make room: a full disk refuses orders until there is some")
+        }
+        Err(error) => Check::doubtful("disk", format!("{}: {error}", there.display()), "let this user look at it"),
+    }
+}

@@ -1,0 +1,60 @@
+//! The services as a console asks them.
+
+use std::collections::BTreeMap;
+
+use anyhow::Context;
+use console::{Address, Peer};
+use service::Operator;
+
+use crate::services::{CONSOLE, PORTS};
+
+/// All services: those of this process are asked in it, the others at the addresses of the settings.
+pub fn peers(
+    addresses: &BTreeMap<&'static str, Address>,
+    admin_token: Option<&str>,
+    local: &[Operator],
+) -> anyhow::Result<Vec<Peer>> {
+    let services = PORTS.iter().map(|(name, _)| *name).filter(|name| *name != CONSOLE);
+    let peer = |name| match local.iter().find(|operator| operator.service() == name) {
+        Some(operator) => Ok(Peer::here(operator.clone())),
+        None => elsewhere(addresses, admin_token, name),
+    };
+    services.map(peer).collect()
+}
+
+fn elsewhere(
+    addresses: &BTreeMap<&'static str, Address>,
+    admin_token: Option<&str>,
+    name: &'static str,
+) -> anyhow::Result<Peer> {
+    let token = admin_token.context(
+        "the console asks services in other processes and needs the admin token that they take: \
+         set TRADEPOST_ADMIN_TOKEN or TRADEPOST_ADMIN_TOKEN_FILE, the same for all processes",
+    )?;
+    let address = addresses.get(name).expect("the settings have an address for each service").clone();
+    Ok(Peer::elsewhere(name, address, token))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Environment, Flags, load};
+
+    #[test]
+    fn services_in_other_processes_are_asked_only_with_an_admin_token() {
+        // The only test of this process that makes clients.
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("tradepost.toml");
+        std::fs::write(&path, "").unwrap();
+        let settings = load(&Flags::default(), Some(&path), &Environment::default()).unwrap().settings;
+        let refused = peers(&settings.peers, None, &[]).unwrap_err().to_string();
+        assert!(refused.contains("TRADEPOST_ADMIN_TOKEN"), "{refused}");
+
+        let token = Some("a-token-that-is-longer-than-32-characters");
+        let peers = peers(&settings.peers, token, &[]).unwrap();
+        let names: Vec<&str> = peers.iter().map(Peer::service).collect();
+        assert_eq!(names, ["users", "catalog", "orders", "inventory", "payments", "notifications"]);
+        assert!(peers.iter().all(Peer::is_elsewhere));
+    }
+}

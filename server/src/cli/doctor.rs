@@ -1,0 +1,72 @@
+//! `tradepost doctor`: what is wrong, before it shows.
+
+use clap::Args;
+use serde_json::json;
+use server::app::{self, Check, Standing};
+use server::config::{self, Environment, Flags};
+
+use super::failure::Exit;
+use super::terminal::plain;
+use super::up::{ConfigFile, not_run};
+use super::{Failure, Output};
+
+const AFTER_HELP: &str = "\
+Looks at the store, the broker and the disk that the settings name, and changes nothing.
+Exit code 8 if something has to be mended before a shop can run or keep its promises.";
+
+#[derive(Debug, Args)]
+#[command(after_help = AFTER_HELP)]
+pub struct Doctor {
+    /// The folder that holds all data [default: ./tradepost-data]
+    #[arg(long, value_name = "DIR")]
+    data: Option<String>,
+    /// Where the services keep what they know [default: the data folder]
+    #[arg(long, value_name = "URL")]
+    store: Option<String>,
+    /// How events travel [default: embedded]
+    #[arg(long, value_name = "URL")]
+    broker: Option<String>,
+    #[command(flatten)]
+    file: ConfigFile,
+}
+
+impl Doctor {
+    pub async fn run(self, environment: &Environment, out: &mut Output) -> Result<(), Failure> {
+        let flags = Flags { data_dir: self.data, store: self.store, broker: self.broker, ..Flags::default() };
+        let loaded = config::load(&flags, self.file.path.as_deref(), environment)?;
+        let checks = app::doctor(&loaded.settings).await.map_err(|error| not_run(&error))?;
+        if out.is_json() {
+            out.document(&json!({"checks": checks.iter().map(as_json).collect::<Vec<_>>()}))?;
+        } else {
+            for check in &checks {
+                out.text(plain(&format!("{:<5} {:<12} {}", word(check.standing), check.name, line(check))))?;
+            }
+        }
+        let bad = checks.iter().filter(|check| check.standing == Standing::Bad).count();
+        match bad {
+            0 => Ok(()),
+            1 => Err(Failure::new(Exit::CheckFailed, "one thing has to be mended")),
+            _ => Err(Failure::new(Exit::CheckFailed, format!("{bad} things have to be mended"))),
+        }
+    }
+}
+
+fn word(standing: Standing) -> &'static str {
+    match standing {
+        Standing::Good => "ok",
+        Standing::Doubtful => "warn",
+        Standing::Bad => "FAIL",
+    }
+}
+
+fn line(check: &Check) -> String {
+    match &check.remedy {
+        Some(remedy) => format!("{}: {remedy}", check.found),
+        None => check.found.clone(),
+    }
+}
+
+fn as_json(check: &Check) -> serde_json::Value {
+    let standing = word(check.standing).to_lowercase();
+    json!({"name": check.name, "standing": standing, "found": check.found, "remedy": check.remedy})
+}

@@ -1,0 +1,48 @@
+//! Events that are sent again: what was handled takes no effect twice, whoever asks for it.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use serde_json::json;
+use testkit::{Place, TestShop, on_each_store};
+
+on_each_store! {
+    events_that_are_sent_again_take_effect_once,
+    what_can_not_be_sent_again_is_refused,
+}
+
+async fn events_that_are_sent_again_take_effect_once(place: Place) {
+    let shop = TestShop::start_on(place).await;
+    let product = shop.product("123", 10).await;
+    let order_id = shop.order(&[(&product, 2)], Some("tok_ok")).await.text("/order_id");
+    shop.settle().await;
+    let (before, events) = (shop.stock(&product).await, shop.get("/v1/events?limit=100").await.expect(200).items());
+
+    let mut sent = 0;
+    for service in ["users", "catalog", "orders", "inventory", "payments", "notifications"] {
+        let since = json!({"service": service, "since": "2026-01-01T00:00:00Z"});
+        let step = shop.post("/v1/events/republish", &since).await.expect(200);
+        assert_eq!(step.json()["next"], json!(null));
+        sent += step.number("/events");
+    }
+    shop.settle().await;
+
+    assert!(sent > 5, "{sent}");
+    assert_eq!(shop.stock(&product).await, before);
+    assert_eq!(shop.get("/v1/events?limit=100").await.expect(200).items(), events, "nothing followed from them");
+    assert_eq!(shop.mails(&order_id).await, ["confirmation"]);
+    let metrics = String::from_utf8(shop.get("/metrics").await.expect(200).body.to_vec()).unwrap();
+    let dropped = "consumer=\"inventory\",type=\"orders.order_placed.v1\",outcome=\"duplicate\"} 1";
+    assert!(metrics.contains(dropped), "it came again and was known");
+}
+
+async fn what_can_not_be_sent_again_is_refused(place: Place) {
+    let shop = TestShop::start_on(place).await;
+    for (body, field) in [
+        (json!({"service": "orders", "since": "2025-01-01T00:00:00Z"}), "since"),
+        (json!({"service": "warehouse", "since": "2026-01-01T00:00:00Z"}), "service"),
+    ] {
+        let refused = shop.post("/v1/events/republish", &body).await.expect(422);
+        assert_eq!(refused.json()["errors"][0]["field"], field);
+    }
+    shop.post("/v1/events/republish", &json!({"service": "orders"})).await.expect(422);
+}

@@ -1,0 +1,207 @@
+//! A service in another process, over HTTP.
+
+use std::net::Ipv4Addr;
+use std::str::FromStr;
+use std::time::Duration;
+
+use reqwest::header::{AUTHORIZATION, HeaderValue};
+use reqwest::{Client, Response, Url, redirect};
+use serde::Deserialize;
+use service::operator::path;
+use service::operator::wire::{Answer, Question, WAIT_MAX};
+use service::storage::archive::StoredEvent;
+
+use super::PeerError;
+
+/// A process that is there takes connections at once.
+const CONNECT_WITHIN: Duration = Duration::from_secs(2);
+
+/// Longer than reading a page takes, short enough for a person who waits for what the others say.
+const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+
+/// Connections are kept for less long than a service keeps them, so that no question meets one that is closing.
+const IDLE_MAX: Duration = Duration::from_secs(20);
+
+/// Far more than a thousand events of the usual kind; what is larger is refused before it fills the memory.
+const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// Where a service is, as in `http://127.0.0.1:7085`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Address(Url);
+
+/// A text that is no such address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("an address as in http://127.0.0.1:7081")]
+pub struct NotHttp;
+
+impl FromStr for Address {
+    type Err = NotHttp;
+
+    fn from_str(text: &str) -> Result<Self, NotHttp> {
+        let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+        // A password would be shown wherever the address is; a query or fragment means that another one was meant.
+        let plain = |url: &Url| url.username().is_empty() && url.password().is_none() && url.query().is_none();
+        url.filter(plain).filter(|url| url.fragment().is_none()).map(Self).ok_or(NotHttp)
+    }
+}
+
+impl std::fmt::Display for Address {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.0.as_str().trim_end_matches('/'))
+    }
+}
+
+impl Address {
+    /// Loopback never goes through a proxy, whatever the environment says: nobody means that.
+    fn is_loopback(&self) -> bool {
+        match self.0.host_str() {
+            Some("localhost" | "[::1]") => true,
+            Some(host) => host.parse().is_ok_and(|address: Ipv4Addr| address.is_loopback()),
+            None => false,
+        }
+    }
+
+    fn of(&self, service: &str) -> Url {
+        let mut url = self.0.clone();
+        url.set_path(&format!("{}{}", self.0.path().trim_end_matches('/'), path(service)));
+        url
+    }
+}
+
+/// A service that is asked over HTTP.
+#[derive(Clone, Debug)]
+pub(super) struct Remote {
+    pub service: &'static str,
+    pub within: Duration,
+    address: Address,
+    /// Or why there is none: that is told whenever the service is asked.
+    http: Result<Client, String>,
+    authorization: Option<HeaderValue>,
+}
+
+/// The part of a refusal that says what is wrong.
+#[derive(Deserialize)]
+struct Refusal {
+    detail: String,
+}
+
+impl Remote {
+    pub fn new(service: &'static str, address: Address, admin_token: &str) -> Self {
+        let mut http = Client::builder()
+            .user_agent(concat!("tradepost/", env!("CARGO_PKG_VERSION")))
+            .connect_timeout(CONNECT_WITHIN)
+            .pool_idle_timeout(IDLE_MAX)
+            .redirect(redirect::Policy::none());
+        if address.0.scheme() == "http" {
+            // Without TLS no certificates are needed, and a bare container has none to load.
+            http = http.tls_certs_only([]);
+        }
+        if address.is_loopback() {
+            http = http.no_proxy();
+        }
+        let authorization = HeaderValue::from_str(&format!("Bearer {admin_token}")).ok().map(|mut value| {
+            value.set_sensitive(true);
+            value
+        });
+        let http = http.build().map_err(|error| in_full(&error));
+        Self { service, within: ANSWER_WITHIN, address, http, authorization }
+    }
+
+    pub async fn ask(&self, question: &Question) -> Result<Answer, PeerError> {
+        self.ask_within(question, self.within).await
+    }
+
+    pub async fn events(&self, question: Question) -> Result<Vec<StoredEvent>, PeerError> {
+        self.only_events(self.ask(&question).await?)
+    }
+
+    pub async fn events_to_come(&self, position: i64, limit: i64) -> Result<Vec<StoredEvent>, PeerError> {
+        let within_ms = u64::try_from(WAIT_MAX.as_millis()).expect("it is less than a minute");
+        let question = Question::EventsToCome { position, limit, within_ms };
+        self.only_events(self.ask_within(&question, WAIT_MAX + self.within).await?)
+    }
+
+    pub async fn done(&self, question: Question) -> Result<bool, PeerError> {
+        match self.ask(&question).await? {
+            Answer::Done(done) => Ok(done),
+            _ => Err(self.is_other()),
+        }
+    }
+
+    /// What answers is no service of ours, or one of another version.
+    pub fn is_other(&self) -> PeerError {
+        self.away("answers something that this version of Tradepost doesn't know")
+    }
+
+    fn only_events(&self, answer: Answer) -> Result<Vec<StoredEvent>, PeerError> {
+        match answer {
+            Answer::Events(events) => Ok(events.into_iter().map(|event| event.0).collect()),
+            _ => Err(self.is_other()),
+        }
+    }
+
+    async fn ask_within(&self, question: &Question, within: Duration) -> Result<Answer, PeerError> {
+        let http = self.http.as_ref().map_err(|error| self.away(format!("can't be asked: {error}")))?;
+        let mut request = http.post(self.address.of(self.service)).timeout(within).json(question);
+        if let Some(authorization) = &self.authorization {
+            request = request.header(AUTHORIZATION, authorization);
+        }
+        let response = request.send().await.map_err(|error| self.unreachable(&error))?;
+        let status = response.status();
+        let body = self.read(response).await?;
+        if status.is_success() {
+            return serde_json::from_slice(&body).map_err(|_| self.is_other());
+        }
+        let reason = match serde_json::from_slice::<Refusal>(&body) {
+            Ok(Refusal { detail }) => format!("answers {}: {detail}", status.as_u16()),
+            Err(_) => format!("answers {}", status.as_u16()),
+        };
+        Err(self.away(reason))
+    }
+
+    async fn read(&self, mut response: Response) -> Result<Vec<u8>, PeerError> {
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(|error| self.unreachable(&error))? {
+            if body.len() + chunk.len() > ANSWER_BYTES_MAX {
+                return Err(self.away(format!("answers more than {} MiB", ANSWER_BYTES_MAX / 1024 / 1024)));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(body)
+    }
+
+    fn unreachable(&self, error: &reqwest::Error) -> PeerError {
+        let reason = if error.is_timeout() { "it didn't answer in time".to_owned() } else { in_full(error) };
+        self.away(format!("can't be reached: {reason}"))
+    }
+
+    fn away(&self, reason: impl Into<String>) -> PeerError {
+        PeerError::Away { service: self.service, address: self.address.to_string(), reason: reason.into() }
+    }
+}
+
+/// The innermost reason: what is around it repeats the address.
+fn in_full(error: &reqwest::Error) -> String {
+    let mut reason: &dyn std::error::Error = error;
+    while let Some(inner) = reason.source() {
+        reason = inner;
+    }
+    reason.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_http_or_https_without_secrets() {
+        let asked = |text: &str| text.parse::<Address>().map(|address| address.of("users").to_string());
+        assert_eq!(asked("http://127.0.0.1:7081").as_deref(), Ok("http://127.0.0.1:7081/internal/operator/users"));
+        assert_eq!(asked("https://shop.example/x/").as_deref(), Ok("https://shop.example/x/internal/operator/users"));
+        for bad in
+            ["", "127.0.0.1:7081", "ftp://host", "http://", "http://u:p@host", "http://host/?a=b", "http://host/#a"]
+        {
+            assert_eq!(asked(bad), Err(NotHttp), "{bad}");
+        }
+    }
+}
