@@ -33,16 +33,23 @@ revoke all on database "$PGDATABASE" from public;
 revoke all on schema public from public;
 SQL
 role migrate 20
-for service in $services; do
-    role "$service"
+# A schema that a service's role owns.
+schema() {
     run <<SQL
-create schema if not exists $service authorization tradepost_$service;
+create schema if not exists "$1" authorization tradepost_$2;
 -- What the migrating role makes there belongs to it, and the service may use it. Steps that a service ran itself
 -- belong to the service, and its member, the migrating role, goes on from them.
-grant tradepost_$service to tradepost_migrate;
-alter default privileges for role tradepost_migrate in schema $service
-    grant select, insert, update, delete on tables to tradepost_$service;
-alter default privileges for role tradepost_migrate in schema $service
-    grant usage, select on sequences to tradepost_$service;
+alter default privileges for role tradepost_migrate in schema "$1"
+    grant select, insert, update, delete on tables to tradepost_$2;
+alter default privileges for role tradepost_migrate in schema "$1"
+    grant usage, select on sequences to tradepost_$2;
 SQL
+}
+
+for service in $services; do
+    role "$service"
+    echo "grant tradepost_$service to tradepost_migrate;" | run
+    schema "$service" "$service"
 done
+# The ledger of the simulated provider, which a real one keeps itself.
+schema payment-provider payments

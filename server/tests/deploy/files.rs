@@ -70,7 +70,7 @@ pub fn compose_services() -> Vec<(String, Value)> {
 /// The documents of one kind in Kubernetes' base.
 pub fn kubernetes(kind: &str) -> Vec<Value> {
     let mut found = Vec::new();
-    for file in ["services.yaml", "migrate.yaml", "proxy.yaml", "network.yaml", "payments-data.yaml"] {
+    for file in ["services.yaml", "migrate.yaml", "proxy.yaml", "network.yaml"] {
         found.extend(documents(&format!("deploy/kubernetes/base/{file}")));
     }
     found.retain(|document| document["kind"] == kind);
