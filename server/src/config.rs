@@ -93,6 +93,11 @@ pub enum Broker {
     RabbitMq(Secret),
 }
 
+/// Every environment variable that means something to the binary.
+pub fn variables() -> Vec<String> {
+    keys::variables()
+}
+
 /// How log lines are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFormat {

@@ -1,14 +1,14 @@
-//! The servers that the tests run on: what is installed, or what can be installed.
+//! The programs that the tests need: what is installed, or what can be installed.
 
 use std::process::{Command, Stdio};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use test_servers::{Programs, RabbitMqPrograms};
 
 use crate::step;
 
-/// Makes sure that there are the programs of PostgreSQL and RabbitMQ: nothing is tested in part because something is
-/// missing. The packages have the names that Debian and Ubuntu give them.
+/// Makes sure that there are the programs of PostgreSQL and RabbitMQ, and the tool that tries the alert rules: nothing is
+/// tested in part because something is missing. The packages have the names that Debian and Ubuntu give them.
 pub(crate) fn find_or_install() -> Result<()> {
     if Programs::find().is_err() {
         install("PostgreSQL", "postgresql")?;
@@ -18,11 +18,20 @@ pub(crate) fn find_or_install() -> Result<()> {
         install("RabbitMQ", "rabbitmq-server")?;
     }
     RabbitMqPrograms::find()?;
+    if !promtool_is_there() {
+        install("promtool", "prometheus")?;
+    }
+    ensure!(promtool_is_there(), "promtool is not on PATH, though the package prometheus is installed");
     Ok(())
 }
 
-fn install(server: &str, package: &str) -> Result<()> {
-    eprintln!("    the tests need {server}, which is not installed: apt-get is asked for it");
+fn promtool_is_there() -> bool {
+    let asked = Command::new("promtool").arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
+    asked.is_ok_and(|status| status.success())
+}
+
+fn install(needed: &str, package: &str) -> Result<()> {
+    eprintln!("    the tests need {needed}, which is not installed: apt-get is asked for it");
     // Where the lists of packages are old or were never fetched, the first try fails and the second does not.
     let remedy = format!("if it lacks the right, run `sudo apt-get install {package}`");
     let installed = step::run("install", apt_get(&["install", "-y", package]), &remedy).or_else(|_| {
@@ -30,7 +39,7 @@ fn install(server: &str, package: &str) -> Result<()> {
         step::run("install", apt_get(&["install", "-y", package]), &remedy)
     });
     installed.with_context(|| {
-        format!("the tests need {server}, and it can't be installed here: install the package {package} yourself")
+        format!("the tests need {needed}, and it can't be installed here: install the package {package} yourself")
     })
 }
 

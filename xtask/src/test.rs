@@ -11,8 +11,8 @@ use crate::{check, runner, servers};
 
 /// Every check: formatting, lints, doc tests, tests.
 ///
-/// Needs a Rust toolchain, PostgreSQL and RabbitMQ, which it installs where apt-get may; cargo-nextest is used if it is
-/// installed.
+/// Needs a Rust toolchain, PostgreSQL, RabbitMQ and promtool, which it installs where apt-get may; cargo-nextest is used
+/// if it is installed.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Passed to the test runner: run only the tests whose names contain one of these.

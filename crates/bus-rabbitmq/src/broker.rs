@@ -17,7 +17,7 @@ use tokio::time::timeout;
 
 use crate::address::Address;
 use crate::check::{self, ServerInfo, Unusable};
-use crate::declare::{declare, is_final, open, waiting};
+use crate::declare::{declare, declare_exchange, is_final, open, waiting};
 use crate::layout::Layout;
 use crate::link::{CallError, Duty, Link, Waits};
 use crate::publisher::{Publish, Publisher, UNCONFIRMED_MAX};
@@ -184,6 +184,7 @@ impl Shared {
         // What is given up needs its queue too, whichever lane it was in.
         let needed = self.layout.dead(&consumer).into_iter().chain([queue]);
         let subscribed = async {
+            declare_exchange(&connection).await?;
             let channel = open(&connection).await?;
             declare(&channel, needed).await?;
             let receiving = Receiving::begin(self.clone(), consumer.clone());
@@ -223,6 +224,7 @@ impl Shared {
 }
 
 async fn declare_once(layout: &Layout, connection: &Connection, consumers: &[&str]) -> Result<(), CallError> {
+    declare_exchange(connection).await?;
     let channel = open(connection).await?;
     declare(&channel, consumers.iter().flat_map(|consumer| layout.queues_of(consumer))).await
 }

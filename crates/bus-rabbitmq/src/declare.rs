@@ -2,7 +2,7 @@
 
 use futures_util::future::try_join_all;
 use lapin::options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions};
-use lapin::types::FieldTable;
+use lapin::types::{FieldTable, ShortString};
 use lapin::{Channel, Connection, ExchangeKind};
 
 use crate::layout::{EXCHANGE, Queue};
@@ -16,14 +16,27 @@ pub(crate) async fn open(connection: &Connection) -> Result<Channel, CallError> 
     within("opening a channel", connection.create_channel()).await
 }
 
-/// Makes the exchange and these queues with their bindings. Those that are there stay as they are.
+/// Makes the exchange to which every event is published, unless it is there: who only uses it needs no right to make it.
+pub(crate) async fn declare_exchange(connection: &Connection) -> Result<(), CallError> {
+    let options = |passive| ExchangeDeclareOptions { passive, durable: true, ..ExchangeDeclareOptions::default() };
+    for passive in [true, false] {
+        // An exchange that is not there closes the channel.
+        let channel = open(connection).await?;
+        let kind = ExchangeKind::Topic;
+        let declared = channel.exchange_declare(EXCHANGE.into(), kind, options(passive), FieldTable::default());
+        match within("declaring the exchange", declared).await {
+            Err(CallError::Failed(error)) if passive && code(&error) == Some(NOT_FOUND) => {}
+            declared => return declared,
+        }
+    }
+    Ok(())
+}
+
+/// Makes these queues with their bindings. Those that are there stay as they are.
 pub(crate) async fn declare<'a>(
     channel: &Channel,
     queues: impl IntoIterator<Item = &'a Queue>,
 ) -> Result<(), CallError> {
-    let options = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };
-    let exchange = channel.exchange_declare(EXCHANGE.into(), ExchangeKind::Topic, options, FieldTable::default());
-    within("declaring the exchange", exchange).await?;
     let queues: Vec<&Queue> = queues.into_iter().collect();
     for queues in queues.chunks(QUEUES_AT_ONCE) {
         within("declaring queues", try_join_all(queues.iter().map(|queue| declare_queue(channel, queue)))).await?;
@@ -38,7 +51,14 @@ pub(crate) async fn declare<'a>(
 
 pub(crate) async fn declare_queue(channel: &Channel, queue: &Queue) -> lapin::Result<()> {
     let options = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
-    channel.queue_declare(queue.name.clone(), options, queue.arguments.clone()).await.map(drop)
+    channel.queue_declare(queue.name.clone(), options, queue.arguments.clone()).await?;
+    let Some(exchange) = &queue.own_exchange else { return Ok(()) };
+    let (kind, none) = (ExchangeKind::Fanout, FieldTable::default());
+    let options = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };
+    channel.exchange_declare(exchange.clone(), kind, options, none.clone()).await?;
+    channel
+        .queue_bind(queue.name.clone(), exchange.clone(), ShortString::default(), QueueBindOptions::default(), none)
+        .await
 }
 
 /// How many messages of a queue wait to be delivered; `None` if there is no such queue, which closes the channel.

@@ -21,6 +21,8 @@ pub(crate) struct Queue {
     pub name: ShortString,
     pub keys: Vec<ShortString>,
     pub arguments: FieldTable,
+    /// An exchange of its own that leads to it alone.
+    pub own_exchange: Option<ShortString>,
 }
 
 /// Every consumer's queues.
@@ -48,6 +50,7 @@ impl Layout {
                 name: short(&format!("tradepost.{name}.dead"))?,
                 keys: Vec::new(),
                 arguments: table([("x-queue-type", text("quorum"))]),
+                own_exchange: Some(short(&format!("tradepost.{name}.dead"))?),
             };
             let mut queues = BTreeMap::new();
             for lane in Lane::ALL {
@@ -109,13 +112,13 @@ fn queue(topology: &Topology, consumer: &str, lane: Lane, shard: u16, dead: &Que
         // Who takes over begins when whoever had the shard is gone.
         ("x-single-active-consumer", AMQPValue::Boolean(true)),
         ("x-delivery-limit", AMQPValue::LongInt(DELIVERIES_MAX)),
-        ("x-dead-letter-exchange", text("")),
-        ("x-dead-letter-routing-key", text(dead.name.as_str())),
+        // Not the default exchange: whoever may write to that may write to every queue.
+        ("x-dead-letter-exchange", text(dead.name.as_str())),
         // What is given up stays until the other queue has it, which the broker does only if a full queue refuses.
         ("x-dead-letter-strategy", text("at-least-once")),
         ("x-overflow", text("reject-publish")),
     ]);
-    Ok(Queue { name: short(&format!("tradepost.{consumer}.{lane}.{shard}"))?, keys, arguments })
+    Ok(Queue { name: short(&format!("tradepost.{consumer}.{lane}.{shard}"))?, keys, arguments, own_exchange: None })
 }
 
 fn routing_key(event_type: &str, shard: u16) -> String {

@@ -171,6 +171,8 @@ impl Metrics {
 
     async fn refresh(&self, operator: &Operator, now: Timestamp) {
         let service = operator.service();
+        // There from the start, for what rises from nothing has not risen to Prometheus.
+        let _ = self.redelivered.get_or_create(&OfConsumer { consumer: service });
         for lane in Lane::ALL {
             let Ok((pending, oldest)) = storage::outbox::backlog(operator.db(), lane).await else { continue };
             let labels = InLane { service, lane: lane.as_str() };

@@ -95,7 +95,10 @@ impl Serve {
             ..self.shared.into_flags()
         };
         let mut loaded = config::load(&flags, self.file.path.as_deref(), environment)?;
-        refuse_unshared(&loaded.settings)?;
+        // A console alone keeps nothing and hears nothing: it asks the others.
+        if self.services.iter().any(|name| name != services::CONSOLE) {
+            refuse_unshared(&loaded.settings)?;
+        }
         if loaded.settings.admin_token.is_none() {
             let text = "admin_token: the processes of a shop need one that all of them have";
             return Err(Failure::new(Exit::Configuration, text)
