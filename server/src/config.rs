@@ -24,7 +24,7 @@ use service::http::Network;
 use service::storage::Location;
 use tracing_subscriber::EnvFilter;
 
-pub use client::{ClientSettings, client};
+pub use client::{ClientSettings, client, health_url};
 pub use environment::Environment;
 pub use errors::Errors;
 pub use parse::duration;

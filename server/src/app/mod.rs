@@ -154,26 +154,11 @@ impl App {
 
         // What all services share takes a token that any of them knows the key of.
         let auth = Arc::new(auth.with_keys(running.iter().map(|it| it.keys.clone()).collect()));
-        let (mut routes, mut openapi) = (Router::new(), OpenApi::default());
-        if options.scope.includes(CONSOLE) {
-            let keyring = Keyring::default();
-            let peers = peers(&options.peers, options.admin_token.as_deref(), &operators)?;
-            let console = console::Console {
-                peers: Arc::new(peers),
-                auth: Arc::new(
-                    auth.with_keys(running.iter().map(|it| it.keys.clone()).chain([keyring.clone()]).collect()),
-                ),
-                clock: options.clock.clone(),
-                republish_window: runtime.settings.republish_window,
-                tasks: tasks.clone(),
-            };
-            if let Scope::Part { .. } = options.scope {
-                tasks.spawn(console::keep_keys(console.peers.to_vec(), keyring, tasks.clone()));
-            }
-            let (of_console, described) = console::routes(console);
-            routes = served_by(CONSOLE, of_console);
-            openapi = described;
-        }
+        let (mut routes, mut openapi) = if options.scope.includes(CONSOLE) {
+            start_console(&options.scope, &options.peers, options.admin_token.as_deref(), &running, &runtime)?
+        } else {
+            (Router::new(), OpenApi::default())
+        };
         for service in running {
             routes = routes.merge(service.router);
             openapi.merge(service.openapi);
@@ -226,6 +211,31 @@ impl App {
 pub fn described() -> anyhow::Result<Vec<Box<dyn AnyService>>> {
     let mailer = Mailer::from_url(None, "Tradepost <shop@localhost>")?;
     Ok(all(Outside { provider: Arc::new(provider::Absent), mailer }))
+}
+
+/// The console, which asks the services of this process in it, and the others where they are.
+fn start_console(
+    scope: &Scope,
+    addresses: &BTreeMap<&'static str, Address>,
+    admin_token: Option<&str>,
+    running: &[Running],
+    runtime: &Runtime,
+) -> anyhow::Result<(Router, OpenApi)> {
+    let operators: Vec<Operator> = running.iter().map(|it| it.operator.clone()).collect();
+    let peers = peers(addresses, admin_token, &operators)?;
+    let (keyring, tasks) = (Keyring::default(), runtime.tasks.clone());
+    if let Scope::Part { .. } = scope {
+        tasks.spawn(console::keep_keys(peers.clone(), keyring.clone(), tasks.clone()));
+    }
+    let keys = running.iter().map(|it| it.keys.clone()).chain([keyring]).collect();
+    let (routes, openapi) = console::routes(console::Console {
+        peers: Arc::new(peers),
+        auth: Arc::new(runtime.auth.with_keys(keys)),
+        clock: runtime.clock.clone(),
+        republish_window: runtime.settings.republish_window,
+        tasks,
+    });
+    Ok((served_by(CONSOLE, routes), openapi))
 }
 
 /// The folder of a whole shop, and who is let in as admin.

@@ -20,6 +20,9 @@ use crate::config::{self, LogFormat};
 /// How long open requests may take once the process drains.
 const REQUESTS_DRAIN: Duration = Duration::from_secs(10);
 
+/// What a filter begins with: the client of RabbitMQ would log returned messages with their bodies.
+const QUIET: &str = "lapin=error";
+
 /// How long the simulated provider takes over `tok_slow`.
 const SLOW_CHARGE: Duration = Duration::from_secs(5);
 
@@ -123,13 +126,15 @@ struct Log {
 
 impl Log {
     fn to_stderr(settings: &config::Settings) -> anyhow::Result<Self> {
-        let filter = EnvFilter::try_new(&settings.log).context("log: not a filter as in info,orders=debug")?;
+        let filter = EnvFilter::try_new(format!("{QUIET},{}", settings.log))
+            .context("log: not a filter as in info,orders=debug")?;
         let as_text = match settings.log_format {
             LogFormat::Text => true,
             LogFormat::Json => false,
             LogFormat::Auto => std::io::stderr().is_terminal(),
         };
-        let subscriber = tracing_subscriber::fmt().with_writer(std::io::stderr).with_env_filter("warn");
+        let subscriber =
+            tracing_subscriber::fmt().with_writer(std::io::stderr).with_env_filter(format!("{QUIET},warn"));
         if as_text {
             let subscriber = subscriber.compact().with_ansi(std::io::stderr().is_terminal()).with_filter_reloading();
             let handle = subscriber.reload_handle();

@@ -12,6 +12,7 @@ mod dlq;
 mod doctor;
 mod events;
 mod failure;
+mod health;
 mod mail;
 mod migrate;
 mod orders;
@@ -84,6 +85,8 @@ enum Command {
     Migrate(migrate::Migrate),
     /// Look whether what a shop needs is there and as it has to be
     Doctor(doctor::Doctor),
+    /// Ask a process whether it is ready
+    Health(health::Health),
     /// Place, look at and cancel orders
     #[command(subcommand)]
     Orders(orders::Command),
@@ -121,6 +124,7 @@ impl Cli {
             // It drains by itself at the first signal.
             Command::Up(up) => up.run(environment).await,
             Command::Serve(serve) => serve.run(environment).await,
+            Command::Health(health) => health.run(url.as_deref(), environment).await,
             Command::Doctor(doctor) => doctor.run(environment, &mut out).await,
             Command::Migrate(migrate) => migrate.run(environment, &mut out).await,
             Command::Backup(backup) => backup.run(environment, &mut out),
@@ -148,7 +152,13 @@ impl Command {
             Self::Dlq(command) => command.run(client, out).await,
             Self::Mail(command) => command.run(client, out).await,
             Self::Bench(command) => command.run(client, out).await,
-            Self::Up(_) | Self::Serve(_) | Self::Migrate(_) | Self::Doctor(_) | Self::Backup(_) | Self::Config(_) => {
+            Self::Up(_)
+            | Self::Serve(_)
+            | Self::Migrate(_)
+            | Self::Doctor(_)
+            | Self::Health(_)
+            | Self::Backup(_)
+            | Self::Config(_) => {
                 unreachable!("these were run without a client")
             }
         }

@@ -17,6 +17,17 @@ pub struct ClientSettings {
     pub admin_token: Option<Secret>,
 }
 
+/// Where a process on this machine is asked whether it is ready: the port is the one that it listens on.
+pub fn health_url(url: Option<&str>, environment: &Environment) -> Result<Url, Errors> {
+    let own = environment.get(&keys::PORT.variable()).map(|port| format!("http://127.0.0.1:{port}"));
+    let text = url.or_else(|| environment.get(keys::URL_VARIABLE)).or(own.as_deref()).unwrap_or(URL_DEFAULT);
+    parse::http_url(text).map_err(|expected| {
+        let mut errors = Errors::default();
+        errors.add(format!("`{}` is not {expected}", text.escape_debug()));
+        errors
+    })
+}
+
 /// Reads what the client commands need. Settings of the server don't concern them, misspelt names do.
 pub fn client(url: Option<&str>, environment: &Environment) -> Result<ClientSettings, Errors> {
     let (admin_token, mut errors) = Sources::client_secret(&keys::ADMIN_TOKEN, environment);
