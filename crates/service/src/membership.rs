@@ -268,10 +268,16 @@ impl Keeper {
     }
 
     /// Hands everything over: whoever lives has it at the next beat.
-    async fn leave(self) {
+    async fn leave(mut self) {
         self.membership.assign(BTreeMap::new(), false);
-        if !self.membership.is_let_go(LET_GO_AT_END).await {
-            return;
+        let began = Instant::now();
+        while !self.membership.is_let_go(BEAT).await {
+            if began.elapsed() > LET_GO_AT_END {
+                return;
+            }
+            // Work is still being finished: nobody may take it for left behind.
+            self.beat += 1;
+            let _ = shards::beat(&self.db, self.instance_id, self.beat).await;
         }
         let all = self.all();
         let left = async {

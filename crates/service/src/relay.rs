@@ -38,7 +38,7 @@ pub(crate) struct Relay {
     destination: Destination,
     lane: Lane,
     share: Share,
-    /// The shards that it relays; all if it has all of them.
+    /// The shards that it relays; none are named where no other process can write to this store.
     shards: Option<Vec<u16>>,
     metrics: Arc<Metrics>,
     /// Read and not yet forgotten.
@@ -123,8 +123,7 @@ impl Relay {
     /// Goes by the shards that it has now. Nothing of others is under way.
     fn take_shards(&mut self) {
         let (shards, generation) = self.share.look();
-        let has_all = shards.len() == usize::from(self.db.shards().count(self.lane));
-        self.shards = (!has_all).then_some(shards);
+        self.shards = self.broker.guarantees().is_shared().then_some(shards);
         self.share.apply(generation);
     }
 
@@ -159,12 +158,15 @@ impl Relay {
         }
         let room = WINDOW - self.in_flight.len();
         let limit = i64::try_from(room).expect("the window is small");
-        let looks_at_all = self.looked_at_all.is_none_or(|at| at.elapsed() >= POLL);
+        let looks_at_all = self.shards.is_some() || self.looked_at_all.is_none_or(|at| at.elapsed() >= POLL);
         let (after, known) =
             if looks_at_all { (0, self.in_flight.iter().copied().collect()) } else { (self.read_to, Vec::new()) };
-        let wanted = Wanted { destination: self.destination.as_str(), lane: self.lane, shards: self.shards.as_deref() };
-        let pending = outbox::pending(&self.db, wanted, after, known, limit);
-        let events = match pending.await {
+        let wanted = Wanted { destination: self.destination.as_str(), lane: self.lane };
+        let pending = match &self.shards {
+            Some(shards) => outbox::pending_of(&self.db, wanted, shards, known, limit).await,
+            None => outbox::pending(&self.db, wanted, after, known, limit).await,
+        };
+        let events = match pending {
             Ok(events) => events,
             Err(error) => {
                 tracing::warn!(service = self.db.service(), %error, "the outbox can't be read");

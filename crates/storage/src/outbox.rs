@@ -14,14 +14,21 @@ static PENDING: Sql = Sql::lookup(
      where destination = $1 and outbox.lane = $2 and outbox.position > $3 and outbox.position <> all($4)
      order by outbox.position limit $5",
 );
-static PENDING_OF_SHARDS: Sql = Sql::lookup(
+static PENDING_OF_SHARDS: Sql = Sql::each(
     "PENDING_EVENTS_OF_SHARDS",
     "select events.position, event_id, type, key, events.lane, sequence, time, correlation_id, causation_id,
          traceparent, body
      from outbox join events on events.position = outbox.position
-     where destination = $1 and outbox.lane = $2 and outbox.position > $3 and outbox.position <> all($4)
-         and outbox.shard = any($6)
-     order by outbox.position limit $5",
+     where destination = $1 and outbox.lane = $2 and outbox.position <> all($3) and outbox.shard = any($5)
+     order by outbox.position limit $4",
+    // What is in flight is looked up in a hash table, for it is compared with every row that is pending.
+    "select events.position, event_id, type, key, events.lane, sequence, time, correlation_id, causation_id,
+         traceparent, body
+     from outbox join events on events.position = outbox.position
+     where destination = $1 and outbox.lane = $2 and outbox.shard = any($5)
+         and not exists (select 1 from unnest($3::int8[]) as in_flight(position)
+             where in_flight.position = outbox.position)
+     order by outbox.position limit $4",
 );
 static SENT: Sql =
     Sql::new("FORGET_SENT", "delete from outbox where destination = $1 and lane = $2 and position = any($3)");
@@ -86,15 +93,13 @@ pub struct Wanted<'a> {
     pub destination: &'a str,
     /// In which lane.
     pub lane: Lane,
-    /// Of which shards; all if none are named.
-    pub shards: Option<&'a [u16]>,
 }
 
 /// The next events, in the order in which they were committed, at most `limit`.
 ///
 /// Those up to the position `after` are passed over, and those of `in_flight`, which were handed out and not yet
-/// confirmed. Beside other processes a row may become visible after one that has a higher position: who passes over
-/// what is behind must look at all of it again from time to time, with `after` at 0.
+/// confirmed. This is for the only process that writes: beside others a row may become visible after one that has a
+/// higher position, and whoever had passed over it would send a later event of its key first.
 pub async fn pending(
     db: &Db,
     wanted: Wanted<'_>,
@@ -102,9 +107,21 @@ pub async fn pending(
     in_flight: Vec<i64>,
     limit: i64,
 ) -> Result<Vec<StoredEvent>, Error> {
-    let mut row = params![wanted.destination, wanted.lane, after, in_flight, limit];
-    let Some(shards) = wanted.shards else { return db.read(&PENDING, row, stored).await };
-    row.push(numbers(shards).into());
+    let row = params![wanted.destination, wanted.lane, after, in_flight, limit];
+    db.read(&PENDING, row, stored).await
+}
+
+/// The next events of some shards, at most `limit`, whoever wrote them; those of `in_flight` are passed over.
+///
+/// All that is pending is looked at, so of each key the first comes first.
+pub async fn pending_of(
+    db: &Db,
+    wanted: Wanted<'_>,
+    shards: &[u16],
+    in_flight: Vec<i64>,
+    limit: i64,
+) -> Result<Vec<StoredEvent>, Error> {
+    let row = params![wanted.destination, wanted.lane, in_flight, limit, numbers(shards)];
     db.read(&PENDING_OF_SHARDS, row, stored).await
 }
 

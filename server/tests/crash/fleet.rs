@@ -183,15 +183,28 @@ impl Fleet {
         self.instances.iter().flat_map(|it| it.process.panics()).collect()
     }
 
-    /// What a metric adds up to over all processes that run.
-    pub async fn metric(&self, name: &str, label: &str) -> u64 {
-        let mut sum = 0;
-        for instance in self.instances.iter().filter(|it| it.is_up) {
-            let text = instance.client().text("/metrics").await.expect("the process is alive");
-            let lines = text.lines().filter(|line| line.starts_with(name) && line.contains(label));
-            sum += lines.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).sum::<u64>();
-        }
-        sum
+    /// What a metric of one process adds up to.
+    pub async fn metric_of(&self, at: usize, name: &str, label: &str) -> u64 {
+        let text = self.instances[at].client().text("/metrics").await.expect("the process is alive");
+        let lines = text.lines().filter(|line| line.starts_with(name) && line.contains(label));
+        lines.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).sum()
+    }
+
+    /// Events of one source, key and lane that took effect after one that was told later, for each consumer.
+    pub fn order_violations(&self) -> Vec<String> {
+        let names = || PORTS.iter().map(|(name, _)| *name).filter(|name| *name != CONSOLE);
+        let pairs = names().flat_map(|source| names().map(move |consumer| (source, consumer)));
+        let count = |(source, consumer): (&str, &str)| {
+            let found = self.sql(&format!(
+                "with handled as (select key, lane, position, type, attempts, handled_at, max(handled_at) over \
+                     (partition by key, lane order by position rows between unbounded preceding and 1 preceding) as before \
+                     from {source}.events join {consumer}.inbox using (event_id)) \
+                 select string_agg(format('%s %s %s (%s) at %s', key, position, type, attempts, handled_at), '; ' \
+                     order by position) from handled where key in (select key from handled where handled_at < before)"
+            ));
+            (!found.is_empty()).then(|| format!("{source} to {consumer}: {found}"))
+        };
+        pairs.filter_map(count).collect()
     }
 
     /// Rows that some SQL finds in the shop's database.
@@ -202,10 +215,10 @@ impl Fleet {
 
     /// Stops all processes, each of which must end well.
     pub async fn stop(&mut self) {
-        for instance in &self.instances {
+        for instance in self.instances.iter().filter(|it| it.is_up) {
             instance.process.tell_to_stop();
         }
-        for instance in &mut self.instances {
+        for instance in self.instances.iter_mut().filter(|it| it.is_up) {
             let ended = instance.process.ended().await;
             assert!(ended.status.success(), "{} did not stop well: {ended:?}", instance.service);
         }

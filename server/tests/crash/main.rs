@@ -10,6 +10,7 @@ mod disks;
 mod ends;
 mod fleet;
 mod hang_ups;
+mod instances;
 mod journal;
 mod kills;
 mod load;

@@ -118,6 +118,7 @@ impl Run {
 
     async fn finish(mut self) {
         let books = FullBooks::at_rest(&self.client, &self.shop, &self.journal).await;
+        assert_eq!(self.fleet.order_violations(), Vec::<String>::new(), "events of one key took effect out of order");
         self.fleet.stop().await;
         let location = Location::Postgres(self.fleet.store.parse().expect("it was used so far"));
         let totals = provider_totals_at(location).await;

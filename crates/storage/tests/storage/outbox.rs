@@ -132,11 +132,13 @@ async fn what_is_pending_is_told_apart_by_the_shards_of_its_keys(place: Place) {
         store.commit(batch, request(&store.ids)).await.unwrap();
     }
     for shard in store.shards().all(Lane::Background) {
-        let wanted = Wanted { shards: Some(&[shard]), ..to("mail", Lane::Background) };
-        let pending = outbox::pending(&store, wanted, 0, vec![], 100).await.unwrap();
+        let pending = outbox::pending_of(&store, to("mail", Lane::Background), &[shard], vec![], 100).await.unwrap();
         let mine: Vec<Uuid> =
             things.iter().copied().filter(|thing| store.shards().of(Lane::Background, *thing) == shard).collect();
         assert_eq!(pending.iter().map(|event| event.key).collect::<Vec<_>>(), mine);
+        let in_flight = pending.iter().map(|event| event.position).take(1).collect();
+        let rest = outbox::pending_of(&store, to("mail", Lane::Background), &[shard], in_flight, 100).await.unwrap();
+        assert_eq!(rest.iter().map(|event| event.key).collect::<Vec<_>>(), mine[1.min(mine.len())..]);
     }
 }
 
@@ -162,5 +164,5 @@ async fn what_pointed_to_another_broker_points_to_this_one(place: Place) {
 }
 
 fn to(destination: &str, lane: Lane) -> Wanted<'_> {
-    Wanted { destination, lane, shards: None }
+    Wanted { destination, lane }
 }

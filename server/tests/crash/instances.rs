@@ -1,0 +1,96 @@
+//! Many instances of a service: they share the work, and take over what one leaves.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::ends::FullBooks;
+use crate::fleet::{Fleet, ONE_OF_EACH};
+use crate::journal::Journal;
+use crate::load::Load;
+use crate::rng::Rng;
+use crate::shop::Shop;
+
+/// Orders of each stage.
+const ORDERS: usize = 300;
+
+/// Longer than a lease, a rebalance and a busy machine take together.
+const SHARED_OUT: Duration = Duration::from_secs(30);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn instances_share_the_work_and_take_over_what_one_leaves() {
+    let mut fleet = Fleet::start(&ONE_OF_EACH).await;
+    let client = fleet.client();
+    let mut shop = Shop::open(&client).await;
+    let (journal, mut rng) = (Arc::new(Journal::new()), Rng::of_this_run());
+    until_owners(&fleet, "inventory", &[9]).await;
+
+    let mut stage = async |fleet: &mut Fleet, happens: Happens| {
+        shop.restock(&client).await;
+        journal.plan(ORDERS, &mut rng);
+        let mut load = Load::start_through_deaths(&client, &shop, &journal);
+        load.answered(ORDERS / 4).await;
+        match happens {
+            Happens::Join => {
+                for service in ["orders", "inventory", "orders", "inventory", "orders"] {
+                    fleet.add(service).await;
+                }
+                // Nine shards of two lanes.
+                until_owners(fleet, "inventory", &[3, 3, 3]).await;
+                until_owners(fleet, "orders", &[2, 2, 2, 3]).await;
+            }
+            Happens::Die => {
+                let at = fleet.of("inventory")[0];
+                fleet.kill(at).await;
+                until_owners(fleet, "inventory", &[4, 5]).await;
+                fleet.restart(at).await;
+            }
+            Happens::Leave => {
+                let at = fleet.of("orders")[1];
+                fleet.drain(at).await;
+                until_owners(fleet, "orders", &[3, 3, 3]).await;
+            }
+        }
+        load.done().await;
+        let books = FullBooks::at_rest(&client, &shop, &journal).await;
+        assert_eq!(fleet.order_violations(), Vec::<String>::new(), "events of one key took effect out of order");
+        for at in fleet.of("inventory") {
+            let handled = fleet.metric_of(at, "tradepost_events_handled_total", "outcome=\"done\"").await;
+            assert!(handled > 0 || happens != Happens::Leave, "an instance of inventory had no part in the work");
+        }
+        eprintln!("{happens:?}: balanced, {} orders", books.books.orders.len());
+    };
+    stage(&mut fleet, Happens::Join).await;
+    stage(&mut fleet, Happens::Die).await;
+    stage(&mut fleet, Happens::Leave).await;
+    assert_eq!(fleet.panics(), Vec::<String>::new());
+    fleet.stop().await;
+    // Who left in good order has left nothing behind.
+    assert_eq!(fleet.sql("select count(*) from inventory.instances"), "0");
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Happens {
+    /// Two more of inventory and three more of orders.
+    Join,
+    /// One is killed.
+    Die,
+    /// One is stopped in good order.
+    Leave,
+}
+
+/// Waits until the shards of a service are shared out in these numbers.
+async fn until_owners(fleet: &Fleet, service: &str, expected: &[usize]) {
+    let deadline = Instant::now() + SHARED_OUT;
+    loop {
+        let counts = fleet.sql(&format!(
+            "select string_agg(n::text, ' ' order by n) from \
+                 (select count(*) as n from {service}.shards where owner is not null group by owner) as owned"
+        ));
+        let wanted: Vec<String> = expected.iter().map(ToString::to_string).collect();
+        if counts == wanted.join(" ") {
+            return;
+        }
+        assert!(Instant::now() < deadline, "{service}: shards are shared out as {counts}, not as {expected:?}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
