@@ -62,7 +62,7 @@ fn everything_that_is_wrong_is_told_at_once() {
         [
             "TRADEPOST_PROT: there is no such variable: did you mean TRADEPOST_PORT?",
             "tradepost.toml: admin_token: secrets don't stand in this file: use TRADEPOST_ADMIN_TOKEN or admin_token_file",
-            "tradepost.toml: port: expected a text or a whole number",
+            "tradepost.toml: port: expected a text or a number",
             "tradepost.toml: retry_bse: there is no such setting: did you mean retry_base?",
             "TRADEPOST_WORKERS: `0` is not a whole number from 1 to 256",
             "TRADEPOST_ADMIN_TOKEN: expected 32 to 1024 visible ASCII characters without blanks",
@@ -142,7 +142,7 @@ fn an_address_of_no_service_or_of_no_form_is_told() {
         [
             "TRADEPOST_PEERS_ORDRES: there is no such variable: did you mean TRADEPOST_PEERS_ORDERS?",
             "tradepost.toml: other: there is no such setting",
-            "tradepost.toml: peers.orders: expected a text or a whole number",
+            "tradepost.toml: peers.orders: expected a text or a number",
             "tradepost.toml: peers.payment: there is no such setting: did you mean peers.payments?",
             "TRADEPOST_PEERS_USERS: `a:80` is not an address as in http://127.0.0.1:7081",
             "tradepost.toml: peers.catalog: `7082` is not an address as in http://127.0.0.1:7081",

@@ -25,7 +25,7 @@ use tradepost_service::http::shell::Shell;
 use tradepost_service::storage::Location;
 use tradepost_service::telemetry::Metrics;
 use tradepost_service::{
-    Admission, AnyService, Backoff, DeliveryStatus, Operator, Running, Runtime, Service, Settings, Tasks,
+    Admission, AnyService, Backoff, DeliveryStatus, Operator, Running, Runtime, Service, Settings, Tasks, Tracer,
 };
 
 pub use script::{Script, Step};
@@ -89,6 +89,7 @@ impl House {
             clock,
             settings: Arc::new(settings),
             metrics: Arc::new(Metrics::default()),
+            tracer: Tracer::default(),
             auth: Arc::new(auth),
             admission: Admission::default(),
             capacity: Capacity::new(&[]),
