@@ -22,7 +22,7 @@ use std::time::Duration;
 use anyhow::Context;
 use axum::Router;
 use bus::Topology;
-use console::Address;
+use console::{Address, Peer};
 use kernel::{Clock, Currency, Ids};
 use notifications::Mailer;
 use payments::{Provider, Simulated};
@@ -161,23 +161,9 @@ impl App {
         let auth = Arc::new(auth.with_keys(running.iter().map(|it| it.keys.clone()).collect()));
         let (mut routes, mut openapi) = (Router::new(), OpenApi::default());
         if options.scope.includes(CONSOLE) {
-            let keyring = Keyring::default();
             let peers = peers(&options.peers, options.admin_token.as_deref(), &operators)?;
-            let console = console::Console {
-                peers: Arc::new(peers),
-                auth: Arc::new(
-                    auth.with_keys(running.iter().map(|it| it.keys.clone()).chain([keyring.clone()]).collect()),
-                ),
-                clock: options.clock.clone(),
-                republish_window: runtime.settings.republish_window,
-                tasks: tasks.clone(),
-            };
-            if let Scope::Part { .. } = options.scope {
-                tasks.spawn(console::keep_keys(console.peers.to_vec(), keyring, tasks.clone()));
-            }
-            let (of_console, described) = console::routes(console);
-            routes = served_by(CONSOLE, of_console);
-            openapi = described;
+            let keys = running.iter().map(|it| it.keys.clone()).collect();
+            (routes, openapi) = console(peers, keys, &auth, &runtime, &options.scope);
         }
         for service in running {
             routes = routes.merge(service.router);
@@ -232,6 +218,30 @@ impl App {
 pub fn described() -> anyhow::Result<Vec<Box<dyn AnyService>>> {
     let mailer = Mailer::from_url(None, "Tradepost <shop@localhost>")?;
     Ok(all(Outside { provider: Arc::new(provider::Absent), mailer }))
+}
+
+/// The console's routes and their description. Beside other processes it learns the keys of their services by itself.
+fn console(
+    peers: Vec<Peer>,
+    mut keys: Vec<Keyring>,
+    auth: &Auth,
+    runtime: &Runtime,
+    scope: &Scope,
+) -> (Router, OpenApi) {
+    let keyring = Keyring::default();
+    keys.push(keyring.clone());
+    let console = console::Console {
+        peers: Arc::new(peers),
+        auth: Arc::new(auth.with_keys(keys)),
+        clock: runtime.clock.clone(),
+        republish_window: runtime.settings.republish_window,
+        tasks: runtime.tasks.clone(),
+    };
+    if let Scope::Part { .. } = scope {
+        runtime.tasks.spawn(console::keep_keys(console.peers.to_vec(), keyring, runtime.tasks.clone()));
+    }
+    let (routes, described) = console::routes(console);
+    (served_by(CONSOLE, routes), described)
 }
 
 /// The folder of a whole shop, and who is let in as admin.

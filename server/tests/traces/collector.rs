@@ -118,7 +118,7 @@ fn decode(body: &[u8]) -> Vec<Received> {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 
 fn texts(attributes: Vec<KeyValue>) -> HashMap<String, String> {

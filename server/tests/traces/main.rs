@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod apart;
+mod binary;
 mod collector;
 
 use std::collections::{BTreeSet, HashMap};
@@ -44,9 +46,13 @@ fn traceparent(trace_id: &str, flags: &str) -> String {
 
 /// A way to a collector. The exporter takes the process's TLS, as in `main`.
 fn traces_to(endpoint: &str) -> Traces {
+    traces_as("tradepost", endpoint)
+}
+
+fn traces_as(service: &str, endpoint: &str) -> Traces {
     // Another test of this process may have been first.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    let target = Target { endpoint: endpoint.to_owned(), share: 1.0, service: "tradepost".to_owned() };
+    let target = Target { endpoint: endpoint.to_owned(), share: 1.0, service: service.to_owned() };
     Traces::start(target, &Clock::system()).unwrap()
 }
 
@@ -136,4 +142,67 @@ async fn orders_that_are_handled_together_stay_in_their_own_traces(at: Place) {
         assert_eq!(edges(&spans), own, "of the order {id}");
         assert_eq!(spans.len(), own.len(), "each reaction is there once");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_invalid_traceparent_begins_a_new_trace() {
+    let collector = Collector::start();
+    let traces = traces_to(&collector.endpoint);
+    let shop = shop_with(Place::folder(), &traces).await;
+    let product = shop.product("123", 10).await;
+    place(&shop, &product, &traceparent(TRACE, "1")).await;
+    shop.settle().await;
+    shop.stop().await;
+    traces.stop().await;
+
+    assert_eq!(collector.trace(TRACE).len(), 0);
+    let spans = collector.spans();
+    let request = spans.iter().find(|span| span.name == "POST /v1/orders").unwrap();
+    assert_eq!(request.parent, "", "it is the first of its trace");
+    assert_eq!(edges(&collector.trace(&request.trace_id)), story());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_trace_that_is_not_sampled_leaves_no_spans_and_is_handed_on() {
+    let collector = Collector::start();
+    let traces = traces_to(&collector.endpoint);
+    let shop = shop_with(Place::folder(), &traces).await;
+    let product = shop.product("123", 10).await;
+    let order = place(&shop, &product, &traceparent(TRACE, "00")).await;
+    shop.settle().await;
+    assert_eq!(shop.order_now(&order.text("/order_id")).await.text("/status"), "paid");
+    shop.stop().await;
+    traces.stop().await;
+    assert_eq!(collector.trace(TRACE).len(), 0);
+    assert!(!collector.spans().iter().any(|span| span.name == "inventory.on_order_placed"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn looks_at_the_process_begin_no_trace() {
+    let collector = Collector::start();
+    let traces = traces_to(&collector.endpoint);
+    let shop = shop_with(Place::folder(), &traces).await;
+    for path in ["/healthz", "/readyz", "/metrics"] {
+        shop.get(path).await.expect(200);
+    }
+    shop.settle().await;
+    shop.request(Method::GET, "/healthz").header("traceparent", &traceparent(TRACE, "01")).send().await.expect(200);
+    shop.stop().await;
+    traces.stop().await;
+    let requests = collector.spans().into_iter().filter(|span| span.kind == SpanKind::Server);
+    let named: Vec<(String, String)> = requests.map(|span| (span.name, span.trace_id)).collect();
+    assert_eq!(named, [("GET /healthz".to_owned(), TRACE.to_owned())], "only the one whose client traces it");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn orders_go_on_while_the_collector_is_away() {
+    let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let traces = traces_to(&format!("http://{gone}"));
+    let shop = shop_with(Place::folder(), &traces).await;
+    let product = shop.product("123", 10).await;
+    let order = place(&shop, &product, &traceparent(TRACE, "01")).await;
+    shop.settle().await;
+    assert_eq!(shop.order_now(&order.text("/order_id")).await.text("/status"), "paid");
+    shop.stop().await;
+    traces.stop().await;
 }

@@ -126,6 +126,7 @@ impl House {
     pub fn router_with(&self, service: &str, capacity: Capacity) -> Router {
         let running = &self.services[service];
         let shell = Shell {
+            tracer: self.runtime.tracer.clone(),
             operators: self.services.values().map(|it| it.operator.clone()).collect(),
             broker: self.broker.clone(),
             metrics: self.runtime.metrics.clone(),
