@@ -61,6 +61,10 @@ impl House {
     }
 
     pub async fn start_with(folder: &Path, services: Vec<Service<Script>>, workers: usize) -> Self {
+        Self::start_traced(folder, services, workers, Tracer::default()).await
+    }
+
+    pub async fn start_traced(folder: &Path, services: Vec<Service<Script>>, workers: usize, tracer: Tracer) -> Self {
         // Each process begins a second after the one before, so that its ids sort after those of that one.
         let starts = STARTS.fetch_add(1, Ordering::Relaxed);
         let (clock, hands) = Clock::mock(*START + SignedDuration::from_secs(starts));
@@ -89,7 +93,7 @@ impl House {
             clock,
             settings: Arc::new(settings),
             metrics: Arc::new(Metrics::default()),
-            tracer: Tracer::default(),
+            tracer,
             auth: Arc::new(auth),
             admission: Admission::default(),
             capacity: Capacity::new(&[]),
