@@ -203,3 +203,40 @@ impl SpanExporter for Told {
         self.exporter.set_resource(resource);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use kernel::TraceParent;
+
+    use super::*;
+
+    fn span() -> FinishedSpan {
+        FinishedSpan {
+            context: TraceParent::new(1, 2, true),
+            parent: None,
+            name: "orders.on_stock_reserved".to_owned(),
+            kind: service::traces::SpanKind::Consumer,
+            service: "orders",
+            start: Clock::system().now(),
+            took: Duration::ZERO,
+            attributes: Vec::new(),
+            error: None,
+        }
+    }
+
+    #[test]
+    fn a_collector_that_never_answers_fills_the_queue_and_no_more() {
+        // Each test has a process of its own, or another one was first.
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let endpoint = format!("http://{}", silent.local_addr().unwrap());
+        let target = Target { endpoint, share: 1.0, service: "tradepost".to_owned() };
+        let traces = Traces::start(target, &Clock::system()).unwrap();
+        let sender = traces.sender.unwrap();
+        for _ in 0..3 * QUEUE {
+            sender.export(span());
+        }
+        assert!(sender.waiting.load(Ordering::Relaxed) <= QUEUE);
+        assert!(sender.dropped.load(Ordering::Relaxed) > 0, "what the queue can't hold is dropped");
+    }
+}

@@ -35,6 +35,17 @@ fn the_defaults_are_valid_and_documented() {
 }
 
 #[test]
+fn a_share_is_a_number_with_or_without_quotes_and_nothing_is_traced_without_an_address() {
+    for (toml, share) in
+        [("", 1.0), ("trace_sample = 0", 0.0), ("trace_sample = 0.25", 0.25), ("trace_sample = \"0.5\"", 0.5)]
+    {
+        let (_folder, path) = folder(toml);
+        let settings = load(&Flags::default(), Some(&path), &Environment::default()).unwrap().settings;
+        assert_eq!((settings.trace_sample, settings.otlp_endpoint), (share, None), "{toml}");
+    }
+}
+
+#[test]
 fn a_flag_wins_over_a_variable_over_the_file_over_the_default() {
     let (_folder, path) = folder("port = 1\nworkers = 2\nretry_attempts = 3\n");
     let environment = Environment::from([("TRADEPOST_PORT", "10"), ("TRADEPOST_WORKERS", "20")]);
