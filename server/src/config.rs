@@ -70,6 +70,10 @@ pub struct Settings {
     pub write_limit: u32,
     /// Proxies whose `X-Forwarded-For` is believed, as in `10.0.0.0/8, ::1`: at most 64.
     pub trusted_proxies: Vec<Network>,
+    /// Where spans are sent by OTLP over HTTP, as in `http://127.0.0.1:4318`. Without it nothing is traced.
+    pub otlp_endpoint: Option<String>,
+    /// The share of the traces that begin here which is kept: 0 to 1.
+    pub trace_sample: f64,
     /// Which log lines are written: a filter of `tracing-subscriber`, as in `info,orders=debug`.
     pub log: String,
     /// How log lines are written.
@@ -164,6 +168,8 @@ fn read(sources: &mut Sources) -> Settings {
         outbox_cap: sources.read(&keys::OUTBOX_CAP, |text| parse::whole(text, 1..=1_000_000_000)),
         write_limit: sources.read(&keys::WRITE_LIMIT, |text| parse::whole(text, 1..=1_000_000)),
         trusted_proxies: sources.read(&keys::TRUSTED_PROXIES, parse::networks),
+        otlp_endpoint: sources.read(&keys::OTLP_ENDPOINT, parse::endpoint),
+        trace_sample: sources.read(&keys::TRACE_SAMPLE, parse::share),
         log: sources.read(&keys::LOG, filter),
         log_format: sources.read(&keys::LOG_FORMAT, log_format),
         admin_token: sources.secret(&keys::ADMIN_TOKEN, parse::token),

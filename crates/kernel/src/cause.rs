@@ -128,6 +128,47 @@ pub struct TraceParent {
     flags: u8,
 }
 
+/// The flag that says that the spans of a trace are kept.
+const SAMPLED: u8 = 0x01;
+
+impl TraceParent {
+    /// Of a new trace, whose first span is `span_id`.
+    ///
+    /// # Panics
+    ///
+    /// If an id is zero, which means none.
+    pub fn new(trace_id: u128, span_id: u64, is_sampled: bool) -> Self {
+        assert!(trace_id != 0 && span_id != 0, "an id of a trace is not zero");
+        Self { trace_id, parent_id: span_id, flags: if is_sampled { SAMPLED } else { 0 } }
+    }
+
+    /// Which trace.
+    pub fn trace_id(self) -> u128 {
+        self.trace_id
+    }
+
+    /// The span from which whatever carries this follows.
+    pub fn span_id(self) -> u64 {
+        self.parent_id
+    }
+
+    /// Whether the spans of this trace are kept: whoever began it has decided.
+    pub fn is_sampled(self) -> bool {
+        self.flags & SAMPLED != 0
+    }
+
+    /// The same trace, as a further span of it hands it on.
+    ///
+    /// # Panics
+    ///
+    /// If the id is zero, which means none.
+    #[must_use]
+    pub fn child(self, span_id: u64) -> Self {
+        assert!(span_id != 0, "an id of a span is not zero");
+        Self { parent_id: span_id, ..self }
+    }
+}
+
 /// The text is no version 00 `traceparent`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a W3C traceparent of version 00")]
@@ -171,6 +212,14 @@ mod tests {
     fn a_traceparent_survives_the_round_trip() {
         let text = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
         assert_eq!(text.parse::<TraceParent>().unwrap().to_string(), text);
+    }
+
+    #[test]
+    fn a_child_stays_in_its_trace_and_keeps_the_decision_about_it() {
+        let parent: TraceParent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00".parse().unwrap();
+        assert_eq!(parent.child(0xabc).to_string(), "00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000abc-00");
+        assert!(!parent.child(0xabc).is_sampled());
+        assert!(TraceParent::new(1, 2, true).child(3).is_sampled());
     }
 
     #[test]

@@ -103,6 +103,20 @@ impl Ids {
         Secret(bytes)
     }
 
+    /// A new W3C trace id: random, and never zero.
+    pub fn trace_id(&self) -> u128 {
+        let mut bytes = [0; 16];
+        fill(&mut bytes);
+        u128::from_be_bytes(bytes).max(1)
+    }
+
+    /// A new W3C span id: random, and never zero.
+    pub fn span_id(&self) -> u64 {
+        let mut bytes = [0; 8];
+        fill(&mut bytes);
+        u64::from_be_bytes(bytes).max(1)
+    }
+
     /// A duration drawn evenly from zero to `max`: full jitter.
     pub fn jitter(&self, max: Duration) -> Duration {
         let mut bytes = [0; 8];

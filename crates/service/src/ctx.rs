@@ -9,6 +9,7 @@ use storage::{Batch, Committed, Db, Error};
 
 use crate::http::{Capacity, Keyring, Network, Problem, idempotency::InFlight, limit::Limits};
 use crate::telemetry::Metrics;
+use crate::traces::Tracer;
 use crate::{Admission, Backoff};
 
 /// Settings that all services share; units and defaults are those of the configuration.
@@ -53,6 +54,7 @@ pub struct Ctx<S = ()> {
     pub state: S,
     /// Counters and histograms.
     pub metrics: Arc<Metrics>,
+    pub(crate) tracer: Tracer,
     pub(crate) keys: Keyring,
     pub(crate) in_flight: InFlight,
     pub(crate) store_away: Arc<AtomicBool>,

@@ -31,6 +31,7 @@ pub mod http;
 pub mod operator;
 pub mod runner;
 pub mod telemetry;
+pub mod traces;
 
 pub use admission::Admission;
 pub use backoff::Backoff;
@@ -44,3 +45,4 @@ pub use storage;
 pub use storage::Committed;
 pub use tasks::Tasks;
 pub use timers::{Timer, TimerKind, ends, holds};
+pub use traces::Tracer;

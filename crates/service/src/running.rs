@@ -23,6 +23,7 @@ use crate::reaction::{Handler, Reaction};
 use crate::relay::Relay;
 use crate::runner::Runner;
 use crate::telemetry::Metrics;
+use crate::traces::Tracer;
 use crate::{Admission, Ctx, Operator, Service, Settings, Tasks, operator};
 
 /// What a service gets from the process that runs it.
@@ -40,6 +41,8 @@ pub struct Runtime {
     pub settings: Arc<Settings>,
     /// Counters and histograms of the process.
     pub metrics: Arc<Metrics>,
+    /// Spans of what its services do.
+    pub tracer: Tracer,
     /// Who is let in beside users.
     pub auth: Arc<Auth>,
     /// Whether new work is taken.
@@ -136,6 +139,7 @@ impl<S: Clone + Send + Sync + 'static> Service<S> {
             settings: runtime.settings.clone(),
             state: self.state,
             metrics: runtime.metrics.clone(),
+            tracer: runtime.tracer.clone(),
             keys: Keyring::default(),
             in_flight: InFlight::default(),
             store_away: store_away.clone(),

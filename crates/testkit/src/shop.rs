@@ -13,7 +13,7 @@ use server::app::{App, Options, Scope};
 use server::config::Broker;
 use service::http::limit::Limits;
 use service::storage::Location;
-use service::{Backoff, Settings};
+use service::{Backoff, Settings, Tracer};
 use tower::ServiceExt;
 
 use crate::{Answer, Place};
@@ -33,6 +33,8 @@ pub struct Setup {
     pub settings: Settings,
     /// Who carries the mail.
     pub mailer: Mailer,
+    /// Spans of what happens, if anybody wants them.
+    pub tracer: Tracer,
 }
 
 impl Default for Setup {
@@ -52,6 +54,7 @@ impl Default for Setup {
                 trusted_proxies: Vec::new(),
             },
             mailer: Mailer::from_url(None, "Test shop <shop@localhost>").expect("a sender"),
+            tracer: Tracer::default(),
         }
     }
 }
@@ -207,6 +210,7 @@ async fn open(place: &Place, clock: Clock, hands: &MockClock, setup: Setup) -> A
         admin_token: Some(ADMIN_TOKEN.to_owned()),
         mailer: setup.mailer,
         slow_charge: Duration::from_millis(50),
+        tracer: setup.tracer,
         peers: BTreeMap::new(),
     };
     let app = App::start(options).await.expect("an empty folder can be opened");

@@ -12,6 +12,7 @@ mod peers;
 mod provider;
 mod run;
 mod token;
+mod traces;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -30,7 +31,7 @@ use service::http::shell::{Shell, served_by};
 use service::http::{Capacity, Keyring};
 use service::storage::Location;
 use service::telemetry::Metrics;
-use service::{Admission, AnyService, Operator, Running, Runtime, Settings, Tasks};
+use service::{Admission, AnyService, Operator, Running, Runtime, Settings, Tasks, Tracer};
 use utoipa::openapi::OpenApi;
 
 use crate::config;
@@ -42,6 +43,7 @@ pub use doctor::{Check, Standing, doctor};
 pub use migrate::{Migrated, migrate};
 pub use peers::peers;
 pub use run::{RunOptions, run};
+pub use traces::{Target, Traces};
 
 /// How long a drain waits for work that has begun.
 const DRAIN: Duration = Duration::from_secs(20);
@@ -94,6 +96,8 @@ pub struct Options {
     pub mailer: Mailer,
     /// How long the simulated provider takes over a slow charge.
     pub slow_charge: Duration,
+    /// Spans of what happens, if anybody wants them.
+    pub tracer: Tracer,
     /// Where services of other processes are asked by a console.
     pub peers: BTreeMap<&'static str, Address>,
 }
@@ -142,6 +146,7 @@ impl App {
             ids: ids.clone(),
             settings: Arc::new(options.settings),
             metrics: metrics.clone(),
+            tracer: options.tracer.clone(),
             auth: auth.clone(),
             admission: Admission::default(),
             capacity: Capacity::new(&console::SLOW_ROUTES),
@@ -168,6 +173,7 @@ impl App {
             operators: operators.to_vec(),
             broker,
             metrics,
+            tracer: options.tracer,
             auth,
             ids: ids.clone(),
             clock: options.clock,

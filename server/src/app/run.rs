@@ -14,7 +14,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
-use super::{App, Options, Scope, banner, demo};
+use super::{App, Options, Scope, Target, Traces, banner, demo};
 use crate::config::{self, LogFormat};
 
 /// How long open requests may take once the process drains.
@@ -38,12 +38,13 @@ pub struct RunOptions {
 /// Starts everything and serves until it is told to stop. The first signal drains, the second ends at once.
 pub async fn run(settings: config::Settings, options: RunOptions) -> anyhow::Result<()> {
     let log = Log::to_stderr(&settings)?;
+    let traces = traces(&settings, &options.scope)?;
     let address = SocketAddr::new(settings.listen, settings.port);
     let listener = TcpListener::bind(address).await.with_context(|| {
         format!("{address} can't be listened on: is another program using it? Choose another with --port")
     })?;
     let url = format!("http://{}", listener.local_addr()?);
-    let app = App::start(start_options(&settings, options.scope.clone())?).await?;
+    let app = App::start(start_options(&settings, options.scope.clone(), &traces)?).await?;
     if options.demo {
         demo::seed(&app).await?;
     }
@@ -65,6 +66,7 @@ pub async fn run(settings: config::Settings, options: RunOptions) -> anyhow::Res
             tracing::warn!("some requests were still open after {REQUESTS_DRAIN:?} and were cut off");
         }
         app.stop().await;
+        traces.stop().await;
     };
     tokio::select! {
         () = drain => Ok(()),
@@ -91,7 +93,17 @@ impl StopSignals {
     }
 }
 
-fn start_options(settings: &config::Settings, scope: Scope) -> anyhow::Result<Options> {
+/// Where spans go, if anywhere.
+fn traces(settings: &config::Settings, scope: &Scope) -> anyhow::Result<Traces> {
+    let Some(endpoint) = &settings.otlp_endpoint else { return Ok(Traces::off()) };
+    let service = match scope {
+        Scope::Whole { .. } => "tradepost".to_owned(),
+        Scope::Part { services } => format!("tradepost-{}", services.join("+")),
+    };
+    Traces::start(Target { endpoint: endpoint.clone(), share: settings.trace_sample, service }, &Clock::system())
+}
+
+fn start_options(settings: &config::Settings, scope: Scope, traces: &Traces) -> anyhow::Result<Options> {
     let smtp_url = settings.smtp_url.as_ref().map(config::Secret::reveal);
     Ok(Options {
         scope,
@@ -114,6 +126,7 @@ fn start_options(settings: &config::Settings, scope: Scope) -> anyhow::Result<Op
         admin_token: settings.admin_token.as_ref().map(|token| token.reveal().to_owned()),
         mailer: Mailer::from_url(smtp_url, &settings.mail_from)?,
         slow_charge: SLOW_CHARGE,
+        tracer: traces.tracer(),
         peers: settings.peers.clone(),
     })
 }

@@ -66,6 +66,8 @@ pub(super) const SHARDS: Key = Key::new("shards", "8");
 pub(super) const OUTBOX_CAP: Key = Key::new("outbox_cap", "1000000");
 pub(super) const WRITE_LIMIT: Key = Key::new("write_limit", "100");
 pub(super) const TRUSTED_PROXIES: Key = Key::new("trusted_proxies", "");
+pub(super) const OTLP_ENDPOINT: Key = Key::new("otlp_endpoint", "");
+pub(super) const TRACE_SAMPLE: Key = Key::new("trace_sample", "1");
 pub(super) const LOG: Key = Key::new("log", "info");
 pub(super) const LOG_FORMAT: Key = Key::new("log_format", "auto");
 pub(super) const ADMIN_TOKEN: Key = Key::secret("admin_token");
@@ -73,7 +75,7 @@ pub(super) const SMTP_URL: Key = Key::secret("smtp_url");
 pub(super) const MAIL_FROM: Key = Key::new("mail_from", "Tradepost <shop@localhost>");
 
 /// All settings but those of tables, in the order in which they are shown.
-pub(super) const ALL: [&Key; 22] = [
+pub(super) const ALL: [&Key; 24] = [
     &DATA_DIR,
     &STORE,
     &BROKER,
@@ -91,6 +93,8 @@ pub(super) const ALL: [&Key; 22] = [
     &OUTBOX_CAP,
     &WRITE_LIMIT,
     &TRUSTED_PROXIES,
+    &OTLP_ENDPOINT,
+    &TRACE_SAMPLE,
     &LOG,
     &LOG_FORMAT,
     &ADMIN_TOKEN,

@@ -126,6 +126,21 @@ pub(super) fn http_url(text: &str) -> Result<Url, String> {
     url.ok_or_else(|| "an address as in http://127.0.0.1:8080".to_owned())
 }
 
+/// Where spans are sent; an empty text is nowhere.
+pub(super) fn endpoint(text: &str) -> Result<Option<String>, String> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+    let url = url.filter(|url| url.query().is_none() && url.fragment().is_none() && url.username().is_empty());
+    url.map(|url| Some(url.into())).ok_or_else(|| "an address as in http://127.0.0.1:4318".to_owned())
+}
+
+pub(super) fn share(text: &str) -> Result<f64, String> {
+    let share = text.parse().ok().filter(|share| (0.0..=1.0).contains(share));
+    share.ok_or_else(|| "a share from 0 to 1, as in 0.1".to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -167,6 +182,26 @@ mod tests {
         assert_eq!(networks("10.0.0.0/8, ::1").unwrap().len(), 2);
         for bad in ["localhost", "10.0.0.0/40", "1.2.3.4 5.6.7.8", &"::1,".repeat(65)] {
             assert!(networks(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_collector_has_an_address_or_there_is_none() {
+        assert_eq!(endpoint(""), Ok(None));
+        assert_eq!(endpoint("http://127.0.0.1:4318"), Ok(Some("http://127.0.0.1:4318/".to_owned())));
+        assert_eq!(endpoint("https://collector/otlp"), Ok(Some("https://collector/otlp".to_owned())));
+        for bad in ["127.0.0.1:4318", "grpc://host:4317", "http://", "http://a:b@host", "http://host/?x=1"] {
+            assert!(endpoint(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_share_is_between_none_and_all() {
+        for (text, value) in [("0", 0.0), ("0.25", 0.25), ("1", 1.0), ("1.0", 1.0)] {
+            assert_eq!(share(text), Ok(value), "{text}");
+        }
+        for bad in ["", "1.1", "-0.1", "NaN", "inf", "10%"] {
+            assert!(share(bad).is_err(), "{bad}");
         }
     }
 

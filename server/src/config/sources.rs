@@ -126,7 +126,7 @@ impl Sources {
             } else if let Some(text) = scalar(value) {
                 self.take_value(path, name, text);
             } else {
-                self.errors.add(format!("{place}: expected a text or a whole number"));
+                self.errors.add(format!("{place}: expected a text or a number"));
             }
         }
     }
@@ -242,6 +242,7 @@ fn scalar(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()),
         Value::Integer(number) => Some(number.to_string()),
+        Value::Float(number) => Some(number.to_string()),
         _ => None,
     }
 }

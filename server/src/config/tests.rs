@@ -35,6 +35,17 @@ fn the_defaults_are_valid_and_documented() {
 }
 
 #[test]
+fn a_share_is_a_number_with_or_without_quotes_and_nothing_is_traced_without_an_address() {
+    for (toml, share) in
+        [("", 1.0), ("trace_sample = 0", 0.0), ("trace_sample = 0.25", 0.25), ("trace_sample = \"0.5\"", 0.5)]
+    {
+        let (_folder, path) = folder(toml);
+        let settings = load(&Flags::default(), Some(&path), &Environment::default()).unwrap().settings;
+        assert_eq!((settings.trace_sample, settings.otlp_endpoint), (share, None), "{toml}");
+    }
+}
+
+#[test]
 fn a_flag_wins_over_a_variable_over_the_file_over_the_default() {
     let (_folder, path) = folder("port = 1\nworkers = 2\nretry_attempts = 3\n");
     let environment = Environment::from([("TRADEPOST_PORT", "10"), ("TRADEPOST_WORKERS", "20")]);
@@ -62,7 +73,7 @@ fn everything_that_is_wrong_is_told_at_once() {
         [
             "TRADEPOST_PROT: there is no such variable: did you mean TRADEPOST_PORT?",
             "tradepost.toml: admin_token: secrets don't stand in this file: use TRADEPOST_ADMIN_TOKEN or admin_token_file",
-            "tradepost.toml: port: expected a text or a whole number",
+            "tradepost.toml: port: expected a text or a number",
             "tradepost.toml: retry_bse: there is no such setting: did you mean retry_base?",
             "TRADEPOST_WORKERS: `0` is not a whole number from 1 to 256",
             "TRADEPOST_ADMIN_TOKEN: expected 32 to 1024 visible ASCII characters without blanks",
@@ -142,7 +153,7 @@ fn an_address_of_no_service_or_of_no_form_is_told() {
         [
             "TRADEPOST_PEERS_ORDRES: there is no such variable: did you mean TRADEPOST_PEERS_ORDERS?",
             "tradepost.toml: other: there is no such setting",
-            "tradepost.toml: peers.orders: expected a text or a whole number",
+            "tradepost.toml: peers.orders: expected a text or a number",
             "tradepost.toml: peers.payment: there is no such setting: did you mean peers.payments?",
             "TRADEPOST_PEERS_USERS: `a:80` is not an address as in http://127.0.0.1:7081",
             "tradepost.toml: peers.catalog: `7082` is not an address as in http://127.0.0.1:7081",

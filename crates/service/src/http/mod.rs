@@ -17,6 +17,7 @@ mod query;
 mod request;
 pub mod shell;
 pub mod token;
+mod trace;
 
 pub use address::{BadNetwork, ClientAddress, Network};
 pub use body::{Body, PathId, QueryOf};

@@ -6,6 +6,7 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use kernel::{Cause, Keyed, RequestCause, RequestId, TraceParent};
 
+use super::trace::{Carried, traceparent};
 use crate::Ctx;
 
 tokio::task_local! {
@@ -45,7 +46,7 @@ impl<S: Send + Sync> FromRequestParts<Ctx<S>> for RequestInfo {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, ctx: &Ctx<S>) -> Result<Self, Self::Rejection> {
-        let traceparent = parts.headers.get("traceparent").and_then(|value| value.to_str().ok());
-        Ok(Self { request_id: ctx.ids.next(), traceparent: traceparent.and_then(|text| text.parse().ok()) })
+        let carried = parts.extensions.get().map(|Carried(carried)| *carried);
+        Ok(Self { request_id: ctx.ids.next(), traceparent: carried.unwrap_or_else(|| traceparent(&parts.headers)) })
     }
 }

@@ -23,8 +23,10 @@ use super::capacity::{self, Capacity};
 use super::limit::Limiter;
 use super::problem::Problem;
 use super::request;
+use super::trace::RequestSpan;
 use super::{Policy, Routes};
 use crate::telemetry::Metrics;
+use crate::traces::Tracer;
 use crate::{Operator, Settings, Tasks};
 
 /// The largest body, in bytes.
@@ -44,6 +46,8 @@ pub struct Shell {
     pub broker: Arc<dyn Broker>,
     /// Counters and histograms.
     pub metrics: Arc<Metrics>,
+    /// Spans of requests.
+    pub tracer: Tracer,
     /// Who is let in.
     pub auth: Arc<Auth>,
     /// Request ids.
@@ -111,14 +115,18 @@ async fn around(State(shell): State<Arc<Shell>>, mut request: Request, next: Nex
     request.extensions_mut().insert(address);
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str).to_owned();
+    let span = RequestSpan::begin(&shell.tracer, &mut request, known(&method), &route, &id);
     let mut response = request::under_id(id.clone(), next.run(request)).await;
     let (status, took) = (response.status(), began.elapsed());
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(REQUEST_ID.clone(), value);
     }
     response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    let service = response.extensions().get().map_or("shell", |ServedBy(service)| service);
+    let service: &'static str = response.extensions().get().map_or("shell", |ServedBy(service)| service);
     shell.metrics.answered(service, format!("{} {route}", known(&method)), status.as_u16(), took);
+    if let Some(span) = span {
+        span.answered(service, status);
+    }
     let duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
     tracing::debug!(request_id = id, %method, route, status = status.as_u16(), duration_ms, "request");
     response
@@ -144,11 +152,15 @@ async fn limit_writes(State(writes): State<Writes>, address: ClientAddress, requ
 }
 
 /// The method's name, or one name for all that HTTP doesn't define: a client must not make up labels.
-fn known(method: &Method) -> &str {
+fn known(method: &Method) -> &'static str {
     match *method {
-        Method::GET | Method::HEAD | Method::POST | Method::PUT | Method::PATCH | Method::DELETE | Method::OPTIONS => {
-            method.as_str()
-        }
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        Method::OPTIONS => "OPTIONS",
         _ => "OTHER",
     }
 }

@@ -16,6 +16,7 @@ use super::Runner;
 use crate::Failure;
 use crate::reaction::{Handler, Raw};
 use crate::telemetry::Outcome;
+use crate::traces::{End, Span, SpanKind};
 
 /// Reads and decisions that may find their row changed before they count as failed.
 /// Who changed it has made progress meanwhile, so a few are enough; the last tries wait a little.
@@ -23,6 +24,9 @@ const DECISIONS: i64 = 32;
 
 /// The longest wait between two of them.
 const BETWEEN_MAX: Duration = Duration::from_millis(20);
+
+/// The outcome of a span whose commit may or may not have taken place: the delivery comes again.
+pub(super) const STORE_AWAY: &str = "store_away";
 
 /// The first 16 bytes of the SHA-256 of type and body: tells other bytes under the same id.
 pub(super) fn digest(event_type: &str, body: &[u8]) -> [u8; 16] {
@@ -38,7 +42,7 @@ pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> &str {
 
 impl<S: Clone + Send + Sync + 'static> Runner<S> {
     /// The message as its handler wants it.
-    pub(super) fn raw(&self, message: &Message, digest: [u8; 16], attempts: i64, held: Option<i64>) -> Raw {
+    pub(super) fn raw(&self, message: &Message, span: Span, digest: [u8; 16], attempts: i64, held: Option<i64>) -> Raw {
         Raw {
             body: message.body.clone(),
             is_last_attempt: attempts >= self.ctx.settings.retry_attempts,
@@ -51,7 +55,7 @@ impl<S: Clone + Send + Sync + 'static> Runner<S> {
                 origin: Origin {
                     correlation_id: message.correlation_id,
                     causation_id: message.id.into(),
-                    traceparent: message.traceparent,
+                    traceparent: span.carried,
                 },
             },
         }
@@ -91,10 +95,46 @@ impl<S: Clone + Send + Sync + 'static> Runner<S> {
         outcome
     }
 
-    /// Counts and logs how a delivery ended.
+    /// Begins the span of an attempt to handle a delivery.
+    pub(super) fn begin_span(&self, message: &Message) -> Span {
+        self.ctx.tracer.begin(message.traceparent)
+    }
+
+    /// Ends it. `reason` says what went wrong.
+    pub(super) fn end_span(
+        &self,
+        message: &Message,
+        span: Span,
+        outcome: &'static str,
+        attempts: i64,
+        reason: Option<&str>,
+    ) {
+        let known = || End {
+            name: format!("{}.{}", self.consumer(), reaction_name(&message.event_type)),
+            kind: SpanKind::Consumer,
+            service: self.consumer(),
+            attributes: vec![
+                ("messaging.system", self.broker.name().into()),
+                ("messaging.operation.type", "process".into()),
+                ("messaging.message.id", message.id.to_string().into()),
+                ("tradepost.event.type", message.event_type.as_str().into()),
+                ("tradepost.event.source", message.source.as_str().into()),
+                ("tradepost.event.key", message.key.to_string().into()),
+                ("tradepost.lane", self.lane.as_str().into()),
+                ("tradepost.correlation_id", message.correlation_id.to_string().into()),
+                ("tradepost.outcome", outcome.into()),
+                ("tradepost.attempts", attempts.into()),
+            ],
+            error: reason.map(str::to_owned),
+        };
+        self.ctx.tracer.end(span, known);
+    }
+
+    /// Counts and logs how a delivery ended, and ends its span.
     pub(super) fn report(
         &self,
         message: &Message,
+        span: Span,
         outcome: Outcome,
         attempts: i64,
         reason: Option<&str>,
@@ -102,6 +142,7 @@ impl<S: Clone + Send + Sync + 'static> Runner<S> {
     ) {
         let consumer = self.consumer();
         self.ctx.metrics.handled(consumer, &message.event_type, outcome);
+        self.end_span(message, span, outcome.as_str(), attempts, reason);
         let latency = self.ctx.clock.now().duration_since(message.time);
         let latency = Duration::try_from(latency).unwrap_or_default();
         if outcome == Outcome::Done {
@@ -126,7 +167,23 @@ impl<S: Clone + Send + Sync + 'static> Runner<S> {
     }
 }
 
+/// What a span and a file are called that react to a type: `on_order_placed` for `orders.order_placed.v1`.
+fn reaction_name(event_type: &str) -> String {
+    format!("on_{}", event_type.split('.').nth(1).unwrap_or(event_type))
+}
+
 /// A body as bytes that can be shared.
 pub(super) fn shared(body: Vec<u8>) -> Bytes {
     Bytes::from(body)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reaction_is_called_as_its_file_is() {
+        assert_eq!(reaction_name("orders.order_placed.v1"), "on_order_placed");
+        assert_eq!(reaction_name("odd"), "on_odd");
+    }
 }

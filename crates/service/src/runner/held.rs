@@ -7,9 +7,10 @@ use kernel::{SignedDuration, Timestamp};
 use storage::held::{self, Held};
 use storage::inbox;
 
-use super::attempt::shared;
+use super::attempt::{STORE_AWAY, shared};
 use super::{OTHER_BYTES, Runner};
 use crate::telemetry::Outcome;
+use crate::traces::Span;
 use crate::{Failure, Tasks};
 
 /// Held deliveries that are read at once.
@@ -37,35 +38,39 @@ impl<S: Clone + Send + Sync + 'static> Runner<S> {
         let began = Instant::now();
         let message = message(&held);
         let attempts = held.attempts + 1;
+        let span = self.begin_span(&message);
         if attempts > self.ctx.settings.retry_attempts {
             let reason = held.reason.unwrap_or_else(|| "the process ended each time it was handled".to_owned());
-            return self.failed(&message, held.position, None, held.attempts, reason).await;
+            return self.failed(&message, span, held.position, None, held.attempts, reason).await;
         }
         held::count_attempt(&self.ctx.db, held.position).await.map_err(|error| error.to_string())?;
-        let raw = self.raw(&message, held.digest, attempts, Some(held.position));
+        let raw = self.raw(&message, span, held.digest, attempts, Some(held.position));
         match self.attempt_one(&message.event_type, raw).await {
             Ok(()) => {
-                self.report(&message, Outcome::Done, attempts, None, began);
+                self.report(&message, span, Outcome::Done, attempts, None, began);
                 Ok(())
             }
             Err(Failure::AlreadyDone) if self.was_handled_with_other_bytes(&held).await? => {
-                self.failed(&message, held.position, None, attempts, OTHER_BYTES.to_owned()).await
+                self.failed(&message, span, held.position, None, attempts, OTHER_BYTES.to_owned()).await
             }
             Err(Failure::AlreadyDone) => {
-                self.report(&message, Outcome::Duplicate, attempts, None, began);
+                self.report(&message, span, Outcome::Duplicate, attempts, None, began);
                 let now = self.ctx.clock.now();
                 held::drop_duplicate(&self.ctx.db, held.position, now).await.map_err(|error| error.to_string())
             }
-            Err(Failure::StoreAway(reason)) => Err(reason),
-            Err(Failure::Park(reason)) => self.failed(&message, held.position, None, attempts, reason).await,
+            Err(Failure::StoreAway(reason)) => {
+                self.end_span(&message, span, STORE_AWAY, attempts, Some(&reason));
+                Err(reason)
+            }
+            Err(Failure::Park(reason)) => self.failed(&message, span, held.position, None, attempts, reason).await,
             // Others kept changing the row: that is no attempt.
             Err(Failure::Conflict(reason)) => {
                 let retry_at = Some(self.retry_at(1));
-                self.failed(&message, held.position, retry_at, held.attempts, reason).await
+                self.failed(&message, span, held.position, retry_at, held.attempts, reason).await
             }
             Err(Failure::Retry(reason)) => {
                 let retry_at = (attempts < self.ctx.settings.retry_attempts).then(|| self.retry_at(attempts));
-                self.failed(&message, held.position, retry_at, attempts, reason).await
+                self.failed(&message, span, held.position, retry_at, attempts, reason).await
             }
         }
     }
@@ -83,13 +88,14 @@ impl<S: Clone + Send + Sync + 'static> Runner<S> {
     async fn failed(
         &self,
         message: &Message,
+        span: Span,
         position: i64,
         retry_at: Option<Timestamp>,
         attempts: i64,
         reason: String,
     ) -> Result<(), String> {
         let outcome = if retry_at.is_some() { Outcome::Retried } else { Outcome::Parked };
-        self.report(message, outcome, attempts, Some(&reason), Instant::now());
+        self.report(message, span, outcome, attempts, Some(&reason), Instant::now());
         let now = self.ctx.clock.now();
         held::failed(&self.ctx.db, position, retry_at, attempts, reason, now).await.map_err(|error| error.to_string())
     }

@@ -8,10 +8,11 @@ use futures_util::stream::StreamExt;
 use kernel::{SignedDuration, Uuid};
 use storage::held::{Held, State};
 
-use super::attempt::digest;
+use super::attempt::{STORE_AWAY, digest};
 use super::{OTHER_BYTES, Runner, WINDOW};
 use crate::Failure;
 use crate::telemetry::Outcome;
+use crate::traces::Span;
 
 /// Deliveries that a consumer's store holds at the most.
 /// Beyond it consumption of the lane pauses, so that a defect fills a table only so far.
@@ -22,6 +23,8 @@ struct Ready {
     message: Message,
     tag: Tag,
     digest: [u8; 16],
+    /// Begun with the handling.
+    span: Span,
 }
 
 /// What became of a window so far.
@@ -81,27 +84,29 @@ impl<S: Clone + Send + Sync + 'static> Runner<S> {
         let mut ready = Vec::with_capacity(deliveries.len());
         for Delivery { message, tag, redelivered, defect } in deliveries {
             let digest = digest(&message.event_type, &message.body);
+            // What is not handled has no span: nothing follows from it.
+            let one = Ready { message, tag, digest, span: Span::default() };
             if let Some(reason) = defect {
-                self.park(message, tag, digest, &reason, fate);
-            } else if let Some(known) = handled.get(&message.id) {
+                self.park(one, &reason, fate);
+            } else if let Some(known) = handled.get(&one.message.id) {
                 if known.digest == digest {
-                    self.report(&message, Outcome::Duplicate, known.attempts, None, began);
+                    self.report(&one.message, one.span, Outcome::Duplicate, known.attempts, None, began);
                     fate.settled.push(tag);
                 } else {
-                    self.park(message, tag, digest, OTHER_BYTES, fate);
+                    self.park(one, OTHER_BYTES, fate);
                 }
-            } else if !seen.insert(message.id) {
-                self.report(&message, Outcome::Duplicate, 0, None, began);
+            } else if !seen.insert(one.message.id) {
+                self.report(&one.message, one.span, Outcome::Duplicate, 0, None, began);
                 fate.settled.push(tag);
-            } else if redelivered || self.is_suspect(&message) {
+            } else if redelivered || self.is_suspect(&one.message) {
                 self.ctx.metrics.redelivered(self.ctx.db.service(), 1);
-                let held = self.due_now(&message, digest);
-                self.hold(message, tag, held, fate);
-            } else if self.held.contains(&(message.source.clone(), message.key)) {
-                let held = self.due_now(&message, digest);
-                self.hold(message, tag, held, fate);
+                let held = self.due_now(&one.message, digest);
+                self.hold(one, held, fate);
+            } else if self.held.contains(&(one.message.source.clone(), one.message.key)) {
+                let held = self.due_now(&one.message, digest);
+                self.hold(one, held, fate);
             } else {
-                ready.push(Ready { message, tag, digest });
+                ready.push(one);
             }
         }
         Ok(ready)
@@ -132,18 +137,28 @@ impl<S: Clone + Send + Sync + 'static> Runner<S> {
         None
     }
 
-    async fn handle_type(&mut self, event_type: &str, of_type: Vec<Ready>, fate: &mut Fate) -> Option<String> {
+    async fn handle_type(&mut self, event_type: &str, mut of_type: Vec<Ready>, fate: &mut Fate) -> Option<String> {
         let began = Instant::now();
-        let raws: Vec<_> = of_type.iter().map(|ready| self.raw(&ready.message, ready.digest, 1, None)).collect();
+        // One span for each, also where many are handled at once: each belongs to a trace of its own.
+        for ready in &mut of_type {
+            ready.span = self.begin_span(&ready.message);
+        }
+        let raw = |ready: &Ready| self.raw(&ready.message, ready.span, ready.digest, 1, None);
+        let raws: Vec<_> = of_type.iter().map(raw).collect();
         match self.attempt_many(event_type, &raws).await {
             Some(Ok(())) => {
                 for ready in of_type {
-                    self.report(&ready.message, Outcome::Done, 1, None, began);
+                    self.report(&ready.message, ready.span, Outcome::Done, 1, None, began);
                     fate.settled.push(ready.tag);
                 }
                 return None;
             }
-            Some(Err(Failure::StoreAway(reason))) => return Some(reason),
+            Some(Err(Failure::StoreAway(reason))) => {
+                for ready in of_type {
+                    self.end_span(&ready.message, ready.span, STORE_AWAY, 1, Some(&reason));
+                }
+                return Some(reason);
+            }
             // One of them fails: each alone shows which.
             Some(Err(_)) | None => {}
         }
@@ -171,30 +186,32 @@ impl<S: Clone + Send + Sync + 'static> Runner<S> {
         began: Instant,
         fate: &mut Fate,
     ) -> Option<String> {
-        let Ready { message, tag, digest } = ready;
         match outcome {
             Ok(()) => {
-                self.report(&message, Outcome::Done, 1, None, began);
-                fate.settled.push(tag);
+                self.report(&ready.message, ready.span, Outcome::Done, 1, None, began);
+                fate.settled.push(ready.tag);
             }
             Err(Failure::AlreadyDone) => {
-                self.report(&message, Outcome::Duplicate, 1, None, began);
-                fate.settled.push(tag);
+                self.report(&ready.message, ready.span, Outcome::Duplicate, 1, None, began);
+                fate.settled.push(ready.tag);
             }
-            Err(Failure::StoreAway(reason)) => return Some(reason),
-            Err(Failure::Park(reason)) => self.park(message, tag, digest, &reason, fate),
-            Err(Failure::Retry(reason)) => self.retry(message, tag, digest, reason, 1, fate),
+            Err(Failure::StoreAway(reason)) => {
+                self.end_span(&ready.message, ready.span, STORE_AWAY, 1, Some(&reason));
+                return Some(reason);
+            }
+            Err(Failure::Park(reason)) => self.park(ready, &reason, fate),
+            Err(Failure::Retry(reason)) => self.retry(ready, reason, 1, fate),
             // Others kept changing the row: no attempt is counted.
-            Err(Failure::Conflict(reason)) => self.retry(message, tag, digest, reason, 0, fate),
+            Err(Failure::Conflict(reason)) => self.retry(ready, reason, 0, fate),
         }
         None
     }
 
-    fn retry(&mut self, message: Message, tag: Tag, digest: [u8; 16], reason: String, attempts: i64, fate: &mut Fate) {
+    fn retry(&mut self, ready: Ready, reason: String, attempts: i64, fate: &mut Fate) {
         if attempts >= self.ctx.settings.retry_attempts {
-            return self.park(message, tag, digest, &reason, fate);
+            return self.park(ready, &reason, fate);
         }
-        self.report(&message, Outcome::Retried, attempts, Some(&reason), Instant::now());
+        self.report(&ready.message, ready.span, Outcome::Retried, attempts, Some(&reason), Instant::now());
         let now = self.ctx.clock.now();
         let wait = self.ctx.settings.retry.after(attempts.max(1), &self.ctx.ids);
         let due_at = now + SignedDuration::try_from(wait).expect("a backoff is minutes long");
@@ -203,32 +220,32 @@ impl<S: Clone + Send + Sync + 'static> Runner<S> {
             attempts,
             reason: Some(reason),
             first_failed_at: Some(now),
-            ..self.to_hold(&message, digest, State::Due)
+            ..self.to_hold(&ready.message, ready.digest, State::Due)
         };
-        self.hold(message, tag, held, fate);
+        self.hold(ready, held, fate);
     }
 
-    fn park(&mut self, message: Message, tag: Tag, digest: [u8; 16], reason: &str, fate: &mut Fate) {
-        self.report(&message, Outcome::Parked, 1, Some(reason), Instant::now());
+    fn park(&mut self, ready: Ready, reason: &str, fate: &mut Fate) {
+        self.report(&ready.message, ready.span, Outcome::Parked, 1, Some(reason), Instant::now());
         let held = Held {
             attempts: 1,
             reason: Some(reason.to_owned()),
             first_failed_at: Some(self.ctx.clock.now()),
-            ..self.to_hold(&message, digest, State::Parked)
+            ..self.to_hold(&ready.message, ready.digest, State::Parked)
         };
-        self.hold(message, tag, held, fate);
+        self.hold(ready, held, fate);
     }
 
-    fn hold(&mut self, message: Message, tag: Tag, held: Held, fate: &mut Fate) {
-        self.held.insert((message.source, message.key));
-        fate.held.push((held, tag));
+    fn hold(&mut self, ready: Ready, held: Held, fate: &mut Fate) {
+        self.held.insert((ready.message.source, ready.message.key));
+        fate.held.push((held, ready.tag));
     }
 
     /// What comes after a delivery that is now held waits behind it.
     fn hold_behind(&mut self, keys: &mut HashMap<(String, Uuid), VecDeque<Ready>>, fate: &mut Fate) {
         let blocked: Vec<_> = keys.keys().filter(|key| self.held.contains(*key)).cloned().collect();
         for key in blocked {
-            for Ready { message, tag, digest } in keys.remove(&key).into_iter().flatten() {
+            for Ready { message, tag, digest, .. } in keys.remove(&key).into_iter().flatten() {
                 fate.held.push((self.due_now(&message, digest), tag));
             }
         }

@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use super::{Begin, ErasedTimer, Handled, Left, Timer, TimerKind};
 use crate::runner::panic_text;
+use crate::traces::{End, Span, SpanKind};
 use crate::{Ctx, Failure, Tasks};
 
 /// The longest sleep: the safety net should a wake-up be missed.
@@ -65,6 +66,12 @@ pub(crate) async fn run<S: Clone + Send + Sync + 'static>(
     while let Some(step) = running.next().await {
         running.extend(step.left);
     }
+}
+
+/// A leased timer and the span of this attempt at it, which is what the timer's commit hands on.
+struct Attempt {
+    cause: TimerCause,
+    span: Span,
 }
 
 /// What a piece of handling came to: how many timers it ended, and what is left to do for others.
@@ -127,29 +134,33 @@ impl<S: Clone + Send + Sync + 'static> Worker<S> {
 
     /// Handles what was leased together. If that fails, each alone shows whose fault it is.
     async fn attempt_set(self, leased: Vec<TimerCause>) -> Step {
-        let began = self.begin(&leased).await;
-        let mut causes: HashMap<Uuid, TimerCause> = leased.into_iter().map(|cause| (cause.key, cause)).collect();
+        let attempts: Vec<Attempt> = leased.into_iter().map(|cause| self.begin_span(cause)).collect();
+        let began = self.begin(attempts.iter()).await;
+        let mut attempts: HashMap<Uuid, Attempt> = attempts.into_iter().map(|it| (it.cause.key, it)).collect();
         let mut left: Vec<BoxFuture<'static, Step>> = Vec::new();
         match began {
             Ok(handled) => {
                 for (key, handled) in handled {
-                    let Some(cause) = causes.remove(&key) else { continue };
-                    left.push(self.clone().attempt_left(cause, handled).boxed());
+                    let Some(attempt) = attempts.remove(&key) else { continue };
+                    left.push(self.clone().attempt_left(attempt, handled).boxed());
                 }
-                Step { ended: causes.len(), left }
+                for attempt in attempts.values() {
+                    self.end_span(attempt, &Ok(()));
+                }
+                Step { ended: attempts.len(), left }
             }
             Err(failure) => {
                 let is_everyones = match failure {
                     Failure::Conflict(_) => false,
                     Failure::StoreAway(_) => true,
-                    _ => causes.len() == 1,
+                    _ => attempts.len() == 1,
                 };
-                for cause in causes.into_values() {
+                for attempt in attempts.into_values() {
                     let (worker, failure) = (self.clone(), failure.clone());
                     left.push(if is_everyones {
-                        async move { worker.finish(&cause, Err(failure)).await }.boxed()
+                        async move { worker.finish(&attempt, Err(failure)).await }.boxed()
                     } else {
-                        worker.attempt_one(cause).boxed()
+                        worker.attempt_one(attempt).boxed()
                     });
                 }
                 Step { ended: 0, left }
@@ -158,34 +169,34 @@ impl<S: Clone + Send + Sync + 'static> Worker<S> {
     }
 
     /// The rest of one timer of a set.
-    async fn attempt_left(self, cause: TimerCause, handled: Handled) -> Step {
+    async fn attempt_left(self, attempt: Attempt, handled: Handled) -> Step {
         match self.within_lease(handled).await {
             // Decided on what has changed since: read and decide again.
-            Err(Failure::Conflict(_)) => self.attempt_one(cause).await,
-            outcome => self.finish(&cause, outcome).await,
+            Err(Failure::Conflict(_)) => self.attempt_one(attempt).await,
+            outcome => self.finish(&attempt, outcome).await,
         }
     }
 
-    async fn attempt_one(self, cause: TimerCause) -> Step {
+    async fn attempt_one(self, attempt: Attempt) -> Step {
         let mut outcome = Ok(());
         for _ in 0..DECISIONS {
-            outcome = self.handle(&cause).await;
+            outcome = self.handle(&attempt).await;
             if !matches!(outcome, Err(Failure::Conflict(_))) {
                 break;
             }
         }
-        self.finish(&cause, outcome).await
+        self.finish(&attempt, outcome).await
     }
 
-    async fn handle(&self, cause: &TimerCause) -> Result<(), Failure> {
-        match self.begin(std::slice::from_ref(cause)).await?.pop() {
+    async fn handle(&self, attempt: &Attempt) -> Result<(), Failure> {
+        match self.begin(std::iter::once(attempt)).await?.pop() {
             Some((_, handled)) => self.within_lease(handled).await,
             None => Ok(()),
         }
     }
 
-    async fn begin(&self, causes: &[TimerCause]) -> Result<Left, Failure> {
-        let timers = causes.iter().cloned().map(Timer::new).collect();
+    async fn begin(&self, attempts: impl Iterator<Item = &Attempt>) -> Result<Left, Failure> {
+        let timers = attempts.map(|attempt| Timer::new(attempt.cause.clone())).collect();
         let (ctx, begin) = (self.ctx.clone(), self.begin.clone());
         // The call itself is inside too, for a handler may panic before it is first polled.
         self.within_lease(async move { begin(ctx, timers).await }).await
@@ -201,7 +212,9 @@ impl<S: Clone + Send + Sync + 'static> Worker<S> {
     }
 
     /// A timer that failed comes due again, later each time; it is never given up, for it stands for a promise.
-    async fn finish(&self, cause: &TimerCause, outcome: Result<(), Failure>) -> Step {
+    async fn finish(&self, attempt: &Attempt, outcome: Result<(), Failure>) -> Step {
+        self.end_span(attempt, &outcome);
+        let cause = &attempt.cause;
         let reason = match outcome {
             Ok(()) | Err(Failure::AlreadyDone) => return Step::ENDED,
             Err(
@@ -228,5 +241,38 @@ impl<S: Clone + Send + Sync + 'static> Worker<S> {
             tokio::time::sleep(STORE_AWAY).await;
         }
         Step::ENDED
+    }
+
+    /// What the timer's commit emits follows from the span of this attempt.
+    fn begin_span(&self, mut cause: TimerCause) -> Attempt {
+        let span = self.ctx.tracer.begin(cause.origin.traceparent);
+        cause.origin.traceparent = span.carried;
+        Attempt { cause, span }
+    }
+
+    fn end_span(&self, attempt: &Attempt, outcome: &Result<(), Failure>) {
+        let Attempt { cause, span } = attempt;
+        let (told, reason) = match outcome {
+            Ok(()) => ("done", None),
+            Err(Failure::AlreadyDone) => ("duplicate", None),
+            Err(
+                Failure::Retry(reason) | Failure::Park(reason) | Failure::Conflict(reason) | Failure::StoreAway(reason),
+            ) => ("retried", Some(reason.clone())),
+        };
+        let service = self.ctx.db.service();
+        let known = || End {
+            name: format!("{service}.{}", self.kind.name),
+            kind: SpanKind::Internal,
+            service,
+            attributes: vec![
+                ("tradepost.timer", self.kind.name.into()),
+                ("tradepost.key", cause.key.to_string().into()),
+                ("tradepost.correlation_id", cause.origin.correlation_id.to_string().into()),
+                ("tradepost.outcome", told.into()),
+                ("tradepost.attempts", cause.attempts.into()),
+            ],
+            error: reason,
+        };
+        self.ctx.tracer.end(*span, known);
     }
 }

@@ -9,3 +9,4 @@ mod listener;
 mod retries;
 mod support;
 mod timers;
+mod traces;

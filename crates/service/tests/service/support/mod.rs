@@ -25,7 +25,7 @@ use tradepost_service::http::shell::Shell;
 use tradepost_service::storage::Location;
 use tradepost_service::telemetry::Metrics;
 use tradepost_service::{
-    Admission, AnyService, Backoff, DeliveryStatus, Operator, Running, Runtime, Service, Settings, Tasks,
+    Admission, AnyService, Backoff, DeliveryStatus, Operator, Running, Runtime, Service, Settings, Tasks, Tracer,
 };
 
 pub use script::{Script, Step};
@@ -61,6 +61,10 @@ impl House {
     }
 
     pub async fn start_with(folder: &Path, services: Vec<Service<Script>>, workers: usize) -> Self {
+        Self::start_traced(folder, services, workers, Tracer::default()).await
+    }
+
+    pub async fn start_traced(folder: &Path, services: Vec<Service<Script>>, workers: usize, tracer: Tracer) -> Self {
         // Each process begins a second after the one before, so that its ids sort after those of that one.
         let starts = STARTS.fetch_add(1, Ordering::Relaxed);
         let (clock, hands) = Clock::mock(*START + SignedDuration::from_secs(starts));
@@ -89,6 +93,7 @@ impl House {
             clock,
             settings: Arc::new(settings),
             metrics: Arc::new(Metrics::default()),
+            tracer,
             auth: Arc::new(auth),
             admission: Admission::default(),
             capacity: Capacity::new(&[]),
@@ -125,6 +130,7 @@ impl House {
     pub fn router_with(&self, service: &str, capacity: Capacity) -> Router {
         let running = &self.services[service];
         let shell = Shell {
+            tracer: self.runtime.tracer.clone(),
             operators: self.services.values().map(|it| it.operator.clone()).collect(),
             broker: self.broker.clone(),
             metrics: self.runtime.metrics.clone(),

@@ -1,0 +1,113 @@
+//! The services in two processes, with a database and RabbitMQ between them.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::{Method, Request, header};
+use console::Address;
+use kernel::{Clock, Ids};
+use serde_json::{Value, json};
+use server::app::{self, App, Options, Scope, Traces};
+use server::config::{self, Environment, Flags};
+use service::Tasks;
+use service::http::listener::{Bounds, serve};
+use test_servers::{Database, Vhost};
+use testkit::{ADMIN_TOKEN, Setup};
+use tokio::net::TcpListener;
+use tower::ServiceExt;
+
+use crate::collector::Collector;
+use crate::{TRACE, edges, story, traceparent, traces_as};
+
+const FIRST: [&str; 4] = ["users", "catalog", "orders", "console"];
+
+const SECOND: [&str; 3] = ["inventory", "payments", "notifications"];
+
+/// Longer than a drain takes.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Some services, as `serve` runs them.
+async fn start(
+    settings: &config::Settings,
+    services: &[&str],
+    peers: BTreeMap<&'static str, Address>,
+    traces: &Traces,
+) -> App {
+    let setup = Setup::default();
+    let options = Options {
+        scope: Scope::Part { services: services.iter().map(ToString::to_string).collect() },
+        store: settings.location(),
+        broker: settings.carrier(),
+        settings: setup.settings,
+        clock: Clock::system(),
+        admin_token: Some(ADMIN_TOKEN.to_owned()),
+        mailer: setup.mailer,
+        slow_charge: Duration::from_millis(50),
+        tracer: traces.tracer(),
+        peers,
+    };
+    App::start(options).await.unwrap()
+}
+
+/// Serves until the tasks stop.
+async fn listen(router: Router, tasks: &Tasks) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let ids = Ids::new(Clock::system());
+    tasks.spawn(serve(listener, router, Bounds::with_files(1_024), ids, tasks.clone()));
+    address
+}
+
+async fn send(router: &Router, method: Method, path: &str, body: &Value) -> Value {
+    let request = Request::builder().method(method).uri(path).header(header::CONTENT_TYPE, "application/json");
+    let request = request.header(header::AUTHORIZATION, format!("Bearer {ADMIN_TOKEN}"));
+    let request = request.header("traceparent", traceparent(TRACE, "01")).body(Body::from(body.to_string()));
+    let response = router.clone().oneshot(request.unwrap()).await.unwrap();
+    let (parts, body) = response.into_parts();
+    let body = axum::body::to_bytes(body, 1 << 20).await.unwrap();
+    let json = serde_json::from_slice(&body).unwrap_or_default();
+    assert!(parts.status.is_success(), "{path}: {} {json}", parts.status);
+    json
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_order_is_one_trace_across_processes() {
+    let (database, vhost) = (Database::create(), Vhost::create());
+    let flags = Flags { store: Some(database.url()), broker: Some(vhost.url()), ..Flags::default() };
+    let settings = config::load(&flags, None, &Environment::default()).unwrap().settings;
+    app::migrate(&settings).await.unwrap();
+    let collector = Collector::start();
+    let of_first = traces_as("tradepost-first", &collector.endpoint);
+    let of_second = traces_as("tradepost-second", &collector.endpoint);
+    let serving = Tasks::new();
+    let second = start(&settings, &SECOND, BTreeMap::new(), &of_second).await;
+    let address = listen(second.router.clone(), &serving).await;
+    let peers = SECOND.map(|name| (name, format!("http://{address}").parse().unwrap()));
+    let first = start(&settings, &FIRST, BTreeMap::from(peers), &of_first).await;
+
+    let product = json!({"sku": "123", "name": "a", "price": {"amount": 100, "currency": "EUR"}, "stock": 5});
+    let product = send(&first.router, Method::POST, "/v1/products", &product).await["product_id"].clone();
+    send(&first.router, Method::GET, "/internal/settled?timeout=60s", &Value::Null).await;
+    let lines = json!([{"product_id": product, "quantity": 1}]);
+    let order = json!({"lines": lines, "email": "ada@example.com", "payment": {"token": "tok_ok"}});
+    send(&first.router, Method::POST, "/v1/orders", &order).await;
+    send(&first.router, Method::GET, "/internal/settled?timeout=60s", &Value::Null).await;
+    first.stop().await;
+    second.stop().await;
+    assert!(serving.stop(PATIENCE).await);
+    of_first.stop().await;
+    of_second.stop().await;
+
+    let spans = collector.trace(TRACE);
+    let edges = edges(&spans);
+    assert!(story().is_subset(&edges), "{edges:?}");
+    for span in spans.iter().filter(|span| span.name != "POST /internal/operator/{service}") {
+        let is_of_second = SECOND.contains(&span.attribute("tradepost.service"));
+        assert_eq!(span.process, if is_of_second { "tradepost-second" } else { "tradepost-first" }, "{span:?}");
+    }
+    let reaction = spans.iter().find(|span| span.name == "inventory.on_order_placed").unwrap();
+    assert_eq!(reaction.attribute("messaging.system"), "rabbitmq");
+}
