@@ -23,6 +23,9 @@ const LATE_AFTER: u32 = 4;
 /// The time between two looks; a look reads one row for each destination and each kind of timer.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
+/// Looks between two counts of what is unsent, beside other instances: a count reads all of it, up to the cap.
+const RECOUNT_EVERY: u32 = 5;
+
 /// When the client should try again: about as long as a backlog that has formed takes to shrink.
 const RETRY_AFTER_S: u32 = 5;
 
@@ -62,6 +65,7 @@ pub(crate) struct Work {
 pub(crate) async fn watch<S>(ctx: Ctx<S>, work: Work, mut wake: watch::Receiver<()>, tasks: Tasks) {
     let late_after = SignedDuration::try_from(ctx.settings.reservation_ttl / LATE_AFTER).unwrap_or(SignedDuration::MAX);
     let mut was_late = false;
+    let mut looks: u32 = 0;
     loop {
         let late_since = ctx.clock.now().checked_sub(late_after).unwrap_or(Timestamp::MIN);
         // A store that can't be read refuses for itself.
@@ -73,10 +77,11 @@ pub(crate) async fn watch<S>(ctx: Ctx<S>, work: Work, mut wake: watch::Receiver<
             tracing::info!(service, "the work is done in time again");
         }
         was_late = is_late;
-        if work.broker.guarantees().is_shared() {
+        if work.broker.guarantees().is_shared() && looks % RECOUNT_EVERY == 0 {
             // If it can't be counted, nothing can be written either.
             let _ = outbox::recount(&ctx.db, ctx.settings.outbox_cap).await;
         }
+        looks += 1;
         ctx.admission.report(service, is_late);
         tokio::select! {
             () = tokio::time::sleep(LOOK_EVERY) => {}
