@@ -177,6 +177,19 @@ impl Subscription for Channelled {
         }
         .boxed()
     }
+
+    /// By closing the channel. Dropped, the client would cancel the subscription first: the broker then lets the next
+    /// consumer have what comes later before it takes back what is unsettled here.
+    fn close(self: Box<Self>) -> BoxFuture<'static, ()> {
+        async move {
+            if self.broken.is_none()
+                && let Err(error) = within("closing a channel", self.open.channel.close(200, "done".into())).await
+            {
+                tracing::debug!(%error, "a channel could not be closed; its connection gives back what it has");
+            }
+        }
+        .boxed()
+    }
 }
 
 async fn consume(channel: &Channel, queue: &ShortString) -> lapin::Result<Consumer> {

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::mem;
 
-use futures_util::future::{BoxFuture, FutureExt, select_all};
+use futures_util::future::{BoxFuture, FutureExt, join_all, select_all};
 use kernel::Lane;
 
 use crate::{Broker, Delivery, Error, Settlement, Subscription, Tag};
@@ -34,13 +35,19 @@ impl Gathered {
         shards: impl IntoIterator<Item = u16>,
     ) -> Result<(), Error> {
         let shards: Vec<u16> = shards.into_iter().collect();
-        self.shards.retain(|shard, _| shards.contains(shard));
+        let gone: Vec<u16> = self.shards.keys().copied().filter(|shard| !shards.contains(shard)).collect();
+        close_all(gone.into_iter().filter_map(|shard| self.shards.remove(&shard))).await;
         for shard in shards {
             if let Entry::Vacant(missing) = self.shards.entry(shard) {
                 missing.insert(broker.subscribe(consumer, lane, shard).await?);
             }
         }
         Ok(())
+    }
+
+    /// Ends all of them; see [`Subscription::close`].
+    pub async fn close(&mut self) {
+        close_all(mem::take(&mut self.shards).into_values()).await;
     }
 
     /// What has arrived already, of all shards.
@@ -63,6 +70,10 @@ impl Gathered {
         }
         Ok(arrived)
     }
+}
+
+async fn close_all(subscriptions: impl Iterator<Item = Box<dyn Subscription>>) {
+    join_all(subscriptions.map(Subscription::close)).await;
 }
 
 impl Default for Gathered {
@@ -104,5 +115,9 @@ impl Subscription for Gathered {
             settled
         }
         .boxed()
+    }
+
+    fn close(mut self: Box<Self>) -> BoxFuture<'static, ()> {
+        async move { Gathered::close(&mut self).await }.boxed()
     }
 }

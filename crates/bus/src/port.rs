@@ -157,4 +157,8 @@ pub trait Subscription: Send {
 
     /// Says what became of deliveries. The first word on each counts: settling it again is harmless.
     fn settle(&mut self, tags: &[Tag], settlement: Settlement) -> BoxFuture<'_, Result<(), Error>>;
+
+    /// Ends it. When this is done, what was unsettled has gone back to its place: whoever subscribes now receives it
+    /// before what came later, which is not certain if it is merely dropped.
+    fn close(self: Box<Self>) -> BoxFuture<'static, ()>;
 }

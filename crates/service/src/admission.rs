@@ -77,7 +77,7 @@ pub(crate) async fn watch<S>(ctx: Ctx<S>, work: Work, mut wake: watch::Receiver<
             tracing::info!(service, "the work is done in time again");
         }
         was_late = is_late;
-        if work.broker.guarantees().is_shared() && looks % RECOUNT_EVERY == 0 {
+        if work.broker.guarantees().is_shared() && looks.is_multiple_of(RECOUNT_EVERY) {
             // If it can't be counted, nothing can be written either.
             let _ = outbox::recount(&ctx.db, ctx.settings.outbox_cap).await;
         }

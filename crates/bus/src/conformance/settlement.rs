@@ -18,6 +18,8 @@ pub const CASES: &[Case] = &[
     Case::new("what is requeued comes again", |stage| requeued(stage).boxed()),
     Case::new("each delivery of a window is settled by itself", |stage| by_itself(stage).boxed()),
     Case::new("what a dropped subscription left comes to the next, in order", |stage| left_behind(stage).boxed()),
+    Case::new("what a closed subscription left comes to one that waits, in order", |stage| handed_over(stage).boxed())
+        .only_if(|promises| !promises.exclusive_subscriptions),
     Case::new("what comes again is marked if that is promised", |stage| marked(stage).boxed()),
     Case::new("the first settlement counts", |stage| first_counts(stage).boxed()),
     Case::new("a tag of an earlier subscription settles nothing", |stage| stale_tag(stage).boxed()),
@@ -111,6 +113,20 @@ async fn left_behind(stage: Stage) -> Verdict {
     ensure_same(&arrived, &sent)?;
     ensure_in_order(&arrived)?;
     relay.run().await
+}
+
+async fn handed_over(stage: Stage) -> Verdict {
+    let sent = stage.messages(FOR_STOCK, 5, 8);
+    let (early, late) = sent.split_at(20);
+    stage.relay(early.to_vec()).run().await?;
+    let mut first = stage.subscribe(STOCK, Lane::Background).await?;
+    first.take(5).await?;
+    let mut second = stage.subscribe(STOCK, Lane::Background).await?;
+    stage.relay(late.to_vec()).run().await?;
+    first.subscription.close().await;
+    let arrived = second.receive(sent.len()).await?;
+    ensure_same(&arrived, &sent)?;
+    ensure_in_order(&arrived)
 }
 
 async fn marked(stage: Stage) -> Verdict {

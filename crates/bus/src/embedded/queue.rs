@@ -140,6 +140,11 @@ impl Subscription for InProcess {
         }
         future::ready(Ok(())).boxed()
     }
+
+    fn close(self: Box<Self>) -> BoxFuture<'static, ()> {
+        drop(self);
+        future::ready(()).boxed()
+    }
 }
 
 impl Drop for InProcess {

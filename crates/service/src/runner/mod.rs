@@ -74,7 +74,7 @@ impl<S: Clone + Send + Sync + 'static> Runner<S> {
             let mut subscription = Gathered::new();
             let paused = self.consume(&mut subscription, &mut wake, &tasks).await;
             // What was delivered and is unsettled goes back before anything else is done about these shards.
-            drop(subscription);
+            subscription.close().await;
             if let Err(reason) = paused {
                 tracing::warn!(consumer = self.consumer(), lane = %self.lane, %reason, "consumption pauses");
                 pause(&tasks).await;
