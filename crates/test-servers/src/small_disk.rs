@@ -31,6 +31,18 @@ impl SmallDisk {
         &self.0
     }
 
+    /// Lets nothing be written any more, or again. Nobody may have a file open for writing meanwhile.
+    ///
+    /// # Panics
+    /// Where somebody has.
+    pub fn set_read_only(&self, is_read_only: bool) {
+        let mode = if is_read_only { "remount,ro" } else { "remount,rw" };
+        let mount = Command::new("mount").args(["-o", mode]).arg(&self.0).output();
+        let mount = mount.expect("util-linux has `mount`");
+        let said = String::from_utf8_lossy(&mount.stderr);
+        assert!(mount.status.success(), "{} can't be mounted otherwise: {said}", self.0.display());
+    }
+
     /// Takes all room that is left, until the ballast is dropped.
     ///
     /// # Panics

@@ -57,6 +57,30 @@ async fn a_disk_that_is_full_for_a_while_leaves_balanced_books() {
     assert!(ended.status.success(), "it did not stop well: {ended:?}");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_start_on_a_folder_that_can_not_be_written_is_refused_and_changes_nothing() {
+    let folder = tempfile::tempdir().expect("the machine has room for a temporary folder");
+    let disk = SmallDisk::mount(folder.path(), MEGABYTES);
+    let (mut process, client) = Process::start(disk.path()).await;
+    let shop = Shop::open(&client).await;
+    let (journal, mut rng) = (Arc::new(Journal::new()), Rng::of_this_run());
+    journal.plan(ORDERS, &mut rng);
+    Load::start(&client, &shop, &journal).done().await;
+    process.tell_to_stop();
+    assert!(process.ended().await.status.success());
+
+    disk.set_read_only(true);
+    let mut process = Process::spawn(disk.path());
+    let Err(ended) = process.ready().await else { panic!("it runs, and can't write") };
+    assert!(!ended.status.success() && ended.stderr.contains("Read-only file system"), "{ended:?}");
+
+    disk.set_read_only(false);
+    let (mut process, client) = Process::start(disk.path()).await;
+    FullBooks::at_rest(&client, &shop, &journal).await;
+    process.tell_to_stop();
+    assert!(process.ended().await.status.success());
+}
+
 /// Writes until that is refused; answers with the code.
 async fn until_refused(client: &Client) -> String {
     for number in 0.. {
