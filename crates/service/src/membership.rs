@@ -92,15 +92,8 @@ impl Membership {
 
     /// Takes part until the tasks stop, then hands everything over.
     pub async fn keep(self, db: Db, instance_id: Uuid, tasks: Tasks) {
-        let mut keeper = Keeper {
-            membership: self,
-            db,
-            instance_id,
-            beat: 0,
-            seen: HashMap::new(),
-            looked_at: None,
-            has_made: false,
-        };
+        let mut keeper =
+            Keeper { membership: self, db, instance_id, beat: 0, sightings: Sightings::default(), has_made: false };
         while !tasks.is_stopping() {
             if let Err(error) = keeper.beat().await {
                 tracing::debug!(service = keeper.db.service(), %error, "the other instances can't be seen");
@@ -183,10 +176,16 @@ struct Keeper {
     db: Db,
     instance_id: Uuid,
     beat: i64,
-    /// The counter of each other instance, and since when it stands there.
+    sightings: Sightings,
+    has_made: bool,
+}
+
+/// What was seen of the other instances.
+#[derive(Default)]
+struct Sightings {
+    /// The counter of each, and since when it stands there.
     seen: HashMap<Uuid, (i64, Instant)>,
     looked_at: Option<Instant>,
-    has_made: bool,
 }
 
 impl Keeper {
@@ -199,7 +198,7 @@ impl Keeper {
         self.beat += 1;
         shards::beat(&self.db, self.instance_id, self.beat).await?;
         let standing = shards::standing(&self.db).await?;
-        let (live, gone) = self.tell_apart(&standing, began);
+        let (live, gone) = self.sightings.tell_apart(self.instance_id, &standing.beats, began);
         if !gone.is_empty() {
             tracing::warn!(service = self.db.service(), instances = ?gone, "instances are gone; their work is taken over");
             shards::forget(&self.db, &gone).await?;
@@ -215,26 +214,6 @@ impl Keeper {
         let shards = self.db.shards();
         let of_lane = |lane| shards.all(lane).map(move |number| Shard { lane, number });
         Lane::ALL.into_iter().flat_map(of_lane).collect()
-    }
-
-    /// Who lives, in the order of their ids, and who is gone.
-    fn tell_apart(&mut self, standing: &Standing, now: Instant) -> (Vec<Uuid>, Vec<(Uuid, i64)>) {
-        if self.looked_at.is_none_or(|at| now.duration_since(at) > LEASE / 2) {
-            // This instance did not look, or could not: that nobody's counter moved meanwhile means nothing.
-            self.seen.clear();
-        }
-        self.looked_at = Some(now);
-        self.seen.retain(|id, _| standing.beats.contains_key(id));
-        let (mut live, mut gone) = (vec![self.instance_id], Vec::new());
-        for (id, beat) in standing.beats.iter().filter(|(id, _)| **id != self.instance_id) {
-            let seen = self.seen.entry(*id).or_insert((*beat, now));
-            if seen.0 != *beat {
-                *seen = (*beat, now);
-            }
-            if now.duration_since(seen.1) < LEASE { live.push(*id) } else { gone.push((*id, *beat)) }
-        }
-        live.sort_unstable();
-        (live, gone)
     }
 
     async fn share_out(&mut self, standing: &Standing, live: &[Uuid]) -> Result<(), Error> {
@@ -290,6 +269,28 @@ impl Keeper {
     }
 }
 
+impl Sightings {
+    /// Who lives, in the order of their ids, and who is gone.
+    fn tell_apart(&mut self, own: Uuid, beats: &HashMap<Uuid, i64>, now: Instant) -> (Vec<Uuid>, Vec<(Uuid, i64)>) {
+        if self.looked_at.is_none_or(|at| now.duration_since(at) > LEASE / 2) {
+            // This instance did not look, or could not: that nobody's counter moved meanwhile means nothing.
+            self.seen.clear();
+        }
+        self.looked_at = Some(now);
+        self.seen.retain(|id, _| beats.contains_key(id));
+        let (mut live, mut gone) = (vec![own], Vec::new());
+        for (id, beat) in beats.iter().filter(|(id, _)| **id != own) {
+            let seen = self.seen.entry(*id).or_insert((*beat, now));
+            if seen.0 != *beat {
+                *seen = (*beat, now);
+            }
+            if now.duration_since(seen.1) < LEASE { live.push(*id) } else { gone.push((*id, *beat)) }
+        }
+        live.sort_unstable();
+        (live, gone)
+    }
+}
+
 /// Who should have a shard, of those who live: the same for whoever asks.
 fn should_have(shard: Shard, live: &[Uuid]) -> Uuid {
     let at = match shard.lane {
@@ -298,4 +299,63 @@ fn should_have(shard: Shard, live: &[Uuid]) -> Uuid {
         Lane::Immediate => live.len() - 1,
     };
     live[at]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OWN: Uuid = Uuid::from_u128(1);
+    const OTHER: Uuid = Uuid::from_u128(2);
+
+    #[test]
+    fn every_shard_has_one_owner_and_nobody_has_two_more_than_another() {
+        for count in 1..=9 {
+            let live: Vec<Uuid> = (1..=count).map(Uuid::from_u128).collect();
+            let mut shards: HashMap<Uuid, usize> = live.iter().map(|id| (*id, 0)).collect();
+            for lane in Lane::ALL {
+                for number in Shards::DEFAULT.all(lane) {
+                    *shards.get_mut(&should_have(Shard { lane, number }, &live)).unwrap() += 1;
+                }
+            }
+            let (least, most) = (shards.values().min().unwrap(), shards.values().max().unwrap());
+            assert!(most - least <= 1, "{shards:?}");
+        }
+    }
+
+    #[test]
+    fn an_instance_lives_as_long_as_its_counter_moves_on() {
+        let mut sightings = Sightings::default();
+        let mut now = Instant::now();
+        for beat in 1..20 {
+            now += BEAT;
+            assert_eq!(sightings.tell_apart(OWN, &beats(beat), now), (vec![OWN, OTHER], vec![]));
+        }
+        // It stands still from here on, and is gone after a lease.
+        for _ in 0..3 {
+            now += BEAT;
+            assert_eq!(sightings.tell_apart(OWN, &beats(19), now), (vec![OWN, OTHER], vec![]));
+        }
+        now += BEAT;
+        assert_eq!(sightings.tell_apart(OWN, &beats(19), now), (vec![OWN], vec![(OTHER, 19)]));
+    }
+
+    #[test]
+    fn whoever_did_not_look_takes_nobody_for_gone() {
+        let mut sightings = Sightings::default();
+        let now = Instant::now();
+        sightings.tell_apart(OWN, &beats(7), now);
+        // The store was away, for everybody, or this process was frozen.
+        let later = now + LEASE * 10;
+        assert_eq!(sightings.tell_apart(OWN, &beats(7), later), (vec![OWN, OTHER], vec![]));
+        let step = LEASE / 4;
+        for steps in 1..4 {
+            assert_eq!(sightings.tell_apart(OWN, &beats(7), later + step * steps), (vec![OWN, OTHER], vec![]));
+        }
+        assert_eq!(sightings.tell_apart(OWN, &beats(7), later + LEASE), (vec![OWN], vec![(OTHER, 7)]));
+    }
+
+    fn beats(other: i64) -> HashMap<Uuid, i64> {
+        HashMap::from([(OWN, 1), (OTHER, other)])
+    }
 }
