@@ -12,6 +12,7 @@ mod fleet;
 mod hang_ups;
 mod journal;
 mod kills;
+mod late;
 mod load;
 mod outages;
 mod process;

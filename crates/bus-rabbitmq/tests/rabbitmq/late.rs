@@ -56,14 +56,14 @@ async fn the_archive_comes_first_and_the_live_queue_when_all_of_it_is_settled() 
 
     let process = another(&vhost).await;
     let mut subscription = subscribe(&process, MAIL, Lane::Background).await;
-    let first = take(&mut subscription, archive.len() - 1).await;
-    settle(&mut subscription, &first, Settlement::Done).await;
+    let mut read = receive(&mut subscription, archive.len() - 50).await;
+    read.extend(receive(&mut subscription, 49).await);
     let last = take(&mut subscription, 1).await;
     assert!(is_silent(&mut subscription).await, "the last of the archive is not settled");
     assert_eq!(process.waiting(MAIL).await.unwrap(), live.len() as u64);
     settle(&mut subscription, &last, Settlement::Done).await;
-    let read: Vec<&Message> = first.iter().chain(&last).map(|delivery| &delivery.message).collect();
-    assert!(read.into_iter().eq(archive), "the archive came in another order");
+    read.extend(last.into_iter().map(|delivery| delivery.message));
+    assert!(read == archive, "the archive came in another order");
     assert_eq!(receive(&mut subscription, live.len()).await, live);
 }
 
