@@ -22,4 +22,5 @@ mod shop;
 mod split;
 mod split_outages;
 mod stops;
+mod strangers;
 mod watch;
