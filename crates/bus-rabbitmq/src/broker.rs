@@ -353,11 +353,7 @@ impl RabbitMq {
     }
 
     /// Sends a message to the queues that a routing key leads to.
-    pub(crate) fn publish_by(
-        &self,
-        routing_key: Option<ShortString>,
-        message: Message,
-    ) -> BoxFuture<'static, Outcome> {
+    pub(crate) fn publish_by(&self, routing_key: Option<ShortString>, message: Message) -> BoxFuture<'static, Outcome> {
         let confirmation = match self.send(routing_key, message) {
             Ok(confirmation) => confirmation,
             Err(outcome) => return future::ready(outcome).boxed(),

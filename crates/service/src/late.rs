@@ -24,7 +24,7 @@ const PIECE: usize = 512;
 
 /// How long the broker may refuse one and the same events before it is given up: longer than it takes to elect a leader
 /// for a queue, or to connect anew.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// The wait before what was not stored is sent again.
 const AGAIN: Duration = Duration::from_millis(250);
@@ -52,10 +52,7 @@ pub enum LateError {
 }
 
 /// What a consumer has yet to be served.
-pub async fn unserved<T: Into<String>>(
-    db: &Db,
-    types: impl IntoIterator<Item = T>,
-) -> Result<BTreeSet<String>, Error> {
+pub async fn unserved<T: Into<String>>(db: &Db, types: impl IntoIterator<Item = T>) -> Result<BTreeSet<String>, Error> {
     let types: BTreeSet<String> = types.into_iter().map(Into::into).collect();
     let served = db.subscribed().await?.unwrap_or_default();
     Ok(types.difference(&served).cloned().collect())

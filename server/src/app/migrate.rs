@@ -34,9 +34,9 @@ pub async fn migrate(settings: &config::Settings, mut tell: impl FnMut(String)) 
     prepare(&store).await?;
     // Otherwise each of several would copy the archives, and remove queues in which another keeps something.
     let _turn = match &store {
-        Location::Postgres(server) => {
-            Some(server.turn("migrate", || tell("another `tradepost migrate` runs: it is waited for".to_owned())).await?)
-        }
+        Location::Postgres(server) => Some(
+            server.turn("migrate", || tell("another `tradepost migrate` runs: it is waited for".to_owned())).await?,
+        ),
         Location::Folder(_) => None,
     };
     let shop = Shop { store, shards: settings.shards, outbox_cap: settings.outbox_cap, clock };

@@ -33,7 +33,8 @@ async fn a_service_that_is_added_to_a_shop_takes_the_archives_first_and_nothing_
     run.fleet.drain(mails).await;
     run.forget_notifications();
     run.order().done().await;
-    run.until("orders are paid", async |run| run.count("orders.events where type = 'orders.order_paid.v1'") > PAID).await;
+    run.until("orders are paid", async |run| run.count("orders.events where type = 'orders.order_paid.v1'") > PAID)
+        .await;
 
     let said = run.fleet.refused(mails).await;
     assert!(said.contains("run `tradepost migrate`"), "{said}");
@@ -66,7 +67,8 @@ async fn what_was_told_before_a_service_first_ran_waits_for_it_and_ten_that_migr
     run.fleet.drain(mails).await;
     run.forget_notifications();
     run.order().done().await;
-    run.until("orders are paid", async |run| run.count("orders.events where type = 'orders.order_paid.v1'") > PAID).await;
+    run.until("orders are paid", async |run| run.count("orders.events where type = 'orders.order_paid.v1'") > PAID)
+        .await;
     let all = (0..10).map(|_| migrate(&run.fleet.store, &run.fleet.broker));
     futures_util::future::join_all(all).await;
     let copied = run.archived();

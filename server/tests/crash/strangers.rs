@@ -10,7 +10,7 @@ use crate::process::Process;
 use crate::shop::Shop;
 
 /// Longer than all of it takes to be parked, by a machine that is busy.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Where the strangers write, and whose dead letters they become.
 const QUEUE: &str = "tradepost.inventory.background.0";
@@ -122,7 +122,10 @@ fn strangers(handled: &str) -> Vec<Stranger> {
             ..with(&[], &text("{}"), "its message id and its event id differ")
         },
         forged(with(&[(":sequence", "many")], &text("forged"), "its sequence is \"many\"")),
-        Stranger { queue: "tradepost.inventory.dead", ..with(&[], &text("{}"), "gave up on it after 10000 deliveries") },
+        Stranger {
+            queue: "tradepost.inventory.dead",
+            ..with(&[], &text("{}"), "gave up on it after 10000 deliveries")
+        },
     ]
 }
 

@@ -12,7 +12,7 @@ use test_servers::Vhost;
 use crate::files;
 
 /// Far longer than anything here takes.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// The users of permissions.tsv in a virtual host, under names that no other test has.
 struct Users {
@@ -91,7 +91,9 @@ async fn the_rights_of_each_user_are_enough_for_its_service_and_not_for_anothers
             assert_eq!(publish(source, &live).await, Outcome::Stored, "{name}: {event_type}");
             let shards = broker.shards().all(lane).collect::<Vec<_>>();
             let mut subscription = bus::Gathered::new();
-            soon(subscription.assign(broker, name, lane, shards)).await.unwrap_or_else(|error| panic!("{name}: {error}"));
+            soon(subscription.assign(broker, name, lane, shards))
+                .await
+                .unwrap_or_else(|error| panic!("{name}: {error}"));
             let mut missing = vec![kept.id, live.id];
             while !missing.is_empty() {
                 let deliveries = soon(bus::Subscription::next(&mut subscription, 1)).await.unwrap();
@@ -108,7 +110,8 @@ async fn the_rights_of_each_user_are_enough_for_its_service_and_not_for_anothers
             let archive = soon(broker.keep(other, message("users.signing_key_published.v1"))).await;
             assert_ne!(archive, Outcome::Stored, "{name} writes into the archive of {other}");
         }
-        let others = events::all().filter(|event| event.source != name && broker.destinations(event.event_type).len() == 1);
+        let others =
+            events::all().filter(|event| event.source != name && broker.destinations(event.event_type).len() == 1);
         let others: Vec<Message> = others.map(|event| message(event.event_type)).collect();
         let pretended = join_all(others.iter().map(|other| publish(broker, other))).await;
         assert!(pretended.iter().all(|outcome| *outcome != Outcome::Stored), "{name} tells what is another's");

@@ -7,7 +7,7 @@ use kernel::{Lane, Uuid};
 use test_servers::Vhost;
 use tradepost_bus_rabbitmq::RabbitMq;
 
-use crate::support::{MAIL, PLACED, broker, deliver, ids, message, ready, settle, soon, subscribe, take};
+use crate::support::{MAIL, PLACED, broker, deliver, ids, message, options, ready, settle, soon, subscribe, take};
 
 /// Long enough for a queue that is empty to be noticed a few times over.
 const A_WHILE: Duration = Duration::from_millis(1500);
@@ -37,7 +37,7 @@ async fn is_silent(subscription: &mut dyn Subscription) -> bool {
 
 /// A broker of a process that starts now.
 async fn another(vhost: &Vhost) -> RabbitMq {
-    let broker = RabbitMq::new(&vhost.url(), crate::support::options()).unwrap();
+    let broker = RabbitMq::new(&vhost.url(), options()).expect("the URL of a test's server is one");
     ready(&broker).await;
     broker
 }
