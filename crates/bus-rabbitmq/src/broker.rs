@@ -18,11 +18,12 @@ use tokio::time::timeout;
 use crate::address::Address;
 use crate::check::{self, ServerInfo, Unusable};
 use crate::declare::{declare, declare_exchange, is_final, open, waiting};
-use crate::layout::Layout;
+use crate::late::Late;
+use crate::layout::{Layout, Queue};
 use crate::link::{CallError, Duty, Link, Waits};
 use crate::publisher::{Publish, Publisher, UNCONFIRMED_MAX};
 use crate::subscription::{Channelled, Source};
-use crate::{ConfigError, wire};
+use crate::{ConfigError, ReachError, wire};
 
 /// The one destination: the exchange, which routes by type and key.
 const DESTINATION: &str = "events";
@@ -82,14 +83,16 @@ pub struct RabbitMq {
     _links: JoinSet<()>,
 }
 
-struct Shared {
-    address: Address,
-    layout: Layout,
+pub(crate) struct Shared {
+    pub address: Address,
+    pub layout: Layout,
     ids: Ids,
     publishing: Link,
     receiving: Link,
     /// How many subscriptions each consumer has here.
     consumers: Mutex<BTreeMap<String, usize>>,
+    /// Which consumers had an archive when they first subscribed here.
+    pub late: Late,
 }
 
 impl RabbitMq {
@@ -105,6 +108,7 @@ impl RabbitMq {
             publishing: Link::new(),
             receiving: Link::new(),
             consumers: Mutex::default(),
+            late: Late::default(),
         });
         let (publishes, waiting) = mpsc::channel(UNCONFIRMED_MAX);
         let mut links = JoinSet::new();
@@ -142,6 +146,13 @@ impl RabbitMq {
         }
     }
 
+    /// Waits for a broker that can be entered, at most as long as the patience; what somebody has to mend is said at
+    /// once. For what can't go on without one: a shop that runs does not wait.
+    pub async fn reach(url: &str, patience: Duration, tell: impl FnMut(&Unusable)) -> Result<(), ReachError> {
+        let address = Address::parse(url)?;
+        Ok(check::reach(&address, patience, tell).await?)
+    }
+
     /// Whether everything that is needed is there, for `doctor`; what the broker says that it is.
     /// Connects by itself, and changes nothing.
     pub async fn check(&self) -> Result<ServerInfo, Unusable> {
@@ -151,11 +162,17 @@ impl RabbitMq {
 
 impl Shared {
     async fn declare(&self, consumers: &[&str]) -> Result<(), Error> {
-        let connection = self.receiving.connection(PATIENCE).await?;
+        let queues: Vec<&Queue> = consumers.iter().flat_map(|consumer| self.layout.queues_of(consumer)).collect();
+        self.make(&queues).await
+    }
+
+    /// Makes the exchange and these queues.
+    pub async fn make(&self, queues: &[&Queue]) -> Result<(), Error> {
+        let connection = self.receiving().await?;
         let mut attempts = 0;
         loop {
             attempts += 1;
-            let declared = declare_once(&self.layout, &connection, consumers).await;
+            let declared = make_once(&connection, queues).await;
             match declared {
                 Ok(()) => return Ok(()),
                 Err(error) if attempts < DECLARE_ATTEMPTS && !is_final(&error) && connection.status().connected() => {
@@ -179,7 +196,9 @@ impl Shared {
         let Some(queue) = self.layout.queue(&consumer, lane, shard) else {
             return Err(Error::Rejected(format!("{consumer} has no {lane} shard {shard}")));
         };
-        let connection = self.receiving.connection(PATIENCE).await?;
+        let connection = self.receiving().await?;
+        let archive = self.late.archive(&self.layout, &connection, (&consumer, lane, shard)).await;
+        let archive = archive.map_err(|error| self.error(&error))?;
         let dead = self.layout.dead(&consumer).filter(|_| lane == Lane::Immediate && shard == 0);
         // What is given up needs its queue too, whichever lane it was in.
         let needed = self.layout.dead(&consumer).into_iter().chain([queue]);
@@ -188,17 +207,19 @@ impl Shared {
             let channel = open(&connection).await?;
             declare(&channel, needed).await?;
             let receiving = Receiving::begin(self.clone(), consumer.clone());
-            let from = Source { shard, queue: queue.name.clone(), dead: dead.map(|it| it.name.clone()) };
-            Channelled::begin(connection.clone(), channel, from, receiving).await
+            let from = Source { lane, shard, queue: queue.name.clone(), dead: dead.map(|it| it.name.clone()) };
+            Channelled::begin(connection.clone(), channel, from, archive, receiving).await
         };
         subscribed.await.map_err(|error| self.error(&error))
     }
 
     async fn waiting(&self, consumer: &str) -> Result<u64, Error> {
-        let connection = self.receiving.connection(PATIENCE).await?;
+        let connection = self.receiving().await?;
         let mut sum = 0;
         let mut channel = None;
-        for queue in self.layout.queues_of(consumer) {
+        let has_archive = self.late.has_archive(consumer);
+        let archives = self.layout.archives_of(consumer).filter(|_| has_archive);
+        for queue in self.layout.queues_of(consumer).chain(archives) {
             let on = match channel.take() {
                 Some(channel) => channel,
                 None => open(&connection).await.map_err(|error| self.error(&error))?,
@@ -212,7 +233,12 @@ impl Shared {
         Ok(sum)
     }
 
-    fn error(&self, error: &CallError) -> Error {
+    /// The connection on which nothing is published.
+    pub async fn receiving(&self) -> Result<Arc<Connection>, Error> {
+        self.receiving.connection(PATIENCE).await
+    }
+
+    pub fn error(&self, error: &CallError) -> Error {
         let said = Unusable::calling(&self.address, error).to_string();
         if is_final(error) { Error::Rejected(said) } else { Error::Unavailable(said) }
     }
@@ -223,10 +249,10 @@ impl Shared {
     }
 }
 
-async fn declare_once(layout: &Layout, connection: &Connection, consumers: &[&str]) -> Result<(), CallError> {
+async fn make_once(connection: &Connection, queues: &[&Queue]) -> Result<(), CallError> {
     declare_exchange(connection).await?;
     let channel = open(connection).await?;
-    declare(&channel, consumers.iter().flat_map(|consumer| layout.queues_of(consumer))).await
+    declare(&channel, queues.iter().copied()).await
 }
 
 /// A subscription, as long as it lasts: what its consumer needs is restored.
@@ -286,21 +312,11 @@ impl Broker for RabbitMq {
     }
 
     fn publish(&self, destination: &Destination, message: Message) -> BoxFuture<'static, Outcome> {
-        match self.send(destination, message) {
-            Ok(confirmation) => {
-                let deadline = self.publish_deadline;
-                async move {
-                    let unknown = |detail: String| Outcome::Unknown { detail };
-                    match timeout(deadline, confirmation).await {
-                        Ok(Ok(outcome)) => outcome,
-                        Ok(Err(_)) => unknown("the connection broke before it was confirmed".to_owned()),
-                        Err(_) => unknown(format!("it was not confirmed within {deadline:?}")),
-                    }
-                }
-                .boxed()
-            }
-            Err(outcome) => future::ready(outcome).boxed(),
+        if destination.as_str() != DESTINATION {
+            return future::ready(Outcome::Unroutable).boxed();
         }
+        let routing_key = self.shared.layout.key(&message.event_type, message.lane, message.key);
+        self.publish_by(routing_key, message)
     }
 
     fn shards(&self) -> Shards {
@@ -332,11 +348,30 @@ impl RabbitMq {
     /// What every RabbitMQ promises as it is used here, for documents that compare brokers.
     pub const GUARANTEES: Guarantees = GUARANTEES;
 
-    /// Hands a message over, or says at once what became of it.
-    fn send(&self, destination: &Destination, message: Message) -> Result<oneshot::Receiver<Outcome>, Outcome> {
-        if destination.as_str() != DESTINATION {
-            return Err(Outcome::Unroutable);
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.shared
+    }
+
+    /// Sends a message to the queues that a routing key leads to.
+    pub(crate) fn publish_by(&self, routing_key: Option<ShortString>, message: Message) -> BoxFuture<'static, Outcome> {
+        let confirmation = match self.send(routing_key, message) {
+            Ok(confirmation) => confirmation,
+            Err(outcome) => return future::ready(outcome).boxed(),
+        };
+        let deadline = self.publish_deadline;
+        async move {
+            let unknown = |detail: String| Outcome::Unknown { detail };
+            match timeout(deadline, confirmation).await {
+                Ok(Ok(outcome)) => outcome,
+                Ok(Err(_)) => unknown("the connection broke before it was confirmed".to_owned()),
+                Err(_) => unknown(format!("it was not confirmed within {deadline:?}")),
+            }
         }
+        .boxed()
+    }
+
+    /// Hands a message over, or says at once what became of it.
+    fn send(&self, routing_key: Option<ShortString>, message: Message) -> Result<oneshot::Receiver<Outcome>, Outcome> {
         let refused = |detail: String| Outcome::Refused { detail };
         if message.body.len() > BODY_BYTES_MAX {
             return Err(refused(format!(
@@ -350,7 +385,6 @@ impl RabbitMq {
             let is_blocked = state.connection().is_some();
             return Err(if is_blocked { refused(detail) } else { Outcome::Unknown { detail } });
         }
-        let routing_key = self.shared.layout.key(&message.event_type, message.lane, message.key);
         let routing_key = routing_key.ok_or_else(|| refused("its type is too long for a routing key".to_owned()))?;
         let (reply, confirmation) = oneshot::channel();
         let publish = Publish {

@@ -1,11 +1,15 @@
 //! What is amiss, in one line that says what to do.
 
+use std::time::Duration;
+
 use lapin::options::{
     BasicCancelOptions, BasicConsumeOptions, BasicPublishOptions, QueueBindOptions, QueueDeclareOptions,
 };
 use lapin::types::{FieldTable, ShortString};
 use lapin::{BasicProperties, Channel, Connection};
+use tokio::time::Instant;
 
+use crate::ConfigError;
 use crate::address::Address;
 use crate::declare::{ACCESS_REFUSED, NOT_ALLOWED, NOT_FOUND, PRECONDITION_FAILED, code, declare_queue, open, waiting};
 use crate::greeting;
@@ -97,7 +101,23 @@ pub enum Unusable {
     },
 }
 
+/// Why there is no broker to begin with.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ReachError {
+    /// The URL names none.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// It can't be used.
+    #[error(transparent)]
+    Unusable(#[from] Unusable),
+}
+
 impl Unusable {
+    /// Whether it may pass without anybody doing anything.
+    pub fn may_pass(&self) -> bool {
+        matches!(self, Self::Unreachable { .. } | Self::Silent { .. } | Self::Other { .. })
+    }
+
     /// What the failure of a connection means.
     pub(crate) fn connecting(address: &Address, error: &lapin::Error) -> Self {
         let (user, vhost) = (address.user().to_owned(), address.vhost().to_owned());
@@ -119,6 +139,29 @@ impl Unusable {
             Some(ACCESS_REFUSED) => Self::Permission { user: address.user().to_owned(), detail },
             Some(PRECONDITION_FAILED) => Self::Mismatch { detail },
             _ => Self::Other { place: address.place(), detail },
+        }
+    }
+}
+
+/// The time between two tries.
+const REACH_AGAIN: Duration = Duration::from_millis(500);
+
+/// Connects, at most as long as the patience; `tell` hears each time that it did not work and is tried again.
+pub(crate) async fn reach(
+    address: &Address,
+    patience: Duration,
+    mut tell: impl FnMut(&Unusable),
+) -> Result<(), Unusable> {
+    let began = Instant::now();
+    loop {
+        // A broker that says nothing is greeted first: no connection of lapin's must wait for it.
+        match connect(address, "start", true).await {
+            Ok(_) => return Ok(()),
+            Err(error) if error.may_pass() && began.elapsed() < patience => {
+                tell(&error);
+                tokio::time::sleep(REACH_AGAIN).await;
+            }
+            Err(error) => return Err(error),
         }
     }
 }

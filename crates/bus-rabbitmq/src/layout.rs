@@ -38,6 +38,8 @@ pub(crate) struct Layout {
 struct Consumer {
     /// By lane and shard.
     queues: BTreeMap<(Lane, u16), Queue>,
+    /// What was told before the consumer was there, by lane and shard. As a rule they are not there.
+    archives: BTreeMap<(Lane, u16), Queue>,
     /// Where the broker puts what it gave up.
     dead: Queue,
 }
@@ -52,13 +54,14 @@ impl Layout {
                 arguments: table([("x-queue-type", text("quorum"))]),
                 own_exchange: Some(short(&format!("tradepost.{name}.dead"))?),
             };
-            let mut queues = BTreeMap::new();
+            let (mut queues, mut archives) = (BTreeMap::new(), BTreeMap::new());
             for lane in Lane::ALL {
                 for shard in shards.all(lane) {
                     queues.insert((lane, shard), queue(topology, name, lane, shard, &dead)?);
+                    archives.insert((lane, shard), archive(name, lane, shard, &dead)?);
                 }
             }
-            layout.consumers.insert(name.to_owned(), Consumer { queues, dead });
+            layout.consumers.insert(name.to_owned(), Consumer { queues, archives, dead });
             layout.wanted.extend(topology.types_of(name).iter().cloned());
         }
         Ok(layout)
@@ -90,6 +93,26 @@ impl Layout {
         self.consumers.get(consumer).into_iter().flat_map(|it| std::iter::once(&it.dead).chain(it.queues.values()))
     }
 
+    /// Where a consumer's archive is while it takes it.
+    pub fn archive(&self, consumer: &str, lane: Lane, shard: u16) -> Option<&Queue> {
+        self.consumers.get(consumer)?.archives.get(&(lane, shard))
+    }
+
+    /// All of them, the [first](Self::first_archive) included.
+    pub fn archives_of(&self, consumer: &str) -> impl Iterator<Item = &Queue> {
+        self.consumers.get(consumer).into_iter().flat_map(|it| it.archives.values())
+    }
+
+    /// The one that is made first and removed last: where it is not, there is no other.
+    pub fn first_archive(&self, consumer: &str) -> Option<&Queue> {
+        self.archives_of(consumer).next()
+    }
+
+    /// The routing key by which an event goes to one consumer's archive alone.
+    pub fn archive_key(&self, consumer: &str, lane: Lane, key: kernel::Uuid) -> Option<ShortString> {
+        self.archive(consumer, lane, self.shards.of(lane, key))?.keys.first().cloned()
+    }
+
     /// The routing key of an event.
     pub fn key(&self, event_type: &str, lane: Lane, key: kernel::Uuid) -> Option<ShortString> {
         ShortString::try_new(routing_key(event_type, self.shards.of(lane, key))).ok()
@@ -107,7 +130,19 @@ fn queue(topology: &Topology, consumer: &str, lane: Lane, shard: u16, dead: &Que
             keys.push(short(&routing_key(event_type, shard))?);
         }
     }
-    let arguments = table([
+    let name = short(&format!("tradepost.{consumer}.{lane}.{shard}"))?;
+    Ok(Queue { name, keys, arguments: arguments(dead), own_exchange: None })
+}
+
+/// A queue beside the live one. Its routing key is no event's, for no service is called that.
+fn archive(consumer: &str, lane: Lane, shard: u16, dead: &Queue) -> Result<Queue, ConfigError> {
+    let name = short(&format!("tradepost.{consumer}.archive.{lane}.{shard}"))?;
+    let keys = vec![short(&format!("archive.{consumer}.{lane}.{shard}"))?];
+    Ok(Queue { name, keys, arguments: arguments(dead), own_exchange: None })
+}
+
+fn arguments(dead: &Queue) -> FieldTable {
+    table([
         ("x-queue-type", text("quorum")),
         // Who takes over begins when whoever had the shard is gone.
         ("x-single-active-consumer", AMQPValue::Boolean(true)),
@@ -117,8 +152,7 @@ fn queue(topology: &Topology, consumer: &str, lane: Lane, shard: u16, dead: &Que
         // What is given up stays until the other queue has it, which the broker does only if a full queue refuses.
         ("x-dead-letter-strategy", text("at-least-once")),
         ("x-overflow", text("reject-publish")),
-    ]);
-    Ok(Queue { name: short(&format!("tradepost.{consumer}.{lane}.{shard}"))?, keys, arguments, own_exchange: None })
+    ])
 }
 
 fn routing_key(event_type: &str, shard: u16) -> String {

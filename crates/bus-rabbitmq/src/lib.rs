@@ -21,6 +21,7 @@ mod broker;
 mod check;
 mod declare;
 mod greeting;
+mod late;
 mod layout;
 mod link;
 mod publisher;
@@ -29,4 +30,4 @@ mod wire;
 
 pub use address::ConfigError;
 pub use broker::{Options, RabbitMq};
-pub use check::{ServerInfo, Unusable};
+pub use check::{ReachError, ServerInfo, Unusable};

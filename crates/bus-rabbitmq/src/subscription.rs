@@ -1,6 +1,7 @@
 //! A consumer's end.
 
 use std::collections::BTreeMap;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -8,12 +9,14 @@ use bus::{Delivery, Error, Settlement, Subscription, Tag};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Either, select, try_join_all};
 use futures_util::stream::StreamExt;
+use kernel::Lane;
 use lapin::options::{BasicAckOptions, BasicConsumeOptions, BasicQosOptions};
 use lapin::types::{FieldTable, ShortString};
 use lapin::{Channel, Connection, Consumer};
 
 use crate::broker::Receiving;
 use crate::declare::open;
+use crate::late::emptied;
 use crate::layout::DELIVERIES_MAX;
 use crate::link::{CallError, within};
 use crate::wire;
@@ -30,6 +33,8 @@ pub(crate) struct Channelled {
     connection: Arc<Connection>,
     from: Source,
     open: Open,
+    /// What comes before the live queue, as long as it does.
+    past: Option<Past>,
     /// The broker's tag of each delivery that is not settled, in the order of delivery.
     unsettled: BTreeMap<u64, u64>,
     /// What broke it.
@@ -38,11 +43,42 @@ pub(crate) struct Channelled {
 }
 
 /// Where the messages come from.
+#[derive(Clone)]
 pub(crate) struct Source {
+    pub lane: Lane,
     pub shard: u16,
     pub queue: ShortString,
     /// What the broker gave up, if it comes here too.
     pub dead: Option<ShortString>,
+}
+
+/// The archive, from which messages come before the live queue. What is under way here lasts from one call to the next:
+/// callers give up waiting all the time.
+struct Past {
+    archive: Source,
+    stage: Stage,
+}
+
+enum Stage {
+    /// Ends when the archive's queue seems to be empty.
+    Reading(BoxFuture<'static, Result<(), CallError>>),
+    /// Ends with the live queue.
+    Leaving(BoxFuture<'static, Result<Open, CallError>>),
+}
+
+impl Stage {
+    fn reading(open: &Open, archive: &Source) -> Self {
+        Self::Reading(emptied(open.channel.clone(), archive.queue.clone()).boxed())
+    }
+
+    /// Goes over to the live queue.
+    fn leaving(connection: Arc<Connection>, archive: Channel, live: Source) -> Self {
+        let opened = async move {
+            within("closing a channel", archive.close(200, "the archive is read".into())).await?;
+            Open::on(open(&connection).await?, &live).await
+        };
+        Self::Leaving(opened.boxed())
+    }
 }
 
 struct Open {
@@ -61,33 +97,73 @@ impl Open {
         };
         Ok(Self { channel, live, dead })
     }
-}
-
-impl Channelled {
-    pub async fn begin(
-        connection: Arc<Connection>,
-        channel: Channel,
-        from: Source,
-        receiving: Receiving,
-    ) -> Result<Self, CallError> {
-        let open = Open::on(channel, &from).await?;
-        Ok(Self { connection, from, open, unsettled: BTreeMap::new(), broken: None, _receiving: receiving })
-    }
 
     /// The next that arrives from either queue, and whether the broker gave it up.
     async fn arrival(&mut self) -> Result<(lapin::message::Delivery, bool), String> {
-        let Open { live, dead, .. } = &mut self.open;
+        let Self { live, dead, .. } = self;
         let Some(dead) = dead else { return arrived(live.next().await).map(|it| (it, false)) };
         match select(live.next(), dead.next()).await {
             Either::Left((live, _)) => arrived(live).map(|it| (it, false)),
             Either::Right((dead, _)) => arrived(dead).map(|it| (it, true)),
         }
     }
+}
+
+impl Channelled {
+    /// Reads the archive first, if there is one.
+    pub async fn begin(
+        connection: Arc<Connection>,
+        channel: Channel,
+        from: Source,
+        archive: Option<ShortString>,
+        receiving: Receiving,
+    ) -> Result<Self, CallError> {
+        let archive = archive.map(|queue| Source { queue, ..from.clone() });
+        let open = Open::on(channel, archive.as_ref().unwrap_or(&from)).await?;
+        let past = archive.map(|archive| Past { stage: Stage::reading(&open, &archive), archive });
+        Ok(Self { connection, from, open, past, unsettled: BTreeMap::new(), broken: None, _receiving: receiving })
+    }
+
+    /// The next that arrives: what was told before the consumer was there comes first.
+    async fn arrival(&mut self) -> Result<(lapin::message::Delivery, bool), String> {
+        loop {
+            let Some(past) = &mut self.past else { return self.open.arrival().await };
+            match &mut past.stage {
+                Stage::Reading(emptied) => {
+                    let seen = match select(pin!(self.open.arrival()), emptied).await {
+                        Either::Left((arrival, _)) => return arrival,
+                        Either::Right((seen, _)) => seen,
+                    };
+                    seen.map_err(|error| error.to_string())?;
+                    // Whatever was delivered before it was looked at has arrived by now.
+                    let arrived = self.open.arrival().now_or_never();
+                    let is_done = arrived.is_none() && self.unsettled.is_empty();
+                    past.stage = if is_done {
+                        Stage::leaving(self.connection.clone(), self.open.channel.clone(), self.from.clone())
+                    } else {
+                        Stage::reading(&self.open, &past.archive)
+                    };
+                    if let Some(arrived) = arrived {
+                        return arrived;
+                    }
+                }
+                Stage::Leaving(leaving) => {
+                    self.open = leaving.await.map_err(|error| error.to_string())?;
+                    self.past = None;
+                }
+            }
+        }
+    }
 
     fn delivery(&mut self, arrived: lapin::message::Delivery, is_dead: bool) -> Delivery {
         let number = NEXT_NUMBER.fetch_add(1, Ordering::Relaxed);
         self.unsettled.insert(number, arrived.delivery_tag);
-        let (message, defect) = wire::decode(&arrived.properties, arrived.data);
+        let (mut message, mut defect) = wire::decode(&arrived.properties, arrived.data);
+        if !is_dead && message.lane != self.from.lane {
+            defect.get_or_insert_with(|| format!("its lane is {}, and it came by {}", message.lane, self.from.lane));
+            // It is kept where its handler would be looked for.
+            message.lane = self.from.lane;
+        }
         let given_up = || format!("the broker gave up on it after {DELIVERIES_MAX} deliveries");
         let defect = if is_dead { Some(given_up()) } else { defect };
         Delivery { message, tag: Tag::new(self.from.shard, number), redelivered: arrived.redelivered, defect }
@@ -131,7 +207,7 @@ impl Channelled {
     }
 
     /// One word for all before the first that is unsettled, and one for each behind that.
-    async fn acknowledge(&self, settled: Vec<u64>) -> Result<(), CallError> {
+    async fn acknowledge(&mut self, settled: Vec<u64>) -> Result<(), CallError> {
         let first_unsettled = self.unsettled.values().next().copied().unwrap_or(u64::MAX);
         let (before, behind): (Vec<u64>, Vec<u64>) = settled.into_iter().partition(|tag| *tag < first_unsettled);
         let before = before.last().map(|tag| self.open.channel.basic_ack(*tag, BasicAckOptions { multiple: true }));
@@ -147,7 +223,11 @@ impl Channelled {
         self.unsettled.clear();
         within("closing a channel", self.open.channel.close(200, "given back".into())).await?;
         let channel = open(&self.connection).await?;
-        self.open = Open::on(channel, &self.from).await?;
+        let from = self.past.as_ref().map_or(&self.from, |past| &past.archive);
+        self.open = Open::on(channel, from).await?;
+        if let Some(past) = &mut self.past {
+            past.stage = Stage::reading(&self.open, &past.archive);
+        }
         Ok(())
     }
 }

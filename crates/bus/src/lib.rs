@@ -21,5 +21,5 @@ mod topology;
 pub use embedded::Embedded;
 pub use envelope::{Delivery, Message, Tag};
 pub use gathered::Gathered;
-pub use port::{Broker, Destination, Error, Guarantees, Health, Outcome, Settlement, Subscription};
+pub use port::{Archives, Broker, Destination, Error, Guarantees, Health, Outcome, Settlement, Subscription};
 pub use topology::Topology;

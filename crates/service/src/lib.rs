@@ -28,6 +28,7 @@ mod tasks;
 mod timers;
 
 pub mod http;
+pub mod late;
 pub mod operator;
 pub mod runner;
 pub mod telemetry;

@@ -284,7 +284,8 @@ async fn changed(signal: &mut watch::Receiver<()>) {
     }
 }
 
-fn message(source: &str, event: &StoredEvent) -> Message {
+/// An event as it travels.
+pub(crate) fn message(source: &str, event: &StoredEvent) -> Message {
     Message {
         id: event.event_id,
         event_type: event.event_type.clone(),

@@ -128,6 +128,9 @@ impl<S: Clone + Send + Sync + 'static> Service<S> {
             ids: runtime.ids.clone(),
         })
         .await?;
+        if runtime.broker.guarantees().is_shared() {
+            crate::late::refuse_unserved(&db, self.reactions.iter().map(|reaction| reaction.event_type)).await?;
+        }
         storage::outbox::redirect(&db).await?;
         let after_crash = db.mark_running().await?;
         let membership = join(&db, runtime);

@@ -20,6 +20,11 @@ static AFTER: Sql = Sql::each(
      from events where position > $1 and written_by < pg_snapshot_xmin(pg_current_snapshot())
      order by position limit $2",
 );
+static OF_TYPES: Sql = Sql::new(
+    "EVENTS_OF_TYPES",
+    "select position, event_id, type, key, lane, sequence, time, correlation_id, causation_id, traceparent, body
+     from events where position > $1 and position <= $2 and type = any($3) order by position limit $4",
+);
 static BEFORE: Sql = Sql::new(
     "EVENTS_BEFORE",
     "select position, event_id, type, key, lane, sequence, time, correlation_id, causation_id, traceparent, body
@@ -35,7 +40,7 @@ static BY_ID: Sql = Sql::new(
 static NEWEST: Sql = Sql::new("NEWEST_EVENT", "select coalesce(max(position), 0) as position from events");
 
 /// The kit's statements of this module.
-pub(crate) const STATEMENTS: &[&Sql] = &[&OF_KEY, &AFTER, &BEFORE, &BY_ID, &NEWEST];
+pub(crate) const STATEMENTS: &[&Sql] = &[&OF_KEY, &AFTER, &OF_TYPES, &BEFORE, &BY_ID, &NEWEST];
 
 /// An event as it was committed.
 #[derive(Clone, Debug)]
@@ -72,6 +77,20 @@ pub async fn of_key(db: &Db, key: Uuid, limit: i64) -> Result<Vec<StoredEvent>, 
 /// The events after a position, oldest first, at most `limit`.
 pub async fn after(db: &Db, position: i64, limit: i64) -> Result<Vec<StoredEvent>, Error> {
     db.read(&AFTER, params![position, limit], stored).await
+}
+
+/// The events of some types behind the position `after`, up to the position `up_to`, oldest first, at most `limit`.
+///
+/// Where `up_to` was the [`newest`] at some time, all that was committed by then is found, and nothing of a key is found
+/// without what its key told before: an event gets its position after the one before it was committed.
+pub async fn of_types(
+    db: &Db,
+    types: Vec<String>,
+    after: i64,
+    up_to: i64,
+    limit: i64,
+) -> Result<Vec<StoredEvent>, Error> {
+    db.read(&OF_TYPES, params![after, up_to, types, limit], stored).await
 }
 
 /// Events older than `before`, newest first, at most `limit`.

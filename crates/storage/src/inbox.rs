@@ -10,10 +10,11 @@ use crate::{Db, Error, params};
 
 static SEEN: Sql =
     Sql::lookup("SEEN_EVENTS", "select event_id, digest, attempts, handled_at from inbox where event_id = any($1)");
+/// Found by the age of the event, and spared if it was handled later: from an archive comes what is older than that.
 static FORGET: Sql = Sql::new(
     "FORGET_HANDLED",
     "delete from inbox where event_id in (
-         select event_id from inbox where event_id < $1 order by event_id limit $2)",
+         select event_id from inbox where event_id < $1 and handled_at < $2 order by event_id limit $3)",
 );
 
 /// The kit's statements of this module.
@@ -40,11 +41,11 @@ pub async fn handled(db: &Db, events: Vec<EventId>) -> Result<HashMap<EventId, H
     Ok(db.read(&SEEN, params![events], map).await?.into_iter().collect())
 }
 
-/// Forgets at most `limit` events that were emitted before `horizon`; answers with how many.
+/// Forgets at most `limit` events that were emitted and handled before `horizon`; answers with how many.
 ///
 /// Event ids are UUIDv7, so their order is that of their times.
 pub async fn forget(db: &Db, horizon: Timestamp, limit: i64) -> Result<usize, Error> {
-    Ok(db.sweep(vec![(&FORGET, params![first_id_of(horizon), limit])]).await?.into_iter().sum())
+    Ok(db.sweep(vec![(&FORGET, params![first_id_of(horizon), horizon, limit])]).await?.into_iter().sum())
 }
 
 /// The smallest UUIDv7 of a millisecond (RFC 9562 §5.7).

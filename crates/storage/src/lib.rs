@@ -42,7 +42,7 @@ pub use batch::Batch;
 pub use db::{Committed, Db, Location, Options};
 pub use error::Error;
 pub use migrate::{Migration, Migrations, kit_version};
-pub use postgres::{BadUrl, Inspection, Server};
+pub use postgres::{BadUrl, Inspection, Server, Turn};
 pub use row::Row;
 pub use signals::TimerSignal;
 pub use sqlite::Snapshots;

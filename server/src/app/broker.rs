@@ -22,17 +22,6 @@ pub(super) fn connect(
     }
 }
 
-/// Makes the exchange, all queues and all bindings.
-pub(super) async fn declare(
-    broker: &config::Broker,
-    topology: Topology,
-    shards: Shards,
-    ids: &Ids,
-) -> anyhow::Result<()> {
-    let config::Broker::RabbitMq(url) = broker else { return Ok(()) };
-    Ok(rabbitmq(url, topology, shards, ids)?.declare().await?)
-}
-
 /// Looks at the broker.
 pub(super) async fn check(
     checks: &mut Vec<Check>,
@@ -68,6 +57,12 @@ pub(super) async fn check(
     }
 }
 
-fn rabbitmq(url: &config::Secret, topology: Topology, shards: Shards, ids: &Ids) -> Result<RabbitMq, ConfigError> {
+/// RabbitMQ, which begins to connect.
+pub(super) fn rabbitmq(
+    url: &config::Secret,
+    topology: Topology,
+    shards: Shards,
+    ids: &Ids,
+) -> Result<RabbitMq, ConfigError> {
     RabbitMq::new(url.reveal(), Options::new(topology, shards, ids.clone()))
 }

@@ -130,6 +130,9 @@ impl App {
         let (folder, token) = home(&options, &described, &ids)?;
         let auth = Arc::new(Auth::new(vec![token.digest, digest(own_token.as_bytes())], options.clock.clone()));
         prepare(&options.store).await?;
+        if let (Scope::Whole { .. }, config::Broker::RabbitMq(_)) = (&options.scope, &options.broker) {
+            serve_late(&options).await?;
+        }
         let provider = provider::open(&options, &ids).await?;
         let outside: Arc<dyn Provider> = match &provider {
             Some(provider) => provider.clone(),
@@ -211,6 +214,18 @@ impl App {
             provider.close().await;
         }
     }
+}
+
+/// What `migrate` does for a shop of many processes: whoever would miss events is served them before anything runs.
+async fn serve_late(options: &Options) -> anyhow::Result<()> {
+    let shop = migrate::Shop {
+        store: options.store.clone(),
+        shards: options.settings.shards,
+        outbox_cap: options.settings.outbox_cap,
+        clock: options.clock.clone(),
+    };
+    let mut tell = |text: String| tracing::warn!("{text}");
+    shop.serve_all(&options.broker, migrate::Declare::IfNeeded, &mut tell).await.map(drop)
 }
 
 /// The services as they are described, for checks that need no process.

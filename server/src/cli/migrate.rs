@@ -1,16 +1,22 @@
 //! `tradepost migrate`: everything that the processes of a shop need before they start.
 
+use std::io::{self, Write};
+
 use clap::Args;
-use server::app;
+use serde_json::json;
+use server::app::{self, Migrated};
 use server::config::{self, Environment};
 
 use super::serve::{Shared, refuse_unshared};
+use super::terminal::plain;
 use super::up::{ConfigFile, not_run};
 use super::{Failure, Output};
 
 const AFTER_HELP: &str = "\
 Makes each service's schema and tables, the exchange, and all queues with their bindings, so that an event waits for
-its consumers whenever they first run. It changes nothing that is as it should be, and any number may run at once.
+its consumers whenever they first run. A service that reacts to events which the shop told before is served them first.
+It changes nothing that is as it should be; of several that run at once each waits for its turn.
+A store or a broker that is away is waited for, for half a minute.
 Run it before the first start and before a new version.";
 
 #[derive(Debug, Args)]
@@ -26,11 +32,22 @@ impl Migrate {
     pub async fn run(self, environment: &Environment, out: &mut Output) -> Result<(), Failure> {
         let loaded = config::load(&self.shared.into_flags(), self.file.path.as_deref(), environment)?;
         refuse_unshared(&loaded.settings)?;
-        let done = app::migrate(&loaded.settings).await.map_err(|error| not_run(&error))?;
+        let done = app::migrate(&loaded.settings, tell).await.map_err(|error| not_run(&error))?;
         if out.is_json() {
-            return out.document(&serde_json::json!({"schemas": done.schemas, "consumers": done.consumers}));
+            let Migrated { schemas, consumers, copied } = done;
+            return out.document(&json!({"schemas": schemas, "consumers": consumers, "copied": copied}));
         }
         out.text(format_args!("schemas  {}", done.schemas.join(", ")))?;
-        out.text(format_args!("queues   of {}", done.consumers.join(", ")))
+        out.text(format_args!("queues   of {}", done.consumers.join(", ")))?;
+        if done.copied > 0 {
+            out.text(format_args!("archive  {} events wait for consumers that came later", done.copied))?;
+        }
+        Ok(())
     }
+}
+
+/// What takes its time is told where results are not.
+fn tell(text: String) {
+    // A stderr that is closed leaves nobody to tell.
+    let _ = writeln!(io::stderr(), "{}", plain(&text));
 }

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
 
+use bus_rabbitmq::ReachError;
 use clap::Args;
 use server::app::{self, RunOptions, Scope};
 use server::config::{self, Environment, Flags};
@@ -69,10 +70,13 @@ impl Up {
 
 /// Why a process did not run, or ended.
 pub fn not_run(error: &anyhow::Error) -> Failure {
-    let exit = match error.downcast_ref() {
-        // What the settings name can't be used: waiting won't mend it.
-        Some(storage::Error::Unusable { .. }) => Exit::Configuration,
-        _ => Exit::Failed,
+    // What the settings name can't be used: waiting won't mend it.
+    let is_store = matches!(error.downcast_ref(), Some(storage::Error::Unusable { .. }));
+    let is_broker = match error.downcast_ref() {
+        Some(ReachError::Unusable(unusable)) => !unusable.may_pass(),
+        Some(ReachError::Config(_)) => true,
+        None => false,
     };
+    let exit = if is_store || is_broker { Exit::Configuration } else { Exit::Failed };
     Failure::new(exit, format!("{error:#}"))
 }

@@ -158,6 +158,20 @@ impl Fleet {
         self.tell_routes();
     }
 
+    /// Starts a process again that is to be refused; answers with what it said.
+    pub async fn refused(&mut self, at: usize) -> String {
+        let Instance { service, port, .. } = self.instances[at];
+        let mut process = Process::serve(&[service], port, &self.store, &self.broker, &self.settings);
+        let Err(ended) = process.ready().await else { panic!("{service} was not refused") };
+        assert!(ended.status.code().is_some_and(|code| code != 0), "{ended:?}");
+        ended.stderr
+    }
+
+    /// The virtual host, as an Erlang binary.
+    pub fn vhost(&self) -> String {
+        format!("<<\"{}\">>", self.broker.rsplit('/').next().expect("a URL ends with its virtual host"))
+    }
+
     /// Freezes a process, which then answers nothing, and no proxy sends it anything.
     pub fn freeze(&mut self, at: usize) {
         self.instances[at].is_up = false;
@@ -277,7 +291,8 @@ fn free_port() -> u16 {
     listener.local_addr().expect("it is bound").port()
 }
 
-async fn migrate(store: &str, broker: &str) {
+/// Makes what the processes of a shop share.
+pub async fn migrate(store: &str, broker: &str) {
     let mut process = Process::migrate(store, broker);
     let ended = process.ended().await;
     assert!(ended.status.success(), "the schemas and queues could not be made: {ended:?}");

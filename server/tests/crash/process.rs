@@ -64,6 +64,15 @@ impl Process {
         Self::of(command)
     }
 
+    /// Starts `tradepost doctor`, which tells what it finds on stderr here. Returns at once.
+    pub fn doctor(store: &str, broker: &str) -> Self {
+        let mut command = Command::new("sh");
+        command.args(["-c", "exec \"$0\" doctor >&2", env!("CARGO_BIN_EXE_tradepost")]).env_clear();
+        command.env("TRADEPOST_STORE", store).env("TRADEPOST_BROKER", broker);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        Self::of(command)
+    }
+
     fn of(mut command: Command) -> Self {
         let mut child = command.spawn().expect("the binary that was built with this test can be started");
         let pipe = child.stderr.take().expect("stderr is piped");

@@ -6,7 +6,7 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
-use test_servers::Postgres;
+use test_servers::{Database, Postgres, RabbitMq, Vhost};
 
 use crate::books::ALIVE;
 use crate::process::{Ended, Process};
@@ -87,6 +87,65 @@ async fn a_database_that_is_away_at_the_start_is_waited_for() {
     server.restart();
     let client = process.ready().await.unwrap_or_else(|ended| panic!("it gave up: {ended:?}"));
     assert!(client.text("/readyz").await.expect(ALIVE).contains("\"ready\""));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broker_that_does_not_let_the_shop_in_is_named_with_what_to_do() {
+    let (database, vhost) = (Database::create(), Vhost::create());
+    vhost.eval(r#"rabbit_auth_backend_internal:add_user(<<"guest2">>, <<"secret">>, <<"test">>)"#);
+    let (_, at) = vhost.url().split_once('@').map(|(user, at)| (user.to_owned(), at.to_owned())).unwrap();
+    let name = vhost.name();
+    let cases = [
+        (vhost.url().replace(&at, &at.replace(name, "nowhere")), "rabbitmqctl add_vhost"),
+        (format!("amqp://nobody:wrong-password@{at}"), "rabbitmqctl add_user"),
+        (format!("amqp://guest2:secret@{at}"), "rabbitmqctl set_permissions"),
+        ("http://localhost".to_owned(), "expected a broker"),
+    ];
+    for (url, says) in &cases {
+        let ended = Process::migrate(&database.url(), url).ended().await;
+        assert_eq!(ended.status.code(), Some(3), "{says}: {ended:?}");
+        assert!(ended.stderr.contains(says), "{says}: {ended:?}");
+        assert!(!ended.stderr.contains("wrong-password"), "a password is shown: {ended:?}");
+        assert!(ended.stderr.lines().count() <= 2, "a clear line: {ended:?}");
+        let ended = Process::doctor(&database.url(), url).ended().await;
+        assert!(!ended.status.success() && ended.stderr.contains(says), "{says}: {ended:?}");
+    }
+    // Who may enter and do nothing.
+    vhost.eval(&format!(
+        "rabbit_auth_backend_internal:set_permissions(<<\"guest2\">>, <<\"{name}\">>, <<>>, <<>>, <<>>, <<\"test\">>)"
+    ));
+    let url = format!("amqp://guest2:secret@{at}");
+    let ended = Process::migrate(&database.url(), &url).ended().await;
+    assert!(!ended.status.success() && ended.stderr.contains("rabbitmqctl set_permissions"), "{ended:?}");
+    vhost.eval(r#"rabbit_auth_backend_internal:delete_user(<<"guest2">>, <<"test">>)"#);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broker_that_is_away_is_waited_for_by_migrate_for_a_while_and_by_serve_for_ever() {
+    let database = Database::create();
+    let mut server = RabbitMq::start();
+    let url = server.create_vhost();
+    server.stop();
+    let ended = Process::migrate(&database.url(), &url).ended().await;
+    assert_eq!(ended.status.code(), Some(1), "{ended:?}");
+    assert!(ended.stderr.lines().last().is_some_and(|line| line.contains("no broker can be reached at")), "{ended:?}");
+    assert!(ended.stderr.lines().count() <= 3, "{ended:?}");
+
+    let mut patient = Process::migrate(&database.url(), &url);
+    patient.says("It is tried again").await;
+    server.restart();
+    let ended = patient.ended().await;
+    assert!(ended.status.success(), "{ended:?}");
+
+    server.stop();
+    let mut process = Process::serve(&["orders"], 0, &database.url(), &url, &[]);
+    let client = process.ready().await.unwrap_or_else(|ended| panic!("it gave up: {ended:?}"));
+    let (status, text) = client.get("/readyz").await;
+    assert!(status == 200 && text.contains("degraded") && text.contains("broker"), "{status} {text}");
+    server.restart();
+    while !client.text("/readyz").await.expect(ALIVE).contains("\"ready\"") {
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
 }
 
 async fn refused(mut process: Process) -> Ended {

@@ -251,21 +251,16 @@ impl Run {
         self.fleet.rabbitmq.eval(&format!(
             "case rabbit_amqqueue:lookup(rabbit_misc:r({}, queue, <<\"{queue}\">>)) of \
                  {{ok, Q}} -> rabbit_amqqueue:delete(Q, false, false, <<\"test\">>); _ -> none end",
-            self.vhost()
+            self.fleet.vhost()
         ));
     }
 
     fn unbind(&self, queue: &str, key: &str) {
-        let vhost = self.vhost();
+        let vhost = self.fleet.vhost();
         self.fleet.rabbitmq.eval(&format!(
             "rabbit_binding:remove({{binding, rabbit_misc:r({vhost}, exchange, <<\"tradepost.events\">>), \
                  <<\"{key}\">>, rabbit_misc:r({vhost}, queue, <<\"{queue}\">>), []}}, <<\"test\">>)"
         ));
-    }
-
-    /// The virtual host, as an Erlang binary.
-    fn vhost(&self) -> String {
-        format!("<<\"{}\">>", self.fleet.broker.rsplit('/').next().expect("a URL ends with its virtual host"))
     }
 
     async fn finish(mut self) {

@@ -10,5 +10,6 @@ mod files;
 mod hardening;
 mod ports;
 mod proxy;
+mod rights;
 mod secrets;
 mod variables;

@@ -78,7 +78,7 @@ async fn one_order_is_one_trace_across_processes() {
     let (database, vhost) = (Database::create(), Vhost::create());
     let flags = Flags { store: Some(database.url()), broker: Some(vhost.url()), ..Flags::default() };
     let settings = config::load(&flags, None, &Environment::default()).unwrap().settings;
-    app::migrate(&settings).await.unwrap();
+    app::migrate(&settings, |_| {}).await.unwrap();
     let collector = Collector::start();
     let of_first = traces_as("tradepost-first", &collector.endpoint);
     let of_second = traces_as("tradepost-second", &collector.endpoint);

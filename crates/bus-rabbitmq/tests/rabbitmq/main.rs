@@ -1,6 +1,7 @@
 //! The adapter against real brokers, each private to these tests, in good times and in bad ones.
 
 mod checks;
+mod late;
 mod outages;
 mod publishing;
 mod strangers;

@@ -5,6 +5,7 @@
 mod crashes;
 mod deliveries;
 mod http;
+mod late;
 mod listener;
 mod retries;
 mod support;

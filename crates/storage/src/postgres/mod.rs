@@ -31,6 +31,7 @@ use crate::{Error, Options};
 
 pub use inspect::Inspection;
 pub use server::{BadUrl, Server};
+pub use tables::Turn;
 
 /// One service's schema, open.
 pub(crate) struct Postgres {

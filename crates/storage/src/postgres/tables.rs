@@ -5,7 +5,7 @@ use std::time::Duration;
 use kernel::Timestamp;
 use tokio_postgres::Transaction;
 
-use super::connection::{Connection, classify};
+use super::connection::{Connection, Role, classify};
 use super::server::Server;
 use crate::migrate::{KIT, Migrations};
 use crate::{Error, Options, Value};
@@ -97,6 +97,33 @@ pub(super) async fn pending_events(connection: &Connection, server: &Server) -> 
 /// The lock that every process which serves this schema shares.
 pub(super) fn running(service: &str) -> i64 {
     lock("running", service)
+}
+
+/// Something of which only one process does it at a time, until this is dropped.
+pub struct Turn {
+    _connection: Connection,
+}
+
+impl Server {
+    /// Waits for its turn to do something that only one process at a time may do; `told` hears once if it has to wait.
+    /// A process that ends gives up its turn, however it ends.
+    pub async fn turn(&self, purpose: &'static str, told: impl FnOnce()) -> Result<Turn, Error> {
+        /// The time between two tries.
+        const PAUSE: Duration = Duration::from_millis(250);
+
+        let connection = Connection::open(self, "public", Role::Reader).await?;
+        let mut told = Some(told);
+        loop {
+            let taken = connection.client.query_one("select pg_try_advisory_lock($1)", &[&lock("turn", purpose)]).await;
+            if taken.map_err(|error| classify(&error, "TAKE_TURN", self))?.get::<_, bool>(0) {
+                return Ok(Turn { _connection: connection });
+            }
+            if let Some(told) = told.take() {
+                told();
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
 }
 
 /// A number of our own for an advisory lock: FNV-1a 64 of its purpose and the service.

@@ -9,6 +9,7 @@ mod commits;
 mod cuts;
 mod durability;
 mod held;
+mod late;
 mod opening;
 mod outbox;
 mod shards;

@@ -1,0 +1,179 @@
+//! A service that is added to a shop which has been selling for long: it takes the archives first, and goes on live.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use test_servers::{Faults, Proxy};
+
+use crate::client::Client;
+use crate::ends::FullBooks;
+use crate::fleet::{Fleet, ONE_OF_EACH, migrate};
+use crate::journal::Journal;
+use crate::load::Load;
+use crate::process::Process;
+use crate::rng::Rng;
+use crate::shop::Shop;
+
+/// Orders before the service is there, and once more as many while it catches up.
+const ORDERS: usize = 300;
+
+/// Enough of them at their ends for an archive that takes its time.
+const PAID: u64 = 50;
+
+/// The way to the broker, in each direction: slow enough for a kill to come in the middle of a copy.
+const FAR: Duration = Duration::from_millis(40);
+
+/// Far longer than anything here takes.
+const PATIENCE: Duration = Duration::from_secs(90);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_that_is_added_to_a_shop_takes_the_archives_first_and_nothing_is_missed_or_told_twice() {
+    let mut run = Run::begin().await;
+    let mails = run.fleet.of("notifications")[0];
+    run.fleet.drain(mails).await;
+    run.forget_notifications();
+    run.order().done().await;
+    run.until("orders are paid", async |run| run.count("orders.events where type = 'orders.order_paid.v1'") > PAID)
+        .await;
+
+    let said = run.fleet.refused(mails).await;
+    assert!(said.contains("run `tradepost migrate`"), "{said}");
+    let mut load = run.order();
+    run.kill_migrate_in_the_middle().await;
+    let said = run.fleet.refused(mails).await;
+    assert!(said.contains("run `tradepost migrate`"), "{said}");
+    migrate(&run.fleet.store, &run.fleet.broker).await;
+    assert!(run.archived() > 0, "nothing was copied");
+
+    run.kill_in_the_middle_of_the_archive(mails).await;
+    load.done().await;
+    let books = FullBooks::at_rest(&run.client, &run.shop, &run.journal).await;
+    eprintln!("{} orders: {:?}", books.books.orders.len(), books.ends());
+    assert_eq!(run.out_of_order(), "0", "events of a key took effect in another order");
+    let panics = run.fleet.panics();
+    assert!(panics.is_empty(), "{panics:#?}");
+
+    // Once more it changes nothing, but that the archive's queues go, for all of it is read.
+    let before = run.count("notifications.inbox");
+    migrate(&run.fleet.store, &run.fleet.broker).await;
+    assert_eq!((run.count("notifications.inbox"), run.archive_queues()), (before, 0));
+    run.fleet.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_told_before_a_service_first_ran_waits_for_it_and_ten_that_migrate_at_once_agree() {
+    let mut run = Run::begin().await;
+    let mails = run.fleet.of("notifications")[0];
+    run.fleet.drain(mails).await;
+    run.forget_notifications();
+    run.order().done().await;
+    run.until("orders are paid", async |run| run.count("orders.events where type = 'orders.order_paid.v1'") > PAID)
+        .await;
+    let all = (0..10).map(|_| migrate(&run.fleet.store, &run.fleet.broker));
+    futures_util::future::join_all(all).await;
+    let copied = run.archived();
+    // From here on its queues are there, and what is told waits in them.
+    run.order().done().await;
+    assert_eq!(run.archived(), copied, "what is live came by the archive");
+    run.fleet.restart(mails).await;
+    FullBooks::at_rest(&run.client, &run.shop, &run.journal).await;
+    assert_eq!(run.out_of_order(), "0", "events of a key took effect in another order");
+    run.fleet.stop().await;
+}
+
+struct Run {
+    fleet: Fleet,
+    client: Client,
+    shop: Shop,
+    journal: Arc<Journal>,
+    rng: Rng,
+}
+
+impl Run {
+    async fn begin() -> Self {
+        let fleet = Fleet::start(&ONE_OF_EACH).await;
+        let client = fleet.client();
+        let shop = Shop::open(&client).await;
+        Self { fleet, client, shop, journal: Arc::new(Journal::new()), rng: Rng::of_this_run() }
+    }
+
+    fn order(&mut self) -> Load {
+        self.journal.plan(ORDERS, &mut self.rng);
+        Load::start_through_deaths(&self.client, &self.shop, &self.journal)
+    }
+
+    /// As if the service had never been thought of.
+    fn forget_notifications(&self) {
+        self.fleet.sql("drop schema notifications cascade");
+        self.each_queue("tradepost.notifications.", "rabbit_amqqueue:delete(Q, false, false, <<\"test\">>)");
+    }
+
+    async fn kill_migrate_in_the_middle(&mut self) {
+        let (proxy, far) = Proxy::before(&self.fleet.broker).await;
+        proxy.set(Faults { delay: FAR, ..Faults::default() });
+        let mut process = Process::migrate(&self.fleet.store, &far);
+        self.until("some is copied", async |run| run.archived() > 0).await;
+        process.kill().await;
+        let subscribed = self.count("notifications.facts where name = 'subscribed'");
+        assert_eq!(subscribed, 0, "it was killed too late to be in the middle: {} copied", self.archived());
+    }
+
+    async fn kill_in_the_middle_of_the_archive(&mut self, mails: usize) {
+        let (proxy, far) = Proxy::before(&self.fleet.broker).await;
+        proxy.set(Faults { delay: FAR, ..Faults::default() });
+        let near = std::mem::replace(&mut self.fleet.broker, far);
+        self.fleet.restart(mails).await;
+        self.until("some of it is handled", async |run| run.count("notifications.inbox") > 0).await;
+        self.fleet.kill(mails).await;
+        self.fleet.broker = near;
+        eprintln!("killed when {} were handled", self.count("notifications.inbox"));
+        self.fleet.restart(mails).await;
+    }
+
+    async fn until(&self, what: &str, is_so: impl AsyncFn(&Self) -> bool) {
+        let deadline = Instant::now() + PATIENCE;
+        while !is_so(self).await {
+            assert!(Instant::now() < deadline, "it never came to pass that {what}");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    fn count(&self, rows: &str) -> u64 {
+        self.fleet.sql(&format!("select count(*) from {rows}")).trim().parse().expect("a count is a number")
+    }
+
+    /// Pairs of events of a key that notifications handled the wrong way round.
+    fn out_of_order(&self) -> String {
+        let pairs = "select count(*) from orders.events one
+             join orders.events other on other.key = one.key and other.lane = one.lane and other.position > one.position
+             join notifications.inbox first on first.event_id = one.event_id
+             join notifications.inbox second on second.event_id = other.event_id
+             where first.handled_at > second.handled_at";
+        self.fleet.sql(pairs).trim().to_owned()
+    }
+
+    /// Messages that wait in the archive of notifications.
+    fn archived(&self) -> u64 {
+        let counts = self.each_queue("tradepost.notifications.archive.", "element(2, rabbit_amqqueue:stat(Q))");
+        numbers(&counts).sum()
+    }
+
+    fn archive_queues(&self) -> usize {
+        numbers(&self.each_queue("tradepost.notifications.archive.", "1")).count()
+    }
+
+    /// What an expression about `Q` is worth for each queue whose name begins so.
+    fn each_queue(&self, prefix: &str, expression: &str) -> String {
+        let vhost = self.fleet.vhost();
+        // As numbers, for small ones in a list would be printed as text.
+        self.fleet.rabbitmq.eval(&format!(
+            "[{{element(1, {{{expression}}})}} || Q <- rabbit_amqqueue:list({vhost}), \
+                 lists:prefix(\"{prefix}\", binary_to_list(element(4, amqqueue:get_name(Q))))]"
+        ))
+    }
+}
+
+/// The numbers in a list of Erlang's.
+fn numbers(list: &str) -> impl Iterator<Item = u64> {
+    list.split(|c: char| !c.is_ascii_digit()).filter_map(|digits| digits.parse().ok())
+}

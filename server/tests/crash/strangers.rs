@@ -1,0 +1,213 @@
+//! Bytes that Tradepost did not send, in its own queues: each becomes a dead letter, and the shop sells on.
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use test_servers::Vhost;
+
+use crate::client::Client;
+use crate::process::Process;
+use crate::shop::Shop;
+
+/// Longer than all of it takes to be parked, by a machine that is busy.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// Where the strangers write, and whose dead letters they become.
+const QUEUE: &str = "tradepost.inventory.background.0";
+const PLACED: &str = "orders.order_placed.v1";
+
+/// What a stranger sends: headers, other properties and body, as Erlang terms.
+struct Stranger {
+    headers: Vec<(String, String)>,
+    properties: &'static str,
+    body: String,
+    queue: &'static str,
+    /// What the reason has to say.
+    says: &'static str,
+    /// The body as it has to be shown, where it is short.
+    shown: Option<&'static str>,
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bytes_of_strangers_become_dead_letters_and_the_shop_sells_on() {
+    let vhost = Vhost::create();
+    let folder = tempfile::tempdir().unwrap();
+    let mut process = Process::spawn_with(folder.path(), &["--port", "0", "--broker", &vhost.url()]);
+    let client = process.ready().await.unwrap_or_else(|ended| panic!("it did not start: {ended:?}"));
+    let shop = Shop::open(&client).await;
+    let order_id = pay_one(&client, &shop).await;
+    let handled = id_of(&client, &order_id, PLACED).await;
+
+    let strangers = strangers(&handled);
+    for stranger in &strangers {
+        send(&vhost, stranger);
+    }
+    let letters = dead_letters(&client, strangers.len()).await;
+    for Stranger { says, shown, .. } in &strangers {
+        let told = letters.iter().find(|letter| letter["reason"].as_str().unwrap_or_default().contains(says));
+        let told = told.unwrap_or_else(|| panic!("nothing was parked for {says:?}: {:#?}", reasons(&letters)));
+        let (status, one) = client.get(&path(told)).await;
+        assert_eq!(status, 200, "{says}");
+        let one: Value = serde_json::from_str(&one).expect("a dead letter is JSON");
+        assert_eq!(one["reason"], told["reason"]);
+        if let Some(shown) = shown {
+            assert_eq!(one["body"].as_str(), Some(*shown), "{says}");
+        }
+    }
+    pay_one(&client, &shop).await;
+
+    // They are no better the second time, and are parked again.
+    for letter in &letters {
+        let (status, _) = client.post(&format!("{}/replay", path(letter)), &json!({})).await.expect("it is alive");
+        assert_eq!(status, 202, "{letter}");
+    }
+    client.settle().await;
+    let again = dead_letters(&client, strangers.len()).await;
+    for letter in &again {
+        let (status, _) = client.post(&format!("{}/discard", path(letter)), &json!({})).await.expect("it is alive");
+        assert_eq!(status, 200, "{letter}");
+    }
+    client.settle().await;
+    dead_letters(&client, 0).await;
+    pay_one(&client, &shop).await;
+    let panics = process.panics();
+    assert!(panics.is_empty(), "{panics:#?}");
+    process.tell_to_stop();
+    assert!(process.ended().await.status.success());
+}
+
+fn strangers(handled: &str) -> Vec<Stranger> {
+    let fresh = || kernel::Ids::new(kernel::Clock::system()).next::<kernel::EventId>().to_string();
+    let with = |changes: &[(&str, &str)], body: &str, says: &'static str| {
+        let mut headers: Vec<(String, String)> = [
+            ("specversion", "1.0"),
+            ("id", &fresh()),
+            ("type", PLACED),
+            ("source", "orders"),
+            ("time", "2026-01-02T03:04:05Z"),
+            ("subject", &fresh()),
+            ("lane", "background"),
+            ("sequence", "1"),
+            ("correlationid", &fresh()),
+            ("causationid", &fresh()),
+        ]
+        .map(|(name, value)| (format!("cloudEvents:{name}"), value.to_owned()))
+        .into();
+        for (name, value) in changes {
+            let name = format!("cloudEvents{name}");
+            headers.retain(|(known, _)| *known != name);
+            headers.push((name, (*value).to_owned()));
+        }
+        Stranger { headers, properties: "", body: body.to_owned(), queue: QUEUE, says, shown: None }
+    };
+    let text = |body: &str| format!("<<\"{body}\">>");
+    let bare = |body: &str, says| Stranger { headers: Vec::new(), ..with(&[], body, says) };
+    vec![
+        Stranger { shown: Some("not JSON"), ..with(&[], &text("not JSON"), "expected ident at line 1") },
+        Stranger { shown: Some(""), ..with(&[], "<<>>", "EOF while parsing a value") },
+        with(&[], "<<34, (binary:copy(<<\"x\">>, 6000000))/binary, 34>>", "invalid type: string"),
+        with(&[], "binary:copy(<<\"[\">>, 100000)", "invalid type: sequence"),
+        with(&[], "binary:copy(<<\"{\\\"lines\\\":\">>, 100000)", "invalid type: map"),
+        with(&[(":type", "orders.order_teleported.v1")], &text("{}"), "react to orders.order_teleported.v1"),
+        with(&[(":type", "orders.order_placed.v99")], &text("{}"), "react to orders.order_placed.v99"),
+        Stranger { shown: Some("naked"), ..bare(&text("naked"), "it has no specversion") },
+        with(&[("_id", &fresh())], &text("{}"), "it has two headers for \"id\""),
+        with(&[(":id", handled)], &text("{}"), "the id of a handled event, with other bytes"),
+        with(&[(":lane", "immediate")], &text("{}"), "its lane is immediate, and it came by background"),
+        with(&[(":lane", "urgent")], &text("{}"), "its lane is \"urgent\""),
+        with(&[(":time", "yesterday")], &text("{}"), "its time is \"yesterday\""),
+        with(&[(":source", "payments")], &text("{}"), "does not emit its type"),
+        Stranger {
+            properties: "{message_id, <<\"42\">>},",
+            ..with(&[], &text("{}"), "its message id and its event id differ")
+        },
+        forged(with(&[(":sequence", "many")], &text("forged"), "its sequence is \"many\"")),
+        Stranger {
+            queue: "tradepost.inventory.dead",
+            ..with(&[], &text("{}"), "gave up on it after 10000 deliveries")
+        },
+    ]
+}
+
+/// As if the broker had tried it for long: only the bytes count.
+fn forged(stranger: Stranger) -> Stranger {
+    let forged = [("x-delivery-count", "9999"), ("x-death", "mine")].map(|(name, value)| (name.into(), value.into()));
+    let headers = stranger.headers.into_iter().chain(forged).collect();
+    Stranger { headers, shown: Some("forged"), ..stranger }
+}
+
+/// Puts it into the queue, whatever the adapter would say to it.
+fn send(vhost: &Vhost, stranger: &Stranger) {
+    let Stranger { headers, properties, body, queue, .. } = stranger;
+    let headers: Vec<String> = headers
+        .iter()
+        .map(|(name, value)| format!("{{<<\"{name}\">>, longstr, <<\"{}\">>}}", value.replace('"', "\\\"")))
+        .collect();
+    let vhost_name = vhost.name();
+    vhost.eval(&format!(
+        "rabbit_basic:publish(rabbit_misc:r(<<\"{vhost_name}\">>, exchange, <<>>), <<\"{queue}\">>, \
+             [{properties} {{delivery_mode, 2}}, {{headers, [{}]}}], {body})",
+        headers.join(", ")
+    ));
+}
+
+/// Places an order and waits until it is paid; answers with its id.
+async fn pay_one(client: &Client, shop: &Shop) -> String {
+    let order = json!({
+        "email": "ada@example.com", "payment": {"token": "tok_ok"},
+        "lines": [{"product_id": shop.shelves[0].product_id, "quantity": 1}],
+    });
+    let placed = client.create("/v1/orders", &order).await;
+    let order_id = placed["order_id"].as_str().expect("an order has an id").to_owned();
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let (_, text) = client.get(&format!("/v1/orders/{order_id}")).await;
+        let order: Value = serde_json::from_str(&text).expect("an order is JSON");
+        if order["status"] == "paid" {
+            return order_id;
+        }
+        assert!(Instant::now() < deadline, "it is not paid: {text}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+async fn id_of(client: &Client, order_id: &str, event_type: &str) -> String {
+    let (status, text) = client.get(&format!("/v1/orders/{order_id}/events")).await;
+    assert_eq!(status, 200, "{text}");
+    let story: Value = serde_json::from_str(&text).expect("a story is JSON");
+    find(&story, event_type).unwrap_or_else(|| panic!("no {event_type} in {text}"))
+}
+
+/// The id of the first event of a type, wherever the story has it.
+fn find(value: &Value, event_type: &str) -> Option<String> {
+    match value {
+        Value::Object(fields) if fields.get("type").and_then(Value::as_str) == Some(event_type) => {
+            fields.get("event_id").or_else(|| fields.get("id"))?.as_str().map(str::to_owned)
+        }
+        Value::Object(fields) => fields.values().find_map(|value| find(value, event_type)),
+        Value::Array(items) => items.iter().find_map(|value| find(value, event_type)),
+        _ => None,
+    }
+}
+
+/// All dead letters, once there are so many.
+async fn dead_letters(client: &Client, count: usize) -> Vec<Value> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let letters: Vec<Value> = client.all("/v1/dead-letters").await.expect("it is alive");
+        if letters.len() == count {
+            return letters;
+        }
+        let reasons = reasons(&letters);
+        assert!(Instant::now() < deadline, "{} dead letters, not {count}: {reasons:#?}", letters.len());
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+fn reasons(letters: &[Value]) -> Vec<&str> {
+    letters.iter().filter_map(|letter| letter["reason"].as_str()).collect()
+}
+
+fn path(letter: &Value) -> String {
+    format!("/v1/dead-letters/{}", letter["dead_letter_id"].as_str().expect("a dead letter has an id"))
+}

@@ -1,0 +1,149 @@
+//! The rights of the broker's users, on a broker: enough for what each service does, and not for what another's does.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use bus::{Archives, Broker, Destination, Error, Health, Message, Outcome, Settlement, Topology};
+use bus_rabbitmq::{Options, RabbitMq};
+use futures_util::future::join_all;
+use kernel::{Clock, Ids, Lane, Shards};
+use test_servers::Vhost;
+
+use crate::files;
+
+/// Far longer than anything here takes.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// The users of permissions.tsv in a virtual host, under names that no other test has.
+struct Users {
+    vhost: Vhost,
+}
+
+impl Users {
+    fn create() -> Self {
+        let vhost = Vhost::create();
+        let name = vhost.name();
+        for line in files::text("deploy/rabbitmq/permissions.tsv").lines().filter(|line| !line.starts_with('#')) {
+            let columns: Vec<&str> = line.split('\t').collect();
+            let [user, configure, write, read, publishes, binds] = columns[..] else { panic!("{line}") };
+            let (user, binary) = (format!("{name}-{user}"), |text: &str| format!("<<\"{text}\">>"));
+            let (user, test) = (binary(&user), binary("test"));
+            let [configure, write, read, publishes, binds] = [configure, write, read, publishes, binds].map(binary);
+            let vhost_name = binary(name);
+            vhost.eval(&format!(
+                "ok = rabbit_auth_backend_internal:add_user({user}, <<\"secret\">>, {test}), \
+                 ok = rabbit_auth_backend_internal:set_permissions({user}, {vhost_name}, {configure}, {write}, {read}, {test})"
+            ));
+            if publishes != binary("-") {
+                vhost.eval(&format!(
+                    "ok = rabbit_auth_backend_internal:set_topic_permissions({user}, {vhost_name}, \
+                         <<\"tradepost.events\">>, {publishes}, {binds}, {test})"
+                ));
+            }
+        }
+        Self { vhost }
+    }
+
+    /// What a process has that comes as this user.
+    async fn broker(&self, user: &str, topology: &Topology) -> RabbitMq {
+        let url = self.vhost.url();
+        let (_, at) = url.split_once('@').unwrap();
+        let url = format!("amqp://{}-tradepost_{user}:secret@{at}", self.vhost.name());
+        let shards = Shards::new(2).unwrap();
+        let broker = RabbitMq::new(&url, Options::new(topology.clone(), shards, ids())).unwrap();
+        soon(broker.until(|health| *health == Health::Ready)).await;
+        broker
+    }
+}
+
+impl Drop for Users {
+    fn drop(&mut self) {
+        let prefix = self.vhost.name();
+        self.vhost.eval(&format!(
+            "[rabbit_auth_backend_internal:delete_user(U, <<\"test\">>) || L <- rabbit_auth_backend_internal:list_users(), \
+                 U <- [proplists:get_value(user, L)], lists:prefix(\"{prefix}-\", binary_to_list(U))]"
+        ));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_rights_of_each_user_are_enough_for_its_service_and_not_for_anothers() {
+    let users = Users::create();
+    let services = server::app::described().unwrap();
+    let topology = server::app::topology(&services);
+    let migrate = users.broker("migrate", &topology).await;
+    soon(migrate.declare()).await.unwrap();
+    let mut brokers = BTreeMap::new();
+    for service in &services {
+        brokers.insert(service.name(), users.broker(service.name(), &topology).await);
+    }
+    for service in &services {
+        let name = service.name();
+        let broker = &brokers[name];
+        // What was told before it was there, then what is live, in each lane to which it reacts.
+        soon(migrate.open_archive(name)).await.unwrap();
+        let mut lanes: BTreeMap<Lane, &str> = BTreeMap::new();
+        lanes.extend(service.subscriptions().into_iter().map(|(event_type, lane)| (lane, event_type)));
+        for (lane, event_type) in lanes {
+            let (kept, live) = (message(event_type), message(event_type));
+            assert_eq!(soon(migrate.keep(name, kept.clone())).await, Outcome::Stored, "{name}");
+            let source = &brokers[live.source.as_str()];
+            assert_eq!(publish(source, &live).await, Outcome::Stored, "{name}: {event_type}");
+            let shards = broker.shards().all(lane).collect::<Vec<_>>();
+            let mut subscription = bus::Gathered::new();
+            soon(subscription.assign(broker, name, lane, shards))
+                .await
+                .unwrap_or_else(|error| panic!("{name}: {error}"));
+            let mut missing = vec![kept.id, live.id];
+            while !missing.is_empty() {
+                let deliveries = soon(bus::Subscription::next(&mut subscription, 1)).await.unwrap();
+                missing.retain(|id| deliveries.iter().all(|delivery| delivery.message.id != *id));
+                let tags: Vec<_> = deliveries.iter().map(|delivery| delivery.tag).collect();
+                soon(bus::Subscription::settle(&mut subscription, &tags, Settlement::Done)).await.unwrap();
+            }
+        }
+        soon(broker.restore()).await.unwrap();
+        for other in services.iter().filter(|other| other.name() != name) {
+            let other = other.name();
+            let refused = soon(broker.subscribe(other, Lane::Background, 0)).await.map(drop);
+            assert!(matches!(refused, Err(Error::Rejected(_))), "{name} reads what is for {other}: {refused:?}");
+            let archive = soon(broker.keep(other, message("users.signing_key_published.v1"))).await;
+            assert_ne!(archive, Outcome::Stored, "{name} writes into the archive of {other}");
+        }
+        let others =
+            events::all().filter(|event| event.source != name && broker.destinations(event.event_type).len() == 1);
+        let others: Vec<Message> = others.map(|event| message(event.event_type)).collect();
+        let pretended = join_all(others.iter().map(|other| publish(broker, other))).await;
+        assert!(pretended.iter().all(|outcome| *outcome != Outcome::Stored), "{name} tells what is another's");
+    }
+}
+
+async fn publish(broker: &RabbitMq, message: &Message) -> Outcome {
+    soon(broker.publish(&Destination::new("events"), message.clone())).await
+}
+
+fn message(event_type: &str) -> Message {
+    let event = events::find(event_type).unwrap();
+    let ids = ids();
+    Message {
+        id: ids.next(),
+        event_type: event_type.to_owned(),
+        source: event.source.to_owned(),
+        time: Clock::system().now(),
+        key: ids.next(),
+        lane: event.lane,
+        sequence: 1,
+        correlation_id: ids.next(),
+        causation_id: ids.next(),
+        traceparent: None,
+        body: "{}".into(),
+    }
+}
+
+fn ids() -> Ids {
+    Ids::new(Clock::system())
+}
+
+async fn soon<T>(future: impl Future<Output = T>) -> T {
+    tokio::time::timeout(PATIENCE, future).await.expect("it takes far less than the patience of tests")
+}
