@@ -55,7 +55,8 @@ fn measured(idle: &Latency, busy: &Latency, backlog: usize, left: usize) -> Meas
          were left at the end",
         busy.p50_ms, busy.p99_ms, idle.p50_ms, idle.p99_ms,
     );
-    Measured { per_s: PER_S as f64, unit: "immediate/s", more, ratio: None }
+    let ratio = Some((busy.p99_ms / idle.p99_ms, "p99 without a backlog"));
+    Measured { per_s: PER_S as f64, unit: "immediate/s", more, ratio }
 }
 
 async fn tell(db: &storage::Db, orders: &Orders, seen: &Seen, numbers: std::ops::Range<usize>) -> Result<()> {

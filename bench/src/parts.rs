@@ -99,9 +99,9 @@ impl Numbered for PaymentFailed {
 
 async fn write_many<E: Numbered>(ctx: Ctx, deliveries: Vec<Delivery<E>>) -> Result<Committed, Failure> {
     let written: Vec<(i64, Uuid)> = deliveries.iter().map(|it| (it.event.number(), it.event.key())).collect();
-    let batch = written.iter().fold(Batch::new(), |batch, (number, subject)| {
-        batch.insert(&INSERT_EFFECT, params![*number, *subject])
-    });
+    let batch = written
+        .iter()
+        .fold(Batch::new(), |batch, (number, subject)| batch.insert(&INSERT_EFFECT, params![*number, *subject]));
     let committed = ctx.commit(batch, causes(deliveries)).await?;
     ctx.state.seen.done(written.into_iter().map(|(number, _)| number));
     Ok(committed)

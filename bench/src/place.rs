@@ -123,15 +123,6 @@ impl Process {
         Ok(Self { tasks, running })
     }
 
-    /// Events that its services have not sent yet.
-    pub async fn unsent(&self) -> Result<u64> {
-        let mut unsent = 0;
-        for running in &self.running {
-            unsent += running.operator.activity().await?.pending;
-        }
-        Ok(unsent)
-    }
-
     /// Lets what has begun end.
     pub async fn stop(self) -> Result<()> {
         let is_drained = self.tasks.stop(DRAIN).await;

@@ -16,8 +16,9 @@ pub(crate) async fn measure(servers: &Servers, events: usize) -> Result<Measured
     Orders::new(&servers.ids).fill(&db, events).await?;
     db.close().await;
     let began = Instant::now();
-    let process = Process::start(servers, vec![Box::new(teller(ORDERS).0)]).await?;
-    until_sent(&process).await?;
+    let (service, ctx) = teller(ORDERS);
+    let process = Process::start(servers, vec![Box::new(service)]).await?;
+    until_sent(&ctx.await?.db).await?;
     let took = began.elapsed();
     process.stop().await?;
     let arrived = servers.waiting().await?;
