@@ -17,7 +17,7 @@ use crate::place::Servers;
 use crate::seen::per_s;
 
 /// The window of the relay.
-const UNCONFIRMED: usize = 512;
+const UNCONFIRMED: usize = 1_024;
 
 /// To which Tradepost publishes.
 const EXCHANGE: &str = "tradepost.events";

@@ -76,7 +76,7 @@ impl Case {
             Self::Hot => "Tradepost, embedded: 10,000 buyers of 100 units",
             Self::PostgresBurst => "Tradepost on PostgreSQL: as fast as it accepts",
             Self::PostgresHot => "Tradepost on PostgreSQL: 10,000 buyers of 100 units",
-            Self::BareLapin => "lapin alone: the relay's bodies, persistent, mandatory, confirmed, 512 at a time",
+            Self::BareLapin => "lapin alone: the relay's bodies, persistent, mandatory, confirmed, 1,024 at a time",
             Self::Relay => "PostgreSQL and RabbitMQ: from a full outbox to the broker",
             Self::Events => "PostgreSQL and RabbitMQ: from the commit to the effect, as fast as it goes",
             Self::EventsPaced => "PostgreSQL and RabbitMQ: from the commit to the effect, 500 events/s",
