@@ -41,7 +41,11 @@ struct Cli {
 #[derive(clap::Subcommand)]
 enum Case {
     /// lapin alone: publishes the bodies that the relay publishes
-    Bare,
+    Bare {
+        /// With as many headers as an event has
+        #[arg(long)]
+        with_headers: bool,
+    },
     /// From a full outbox to the broker
     Relay,
     /// From the commit to the effect, as fast as it goes
@@ -95,7 +99,7 @@ async fn run(cli: &Cli) -> anyhow::Result<Measured> {
     // So much of the full work.
     let part = |full: usize| if cli.quick { full / 4 } else { full };
     match cli.case {
-        Case::Bare => bare::measure(&servers, part(load::RELAYED)).await,
+        Case::Bare { with_headers } => bare::measure(&servers, part(load::RELAYED), with_headers).await,
         Case::Relay => relay::measure(&servers, part(load::RELAYED)).await,
         Case::Events => events_to_effect::as_fast_as_it_goes(&servers, part(events_to_effect::SECONDS)).await,
         Case::Paced => events_to_effect::paced(&servers, part(events_to_effect::SECONDS)).await,
