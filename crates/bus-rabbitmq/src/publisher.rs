@@ -21,8 +21,8 @@ use crate::declare::open;
 use crate::layout::EXCHANGE;
 use crate::link::{CallError, Duty, within};
 
-/// Messages that may be unconfirmed, and once more as many that may wait to be sent: what a dozen services with windows
-/// of 512 in two lanes send by themselves. Beyond that a message is refused instead of taking memory.
+/// Messages that may be unconfirmed, and once more as many that may wait to be sent: what half a dozen services with
+/// windows of 1,024 in two lanes send by themselves. Beyond that a message is refused instead of taking memory.
 pub(crate) const UNCONFIRMED_MAX: usize = 12_288;
 
 /// A message to send.

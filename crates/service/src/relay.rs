@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bus::{Broker, Destination, Message, Outcome};
+use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use kernel::{Lane, Uuid};
@@ -20,8 +21,16 @@ use crate::membership::{Membership, Share};
 use crate::telemetry::Metrics;
 use crate::{Ctx, Tasks};
 
-/// Events that are read ahead or unconfirmed at the most.
-const WINDOW: usize = 512;
+/// Events that wait for their key or are unconfirmed at the most: what a broker confirms while it writes to its disk
+/// once or twice.
+const WINDOW: usize = 1_024;
+
+/// Events that are known at the most, with those that were stored and whose pointers are still to go: a commit's time
+/// longer, that is, so that the broker never waits for the database.
+const KNOWN_MAX: usize = 3 * WINDOW;
+
+/// Room that is worth a read.
+const READ_MIN: usize = WINDOW / 4;
 
 /// The longest sleep: the safety net should a wake-up be missed.
 const POLL: Duration = Duration::from_secs(1);
@@ -50,9 +59,20 @@ pub(crate) struct Relay {
     /// By key: the first is being published or waits for its next try.
     queues: HashMap<Uuid, Queue>,
     publishing: FuturesUnordered<BoxFuture<'static, (Uuid, Outcome)>>,
+    /// What is pending, while the store is asked for it.
+    reading: Option<BoxFuture<'static, Read>>,
     forgetting: FuturesUnordered<BoxFuture<'static, Forgotten>>,
+    /// How many it forgets at the moment.
+    forgetting_count: usize,
     stored: Vec<i64>,
     is_letting_go: bool,
+}
+
+/// What a read asked for and got.
+struct Read {
+    room: usize,
+    looked_at_all: bool,
+    pending: Result<Vec<StoredEvent>, storage::Error>,
 }
 
 /// Positions, and whether the store forgot them.
@@ -85,7 +105,9 @@ impl Relay {
             looked_at_all: None,
             queues: HashMap::new(),
             publishing: FuturesUnordered::new(),
+            reading: None,
             forgetting: FuturesUnordered::new(),
+            forgetting_count: 0,
             stored: Vec::new(),
             is_letting_go: false,
         }
@@ -97,15 +119,20 @@ impl Relay {
         let mut more = true;
         self.take_shards();
         while !tasks.is_stopping() {
-            if more && self.in_flight.len() <= WINDOW / 2 {
+            if more && self.reading.is_none() && self.room() >= READ_MIN {
                 committed.mark_unchanged();
-                more = self.read().await;
+                self.reading = self.read();
+                more = false;
             }
             self.forget_stored();
-            let has_room = self.in_flight.len() <= WINDOW / 2;
+            let has_room = self.room() >= READ_MIN;
             let poll = self.poll();
             tokio::select! {
-                Some((key, outcome)) = self.publishing.next() => self.confirmed(key, outcome),
+                Some((key, outcome)) = self.publishing.next() => self.all_confirmed(key, outcome),
+                read = arrival(&mut self.reading) => {
+                    self.reading = None;
+                    more |= self.take_in(read);
+                }
                 Some((positions, result)) = self.forgetting.next() => self.forgotten(positions, result),
                 () = changed(&mut committed), if !more => more = true,
                 () = tokio::time::sleep(poll), if !more || !has_room => more = true,
@@ -130,6 +157,7 @@ impl Relay {
     /// Sends nothing more until it knows what its shards are, and forgets what it has read.
     async fn let_go(&mut self) {
         self.is_letting_go = true;
+        self.reading = None;
         // Whoever has these keys next begins where this ends.
         while let Some((key, outcome)) = self.publishing.next().await {
             self.confirmed(key, outcome);
@@ -151,32 +179,49 @@ impl Relay {
         }
     }
 
-    /// Reads what is pending; false if there was less than room for it.
-    async fn read(&mut self) -> bool {
+    /// How many more events may be known.
+    fn room(&self) -> usize {
+        let known = self.in_flight.len();
+        let unsent = known.saturating_sub(self.stored.len() + self.forgetting_count);
+        WINDOW.saturating_sub(unsent).min(KNOWN_MAX.saturating_sub(known))
+    }
+
+    /// Asks for what is pending, while what was read before is being sent.
+    fn read(&self) -> Option<BoxFuture<'static, Read>> {
         if self.shards.as_ref().is_some_and(Vec::is_empty) {
-            return false;
+            return None;
         }
-        let room = WINDOW - self.in_flight.len();
+        let room = self.room();
         let limit = i64::try_from(room).expect("the window is small");
-        let looks_at_all = self.shards.is_some() || self.looked_at_all.is_none_or(|at| at.elapsed() >= POLL);
+        let looked_at_all = self.shards.is_some() || self.looked_at_all.is_none_or(|at| at.elapsed() >= POLL);
+        // Nothing else is read meanwhile, so what is known now is all that can be met twice.
         let (after, known) =
-            if looks_at_all { (0, self.in_flight.iter().copied().collect()) } else { (self.read_to, Vec::new()) };
-        let wanted = Wanted { destination: self.destination.as_str(), lane: self.lane };
-        let pending = match &self.shards {
-            Some(shards) => outbox::pending_of(&self.db, wanted, shards, known, limit).await,
-            None => outbox::pending(&self.db, wanted, after, known, limit).await,
-        };
-        let events = match pending {
+            if looked_at_all { (0, self.in_flight.iter().copied().collect()) } else { (self.read_to, Vec::new()) };
+        let (db, destination, lane) = (self.db.clone(), self.destination.clone(), self.lane);
+        let shards = self.shards.clone();
+        Some(Box::pin(async move {
+            let wanted = Wanted { destination: destination.as_str(), lane };
+            let pending = match shards {
+                Some(shards) => outbox::pending_of(&db, wanted, &shards, known, limit).await,
+                None => outbox::pending(&db, wanted, after, known, limit).await,
+            };
+            Read { room, looked_at_all, pending }
+        }))
+    }
+
+    /// Sends what was read; false if there was less than room for it.
+    fn take_in(&mut self, read: Read) -> bool {
+        let events = match read.pending {
             Ok(events) => events,
             Err(error) => {
                 tracing::warn!(service = self.db.service(), %error, "the outbox can't be read");
                 return false;
             }
         };
-        if looks_at_all {
+        if read.looked_at_all {
             self.looked_at_all = Some(Instant::now());
         }
-        let filled = events.len() == room;
+        let filled = events.len() == read.room;
         for event in events {
             self.in_flight.insert(event.position);
             self.read_to = self.read_to.max(event.position);
@@ -206,6 +251,14 @@ impl Relay {
                 (key, broker.publish(&destination, message).await)
             })
         });
+    }
+
+    /// What was confirmed or refused, and what else was by now: brokers confirm many at once.
+    fn all_confirmed(&mut self, key: Uuid, outcome: Outcome) {
+        self.confirmed(key, outcome);
+        while let Some(Some((key, outcome))) = self.publishing.next().now_or_never() {
+            self.confirmed(key, outcome);
+        }
     }
 
     /// The first of a key was confirmed or refused: the next goes, or the same goes again, and no other key waits.
@@ -239,6 +292,7 @@ impl Relay {
             return;
         }
         let positions = std::mem::take(&mut self.stored);
+        self.forgetting_count = positions.len();
         let (db, destination, lane) = (self.db.clone(), self.destination.clone(), self.lane);
         self.forgetting.push(Box::pin(async move {
             let result = outbox::sent(&db, destination.as_str(), lane, positions.clone()).await;
@@ -250,6 +304,7 @@ impl Relay {
     }
 
     fn forgotten(&mut self, positions: Vec<i64>, result: Result<(), storage::Error>) {
+        self.forgetting_count = 0;
         match result {
             Ok(()) => {
                 for position in positions {
@@ -274,6 +329,14 @@ impl Relay {
                 tracing::warn!(service = self.db.service(), %error, "sent events will be sent again");
             }
         }
+    }
+}
+
+/// Waits for a read; for ever if there is none.
+async fn arrival(reading: &mut Option<BoxFuture<'static, Read>>) -> Read {
+    match reading {
+        Some(reading) => reading.await,
+        None => std::future::pending().await,
     }
 }
 

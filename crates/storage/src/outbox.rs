@@ -30,8 +30,12 @@ static PENDING_OF_SHARDS: Sql = Sql::each(
              where in_flight.position = outbox.position)
      order by outbox.position limit $4",
 );
-static SENT: Sql =
-    Sql::new("FORGET_SENT", "delete from outbox where destination = $1 and lane = $2 and position = any($3)");
+// The range bounds what is walked: of a table without statistics PostgreSQL takes the list for a mere filter, and would
+// look at the whole backlog for each few hundred rows.
+static SENT: Sql = Sql::new(
+    "FORGET_SENT",
+    "delete from outbox where destination = $1 and lane = $2 and position between $3 and $4 and position = any($5)",
+);
 static OLDEST: Sql = Sql::new(
     "OLDEST_PENDING",
     "select count(*) as pending, min(time) as oldest from (
@@ -48,12 +52,17 @@ static COUNT: Sql = Sql::new("COUNT_PENDING", "select count(*) as pending from o
 static COUNT_TO: Sql =
     Sql::new("COUNT_PENDING_TO", "select count(*) as pending from (select 1 from outbox limit $1) as counted");
 
+static ELSEWHERE: Sql = Sql::new(
+    "POINTS_ELSEWHERE",
+    "select position from outbox where destination <> all($1) order by destination, lane, position limit 1",
+);
+// No join: PostgreSQL, which knows little of a table that grows and shrinks, would walk all events and look for the
+// pointer of each.
 static REDIRECT: Sql = Sql::new(
     "REDIRECT_PENDING",
     "insert into outbox (destination, lane, position, shard)
-     select cast($1 as text), outbox.lane, outbox.position, outbox.shard
-     from outbox join events on events.position = outbox.position
-     where events.type = $2 and destination <> all($3)
+     select cast($1 as text), lane, position, shard from outbox
+     where destination <> all($3) and (select type from events where events.position = outbox.position) = $2
      on conflict (destination, lane, position) do nothing",
 );
 static FORGET_OTHERS: Sql = Sql::new("FORGET_OTHER_DESTINATIONS", "delete from outbox where destination <> all($1)");
@@ -77,6 +86,7 @@ pub(crate) const STATEMENTS: &[&Sql] = &[
     &NTH_OLDEST,
     &COUNT,
     &COUNT_TO,
+    &ELSEWHERE,
     &REDIRECT,
     &FORGET_OTHERS,
     &TOLD_SINCE,
@@ -138,6 +148,10 @@ pub async fn redirect(db: &Db) -> Result<(), Error> {
     }
     let types = db.destinations();
     let known: Vec<String> = types.values().flatten().cloned().collect();
+    let elsewhere: Vec<i64> = db.read(&ELSEWHERE, params![known.clone()], |row| row.get("position")).await?;
+    if elsewhere.is_empty() {
+        return Ok(());
+    }
     let pointers = types
         .iter()
         .flat_map(|(event_type, names)| names.iter().map(move |name| (event_type, name)))
@@ -180,7 +194,10 @@ pub async fn republish(db: &Db, after: EventId, limit: i64) -> Result<Republishe
 
 /// Forgets pointers whose destination has the event.
 pub async fn sent(db: &Db, destination: &str, lane: Lane, positions: Vec<i64>) -> Result<(), Error> {
-    let statement = (&SENT, params![destination, lane, positions]);
+    let (Some(first), Some(last)) = (positions.iter().min().copied(), positions.iter().max().copied()) else {
+        return Ok(());
+    };
+    let statement = (&SENT, params![destination, lane, first, last, positions]);
     let met = db.sweep(vec![statement]).await?;
     db.signals().fewer_pending(met.iter().sum());
     Ok(())

@@ -33,10 +33,12 @@ static RELEASE_SHARD: Sql =
 static COUNT_FACT: Sql = Sql::new("SHARD_COUNT", "select value from facts where name = 'shards'");
 static SET_COUNT: Sql =
     Sql::new("SET_SHARD_COUNT", "insert into facts (name, value) values ('shards', $1) on conflict (name) do nothing");
+// The pointers come first, in the order of their index: at almost every start there are none, and PostgreSQL would
+// otherwise walk all events and look for the pointer of each.
 static POINTERS_WITHOUT: Sql = Sql::new(
     "POINTERS_WITHOUT_SHARD",
-    "select distinct key, events.lane from outbox join events on events.position = outbox.position
-     where outbox.shard is null limit $1",
+    "select distinct key, lane from events where position in (
+         select position from outbox where shard is null order by destination, lane, position limit $1)",
 );
 static GIVE_POINTERS: Sql = Sql::new(
     "GIVE_POINTERS_THEIR_SHARD",

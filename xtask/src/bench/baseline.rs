@@ -105,7 +105,8 @@ fn per_s(told: &str) -> Result<f64> {
     number.with_context(|| format!("pgbench tells no rate: {told}"))
 }
 
-fn between_probes<T>(bench: &Bench, run: impl FnOnce() -> Result<T>) -> Result<(T, Flushes)> {
+/// Runs something between two looks at the disk.
+pub(crate) fn between_probes<T>(bench: &Bench, run: impl FnOnce() -> Result<T>) -> Result<(T, Flushes)> {
     let before = flushes_per_s(bench)?;
     let done = run()?;
     Ok((done, Flushes { before, after: flushes_per_s(bench)? }))

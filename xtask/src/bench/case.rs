@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use super::report::Row;
 use super::shop::{Load, Store};
-use super::{Bench, baseline, shop};
+use super::{Bench, baseline, shop, split};
 
 /// One line of the table. They run in this order: a baseline before what is held against it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -19,6 +19,15 @@ pub(crate) enum Case {
     Hot,
     PostgresBurst,
     PostgresHot,
+    BareLapin,
+    BareLapinHeaders,
+    Relay,
+    Events,
+    EventsPaced,
+    Backlog,
+    Lanes,
+    OneInstance,
+    ThreeInstances,
 }
 
 /// How Tradepost is put under load: orders are spread over a hundred products, except where all want the same.
@@ -45,6 +54,15 @@ impl Case {
             Self::Hot => "hot",
             Self::PostgresBurst => "postgres-burst",
             Self::PostgresHot => "postgres-hot",
+            Self::BareLapin => "bare-lapin",
+            Self::BareLapinHeaders => "bare-lapin-headers",
+            Self::Relay => "relay",
+            Self::Events => "events",
+            Self::EventsPaced => "events-paced",
+            Self::Backlog => "backlog",
+            Self::Lanes => "lanes",
+            Self::OneInstance => "one-instance",
+            Self::ThreeInstances => "three-instances",
         }
     }
 
@@ -60,6 +78,15 @@ impl Case {
             Self::Hot => "Tradepost, embedded: 10,000 buyers of 100 units",
             Self::PostgresBurst => "Tradepost on PostgreSQL: as fast as it accepts",
             Self::PostgresHot => "Tradepost on PostgreSQL: 10,000 buyers of 100 units",
+            Self::BareLapin => "lapin alone: the relay's bodies, persistent, mandatory, confirmed, 1,024 at a time",
+            Self::BareLapinHeaders => "lapin alone: the same with an event's headers",
+            Self::Relay => "PostgreSQL and RabbitMQ: from a full outbox to the broker",
+            Self::Events => "PostgreSQL and RabbitMQ: from the commit to the effect, as fast as it goes",
+            Self::EventsPaced => "PostgreSQL and RabbitMQ: from the commit to the effect, 500 events/s",
+            Self::Backlog => "PostgreSQL and RabbitMQ: 100,000 events that wait in the broker",
+            Self::Lanes => "PostgreSQL and RabbitMQ: immediate events beside 100,000 others",
+            Self::OneInstance => "PostgreSQL and RabbitMQ: a reaction that waits 10 ms, one instance",
+            Self::ThreeInstances => "PostgreSQL and RabbitMQ: a reaction that waits 10 ms, three instances",
         }
     }
 
@@ -69,6 +96,8 @@ impl Case {
             Self::Burst => Some(Self::BareSqlite),
             Self::PostgresBurst => Some(Self::Pgbench),
             Self::PostgresHot => Some(Self::PgbenchHot),
+            Self::BareLapinHeaders | Self::Relay | Self::Events => Some(Self::BareLapin),
+            Self::ThreeInstances => Some(Self::OneInstance),
             _ => None,
         }
     }
@@ -85,6 +114,15 @@ impl Case {
             Self::Hot => shop::run(bench, self, Store::Embedded, HOT),
             Self::PostgresBurst => shop::run(bench, self, Store::Postgres, BURST),
             Self::PostgresHot => shop::run(bench, self, Store::Postgres, HOT),
+            Self::BareLapin => split::run(bench, self, &["bare"]),
+            Self::BareLapinHeaders => split::run(bench, self, &["bare", "--with-headers"]),
+            Self::Relay => split::run(bench, self, &["relay"]),
+            Self::Events => split::run(bench, self, &["events"]),
+            Self::EventsPaced => split::run(bench, self, &["paced"]),
+            Self::Backlog => split::run(bench, self, &["backlog"]),
+            Self::Lanes => split::run(bench, self, &["lanes"]),
+            Self::OneInstance => split::run(bench, self, &["instances", "1"]),
+            Self::ThreeInstances => split::run(bench, self, &["instances", "3"]),
         }
     }
 }

@@ -6,6 +6,7 @@ mod machine;
 mod process;
 mod report;
 mod shop;
+mod split;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -21,7 +22,7 @@ use report::Report;
 /// Tradepost and what it is held against, in turn, on the same disk.
 ///
 /// Builds in release mode, starts every server privately in a temporary folder, and stops it.
-/// PostgreSQL must be installed for what is held against it; `--only` leaves it out.
+/// PostgreSQL and RabbitMQ must be installed for what runs on them; `--only` leaves it out.
 /// The temporary folder is where TMPDIR says: that disk is measured.
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -43,6 +44,7 @@ pub(crate) struct Args {
 pub(crate) struct Bench {
     tradepost: PathBuf,
     bare_writer: PathBuf,
+    split: PathBuf,
     folder: TempDir,
     is_quick: bool,
 }
@@ -62,14 +64,17 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
 
 impl Bench {
     fn prepare(is_quick: bool) -> Result<Self> {
-        let release = ["build", "--release", "--package", "tradepost", "--package", "tradepost-storage"];
-        let build = cargo(&[&release[..], &["--bin", "tradepost", "--example", "bare_writer"]].concat());
+        let mut release = vec!["build", "--release"];
+        release.extend(["--package", "tradepost", "--package", "tradepost-storage", "--package", "tradepost-bench"]);
+        release.extend(["--bin", "tradepost", "--bin", "tradepost-bench", "--example", "bare_writer"]);
+        let build = cargo(&release);
         step::run("build", build, "the release build fails as shown above")?;
         let target = target_folder()?.join("release");
         let (tradepost, bare_writer) = (target.join("tradepost"), target.join("examples/bare_writer"));
+        let split = target.join("tradepost-bench");
         let folder = tempfile::Builder::new().prefix("tradepost-bench-").tempdir();
         let folder = folder.context("no temporary folder can be made: TMPDIR says where")?;
-        Ok(Self { tradepost, bare_writer, folder, is_quick })
+        Ok(Self { tradepost, bare_writer, split, folder, is_quick })
     }
 
     /// An empty folder on the disk that is measured.

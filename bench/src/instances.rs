@@ -1,0 +1,47 @@
+//! A reaction that waits, in one instance of its service or in several.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, ensure};
+
+use crate::Measured;
+use crate::load::Orders;
+use crate::parts::{effects, slow_consumer};
+use crate::place::{Process, Servers};
+use crate::seen::{Seen, per_s};
+
+/// How long effects are counted.
+pub(crate) const SECONDS: usize = 10;
+
+/// What a reaction waits for, such as an answer over the network.
+const WAIT: Duration = Duration::from_millis(10);
+
+/// After the start instances share the work out, which takes some beats of their leases.
+const SHARE_OUT: Duration = Duration::from_secs(6);
+
+/// More than one instance can do in a second: by default eight workers, each waiting 10 ms for each event.
+const PER_S_MAX: usize = 800;
+
+pub(crate) async fn measure(servers: &Servers, count: usize, seconds: usize) -> Result<Measured> {
+    let whole_s = seconds + usize::try_from(SHARE_OUT.as_secs())?;
+    // Half as much again, for shards don't come out even: none may run dry.
+    let events = whole_s * PER_S_MAX * count * 3 / 2;
+    Orders::new(&servers.ids).fill_broker(servers, events).await?;
+    let seen = Arc::new(Seen::new(events));
+    let mut processes = Vec::new();
+    for _ in 0..count {
+        processes.push(Process::start(servers, vec![Box::new(slow_consumer(&seen, WAIT))]).await?);
+    }
+    tokio::time::sleep(SHARE_OUT).await;
+    let (before, began) = (seen.count(), Instant::now());
+    tokio::time::sleep(Duration::from_secs(u64::try_from(seconds)?)).await;
+    let (done, took) = (seen.count() - before, began.elapsed());
+    ensure!(seen.count() < events * 9 / 10, "the {events} events came to an end before they were counted");
+    for process in processes {
+        process.stop().await?;
+    }
+    seen.check(effects(&servers.consumers_store().await?).await?)?;
+    let more = format!("{WAIT:?} for each event, 8 workers in each instance");
+    Ok(Measured { per_s: per_s(done, took), unit: "effects/s", more, ratio: None })
+}

@@ -1,0 +1,110 @@
+//! Small services on PostgreSQL and RabbitMQ, measured from the outbox to the effect: what `cargo xtask bench` runs.
+//!
+//! Each case starts private servers that keep what they answered, measures, checks that every event took effect once,
+//! and prints one JSON object. The servers are where TMPDIR says: that disk is measured.
+//!
+//! Start with `parts.rs` (the services) and `place.rs` (a process that runs them); then there is one file for each case.
+
+mod backlog;
+mod bare;
+mod events_to_effect;
+mod instances;
+mod lanes;
+mod load;
+mod parts;
+mod place;
+mod relay;
+mod seen;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::Parser;
+use tracing_subscriber::EnvFilter;
+
+use place::Servers;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Measures one thing and prints one JSON object.
+#[derive(Parser)]
+#[command(name = "tradepost-bench")]
+struct Cli {
+    #[command(subcommand)]
+    case: Case,
+    /// A quarter of the work, for a first look
+    #[arg(long, global = true)]
+    quick: bool,
+}
+
+#[derive(clap::Subcommand)]
+enum Case {
+    /// lapin alone: publishes the bodies that the relay publishes
+    Bare {
+        /// With as many headers as an event has
+        #[arg(long)]
+        with_headers: bool,
+    },
+    /// From a full outbox to the broker
+    Relay,
+    /// From the commit to the effect, as fast as it goes
+    Events,
+    /// From the commit to the effect, at a rate that leaves room
+    Paced,
+    /// Events that wait in the broker
+    Backlog,
+    /// Immediate events beside a backlog
+    Lanes,
+    /// A slow reaction in so many instances
+    Instances {
+        /// How many
+        count: usize,
+    },
+}
+
+/// What a case came to.
+struct Measured {
+    per_s: f64,
+    unit: &'static str,
+    /// What else is worth knowing, in words.
+    more: String,
+    /// How often its rate is that of something that it measured itself, and what that is.
+    ratio: Option<(f64, &'static str)>,
+}
+
+fn main() -> ExitCode {
+    // What goes wrong is told; that all goes well is not. The client complains of each queue that is still to be made.
+    let told = EnvFilter::new("warn,lapin=off");
+    tracing_subscriber::fmt().with_env_filter(told).with_writer(std::io::stderr).init();
+    let cli = Cli::parse();
+    let measured = tokio::runtime::Runtime::new().map_err(anyhow::Error::from).and_then(|it| it.block_on(run(&cli)));
+    let told = measured.and_then(|measured| {
+        let Measured { per_s, unit, more, ratio } = measured;
+        let ratio = ratio.map(|(is, to)| serde_json::json!({"to": to, "is": is}));
+        let told = serde_json::json!({"per_s": per_s, "unit": unit, "more": more, "ratio": ratio});
+        Ok(writeln!(std::io::stdout(), "{told}")?)
+    });
+    match told {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(cli: &Cli) -> anyhow::Result<Measured> {
+    let servers = Servers::start().await?;
+    // So much of the full work.
+    let part = |full: usize| if cli.quick { full / 4 } else { full };
+    match cli.case {
+        Case::Bare { with_headers } => bare::measure(&servers, part(load::RELAYED), with_headers).await,
+        Case::Relay => relay::measure(&servers, part(load::RELAYED)).await,
+        Case::Events => events_to_effect::as_fast_as_it_goes(&servers, part(events_to_effect::SECONDS)).await,
+        Case::Paced => events_to_effect::paced(&servers, part(events_to_effect::SECONDS)).await,
+        Case::Backlog => backlog::measure(&servers, part(load::BACKLOG)).await,
+        Case::Lanes => lanes::measure(&servers, part(load::BACKLOG), part(lanes::SECONDS)).await,
+        Case::Instances { count } => instances::measure(&servers, count, part(instances::SECONDS)).await,
+    }
+}

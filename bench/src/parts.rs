@@ -1,0 +1,117 @@
+//! The services: two that tell, and one that writes a row for each event.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use events::{Event, OrderPlaced, PaymentFailed};
+use kernel::Uuid;
+use service::{Committed, Delivery, Failure, Service, causes};
+use storage::{Batch, Migration, Migrations, params, statements};
+use tokio::sync::oneshot;
+
+use crate::seen::Seen;
+
+/// Tells [`OrderPlaced`], in the background lane.
+pub(crate) const ORDERS: &str = "orders";
+/// Tells [`PaymentFailed`], in the immediate lane.
+pub(crate) const PAYMENTS: &str = "payments";
+/// Reacts to both.
+pub(crate) const CONSUMER: &str = "effects";
+
+/// Of a service that only tells.
+const NO_TABLES: Migrations = Migrations { set: "bench", steps: &[] };
+
+const TABLES: Migrations = Migrations {
+    set: "bench",
+    steps: &[Migration {
+        sqlite: "create table effects (number integer not null primary key, subject blob not null) strict;",
+        postgres: "create table effects (number bigint not null primary key, subject uuid not null);",
+    }],
+};
+
+statements! {
+    insert INSERT_EFFECT into effects (number int, subject uuid);
+    query COUNT_EFFECTS "select count(*) as effects from effects";
+}
+
+type Ctx = service::Ctx<React>;
+
+/// What the consumer's reactions do beside writing.
+#[derive(Clone)]
+pub(crate) struct React {
+    /// Told of every effect.
+    pub seen: Arc<Seen>,
+    /// How long each takes before it writes.
+    pub wait: Duration,
+}
+
+/// A service that tells what is committed through what the receiver gets at its start.
+pub(crate) fn teller(name: &'static str) -> (Service, oneshot::Receiver<service::Ctx>) {
+    let (sender, receiver) = oneshot::channel();
+    let service = Service::new(name, NO_TABLES, &[], ()).at_start(async move |ctx| {
+        // Who does not want it has dropped the receiver.
+        drop(sender.send(ctx));
+        Ok(())
+    });
+    (service, receiver)
+}
+
+/// Reacts to as many orders at a time as there are, and to failed payments.
+pub(crate) fn consumer(seen: &Arc<Seen>) -> Service<React> {
+    let react = React { seen: seen.clone(), wait: Duration::ZERO };
+    Service::new(CONSUMER, TABLES, STATEMENTS, react)
+        .on_many::<OrderPlaced>(write_many)
+        .on_many::<PaymentFailed>(write_many)
+}
+
+/// Reacts to orders one at a time, each of which takes its time.
+pub(crate) fn slow_consumer(seen: &Arc<Seen>, wait: Duration) -> Service<React> {
+    Service::new(CONSUMER, TABLES, STATEMENTS, React { seen: seen.clone(), wait }).on::<OrderPlaced>(write_slowly)
+}
+
+/// The tables of one of them.
+pub(crate) fn tables_of(service: &str) -> Migrations {
+    if service == CONSUMER { TABLES } else { NO_TABLES }
+}
+
+/// How many effects the consumer's store has.
+pub(crate) async fn effects(db: &storage::Db) -> Result<i64, storage::Error> {
+    let found = db.query_one(&COUNT_EFFECTS, params![], |row| row.get("effects")).await?;
+    Ok(found.unwrap_or_default())
+}
+
+/// An event that has a number.
+trait Numbered: Event {
+    fn number(&self) -> i64;
+}
+
+impl Numbered for OrderPlaced {
+    fn number(&self) -> i64 {
+        self.number
+    }
+}
+
+impl Numbered for PaymentFailed {
+    fn number(&self) -> i64 {
+        self.number
+    }
+}
+
+async fn write_many<E: Numbered>(ctx: Ctx, deliveries: Vec<Delivery<E>>) -> Result<Committed, Failure> {
+    let written: Vec<(i64, Uuid)> = deliveries.iter().map(|it| (it.event.number(), it.event.key())).collect();
+    let batch = written
+        .iter()
+        .fold(Batch::new(), |batch, (number, subject)| batch.insert(&INSERT_EFFECT, params![*number, *subject]));
+    let committed = ctx.commit(batch, causes(deliveries)).await?;
+    ctx.state.seen.done(written.into_iter().map(|(number, _)| number));
+    Ok(committed)
+}
+
+async fn write_slowly(ctx: Ctx, delivery: Delivery<OrderPlaced>) -> Result<Committed, Failure> {
+    tokio::time::sleep(ctx.state.wait).await;
+    let number = delivery.event.number();
+    let batch = Batch::new().insert(&INSERT_EFFECT, params![number, delivery.event.key()]);
+    let committed = ctx.commit(batch, delivery.cause()).await?;
+    ctx.state.seen.done([number]);
+    Ok(committed)
+}

@@ -1,0 +1,153 @@
+//! Servers, and what runs on them as a process of the shop would.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use bus::{Broker, Topology};
+use bus_rabbitmq::RabbitMq;
+use events::{OrderPlaced, PaymentFailed, SigningKeyPublished};
+use kernel::{Clock, Currency, Event, Ids, Shards};
+use service::http::Capacity;
+use service::http::auth::Auth;
+use service::http::limit::Limits;
+use service::telemetry::Metrics;
+use service::{Admission, AnyService, Backoff, Running, Runtime, Settings, Tasks, Tracer};
+use storage::Location;
+
+use crate::parts::{CONSUMER, ORDERS, PAYMENTS, tables_of};
+
+/// More than the largest piece of work takes that is under way when a process is asked to stop.
+const DRAIN: Duration = Duration::from_secs(30);
+
+/// PostgreSQL and RabbitMQ with full durability, as they are by default: `fsync`, quorum queues, confirmations.
+pub(crate) struct Servers {
+    _postgres: test_servers::Postgres,
+    _rabbitmq: test_servers::RabbitMq,
+    store: Location,
+    pub broker_url: String,
+    pub clock: Clock,
+    pub ids: Ids,
+}
+
+impl Servers {
+    /// Empty, with all queues and bindings.
+    pub async fn start() -> Result<Self> {
+        let postgres = test_servers::Options::default().start()?;
+        let rabbitmq = test_servers::RabbitMq::try_start()?;
+        let clock = Clock::system();
+        let servers = Self {
+            store: Location::Postgres(postgres.create_database().parse()?),
+            broker_url: rabbitmq.url(),
+            ids: Ids::new(clock.clone()),
+            clock,
+            _postgres: postgres,
+            _rabbitmq: rabbitmq,
+        };
+        servers.connect()?.declare().await.context("the queues can't be made")?;
+        Ok(servers)
+    }
+
+    /// A connection of its own, as each process has it.
+    pub fn connect(&self) -> Result<RabbitMq> {
+        let options = bus_rabbitmq::Options::new(topology(), Shards::DEFAULT, self.ids.clone());
+        Ok(RabbitMq::new(&self.broker_url, options)?)
+    }
+
+    /// How to open a service's store without running the service.
+    pub fn store_of(&self, service: &'static str, broker: &dyn Broker) -> storage::Options {
+        let of_type = |event_type: &str| broker.destinations(event_type).iter().map(ToString::to_string).collect();
+        let events = events::all().filter(|event| event.source == service);
+        storage::Options {
+            service,
+            location: self.store.clone(),
+            migrations: tables_of(service),
+            destinations: events.map(|event| (event.event_type.to_owned(), of_type(event.event_type))).collect(),
+            shards: Shards::DEFAULT,
+            outbox_cap: OUTBOX_CAP,
+            clock: self.clock.clone(),
+            ids: self.ids.clone(),
+        }
+    }
+
+    /// The consumer's store, after its end.
+    pub async fn consumers_store(&self) -> Result<storage::Db> {
+        Ok(storage::Db::open(self.store_of(CONSUMER, &self.connect()?)).await?)
+    }
+
+    /// How many messages wait for the consumer in the broker.
+    pub async fn waiting(&self) -> Result<u64> {
+        let broker = self.connect()?;
+        broker.until(|health| *health == bus::Health::Ready).await;
+        Ok(broker.waiting(CONSUMER).await?)
+    }
+}
+
+/// The default of `outbox_cap`.
+const OUTBOX_CAP: u64 = 1_000_000;
+
+fn topology() -> Topology {
+    // Every service learns signing keys; nobody tells any here.
+    let keys = SigningKeyPublished::TYPE;
+    Topology::new()
+        .consumer(CONSUMER, [OrderPlaced::TYPE, PaymentFailed::TYPE, keys])
+        .consumer(ORDERS, [keys])
+        .consumer(PAYMENTS, [keys])
+}
+
+/// A process that runs some services, with connections of its own.
+pub(crate) struct Process {
+    tasks: Tasks,
+    running: Vec<Running>,
+}
+
+impl Process {
+    pub async fn start(servers: &Servers, services: Vec<Box<dyn AnyService>>) -> Result<Self> {
+        let tasks = Tasks::new();
+        let runtime = Runtime {
+            store: servers.store.clone(),
+            broker: Arc::new(servers.connect()?),
+            clock: servers.clock.clone(),
+            ids: servers.ids.clone(),
+            settings: Arc::new(settings()),
+            metrics: Arc::new(Metrics::default()),
+            auth: Arc::new(Auth::new(Vec::new(), servers.clock.clone())),
+            admission: Admission::default(),
+            capacity: Capacity::new(&[]),
+            tracer: Tracer::default(),
+            tasks: tasks.clone(),
+        };
+        let mut running = Vec::new();
+        for service in services {
+            running.push(service.start(&runtime).await?);
+        }
+        Ok(Self { tasks, running })
+    }
+
+    /// Lets what has begun end.
+    pub async fn stop(self) -> Result<()> {
+        let is_drained = self.tasks.stop(DRAIN).await;
+        for running in &self.running {
+            Running::close(&running.operator, is_drained).await;
+        }
+        ensure!(is_drained, "work was still under way after {DRAIN:?}");
+        Ok(())
+    }
+}
+
+/// The defaults of the configuration.
+fn settings() -> Settings {
+    Settings {
+        currency: Currency::EUR,
+        reservation_ttl: Duration::from_mins(15),
+        retry: Backoff { base: Duration::from_millis(200), max: Duration::from_mins(5) },
+        retry_attempts: 10,
+        workers: 8,
+        inbox_retention: Duration::from_hours(14 * 24),
+        republish_window: Duration::from_hours(7 * 24),
+        shards: Shards::DEFAULT,
+        outbox_cap: OUTBOX_CAP,
+        limits: Limits::DEFAULT,
+        trusted_proxies: Vec::new(),
+    }
+}

@@ -1,0 +1,142 @@
+//! When each event was committed, and when it took effect.
+
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, ensure};
+use tokio::sync::{Notify, Semaphore};
+
+/// Events by their numbers, from 0. Times are nanoseconds since it was made; 0 is never.
+pub(crate) struct Seen {
+    began: Instant,
+    told: Vec<AtomicU64>,
+    done: Vec<AtomicU64>,
+    count: AtomicUsize,
+    twice: AtomicUsize,
+    changed: Notify,
+    /// One permit for each effect: who takes them before telling more keeps what is under way within a bound.
+    pub room: Semaphore,
+}
+
+/// What half and what 99 of 100 latencies are below.
+pub(crate) struct Latency {
+    pub p50_ms: f64,
+    pub p99_ms: f64,
+}
+
+impl Seen {
+    pub fn new(events: usize) -> Self {
+        let never = || (0..events).map(|_| AtomicU64::new(0)).collect();
+        Self {
+            began: Instant::now(),
+            told: never(),
+            done: never(),
+            count: AtomicUsize::new(0),
+            twice: AtomicUsize::new(0),
+            changed: Notify::new(),
+            room: Semaphore::new(0),
+        }
+    }
+
+    /// The commit of the event was answered.
+    pub fn told(&self, number: i64) {
+        self.told[index(number)].store(self.now(), Ordering::Relaxed);
+    }
+
+    /// The commit of the effects was answered.
+    pub fn done(&self, numbers: impl IntoIterator<Item = i64>) {
+        let now = self.now();
+        let mut count = 0;
+        for number in numbers {
+            count += 1;
+            if self.done[index(number)].swap(now, Ordering::Relaxed) != 0 {
+                self.twice.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+        self.count.fetch_add(count, Ordering::SeqCst);
+        self.room.add_permits(count);
+        self.changed.notify_one();
+    }
+
+    /// How many took effect.
+    pub fn count(&self) -> usize {
+        self.count.load(Ordering::SeqCst)
+    }
+
+    /// Waits until so many took effect, as long as that goes on.
+    pub async fn until(&self, count: usize) -> Result<()> {
+        while self.count() < count {
+            let before = self.count();
+            let moved = tokio::time::timeout(STANDSTILL, self.changed.notified()).await;
+            ensure!(
+                moved.is_ok() || self.count() > before,
+                "{before} of {count} took effect, and no more for {STANDSTILL:?}"
+            );
+        }
+        Ok(())
+    }
+
+    /// The times of all effects so far, since it was made, in their order.
+    pub fn times(&self) -> Vec<Duration> {
+        let mut times: Vec<Duration> = self.done.iter().filter_map(time).collect();
+        times.sort_unstable();
+        times
+    }
+
+    /// From the answer of the commit to that of the effect, of events from this number on.
+    pub fn latency_from(&self, number: usize) -> Result<Latency> {
+        let pairs = self.told[number..].iter().zip(&self.done[number..]);
+        let mut latencies: Vec<Duration> =
+            pairs.filter_map(|(told, done)| Some(time(done)?.saturating_sub(time(told)?))).collect();
+        ensure!(!latencies.is_empty(), "nothing took effect");
+        latencies.sort_unstable();
+        let at = |of_100: usize| latencies[(latencies.len() * of_100 / 100).min(latencies.len() - 1)].as_secs_f64();
+        Ok(Latency { p50_ms: at(50) * 1_000.0, p99_ms: at(99) * 1_000.0 })
+    }
+
+    /// Nothing took effect twice, and the store says the same as who watched.
+    pub fn check(&self, in_store: i64) -> Result<()> {
+        let (twice, count) = (self.twice.load(Ordering::Relaxed), self.count());
+        ensure!(twice == 0, "{twice} events took effect twice");
+        ensure!(usize::try_from(in_store)? == count, "{count} effects were answered, and the store has {in_store}");
+        Ok(())
+    }
+
+    fn now(&self) -> u64 {
+        u64::try_from(self.began.elapsed().as_nanos()).unwrap_or(u64::MAX).max(1)
+    }
+}
+
+/// Longer than anything takes here that goes on.
+const STANDSTILL: Duration = Duration::from_secs(30);
+
+fn index(number: i64) -> usize {
+    usize::try_from(number).expect("events are numbered from 0")
+}
+
+fn time(at: &AtomicU64) -> Option<Duration> {
+    let nanos = at.load(Ordering::Relaxed);
+    (nanos != 0).then(|| Duration::from_nanos(nanos))
+}
+
+/// So many in so much time.
+pub(crate) fn per_s(count: usize, took: Duration) -> f64 {
+    count as f64 / took.as_secs_f64()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_takes_effect_twice_or_is_not_in_the_store_is_told() {
+        let seen = Seen::new(3);
+        (0..3).for_each(|number| seen.told(number));
+        seen.done([0, 2]);
+        assert_eq!(seen.times().len(), 2);
+        assert!(seen.check(2).is_ok() && seen.check(3).is_err());
+        assert!(seen.latency_from(0).unwrap().p99_ms < 10_000.0);
+        seen.done([2]);
+        assert!(seen.check(3).is_err());
+    }
+}

@@ -1,0 +1,25 @@
+//! Services in processes of their own, on PostgreSQL and RabbitMQ: each case is a run of `tradepost-bench`, which starts
+//! private servers and checks that every event took effect once.
+
+use std::process::Command;
+
+use anyhow::{Context, Result};
+use serde_json::Value;
+
+use super::Bench;
+use super::baseline::between_probes;
+use super::case::Case;
+use super::process::output;
+use super::report::Row;
+
+pub(crate) fn run(bench: &Bench, case: Case, arguments: &[&str]) -> Result<Row> {
+    let mut command = Command::new(&bench.split);
+    command.args(arguments).args(bench.is_quick.then_some("--quick"));
+    let (told, flushes) = between_probes(bench, || output(&mut command))?;
+    let told: Value = serde_json::from_str(&told).context("tradepost-bench tells no JSON")?;
+    let per_s = told["per_s"].as_f64().context("the rate is missing")?;
+    let ratio = told["ratio"]["is"].as_f64().zip(told["ratio"]["to"].as_str());
+    let ratio = ratio.map(|(is, to)| (is, to.to_owned()));
+    let words = |field: &str| told[field].as_str().unwrap_or_default().to_owned();
+    Ok(Row::new(case, per_s, &words("unit"), flushes).with_words(words("more"), ratio))
+}
