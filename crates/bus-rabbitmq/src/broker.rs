@@ -5,11 +5,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bus::{Broker, Destination, Error, Guarantees, Health, Message, Outcome, Subscription, Topology};
+use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::{self, BoxFuture};
 use kernel::{Ids, Lane, Shards};
-use lapin::Connection;
 use lapin::types::ShortString;
+use lapin::{BasicProperties, Connection};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
@@ -219,14 +220,16 @@ impl Shared {
         let mut channel = None;
         let has_archive = self.late.has_archive(consumer);
         let archives = self.layout.archives_of(consumer).filter(|_| has_archive);
-        for queue in self.layout.queues_of(consumer).chain(archives) {
+        // An archive keeps what it begins with.
+        let archives = archives.map(|queue| (queue, 1));
+        for (queue, kept) in self.layout.queues_of(consumer).map(|queue| (queue, 0)).chain(archives) {
             let on = match channel.take() {
                 Some(channel) => channel,
                 None => open(&connection).await.map_err(|error| self.error(&error))?,
             };
             // A queue that is not there took the channel with it.
             if let Some(count) = waiting(&on, queue).await.map_err(|error| self.error(&error))? {
-                sum += count;
+                sum += count.saturating_sub(kept);
                 channel = Some(on);
             }
         }
@@ -354,30 +357,37 @@ impl RabbitMq {
 
     /// Sends a message to the queues that a routing key leads to.
     pub(crate) fn publish_by(&self, routing_key: Option<ShortString>, message: Message) -> BoxFuture<'static, Outcome> {
-        let confirmation = match self.send(routing_key, message) {
+        let id = ShortString::from(message.id.to_string());
+        let properties = wire::encode(&message);
+        let confirmation = match self.send(id, routing_key, properties, message.body) {
             Ok(confirmation) => confirmation,
             Err(outcome) => return future::ready(outcome).boxed(),
         };
         let deadline = self.publish_deadline;
-        async move {
-            let unknown = |detail: String| Outcome::Unknown { detail };
-            match timeout(deadline, confirmation).await {
-                Ok(Ok(outcome)) => outcome,
-                Ok(Err(_)) => unknown("the connection broke before it was confirmed".to_owned()),
-                Err(_) => unknown(format!("it was not confirmed within {deadline:?}")),
-            }
+        async move { confirmed(confirmation, deadline).await }.boxed()
+    }
+
+    /// Sends the message with which an archive begins.
+    pub(crate) async fn publish_keeper(&self, routing_key: ShortString) -> Outcome {
+        let id = ShortString::from(self.shared.ids.next::<kernel::EventId>().to_string());
+        let properties = wire::keeper(&id);
+        match self.send(id, Some(routing_key), properties, Bytes::new()) {
+            Ok(confirmation) => confirmed(confirmation, self.publish_deadline).await,
+            Err(outcome) => outcome,
         }
-        .boxed()
     }
 
     /// Hands a message over, or says at once what became of it.
-    fn send(&self, routing_key: Option<ShortString>, message: Message) -> Result<oneshot::Receiver<Outcome>, Outcome> {
+    fn send(
+        &self,
+        id: ShortString,
+        routing_key: Option<ShortString>,
+        properties: BasicProperties,
+        body: Bytes,
+    ) -> Result<oneshot::Receiver<Outcome>, Outcome> {
         let refused = |detail: String| Outcome::Refused { detail };
-        if message.body.len() > BODY_BYTES_MAX {
-            return Err(refused(format!(
-                "its body has {} bytes, and {BODY_BYTES_MAX} may be sent",
-                message.body.len()
-            )));
+        if body.len() > BODY_BYTES_MAX {
+            return Err(refused(format!("its body has {} bytes, and {BODY_BYTES_MAX} may be sent", body.len())));
         }
         let state = self.shared.publishing.state();
         if let Some(detail) = state.complaint() {
@@ -387,18 +397,22 @@ impl RabbitMq {
         }
         let routing_key = routing_key.ok_or_else(|| refused("its type is too long for a routing key".to_owned()))?;
         let (reply, confirmation) = oneshot::channel();
-        let publish = Publish {
-            id: ShortString::from(message.id.to_string()),
-            routing_key,
-            properties: wire::encode(&message),
-            body: message.body,
-            reply,
-        };
+        let publish = Publish { id, routing_key, properties, body, reply };
         match self.publishes.try_send(publish) {
             Ok(()) => Ok(confirmation),
             Err(TrySendError::Full(_)) => Err(refused(format!("{UNCONFIRMED_MAX} messages wait to be sent"))),
             Err(TrySendError::Closed(_)) => Err(Outcome::Unknown { detail: "the broker was closed".to_owned() }),
         }
+    }
+}
+
+/// What the broker says of a message within the deadline.
+async fn confirmed(confirmation: oneshot::Receiver<Outcome>, deadline: Duration) -> Outcome {
+    let unknown = |detail: String| Outcome::Unknown { detail };
+    match timeout(deadline, confirmation).await {
+        Ok(Ok(outcome)) => outcome,
+        Ok(Err(_)) => unknown("the connection broke before it was confirmed".to_owned()),
+        Err(_) => unknown(format!("it was not confirmed within {deadline:?}")),
     }
 }
 

@@ -14,20 +14,25 @@ use std::time::Duration;
 use bus::{Archives, Error, Message, Outcome};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use futures_util::stream::StreamExt;
 use kernel::Lane;
-use lapin::options::QueueDeleteOptions;
+use lapin::options::{BasicQosOptions, QueueDeleteOptions};
 use lapin::types::ShortString;
 use lapin::{Channel, Connection};
 
-use crate::RabbitMq;
 use crate::broker::Shared;
 use crate::declare::{Standing, open, standing};
 use crate::layout::{Layout, Queue};
 use crate::link::{CallError, within};
+use crate::subscription::consume;
+use crate::{RabbitMq, wire};
 
 /// How often an archive's queue from which nothing comes is looked at: rarely enough for a few hundred shards at once,
 /// and often enough that nobody waits for the live queue.
 const LOOK_EVERY: Duration = Duration::from_millis(300);
+
+/// What an archive that was read holds at the most: what it began with, and once more for each `migrate` that was killed.
+const KEEPERS_MAX: u16 = 16;
 
 /// Which consumers have an archive. It is asked once for each consumer in a process: a process takes what was kept
 /// before it began, and whatever is kept later is for a version that knows what to do with it.
@@ -76,15 +81,15 @@ async fn look(connection: &Connection, queue: &Queue) -> Result<Option<Standing>
     Ok(found)
 }
 
-/// Ends when a queue that is consumed on this channel holds nothing but what was delivered on it.
+/// Ends when nothing waits in a queue that is consumed on this channel.
 ///
-/// Nobody else may be there, for what is delivered to another and unsettled is counted nowhere. It is looked at twice:
-/// what was delivered before the first answer is on this side of the second.
+/// It is looked at twice: what was delivered before the first answer is on this side of the second. What is delivered
+/// to another and unsettled is counted nowhere, so it says nothing until the archive's first message has come here.
 pub(crate) async fn emptied(channel: Channel, queue: ShortString) -> Result<(), CallError> {
-    let empty = Some(Standing { waiting: 0, consumers: 1 });
+    let is_empty = |found: Option<Standing>| found.is_some_and(|found| found.waiting == 0);
     loop {
         tokio::time::sleep(LOOK_EVERY).await;
-        if standing(&channel, &queue).await? == empty && standing(&channel, &queue).await? == empty {
+        if is_empty(standing(&channel, &queue).await?) && is_empty(standing(&channel, &queue).await?) {
             return Ok(());
         }
     }
@@ -100,10 +105,8 @@ impl Shared {
             }
             let archives: Vec<&Queue> = self.layout.archives_of(consumer).collect();
             for archive in archives.into_iter().rev() {
-                match look(&connection, archive).await? {
-                    None => {}
-                    Some(Standing { waiting: 0, consumers: 0 }) => remove(&connection, archive).await?,
-                    Some(_) => return Ok(()),
+                if look(&connection, archive).await?.is_some() && !remove_if_read(&connection, archive).await? {
+                    return Ok(());
                 }
             }
             Ok(())
@@ -112,10 +115,32 @@ impl Shared {
     }
 }
 
-async fn remove(connection: &Connection, queue: &Queue) -> Result<(), CallError> {
+/// Removes an archive's queue that nobody reads and that holds nothing but what it began with.
+async fn remove_if_read(connection: &Connection, queue: &Queue) -> Result<bool, CallError> {
     let channel = open(connection).await?;
-    within("removing a queue", channel.queue_delete(queue.name.clone(), QueueDeleteOptions::default())).await?;
-    within("closing a channel", channel.close(200, "removed".into())).await
+    let options = BasicQosOptions::default();
+    within("asking for a window", channel.basic_qos(KEEPERS_MAX, options)).await?;
+    let found = standing(&channel, &queue.name).await?;
+    let is_read = match found {
+        Some(Standing { waiting, consumers: 0 }) if waiting <= u32::from(KEEPERS_MAX) => {
+            let mut consumer = within("subscribing", consume(&channel, &queue.name)).await?;
+            let mut is_read = true;
+            for _ in 0..waiting {
+                let next = within("reading an archive", async { consumer.next().await.transpose() }).await?;
+                is_read &= next.is_some_and(|delivery| wire::is_keeper(&delivery.properties));
+            }
+            is_read
+        }
+        _ => false,
+    };
+    // What was delivered goes back to its place. A queue that is removed before that ends the connection with an error.
+    within("closing a channel", channel.close(200, "looked".into())).await?;
+    if is_read {
+        let channel = open(connection).await?;
+        within("removing a queue", channel.queue_delete(queue.name.clone(), QueueDeleteOptions::default())).await?;
+        within("closing a channel", channel.close(200, "removed".into())).await?;
+    }
+    Ok(is_read)
 }
 
 impl Archives for RabbitMq {
@@ -125,7 +150,23 @@ impl Archives for RabbitMq {
             let shared = self.shared();
             let needed: Vec<&Queue> =
                 shared.layout.dead(&consumer).into_iter().chain(shared.layout.archives_of(&consumer)).collect();
-            shared.make(&needed).await
+            let connection = shared.receiving().await?;
+            let mut to_begin = Vec::new();
+            for archive in shared.layout.archives_of(&consumer) {
+                let found = look(&connection, archive).await.map_err(|error| shared.error(&error))?;
+                // One that somebody reads may have begun or not: twice is harmless.
+                if found.is_none_or(|found| found.waiting == 0) {
+                    to_begin.extend(archive.keys.first().cloned());
+                }
+            }
+            shared.make(&needed).await?;
+            for routing_key in to_begin {
+                let outcome = self.publish_keeper(routing_key).await;
+                if outcome != Outcome::Stored {
+                    return Err(Error::Unavailable(format!("an archive can't begin: {outcome:?}")));
+                }
+            }
+            Ok(())
         }
         .boxed()
     }

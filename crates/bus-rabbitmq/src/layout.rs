@@ -11,6 +11,10 @@ use crate::ConfigError;
 /// The exchange to which every event is published.
 pub(crate) const EXCHANGE: &str = "tradepost.events";
 
+/// The kind of the message with which each archive begins. It is no event, and nobody ever acknowledges it: whoever
+/// receives it is the one whose turn it is, and holds everything that was delivered and is not settled.
+pub(crate) const KEEPER: &str = "tradepost.keeper";
+
 /// After how many deliveries the broker gives a message up. It is far more than any outage requeues it, for what the
 /// consumer can't handle is parked in its store; this only ends what keeps a consumer from its store for ever.
 pub(crate) const DELIVERIES_MAX: i32 = 10_000;

@@ -56,6 +56,8 @@ pub(crate) struct Source {
 /// callers give up waiting all the time.
 struct Past {
     archive: Source,
+    /// How often its first message came: from then on everything from the queue comes here.
+    keepers: usize,
     stage: Stage,
 }
 
@@ -81,6 +83,9 @@ impl Stage {
     }
 }
 
+/// What came, and whether the broker had given it up; or what ended it.
+type Arrival = Result<(lapin::message::Delivery, bool), String>;
+
 struct Open {
     channel: Channel,
     live: Consumer,
@@ -99,7 +104,7 @@ impl Open {
     }
 
     /// The next that arrives from either queue, and whether the broker gave it up.
-    async fn arrival(&mut self) -> Result<(lapin::message::Delivery, bool), String> {
+    async fn arrival(&mut self) -> Arrival {
         let Self { live, dead, .. } = self;
         let Some(dead) = dead else { return arrived(live.next().await).map(|it| (it, false)) };
         match select(live.next(), dead.next()).await {
@@ -120,39 +125,61 @@ impl Channelled {
     ) -> Result<Self, CallError> {
         let archive = archive.map(|queue| Source { queue, ..from.clone() });
         let open = Open::on(channel, archive.as_ref().unwrap_or(&from)).await?;
-        let past = archive.map(|archive| Past { stage: Stage::reading(&open, &archive), archive });
+        let past = archive.map(|archive| Past { stage: Stage::reading(&open, &archive), keepers: 0, archive });
         Ok(Self { connection, from, open, past, unsettled: BTreeMap::new(), broken: None, _receiving: receiving })
     }
 
     /// The next that arrives: what was told before the consumer was there comes first.
-    async fn arrival(&mut self) -> Result<(lapin::message::Delivery, bool), String> {
+    async fn arrival(&mut self) -> Arrival {
         loop {
             let Some(past) = &mut self.past else { return self.open.arrival().await };
             match &mut past.stage {
                 Stage::Reading(emptied) => {
                     let seen = match select(pin!(self.open.arrival()), emptied).await {
-                        Either::Left((arrival, _)) => return arrival,
-                        Either::Right((seen, _)) => seen,
+                        Either::Left((arrival, _)) => Err(arrival),
+                        Either::Right((seen, _)) => Ok(seen),
+                    };
+                    let seen = match seen {
+                        Ok(seen) => seen,
+                        Err(arrival) => match self.kept(arrival) {
+                            Some(arrival) => return arrival,
+                            None => continue,
+                        },
                     };
                     seen.map_err(|error| error.to_string())?;
                     // Whatever was delivered before it was looked at has arrived by now.
                     let arrived = self.open.arrival().now_or_never();
-                    let is_done = arrived.is_none() && self.unsettled.is_empty();
+                    let holds_all = past.keepers > 0 && past.keepers == self.unsettled.len();
+                    let is_done = arrived.is_none() && holds_all;
                     past.stage = if is_done {
                         Stage::leaving(self.connection.clone(), self.open.channel.clone(), self.from.clone())
                     } else {
                         Stage::reading(&self.open, &past.archive)
                     };
-                    if let Some(arrived) = arrived {
+                    if let Some(arrived) = arrived.and_then(|arrived| self.kept(arrived)) {
                         return arrived;
                     }
                 }
                 Stage::Leaving(leaving) => {
                     self.open = leaving.await.map_err(|error| error.to_string())?;
+                    self.unsettled.clear();
                     self.past = None;
                 }
             }
         }
+    }
+
+    /// What is to be delivered. The first message of an archive is not: it is held, unsettled, as long as this reads it.
+    fn kept(&mut self, arrival: Arrival) -> Option<Arrival> {
+        if let (Some(past), Ok((arrived, false))) = (&mut self.past, &arrival)
+            && wire::is_keeper(&arrived.properties)
+        {
+            past.keepers += 1;
+            let number = NEXT_NUMBER.fetch_add(1, Ordering::Relaxed);
+            self.unsettled.insert(number, arrived.delivery_tag);
+            return None;
+        }
+        Some(arrival)
     }
 
     fn delivery(&mut self, arrived: lapin::message::Delivery, is_dead: bool) -> Delivery {
@@ -227,6 +254,7 @@ impl Channelled {
         self.open = Open::on(channel, from).await?;
         if let Some(past) = &mut self.past {
             past.stage = Stage::reading(&self.open, &past.archive);
+            past.keepers = 0;
         }
         Ok(())
     }
@@ -272,7 +300,8 @@ impl Subscription for Channelled {
     }
 }
 
-async fn consume(channel: &Channel, queue: &ShortString) -> lapin::Result<Consumer> {
+/// Begins to receive from a queue.
+pub(crate) async fn consume(channel: &Channel, queue: &ShortString) -> lapin::Result<Consumer> {
     channel
         .basic_consume(queue.clone(), ShortString::default(), BasicConsumeOptions::default(), FieldTable::default())
         .await
