@@ -88,6 +88,11 @@ type Arrival = Result<(lapin::message::Delivery, bool), String>;
 
 struct Open {
     channel: Channel,
+    /// Always there until it is dropped.
+    consumers: Option<Consumers>,
+}
+
+struct Consumers {
     live: Consumer,
     dead: Option<Consumer>,
 }
@@ -100,12 +105,12 @@ impl Open {
             Some(dead) => Some(within("subscribing", consume(&channel, dead)).await?),
             None => None,
         };
-        Ok(Self { channel, live, dead })
+        Ok(Self { channel, consumers: Some(Consumers { live, dead }) })
     }
 
     /// The next that arrives from either queue, and whether the broker gave it up.
     async fn arrival(&mut self) -> Arrival {
-        let Self { live, dead, .. } = self;
+        let Some(Consumers { live, dead }) = &mut self.consumers else { return Err("it is closed".to_owned()) };
         let Some(dead) = dead else { return arrived(live.next().await).map(|it| (it, false)) };
         match select(live.next(), dead.next()).await {
             Either::Left((live, _)) => arrived(live).map(|it| (it, false)),
@@ -286,8 +291,6 @@ impl Subscription for Channelled {
         .boxed()
     }
 
-    /// By closing the channel. Dropped, the client would cancel the subscription first: the broker then lets the next
-    /// consumer have what comes later before it takes back what is unsettled here.
     fn close(self: Box<Self>) -> BoxFuture<'static, ()> {
         async move {
             if self.broken.is_none()
@@ -297,6 +300,24 @@ impl Subscription for Channelled {
             }
         }
         .boxed()
+    }
+}
+
+/// Closes the channel before the client cancels its subscriptions, as it does when they are dropped: of a subscription
+/// that is cancelled the broker lets the next consumer have what comes later before it takes back what is unsettled.
+impl Drop for Open {
+    fn drop(&mut self) {
+        let consumers = self.consumers.take();
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        if !self.channel.status().connected() {
+            return;
+        }
+        let channel = self.channel.clone();
+        runtime.spawn(async move {
+            // If it can't be closed, the end of its connection gives back what it has.
+            let _ = within("closing a channel", channel.close(200, "dropped".into())).await;
+            drop(consumers);
+        });
     }
 }
 
