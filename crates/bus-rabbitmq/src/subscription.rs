@@ -241,7 +241,10 @@ impl Channelled {
     /// One word for all before the first that is unsettled, and one for each behind that.
     async fn acknowledge(&mut self, settled: Vec<u64>) -> Result<(), CallError> {
         let first_unsettled = self.unsettled.values().next().copied().unwrap_or(u64::MAX);
-        let (before, behind): (Vec<u64>, Vec<u64>) = settled.into_iter().partition(|tag| *tag < first_unsettled);
+        // Of two queues what is behind on the channel may not have been seen yet: then each gets a word of its own.
+        let is_in_order = self.from.dead.is_none();
+        let (before, behind): (Vec<u64>, Vec<u64>) =
+            settled.into_iter().partition(|tag| is_in_order && *tag < first_unsettled);
         let before = before.last().map(|tag| self.open.channel.basic_ack(*tag, BasicAckOptions { multiple: true }));
         let behind = behind.iter().map(|tag| self.open.channel.basic_ack(*tag, BasicAckOptions::default()));
         within("acknowledging", try_join_all(before.into_iter().chain(behind))).await.map(drop)
