@@ -1,4 +1,5 @@
-//! Immediate events beside a backlog of background events.
+//! Immediate events beside a backlog of background events, which the consumer handles one at a time: in sets it would be
+//! done with them before much can be measured.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,7 +8,7 @@ use anyhow::{Result, ensure};
 
 use crate::Measured;
 use crate::load::{Orders, as_number};
-use crate::parts::{PAYMENTS, consumer, effects, teller};
+use crate::parts::{PAYMENTS, effects, slow_consumer, teller};
 use crate::place::{Process, Servers};
 use crate::seen::{Latency, Seen};
 
@@ -29,14 +30,14 @@ pub(crate) async fn measure(servers: &Servers, backlog: usize, seconds: usize) -
     let telling = Process::start(servers, vec![Box::new(service)]).await?;
     let db = ctx.await?.db;
 
-    let reacting = Process::start(servers, vec![Box::new(consumer(&seen))]).await?;
+    let reacting = Process::start(servers, vec![Box::new(slow_consumer(&seen, Duration::ZERO))]).await?;
     tell(&db, &orders, &seen, quiet..quiet + count).await?;
     seen.until(count).await?;
     let idle = seen.latency_from(quiet)?;
     reacting.stop().await?;
 
     orders.fill_broker(servers, backlog).await?;
-    let reacting = Process::start(servers, vec![Box::new(consumer(&seen))]).await?;
+    let reacting = Process::start(servers, vec![Box::new(slow_consumer(&seen, Duration::ZERO))]).await?;
     seen.until(count + AT_WORK).await?;
     tell(&db, &orders, &seen, beside..beside + count).await?;
     let done = seen.count();

@@ -64,9 +64,11 @@ pub(crate) fn consumer(seen: &Arc<Seen>) -> Service<React> {
         .on_many::<PaymentFailed>(write_many)
 }
 
-/// Reacts to orders one at a time, each of which takes its time.
+/// Reacts to orders one at a time, each of which takes its time, and to failed payments.
 pub(crate) fn slow_consumer(seen: &Arc<Seen>, wait: Duration) -> Service<React> {
-    Service::new(CONSUMER, TABLES, STATEMENTS, React { seen: seen.clone(), wait }).on::<OrderPlaced>(write_slowly)
+    Service::new(CONSUMER, TABLES, STATEMENTS, React { seen: seen.clone(), wait })
+        .on::<OrderPlaced>(write_slowly)
+        .on_many::<PaymentFailed>(write_many)
 }
 
 /// The tables of one of them.
@@ -108,7 +110,9 @@ async fn write_many<E: Numbered>(ctx: Ctx, deliveries: Vec<Delivery<E>>) -> Resu
 }
 
 async fn write_slowly(ctx: Ctx, delivery: Delivery<OrderPlaced>) -> Result<Committed, Failure> {
-    tokio::time::sleep(ctx.state.wait).await;
+    if !ctx.state.wait.is_zero() {
+        tokio::time::sleep(ctx.state.wait).await;
+    }
     let number = delivery.event.number();
     let batch = Batch::new().insert(&INSERT_EFFECT, params![number, delivery.event.key()]);
     let committed = ctx.commit(batch, delivery.cause()).await?;
