@@ -1,5 +1,4 @@
-//! Immediate events beside a backlog of background events, which the consumer handles one at a time: in sets it would be
-//! done with them before much can be measured.
+//! Immediate events beside a backlog of background events.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,6 +17,9 @@ pub(crate) const SECONDS: usize = 10;
 /// So many in a second.
 const PER_S: usize = 20;
 
+/// What a background reaction takes before it writes: without it the backlog would be done in a few seconds.
+const WORK: Duration = Duration::from_millis(1);
+
 /// Effects of the backlog after which the consumer is surely at work on it.
 const AT_WORK: usize = 1_000;
 
@@ -30,14 +32,14 @@ pub(crate) async fn measure(servers: &Servers, backlog: usize, seconds: usize) -
     let telling = Process::start(servers, vec![Box::new(service)]).await?;
     let db = ctx.await?.db;
 
-    let reacting = Process::start(servers, vec![Box::new(slow_consumer(&seen, Duration::ZERO))]).await?;
+    let reacting = Process::start(servers, vec![Box::new(slow_consumer(&seen, WORK))]).await?;
     tell(&db, &orders, &seen, quiet..quiet + count).await?;
     seen.until(count).await?;
     let idle = seen.latency_from(quiet)?;
     reacting.stop().await?;
 
     orders.fill_broker(servers, backlog).await?;
-    let reacting = Process::start(servers, vec![Box::new(slow_consumer(&seen, Duration::ZERO))]).await?;
+    let reacting = Process::start(servers, vec![Box::new(slow_consumer(&seen, WORK))]).await?;
     seen.until(count + AT_WORK).await?;
     tell(&db, &orders, &seen, beside..beside + count).await?;
     let done = seen.count();

@@ -110,9 +110,7 @@ async fn write_many<E: Numbered>(ctx: Ctx, deliveries: Vec<Delivery<E>>) -> Resu
 }
 
 async fn write_slowly(ctx: Ctx, delivery: Delivery<OrderPlaced>) -> Result<Committed, Failure> {
-    if !ctx.state.wait.is_zero() {
-        tokio::time::sleep(ctx.state.wait).await;
-    }
+    tokio::time::sleep(ctx.state.wait).await;
     let number = delivery.event.number();
     let batch = Batch::new().insert(&INSERT_EFFECT, params![number, delivery.event.key()]);
     let committed = ctx.commit(batch, delivery.cause()).await?;
