@@ -41,7 +41,9 @@ pub(crate) async fn measure(servers: &Servers, count: usize, seconds: usize) -> 
     for process in processes {
         process.stop().await?;
     }
-    seen.check(effects(&servers.consumers_store().await?).await?)?;
-    let more = format!("{WAIT:?} for each event, 8 workers in each instance");
+    let db = servers.consumers_store().await?;
+    seen.check(effects(&db).await?)?;
+    let held = storage::held::counts(&db).await?.held;
+    let more = format!("{WAIT:?} for each event, 8 workers in each instance; {held} were held at the end");
     Ok(Measured { per_s: per_s(done, took), unit: "effects/s", more, ratio: None })
 }

@@ -7,7 +7,7 @@ use anyhow::{Result, ensure};
 
 use crate::Measured;
 use crate::load::{Orders, as_number};
-use crate::parts::{PAYMENTS, consumer, effects, teller};
+use crate::parts::{PAYMENTS, effects, slow_consumer, teller};
 use crate::place::{Process, Servers};
 use crate::seen::{Latency, Seen};
 
@@ -16,6 +16,9 @@ pub(crate) const SECONDS: usize = 10;
 
 /// So many in a second.
 const PER_S: usize = 20;
+
+/// What a background reaction takes before it writes: without it the backlog would be done in a few seconds.
+const WORK: Duration = Duration::from_millis(1);
 
 /// Effects of the backlog after which the consumer is surely at work on it.
 const AT_WORK: usize = 1_000;
@@ -29,14 +32,14 @@ pub(crate) async fn measure(servers: &Servers, backlog: usize, seconds: usize) -
     let telling = Process::start(servers, vec![Box::new(service)]).await?;
     let db = ctx.await?.db;
 
-    let reacting = Process::start(servers, vec![Box::new(consumer(&seen))]).await?;
+    let reacting = Process::start(servers, vec![Box::new(slow_consumer(&seen, WORK))]).await?;
     tell(&db, &orders, &seen, quiet..quiet + count).await?;
     seen.until(count).await?;
     let idle = seen.latency_from(quiet)?;
     reacting.stop().await?;
 
     orders.fill_broker(servers, backlog).await?;
-    let reacting = Process::start(servers, vec![Box::new(consumer(&seen))]).await?;
+    let reacting = Process::start(servers, vec![Box::new(slow_consumer(&seen, WORK))]).await?;
     seen.until(count + AT_WORK).await?;
     tell(&db, &orders, &seen, beside..beside + count).await?;
     let done = seen.count();

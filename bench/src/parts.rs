@@ -64,9 +64,11 @@ pub(crate) fn consumer(seen: &Arc<Seen>) -> Service<React> {
         .on_many::<PaymentFailed>(write_many)
 }
 
-/// Reacts to orders one at a time, each of which takes its time.
+/// Reacts to orders one at a time, each of which takes its time, and to failed payments.
 pub(crate) fn slow_consumer(seen: &Arc<Seen>, wait: Duration) -> Service<React> {
-    Service::new(CONSUMER, TABLES, STATEMENTS, React { seen: seen.clone(), wait }).on::<OrderPlaced>(write_slowly)
+    Service::new(CONSUMER, TABLES, STATEMENTS, React { seen: seen.clone(), wait })
+        .on::<OrderPlaced>(write_slowly)
+        .on_many::<PaymentFailed>(write_many)
 }
 
 /// The tables of one of them.

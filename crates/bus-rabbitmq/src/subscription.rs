@@ -21,9 +21,9 @@ use crate::layout::DELIVERIES_MAX;
 use crate::link::{CallError, within};
 use crate::wire;
 
-/// Messages that the broker sends ahead of their settlement: a window of the runner and the next one, so that none
-/// waits for the way there and back.
-pub(crate) const PREFETCH: u16 = 512;
+/// Messages that the broker sends ahead of their settlement, of each shard: all shards together fill several windows of
+/// the runner. No more, for when a shard changes hands all of them come again, and what comes again is handled alone.
+pub(crate) const PREFETCH: u16 = 64;
 
 /// Numbers are used once in a process, so that a tag of an earlier subscription names nothing in a later one.
 static NEXT_NUMBER: AtomicU64 = AtomicU64::new(0);
