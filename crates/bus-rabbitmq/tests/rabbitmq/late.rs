@@ -24,11 +24,19 @@ async fn keep(broker: &RabbitMq, messages: &[Message]) {
     }
 }
 
+/// Messages that are settled together.
+const STEP: usize = 32;
+
 /// Takes and settles what comes, until as many have come.
 async fn receive(subscription: &mut dyn Subscription, count: usize) -> Vec<Message> {
-    let taken = take(subscription, count).await;
-    settle(subscription, &taken, Settlement::Done).await;
-    taken.into_iter().map(|delivery| delivery.message).collect()
+    let mut received = Vec::with_capacity(count);
+    while received.len() < count {
+        // Fewer than the broker sends ahead: it sends no more before these are settled.
+        let taken = take(subscription, STEP.min(count - received.len())).await;
+        settle(subscription, &taken, Settlement::Done).await;
+        received.extend(taken.into_iter().map(|delivery| delivery.message));
+    }
+    received
 }
 
 /// Where messages stand among those that were told.
