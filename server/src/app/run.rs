@@ -20,8 +20,9 @@ use crate::config::{self, LogFormat};
 /// How long open requests may take once the process drains.
 const REQUESTS_DRAIN: Duration = Duration::from_secs(10);
 
-/// What a filter begins with: the client of RabbitMQ would log returned messages with their bodies.
-const QUIET: &str = "lapin=error";
+/// What a filter begins with: the client of RabbitMQ would log returned messages with their bodies, and as an error each
+/// queue that is looked for and is not there. What matters the adapter says itself.
+const QUIET: &str = "lapin=off";
 
 /// How long the simulated provider takes over `tok_slow`.
 const SLOW_CHARGE: Duration = Duration::from_secs(5);
