@@ -221,6 +221,11 @@ impl Fleet {
         pairs.filter_map(count).collect()
     }
 
+    /// Runs a command of an operator against the console, and answers with what it printed.
+    pub async fn command(&self, arguments: &[&str]) -> String {
+        Process::command(&self.routes.url("/v1/events", 0), arguments).await
+    }
+
     /// Rows that some SQL finds in the shop's database.
     pub fn sql(&self, sql: &str) -> String {
         let database = self.store.rsplit('/').next().expect("a URL ends with its database");

@@ -1,14 +1,9 @@
 //! Many instances of a service: they share the work, and take over what one leaves.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::ends::FullBooks;
 use crate::fleet::{Fleet, ONE_OF_EACH};
-use crate::journal::Journal;
-use crate::load::Load;
-use crate::rng::Rng;
-use crate::shop::Shop;
+use crate::selling::Selling;
 
 /// Orders of each stage.
 const ORDERS: usize = 300;
@@ -18,17 +13,12 @@ const SHARED_OUT: Duration = Duration::from_secs(30);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn instances_share_the_work_and_take_over_what_one_leaves() {
-    let mut fleet = Fleet::start(&ONE_OF_EACH).await;
-    let client = fleet.client();
-    let mut shop = Shop::open(&client).await;
-    let (journal, mut rng) = (Arc::new(Journal::new()), Rng::of_this_run());
-    until_owners(&fleet, "inventory", &[9]).await;
-
-    let mut stage = async |fleet: &mut Fleet, happens: Happens| {
-        shop.restock(&client).await;
-        journal.plan(ORDERS, &mut rng);
-        let mut load = Load::start_through_deaths(&client, &shop, &journal);
+    let mut run = Selling::on(Fleet::start(&ONE_OF_EACH).await).await;
+    until_owners(&run.fleet, "inventory", &[9]).await;
+    for happens in [Happens::Join, Happens::Die, Happens::Leave] {
+        let mut load = run.order(ORDERS).await;
         load.answered(ORDERS / 4).await;
+        let fleet = &mut run.fleet;
         match happens {
             Happens::Join => {
                 for service in ["orders", "inventory", "orders", "inventory", "orders"] {
@@ -51,24 +41,20 @@ async fn instances_share_the_work_and_take_over_what_one_leaves() {
             }
         }
         load.done().await;
-        let books = FullBooks::at_rest(&client, &shop, &journal).await;
-        assert_eq!(fleet.order_violations(), Vec::<String>::new(), "events of one key took effect out of order");
-        for at in fleet.of("inventory") {
-            let handled = fleet.metric_of(at, "tradepost_events_handled_total", "outcome=\"done\"").await;
-            assert!(handled > 0 || happens != Happens::Leave, "an instance of inventory had no part in the work");
-        }
+        let books = run.at_rest().await;
         eprintln!("{happens:?}: balanced, {} orders", books.books.orders.len());
-    };
-    stage(&mut fleet, Happens::Join).await;
-    stage(&mut fleet, Happens::Die).await;
-    stage(&mut fleet, Happens::Leave).await;
-    assert_eq!(fleet.panics(), Vec::<String>::new());
-    fleet.stop().await;
+    }
+    // They have been there since before the last orders, each with a third of the keys.
+    for at in run.fleet.of("inventory") {
+        let handled = run.fleet.metric_of(at, "tradepost_events_handled_total", "outcome=\"done\"").await;
+        assert!(handled > 0, "an instance of inventory had no part in the work");
+    }
+    run.fleet.stop().await;
     // Who left in good order has left nothing behind.
-    assert_eq!(fleet.sql("select count(*) from inventory.instances"), "0");
+    assert_eq!(run.fleet.sql("select count(*) from inventory.instances"), "0");
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 enum Happens {
     /// Two more of inventory and three more of orders.
     Join,

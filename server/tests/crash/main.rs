@@ -19,6 +19,7 @@ mod outages;
 mod process;
 mod refusals;
 mod rng;
+mod selling;
 mod shop;
 mod split;
 mod split_outages;

@@ -73,6 +73,16 @@ impl Process {
         Self::of(command)
     }
 
+    /// Runs a command that asks a server, which must succeed; answers with what it printed.
+    pub async fn command(url: &str, arguments: &[&str]) -> String {
+        let mut command = tradepost();
+        command.args(arguments).env("TRADEPOST_URL", url).stdout(Stdio::piped());
+        let ran = tokio::task::spawn_blocking(move || command.output()).await.expect("a command does not panic here");
+        let ran = ran.expect("the binary that was built with this test can be started");
+        assert!(ran.status.success(), "it failed: {}", String::from_utf8_lossy(&ran.stderr));
+        String::from_utf8_lossy(&ran.stdout).into_owned()
+    }
+
     fn of(mut command: Command) -> Self {
         let mut child = command.spawn().expect("the binary that was built with this test can be started");
         let pipe = child.stderr.take().expect("stderr is piped");

@@ -131,11 +131,14 @@ impl<S: Clone + Send + Sync + 'static> Runner<S> {
             _ => shards.clone(),
         };
         self.shards = shards;
+        // Before anything is received: while the store is away it would only be given back, again and again, and the
+        // broker counts how often. Whoever had these shards before holds nothing more of them by now.
+        let due = self.load_held().await.map_err(|error| format!("held deliveries can't be read: {error}"))?;
         let consumer = self.consumer();
         let assigned = subscription.assign(&*self.broker, consumer, self.lane, parts).await;
         self.share.apply(generation);
         assigned.map_err(|error| error.to_string())?;
-        self.load_held().await.map_err(|error| format!("held deliveries can't be read: {error}"))
+        Ok(due)
     }
 
     /// What is not urgent lets requests go first.

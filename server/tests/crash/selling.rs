@@ -1,0 +1,43 @@
+//! A divided shop that sells: what tests of many processes begin with, and what must be true whenever it is at rest.
+
+use std::sync::Arc;
+
+use crate::client::Client;
+use crate::ends::FullBooks;
+use crate::fleet::Fleet;
+use crate::journal::Journal;
+use crate::load::Load;
+use crate::rng::Rng;
+use crate::shop::Shop;
+
+pub struct Selling {
+    pub fleet: Fleet,
+    pub client: Client,
+    pub shop: Shop,
+    pub journal: Arc<Journal>,
+    pub rng: Rng,
+}
+
+impl Selling {
+    pub async fn on(fleet: Fleet) -> Self {
+        let client = fleet.client();
+        let shop = Shop::open(&client).await;
+        Self { fleet, client, shop, journal: Arc::new(Journal::new()), rng: Rng::of_this_run() }
+    }
+
+    /// Puts scarce products on their shelves, and lets customers order, whatever processes die meanwhile.
+    pub async fn order(&mut self, count: usize) -> Load {
+        self.shop.restock(&self.client).await;
+        self.journal.plan(count, &mut self.rng);
+        Load::start_through_deaths(&self.client, &self.shop, &self.journal)
+    }
+
+    /// Waits until everything is at rest: the books balance, events of each key took effect in their order, and nothing
+    /// panicked on the way.
+    pub async fn at_rest(&self) -> FullBooks {
+        let books = FullBooks::at_rest(&self.client, &self.shop, &self.journal).await;
+        assert_eq!(self.fleet.order_violations(), Vec::<String>::new(), "events of one key took effect out of order");
+        assert_eq!(self.fleet.panics(), Vec::<String>::new());
+        books
+    }
+}
