@@ -26,7 +26,7 @@ pub use ids::{
     DeadLetterId, EventId, Ids, KeyId, MailId, OrderId, PaymentId, ProductId, RequestId, Secret, SessionId, UserId,
 };
 pub use jiff::{SignedDuration, Timestamp};
-pub use shards::Shards;
+pub use shards::{Shards, fnv1a};
 pub use uuid::Uuid;
 pub use version::Version;
 

@@ -47,8 +47,8 @@ impl Shards {
     }
 }
 
-/// FNV-1a, 64 bits: <http://www.isthe.com/chongo/tech/comp/fnv/>.
-fn fnv1a(bytes: &[u8]) -> u64 {
+/// The FNV-1a hash of 64 bits, which never changes: <http://www.isthe.com/chongo/tech/comp/fnv/>.
+pub fn fnv1a(bytes: &[u8]) -> u64 {
     let begin = 0xcbf2_9ce4_8422_2325;
     bytes.iter().fold(begin, |hash: u64, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
 }

@@ -128,11 +128,8 @@ impl Server {
 
 /// A number of our own for an advisory lock: FNV-1a 64 of its purpose and the service.
 fn lock(purpose: &str, service: &str) -> i64 {
-    let bytes = format!("tradepost/{purpose}/{service}");
-    let hash = bytes
-        .bytes()
-        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
-    i64::from_ne_bytes(hash.to_ne_bytes())
+    let hash = kernel::fnv1a(format!("tradepost/{purpose}/{service}").as_bytes());
+    hash.cast_signed()
 }
 
 /// What the server refuses here is a right that is missing.
