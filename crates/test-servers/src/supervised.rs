@@ -45,9 +45,11 @@ pub(crate) struct Ends {
     pub quit: &'static str,
 }
 
+/// A server that runs; it ends at once with this value.
 pub(crate) struct Supervised {
     supervisor: Child,
-    words: ChildStdin,
+    /// `None` once it was told to end.
+    words: Option<ChildStdin>,
     server: u32,
 }
 
@@ -60,7 +62,7 @@ impl Supervised {
         // In a group of its own: whoever ends the test's group must leave somebody to clean up.
         shell.process_group(0).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut supervisor = shell.spawn().map_err(Error::of("a shell"))?;
-        let words = supervisor.stdin.take().expect("its input is piped");
+        let words = supervisor.stdin.take();
         let mut said = String::new();
         let pipe = supervisor.stdout.take().expect("its output is piped");
         BufReader::new(pipe).read_line(&mut said).map_err(Error::of("a shell"))?;
@@ -74,17 +76,12 @@ impl Supervised {
     }
 
     /// Lets connections be closed and memory be written, then ends.
-    pub fn drain(self) {
+    pub fn drain(mut self) {
         self.end("drain\n");
     }
 
-    /// Ends at once, in the server's own way.
-    pub fn quit(self) {
-        self.end("quit\n");
-    }
-
     /// `kill -9` of the server and of all its processes.
-    pub fn kill(self) -> Result<(), Error> {
+    pub fn kill(mut self) -> Result<(), Error> {
         let server = self.server.to_string();
         // First held, so that it makes no more processes.
         signal("STOP", std::slice::from_ref(&server))?;
@@ -113,11 +110,19 @@ impl Supervised {
         signal("CONT", &[self.server.to_string()])
     }
 
-    fn end(mut self, word: &str) {
+    fn end(&mut self, word: &str) {
+        let Some(mut words) = self.words.take() else { return };
         // It can't be gone: nobody else ends it.
-        let _ = self.words.write_all(word.as_bytes());
-        drop(self.words);
+        let _ = words.write_all(word.as_bytes());
+        drop(words);
         let _ = self.supervisor.wait();
+    }
+}
+
+impl Drop for Supervised {
+    /// In the server's own way: nobody needs the data any more.
+    fn drop(&mut self) {
+        self.end("quit\n");
     }
 }
 

@@ -38,12 +38,13 @@ const START_ATTEMPTS: usize = 5;
 /// It ends with this value, or with the process if that is killed. Calls block until they are done, for a fraction of a
 /// second as a rule. All of them panic, with what the server said, where the server does not do as it is told.
 pub struct Postgres {
+    /// It ends first, and its folder goes last.
+    running: Option<Supervised>,
     programs: &'static Programs,
     options: Options,
-    folder: TempDir,
     port: u16,
     password: String,
-    running: Option<Supervised>,
+    folder: TempDir,
 }
 
 /// How to start a server.
@@ -74,7 +75,7 @@ impl Options {
         let folder = private_folder(programs)?;
         template.copy(programs, &folder.path().join("data"))?;
         let password = template.password()?;
-        let mut server = Postgres { programs, options: self, folder, port: 0, password, running: None };
+        let mut server = Postgres { running: None, programs, options: self, port: 0, password, folder };
         for _ in 1..START_ATTEMPTS {
             server.choose_port();
             match server.run() {
@@ -183,7 +184,6 @@ impl Postgres {
             let log = self.log();
             let said = log.get(before..).unwrap_or_default();
             if said.contains("FATAL:  could not") || said.contains("FATAL:  data") || Instant::now() > deadline {
-                supervised.quit();
                 return Err(Error::new(format!("PostgreSQL did not start. It says:\n{said}")));
             }
             std::thread::sleep(LOOK_EVERY);
@@ -255,12 +255,3 @@ impl Postgres {
 /// No settings of whoever runs it, no prompts, plain rows, and the first error ends it.
 pub(crate) const PSQL: [&str; 7] =
     ["--no-psqlrc", "--no-password", "--quiet", "--tuples-only", "--no-align", "--set", "ON_ERROR_STOP=1"];
-
-impl Drop for Postgres {
-    fn drop(&mut self) {
-        // At once: nobody needs the data any more.
-        if let Some(running) = self.running.take() {
-            running.quit();
-        }
-    }
-}

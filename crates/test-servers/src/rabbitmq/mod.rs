@@ -56,14 +56,15 @@ const DISK_LIMIT: &str = "50000000";
 /// It ends with this value, or with the process if that is killed. Calls block until they are done; a start takes some
 /// seconds. All of them panic, with what the server said, where the server does not do as it is told.
 pub struct RabbitMq {
+    /// It ends first, and its folder goes last.
+    running: Option<Supervised>,
+    /// Erlang's register of names, which would start itself on all interfaces and outlive everybody.
+    names: Option<Supervised>,
     programs: &'static RabbitMqPrograms,
-    folder: TempDir,
     node: String,
     ports: Ports,
     password: String,
-    /// Erlang's register of names, which would start itself on all interfaces and outlive everybody.
-    names: Option<Supervised>,
-    running: Option<Supervised>,
+    folder: TempDir,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -87,7 +88,7 @@ impl RabbitMq {
             tempfile::Builder::new().prefix("tradepost-").tempdir().map_err(Error::of("a temporary folder"))?;
         let node = format!("test-{}@localhost", chance::word());
         let (ports, password) = (Ports::default(), chance::word());
-        let mut server = Self { programs, folder, node, ports, password, names: None, running: None };
+        let mut server = Self { running: None, names: None, programs, node, ports, password, folder };
         server.write(".erlang.cookie", &chance::word(), 0o400)?;
         server.write("enabled_plugins", "[].\n", 0o600)?;
         for _ in 1..START_ATTEMPTS {
@@ -213,9 +214,7 @@ impl RabbitMq {
     }
 
     fn run_on_free_ports(&mut self) -> Result<(), Error> {
-        if let Some(names) = self.names.take() {
-            names.quit();
-        }
+        self.names = None;
         // Held together, so that they differ.
         let (amqp, control, names) = (chance::free_port(), chance::free_port(), chance::free_port());
         self.ports = Ports { amqp: amqp.0, control: control.0, names: names.0 };
@@ -246,7 +245,6 @@ impl RabbitMq {
             }
             let has_failed = ["BOOT FAILED", "Crash dump", "init terminating", "ERROR: "];
             if has_failed.iter().any(|text| said.contains(text)) || Instant::now() > deadline {
-                supervised.quit();
                 return Err(Error::new(format!("RabbitMQ did not start. It says:\n{said}")));
             }
             std::thread::sleep(LOOK_EVERY);
@@ -293,13 +291,5 @@ impl RabbitMq {
         let written =
             fs::write(&path, text).and_then(|()| fs::set_permissions(&path, fs::Permissions::from_mode(mode)));
         written.map_err(Error::of(&path.display().to_string()))
-    }
-}
-
-impl Drop for RabbitMq {
-    fn drop(&mut self) {
-        for running in [self.running.take(), self.names.take()].into_iter().flatten() {
-            running.quit();
-        }
     }
 }

@@ -1,14 +1,12 @@
 //! Private PostgreSQL servers.
 
-use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use tradepost_test_servers::{Database, Options, Postgres, Programs};
 
-/// Set for the process that is to be killed: the same test, started again by itself.
-const HOLD: &str = "HOLD_A_SERVER";
+use crate::holder;
 
 /// Far longer than anything here takes.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -75,36 +73,8 @@ fn databases_of_tests_are_apart_and_go_with_them() {
 
 #[test]
 fn a_server_ends_with_a_process_that_is_killed() {
-    if std::env::var_os(HOLD).is_some() {
-        hold_a_server();
-    }
-    let mut holder = Command::new(std::env::current_exe().unwrap());
-    holder.args(["--exact", "postgres::a_server_ends_with_a_process_that_is_killed", "--nocapture"]).env(HOLD, "yes");
-    let mut holder = holder.stdout(Stdio::piped()).spawn().unwrap();
-    let mut said = BufReader::new(holder.stdout.take().unwrap()).lines().map_while(Result::ok);
-    let held = said.find_map(|line| Some(line.split_once("holding ")?.1.to_owned())).unwrap();
-    let (port, folder) = held.split_once(' ').unwrap();
-    let port: u16 = port.parse().unwrap();
-    assert!(TcpStream::connect(("127.0.0.1", port)).is_ok());
-
-    holder.kill().unwrap();
-    holder.wait().unwrap();
-    let deadline = Instant::now() + PATIENCE;
-    while TcpStream::connect(("127.0.0.1", port)).is_ok() || std::fs::exists(folder).unwrap() {
-        assert!(Instant::now() < deadline, "the server or its folder outlived its test");
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
-
-/// Says where the server is, and keeps it until this process is killed.
-fn hold_a_server() -> ! {
-    let server = Postgres::start();
-    let mut output = std::io::stdout();
-    let said = writeln!(output, "holding {} {}", server.port(), server.folder().display());
-    said.expect("the other half of the test listens");
-    loop {
-        std::thread::park();
-    }
+    let test = "postgres::a_server_ends_with_a_process_that_is_killed";
+    holder::kill_one(test, Postgres::start, |server| (server.port(), server.folder().to_owned()));
 }
 
 fn psql(url: &str) -> Command {

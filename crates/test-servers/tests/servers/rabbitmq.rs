@@ -1,17 +1,11 @@
 //! Private RabbitMQ servers.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
 
 use tradepost_test_servers::{RabbitMq, Vhost};
 
-/// Set for the process that is to be killed: the same test, started again by itself.
-const HOLD: &str = "HOLD_A_SERVER";
-
-/// Far longer than anything here takes.
-const PATIENCE: Duration = Duration::from_mins(1);
+use crate::holder;
 
 #[test]
 fn what_it_keeps_outlives_a_stop_and_a_kill() {
@@ -76,43 +70,6 @@ fn nothing_listens_beyond_loopback() {
 
 #[test]
 fn a_server_ends_with_a_process_that_is_killed() {
-    if std::env::var_os(HOLD).is_some() {
-        hold_a_server();
-    }
-    let mut holder = Command::new(std::env::current_exe().unwrap());
-    holder.args(["--exact", "rabbitmq::a_server_ends_with_a_process_that_is_killed", "--nocapture"]).env(HOLD, "yes");
-    let mut holder = holder.stdout(Stdio::piped()).spawn().unwrap();
-    let mut said = BufReader::new(holder.stdout.take().unwrap()).lines().map_while(Result::ok);
-    let held = said.find_map(|line| Some(line.split_once("holding ")?.1.to_owned())).unwrap();
-    let (port, folder) = held.split_once(' ').unwrap();
-    let port: u16 = port.parse().unwrap();
-    assert!(TcpStream::connect(("127.0.0.1", port)).is_ok());
-
-    holder.kill().unwrap();
-    holder.wait().unwrap();
-    let deadline = Instant::now() + PATIENCE;
-    while TcpStream::connect(("127.0.0.1", port)).is_ok() || std::fs::exists(folder).unwrap() || has_processes(folder) {
-        assert!(Instant::now() < deadline, "the server, its processes or its folder outlived its test");
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
-
-/// Whether some process was told of this folder in its environment or its arguments.
-fn has_processes(folder: &str) -> bool {
-    std::fs::read_dir("/proc").expect("Linux tells of processes").flatten().any(|process| {
-        let read = |file| std::fs::read(process.path().join(file)).unwrap_or_default();
-        let told = [read("environ"), read("cmdline")].concat();
-        String::from_utf8_lossy(&told).contains(folder)
-    })
-}
-
-/// Says where the server is, and keeps it until this process is killed.
-fn hold_a_server() -> ! {
-    let server = RabbitMq::start();
-    let mut output = std::io::stdout();
-    let said = writeln!(output, "holding {} {}", server.port(), server.folder().display());
-    said.expect("the other half of the test listens");
-    loop {
-        std::thread::park();
-    }
+    let test = "rabbitmq::a_server_ends_with_a_process_that_is_killed";
+    holder::kill_one(test, RabbitMq::start, |server| (server.port(), server.folder().to_owned()));
 }

@@ -1,0 +1,56 @@
+//! A process that holds a server and is killed: nothing of the server may be left.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpStream;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// Set for the process that is to be killed: the same test, started again by itself.
+const HOLD: &str = "HOLD_A_SERVER";
+
+/// Far longer than a server takes to start, and to end.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// Has another process run `test`, up to this call, where it holds a server; kills it and waits for the server to be
+/// gone.
+pub fn kill_one<S>(test: &str, start: impl FnOnce() -> S, place: impl FnOnce(&S) -> (u16, PathBuf)) {
+    if std::env::var_os(HOLD).is_some() {
+        hold(&start(), place);
+    }
+    let mut holder = Command::new(std::env::current_exe().unwrap());
+    holder.args(["--exact", test, "--nocapture"]).env(HOLD, "yes");
+    let mut holder = holder.stdout(Stdio::piped()).spawn().unwrap();
+    let mut said = BufReader::new(holder.stdout.take().unwrap()).lines().map_while(Result::ok);
+    let held = said.find_map(|line| Some(line.split_once("holding ")?.1.to_owned())).unwrap();
+    let (port, folder) = held.split_once(' ').unwrap();
+    let port: u16 = port.parse().unwrap();
+    assert!(TcpStream::connect(("127.0.0.1", port)).is_ok());
+
+    holder.kill().unwrap();
+    holder.wait().unwrap();
+    let deadline = Instant::now() + PATIENCE;
+    while TcpStream::connect(("127.0.0.1", port)).is_ok() || std::fs::exists(folder).unwrap() || has_processes(folder) {
+        assert!(Instant::now() < deadline, "the server, its processes or its folder outlived its test");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// Says where the server is, and keeps it until this process is killed.
+fn hold<S>(server: &S, place: impl FnOnce(&S) -> (u16, PathBuf)) -> ! {
+    let (port, folder) = place(server);
+    let said = writeln!(std::io::stdout(), "holding {port} {}", folder.display());
+    said.expect("the other half of the test listens");
+    loop {
+        std::thread::park();
+    }
+}
+
+/// Whether some process was told of this folder in its environment or its arguments.
+fn has_processes(folder: &str) -> bool {
+    std::fs::read_dir("/proc").expect("Linux tells of processes").flatten().any(|process| {
+        let read = |file| std::fs::read(process.path().join(file)).unwrap_or_default();
+        let told = [read("environ"), read("cmdline")].concat();
+        String::from_utf8_lossy(&told).contains(folder)
+    })
+}
