@@ -8,7 +8,7 @@ use server::app;
 use server::config::{self, Environment, Flags};
 
 use super::output::note;
-use super::up::ConfigFile;
+use super::overrides::ConfigFile;
 use super::{Failure, Output};
 
 const AFTER_HELP: &str = "\

@@ -4,8 +4,8 @@ use clap::Subcommand;
 use serde_json::{Map, Value, json};
 use server::config::{self, Environment, Flags, Shown};
 
+use super::overrides::ConfigFile;
 use super::table::{Column, Table};
-use super::up::ConfigFile;
 use super::{Failure, Output};
 
 #[derive(Debug, Subcommand)]

@@ -6,8 +6,9 @@ use server::app::{self, Check, Standing};
 use server::config::{self, Environment, Flags};
 
 use super::failure::Exit;
+use super::overrides::{ConfigFile, Engines};
 use super::terminal::plain;
-use super::up::{ConfigFile, not_run};
+use super::up::not_run;
 use super::{Failure, Output};
 
 const AFTER_HELP: &str = "\
@@ -20,19 +21,15 @@ pub struct Doctor {
     /// The folder that holds all data [default: ./tradepost-data]
     #[arg(long, value_name = "DIR")]
     data: Option<String>,
-    /// Where the services keep what they know [default: the data folder]
-    #[arg(long, value_name = "URL")]
-    store: Option<String>,
-    /// How events travel [default: embedded]
-    #[arg(long, value_name = "URL")]
-    broker: Option<String>,
+    #[command(flatten)]
+    engines: Engines,
     #[command(flatten)]
     file: ConfigFile,
 }
 
 impl Doctor {
     pub async fn run(self, environment: &Environment, out: &mut Output) -> Result<(), Failure> {
-        let flags = Flags { data_dir: self.data, store: self.store, broker: self.broker, ..Flags::default() };
+        let flags = Flags { data_dir: self.data, ..self.engines.into_flags() };
         let loaded = config::load(&flags, self.file.path.as_deref(), environment)?;
         let checks = app::doctor(&loaded.settings).await.map_err(|error| not_run(&error))?;
         if out.is_json() {

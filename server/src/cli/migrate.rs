@@ -7,9 +7,10 @@ use serde_json::json;
 use server::app::{self, Migrated};
 use server::config::{self, Environment};
 
-use super::serve::{Shared, refuse_unshared};
+use super::overrides::{ConfigFile, Engines};
+use super::serve::refuse_unshared;
 use super::terminal::plain;
-use super::up::{ConfigFile, not_run};
+use super::up::not_run;
 use super::{Failure, Output};
 
 const AFTER_HELP: &str = "\
@@ -23,14 +24,14 @@ Run it before the first start and before a new version.";
 #[command(after_help = AFTER_HELP)]
 pub struct Migrate {
     #[command(flatten)]
-    shared: Shared,
+    engines: Engines,
     #[command(flatten)]
     file: ConfigFile,
 }
 
 impl Migrate {
     pub async fn run(self, environment: &Environment, out: &mut Output) -> Result<(), Failure> {
-        let loaded = config::load(&self.shared.into_flags(), self.file.path.as_deref(), environment)?;
+        let loaded = config::load(&self.engines.into_flags(), self.file.path.as_deref(), environment)?;
         refuse_unshared(&loaded.settings)?;
         let done = app::migrate(&loaded.settings, tell).await.map_err(|error| not_run(&error))?;
         if out.is_json() {

@@ -17,6 +17,7 @@ mod mail;
 mod migrate;
 mod orders;
 mod output;
+mod overrides;
 mod problem;
 mod products;
 mod progress;

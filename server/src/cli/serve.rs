@@ -1,16 +1,15 @@
 //! `tradepost serve`: some of the services in this process, beside others.
 
-use std::net::IpAddr;
-
 use clap::Args;
 use server::app::{self, RunOptions, Scope};
-use server::config::{self, Broker, Environment, Flags};
+use server::config::{self, Broker, Environment};
 use server::services;
 use service::storage::Location;
 
 use super::Failure;
 use super::failure::Exit;
-use super::up::{ConfigFile, not_run};
+use super::overrides::{ConfigFile, Engines, Listening};
+use super::up::not_run;
 
 const AFTER_HELP: &str = "\
 Each service may run in any number of processes; they share the work.
@@ -31,30 +30,11 @@ pub struct Serve {
     #[arg(value_name = "SERVICE", required = true, value_parser = service)]
     services: Vec<String>,
     #[command(flatten)]
-    shared: Shared,
-    /// The IP address to listen on [default: 127.0.0.1]
-    #[arg(long, value_name = "ADDR")]
-    listen: Option<IpAddr>,
-    /// The port to listen on, 0 for a free one [default: that of the first service]
-    #[arg(long, value_name = "N")]
-    port: Option<u16>,
+    engines: Engines,
+    #[command(flatten)]
+    listening: Listening,
     #[command(flatten)]
     file: ConfigFile,
-}
-
-/// What the processes of a shop share.
-#[derive(Debug, Args)]
-pub struct Shared {
-    /// Where the services keep what they know: postgres://user:password@host/database
-    ///
-    /// A password is better kept off the command line: set TRADEPOST_STORE, or TRADEPOST_STORE_FILE to a file that holds the URL.
-    #[arg(long, value_name = "URL")]
-    pub store: Option<String>,
-    /// How events travel: amqp://user:password@host/vhost for RabbitMQ
-    ///
-    /// A password is better kept off the command line: set TRADEPOST_BROKER, or TRADEPOST_BROKER_FILE to a file that holds the URL.
-    #[arg(long, value_name = "URL")]
-    pub broker: Option<String>,
 }
 
 fn service(text: &str) -> Result<String, String> {
@@ -63,13 +43,6 @@ fn service(text: &str) -> Result<String, String> {
         Ok(text.to_owned())
     } else {
         Err(format!("one of {}", services::names().collect::<Vec<_>>().join(", ")))
-    }
-}
-
-impl Shared {
-    /// What else the settings say of it, as flags.
-    pub fn into_flags(self) -> Flags {
-        Flags { store: self.store, broker: self.broker, ..Flags::default() }
     }
 }
 
@@ -89,11 +62,7 @@ pub fn refuse_unshared(settings: &config::Settings) -> Result<(), Failure> {
 
 impl Serve {
     pub async fn run(self, environment: &Environment) -> Result<(), Failure> {
-        let flags = Flags {
-            listen: self.listen.map(|address| address.to_string()),
-            port: self.port.map(|port| port.to_string()),
-            ..self.shared.into_flags()
-        };
+        let flags = self.listening.with(self.engines.into_flags());
         let mut loaded = config::load(&flags, self.file.path.as_deref(), environment)?;
         // A console alone keeps nothing and hears nothing: it asks the others.
         if self.services.iter().any(|name| name != services::CONSOLE) {

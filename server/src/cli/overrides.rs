@@ -1,0 +1,57 @@
+//! Settings on the command line, where they win over all others.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use clap::Args;
+use server::config::Flags;
+
+/// The configuration file.
+#[derive(Debug, Args)]
+pub struct ConfigFile {
+    /// The configuration file [default: TRADEPOST_CONFIG, or tradepost.toml if there is one]
+    #[arg(long = "config", value_name = "FILE")]
+    pub path: Option<PathBuf>,
+}
+
+/// What the services of a shop share.
+#[derive(Debug, Args)]
+pub struct Engines {
+    /// Where the services keep what they know: postgres://user:password@host/database, or for one process sqlite:DIR [default: the data folder]
+    ///
+    /// A password is better kept off the command line: set TRADEPOST_STORE, or TRADEPOST_STORE_FILE to a file that holds the URL.
+    #[arg(long, value_name = "URL")]
+    pub store: Option<String>,
+    /// How events travel: amqp://user:password@host/vhost for RabbitMQ, or for one process embedded [default: embedded]
+    ///
+    /// A password is better kept off the command line: set TRADEPOST_BROKER, or TRADEPOST_BROKER_FILE to a file that holds the URL.
+    #[arg(long, value_name = "URL")]
+    pub broker: Option<String>,
+}
+
+/// Where a process is reached.
+#[derive(Debug, Args)]
+pub struct Listening {
+    /// The IP address to listen on [default: 127.0.0.1]
+    #[arg(long, value_name = "ADDR")]
+    pub listen: Option<IpAddr>,
+    /// The port to listen on, 0 for a free one [default: 8080, for `serve` that of the first service]
+    #[arg(long, value_name = "N")]
+    pub port: Option<u16>,
+}
+
+impl Engines {
+    /// As flags, with all others unset.
+    pub fn into_flags(self) -> Flags {
+        Flags { store: self.store, broker: self.broker, ..Flags::default() }
+    }
+}
+
+impl Listening {
+    /// As flags beside others.
+    pub fn with(self, flags: Flags) -> Flags {
+        let listen = self.listen.map(|address| address.to_string());
+        let port = self.port.map(|port| port.to_string());
+        Flags { listen, port, ..flags }
+    }
+}
