@@ -181,26 +181,15 @@ fn shown(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use bus::conformance;
     use kernel::{Clock, Ids};
 
     use super::*;
 
     fn message() -> Message {
-        let clock = Clock::system();
-        let ids = Ids::new(clock.clone());
-        Message {
-            id: ids.next(),
-            event_type: "orders.order_placed.v1".to_owned(),
-            source: "orders".to_owned(),
-            time: clock.now(),
-            key: ids.next(),
-            lane: Lane::Background,
-            sequence: i64::MAX,
-            correlation_id: ids.next(),
-            causation_id: ids.next(),
-            traceparent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".parse().ok(),
-            body: Bytes::from_static(b"{}"),
-        }
+        let key = Ids::new(Clock::system()).next();
+        let traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".parse().ok();
+        Message { sequence: i64::MAX, traceparent, ..conformance::message("orders.order_placed.v1", key) }
     }
 
     /// The message's properties, with one header otherwise.

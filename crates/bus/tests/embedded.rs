@@ -2,7 +2,6 @@
 
 use std::sync::{Arc, Mutex};
 
-use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use kernel::{Clock, Ids, Lane};
@@ -43,7 +42,7 @@ async fn a_broker_that_encodes_bodies_again_fails_the_suite() {
 async fn a_closed_broker_knows_nothing_and_takes_nothing() {
     let broker = Embedded::new(Topology::new().consumer("inventory", ["orders.order_placed.v1"]));
     let destination = Destination::new("inventory");
-    let (delivered, waiting) = (broker.publish(&destination, message()), broker.publish(&destination, message()));
+    let (delivered, waiting) = (broker.publish(&destination, placed()), broker.publish(&destination, placed()));
     let mut subscription = broker.subscribe("inventory", Lane::Background, 0).await.unwrap();
     let tags = subscription.next(1).await.unwrap().iter().map(|delivery| delivery.tag).collect::<Vec<_>>();
 
@@ -51,7 +50,7 @@ async fn a_closed_broker_knows_nothing_and_takes_nothing() {
 
     assert!(matches!(delivered.await, Outcome::Unknown { .. }));
     assert!(matches!(waiting.await, Outcome::Unknown { .. }));
-    assert!(matches!(broker.publish(&destination, message()).await, Outcome::Unknown { .. }));
+    assert!(matches!(broker.publish(&destination, placed()).await, Outcome::Unknown { .. }));
     assert!(matches!(subscription.next(1).await, Err(Error::Unavailable(_))));
     subscription.settle(&tags, Settlement::Done).await.unwrap();
     assert!(matches!(broker.subscribe("inventory", Lane::Background, 0).await, Err(Error::Unavailable(_))));
@@ -71,7 +70,7 @@ async fn a_broker_that_is_dropped_ends_a_waiting_next() {
 #[tokio::test]
 async fn what_came_first_is_delivered_first() {
     let broker = Embedded::new(Topology::new().consumer("inventory", ["orders.order_placed.v1"]));
-    let sent: Vec<Message> = (0..10).map(|_| message()).collect();
+    let sent: Vec<Message> = (0..10).map(|_| placed()).collect();
     let publishes = sent.iter().map(|message| broker.publish(&Destination::new("inventory"), message.clone()));
     let _unconfirmed: Vec<_> = publishes.collect();
     let mut subscription = broker.subscribe("inventory", Lane::Background, 0).await.unwrap();
@@ -84,28 +83,14 @@ async fn deliveries_that_are_never_settled_fill_the_queue() {
     let broker = Embedded::new(Topology::new().consumer("inventory", ["orders.order_placed.v1"]));
     let mut subscription = broker.subscribe("inventory", Lane::Background, 0).await.unwrap();
     let mut unsettled = 0;
-    while broker.publish(&Destination::new("inventory"), message()).now_or_never().is_none() {
+    while broker.publish(&Destination::new("inventory"), placed()).now_or_never().is_none() {
         unsettled += subscription.next(1).await.unwrap().len();
         assert!(unsettled < 100_000, "a consumer that settles nothing is sent ever more");
     }
 }
 
-fn message() -> Message {
-    let clock = Clock::system();
-    let ids = Ids::new(clock.clone());
-    Message {
-        id: ids.next(),
-        event_type: "orders.order_placed.v1".to_owned(),
-        source: "orders".to_owned(),
-        time: clock.now(),
-        key: ids.next(),
-        lane: Lane::Background,
-        sequence: 1,
-        correlation_id: ids.next(),
-        causation_id: ids.next(),
-        traceparent: None,
-        body: Bytes::from_static(b"{}"),
-    }
+fn placed() -> Message {
+    conformance::message("orders.order_placed.v1", Ids::new(Clock::system()).next())
 }
 
 /// A broker that takes bodies for text.

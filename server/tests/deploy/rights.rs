@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use bus::conformance;
 use bus::{Archives, Broker, Destination, Error, Health, Message, Outcome, Settlement, Topology};
 use bus_rabbitmq::{Options, RabbitMq};
 use futures_util::future::join_all;
@@ -123,21 +124,7 @@ async fn publish(broker: &RabbitMq, message: &Message) -> Outcome {
 }
 
 fn message(event_type: &str) -> Message {
-    let event = events::find(event_type).unwrap();
-    let ids = ids();
-    Message {
-        id: ids.next(),
-        event_type: event_type.to_owned(),
-        source: event.source.to_owned(),
-        time: Clock::system().now(),
-        key: ids.next(),
-        lane: event.lane,
-        sequence: 1,
-        correlation_id: ids.next(),
-        causation_id: ids.next(),
-        traceparent: None,
-        body: "{}".into(),
-    }
+    conformance::message(event_type, ids().next())
 }
 
 fn ids() -> Ids {

@@ -3,9 +3,9 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
+pub use bus::conformance::message;
 use bus::{Broker, Delivery, Destination, Error, Health, Message, Outcome, Settlement, Subscription, Topology};
-use bytes::Bytes;
-use kernel::{Clock, EventId, Ids, Lane, Shards, Uuid};
+use kernel::{Clock, EventId, Ids, Lane, Shards};
 use lapin::{Channel, Connection, ConnectionProperties};
 use tradepost_bus_rabbitmq::{Options, RabbitMq};
 
@@ -63,24 +63,6 @@ pub fn ids() -> Ids {
 
 pub fn placed() -> Message {
     message(PLACED, ids().next())
-}
-
-pub fn message(event_type: &str, key: Uuid) -> Message {
-    let event = events::find(event_type).expect("tests send events of the catalogue");
-    let ids = ids();
-    Message {
-        id: ids.next(),
-        event_type: event_type.to_owned(),
-        source: event.source.to_owned(),
-        time: Clock::system().now(),
-        key,
-        lane: event.lane,
-        sequence: 1,
-        correlation_id: ids.next(),
-        causation_id: ids.next(),
-        traceparent: None,
-        body: Bytes::from_static(b"{}"),
-    }
 }
 
 pub async fn publish(broker: &RabbitMq, message: &Message) -> Outcome {

@@ -22,6 +22,7 @@ use report::Standing;
 use stage::{Stage, Verdict};
 
 pub use report::{Report, compared};
+pub use stage::message;
 
 /// After this a case counts as stuck: far more than the slowest needs on a busy machine.
 const CASE_MAX: Duration = Duration::from_mins(1);

@@ -49,14 +49,12 @@ pub fn ensure(condition: bool, violation: impl FnOnce() -> String) -> Verdict {
 pub struct Stage {
     pub broker: Arc<dyn Broker>,
     harness: Arc<dyn Harness>,
-    clock: Clock,
     ids: Ids,
 }
 
 impl Stage {
     pub async fn new(harness: Arc<dyn Harness>) -> Self {
-        let clock = Clock::system();
-        Self { broker: harness.start(topology()).await, harness, ids: Ids::new(clock.clone()), clock }
+        Self { broker: harness.start(topology()).await, harness, ids: Ids::new(Clock::system()) }
     }
 
     pub async fn restart(&mut self) {
@@ -74,20 +72,8 @@ impl Stage {
     }
 
     pub fn message(&self, event_type: &str, key: Uuid, sequence: i64) -> Message {
-        let event = events::find(event_type).expect("the suite sends events of the catalogue");
-        Message {
-            id: self.ids.next(),
-            event_type: event_type.to_owned(),
-            source: event.source.to_owned(),
-            time: self.clock.now(),
-            key,
-            lane: event.lane,
-            sequence,
-            correlation_id: self.ids.next(),
-            causation_id: self.ids.next(),
-            traceparent: None,
-            body: Bytes::from(format!(r#"{{"key":"{key}","sequence":{sequence}}}"#)),
-        }
+        let body = Bytes::from(format!(r#"{{"key":"{key}","sequence":{sequence}}}"#));
+        Message { sequence, body, ..message(event_type, key) }
     }
 
     /// Messages of this many keys, so many of each, the keys taking turns.
@@ -182,4 +168,28 @@ pub fn ensure_in_order(arrived: &[Message]) -> Verdict {
         })?;
     }
     Ok(())
+}
+
+/// An event of the catalogue as its source would tell it, with its lane, new ids and the body `{}`.
+///
+/// # Panics
+///
+/// If the catalogue has no event of this type.
+pub fn message(event_type: &str, key: Uuid) -> Message {
+    let event = events::find(event_type).expect("tests send events of the catalogue");
+    let clock = Clock::system();
+    let ids = Ids::new(clock.clone());
+    Message {
+        id: ids.next(),
+        event_type: event_type.to_owned(),
+        source: event.source.to_owned(),
+        time: clock.now(),
+        key,
+        lane: event.lane,
+        sequence: 1,
+        correlation_id: ids.next(),
+        causation_id: ids.next(),
+        traceparent: None,
+        body: Bytes::from_static(b"{}"),
+    }
 }
