@@ -7,12 +7,11 @@ use anyhow::{Context, Result, ensure};
 use bus::{Broker, Topology};
 use bus_rabbitmq::RabbitMq;
 use events::{OrderPlaced, PaymentFailed, SigningKeyPublished};
-use kernel::{Clock, Currency, Event, Ids, Shards};
+use kernel::{Clock, Event, Ids, Shards};
 use service::http::Capacity;
 use service::http::auth::Auth;
-use service::http::limit::Limits;
 use service::telemetry::Metrics;
-use service::{Admission, AnyService, Backoff, Running, Runtime, Settings, Tasks, Tracer};
+use service::{Admission, AnyService, Running, Runtime, Settings, Tasks, Tracer};
 use storage::Location;
 
 use crate::parts::{CONSUMER, ORDERS, PAYMENTS, tables_of};
@@ -109,7 +108,7 @@ impl Process {
             broker: Arc::new(servers.connect()?),
             clock: servers.clock.clone(),
             ids: servers.ids.clone(),
-            settings: Arc::new(settings()),
+            settings: Arc::new(Settings::default()),
             metrics: Arc::new(Metrics::default()),
             auth: Arc::new(Auth::new(Vec::new(), servers.clock.clone())),
             admission: Admission::default(),
@@ -132,22 +131,5 @@ impl Process {
         }
         ensure!(is_drained, "work was still under way after {DRAIN:?}");
         Ok(())
-    }
-}
-
-/// The defaults of the configuration.
-fn settings() -> Settings {
-    Settings {
-        currency: Currency::EUR,
-        reservation_ttl: Duration::from_mins(15),
-        retry: Backoff { base: Duration::from_millis(200), max: Duration::from_mins(5) },
-        retry_attempts: 10,
-        workers: 8,
-        inbox_retention: Duration::from_hours(14 * 24),
-        republish_window: Duration::from_hours(7 * 24),
-        shards: Shards::DEFAULT,
-        outbox_cap: OUTBOX_CAP,
-        limits: Limits::DEFAULT,
-        trusted_proxies: Vec::new(),
     }
 }

@@ -12,7 +12,7 @@ use crate::telemetry::Metrics;
 use crate::traces::Tracer;
 use crate::{Admission, Backoff};
 
-/// Settings that all services share; units and defaults are those of the configuration.
+/// Settings that all services share; their units are those of the configuration.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// The shop's one currency.
@@ -37,6 +37,25 @@ pub struct Settings {
     pub limits: Limits,
     /// Proxies whose word about a client's address is taken.
     pub trusted_proxies: Vec<Network>,
+}
+
+impl Default for Settings {
+    /// The defaults of the configuration, with no proxy trusted.
+    fn default() -> Self {
+        Self {
+            currency: Currency::EUR,
+            reservation_ttl: Duration::from_mins(15),
+            retry: Backoff { base: Duration::from_millis(200), max: Duration::from_mins(5) },
+            retry_attempts: 10,
+            workers: 8,
+            inbox_retention: Duration::from_hours(14 * 24),
+            republish_window: Duration::from_hours(7 * 24),
+            shards: Shards::DEFAULT,
+            outbox_cap: 1_000_000,
+            limits: Limits::DEFAULT,
+            trusted_proxies: Vec::new(),
+        }
+    }
 }
 
 /// A service's store, clock, ids, settings and own state `S`. Cheap to clone.

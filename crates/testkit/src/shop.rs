@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::{Method, Request, header};
-use kernel::{Clock, Currency, MockClock, Shards, SignedDuration};
+use kernel::{Clock, MockClock, SignedDuration};
 use notifications::Mailer;
 use serde_json::{Value, json};
 use server::app::{App, Options, Scope};
 use server::config::Broker;
 use service::http::limit::Limits;
 use service::storage::Location;
-use service::{Backoff, Settings, Tracer};
+use service::{Settings, Tracer};
 use tower::ServiceExt;
 
 use crate::{Answer, Place};
@@ -40,19 +40,7 @@ pub struct Setup {
 impl Default for Setup {
     fn default() -> Self {
         Self {
-            settings: Settings {
-                currency: Currency::EUR,
-                reservation_ttl: Duration::from_mins(15),
-                retry: Backoff { base: Duration::from_millis(200), max: Duration::from_mins(5) },
-                retry_attempts: 10,
-                workers: 8,
-                inbox_retention: Duration::from_hours(14 * 24),
-                republish_window: Duration::from_hours(7 * 24),
-                shards: Shards::DEFAULT,
-                outbox_cap: 1_000_000,
-                limits: Limits::NONE,
-                trusted_proxies: Vec::new(),
-            },
+            settings: Settings { limits: Limits::NONE, ..Settings::default() },
             mailer: Mailer::from_url(None, "Test shop <shop@localhost>").expect("a sender"),
             tracer: Tracer::default(),
         }

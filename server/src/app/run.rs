@@ -110,19 +110,7 @@ fn start_options(settings: &config::Settings, scope: Scope, traces: &Traces) -> 
         scope,
         store: settings.location(),
         broker: settings.carrier(),
-        settings: Settings {
-            currency: settings.currency,
-            reservation_ttl: settings.reservation_ttl,
-            retry: Backoff { base: settings.retry_base, max: settings.retry_max },
-            retry_attempts: settings.retry_attempts,
-            workers: settings.workers,
-            inbox_retention: settings.inbox_retention,
-            republish_window: settings.republish_window,
-            shards: settings.shards,
-            outbox_cap: settings.outbox_cap,
-            limits: Limits { writes: Rate::new(settings.write_limit, Duration::from_secs(1)), ..Limits::DEFAULT },
-            trusted_proxies: settings.trusted_proxies.clone(),
-        },
+        settings: shared_settings(settings),
         clock: Clock::system(),
         admin_token: settings.admin_token.as_ref().map(|token| token.reveal().to_owned()),
         mailer: Mailer::from_url(smtp_url, &settings.mail_from)?,
@@ -130,6 +118,23 @@ fn start_options(settings: &config::Settings, scope: Scope, traces: &Traces) -> 
         tracer: traces.tracer(),
         peers: settings.peers.clone(),
     })
+}
+
+/// What all services share of the settings.
+fn shared_settings(settings: &config::Settings) -> Settings {
+    Settings {
+        currency: settings.currency,
+        reservation_ttl: settings.reservation_ttl,
+        retry: Backoff { base: settings.retry_base, max: settings.retry_max },
+        retry_attempts: settings.retry_attempts,
+        workers: settings.workers,
+        inbox_retention: settings.inbox_retention,
+        republish_window: settings.republish_window,
+        shards: settings.shards,
+        outbox_cap: settings.outbox_cap,
+        limits: Limits { writes: Rate::new(settings.write_limit, Duration::from_secs(1)), ..Limits::DEFAULT },
+        trusted_proxies: settings.trusted_proxies.clone(),
+    }
 }
 
 /// The log on stderr. Until the process is ready it shows warnings only, so that the banner comes first.
@@ -168,4 +173,19 @@ impl Log {
 
 fn not_set_up(error: Box<dyn std::error::Error + Send + Sync>) -> anyhow::Error {
     anyhow::anyhow!("logging can't be set up: {error}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_of_the_services_are_those_of_the_configuration() {
+        let folder = tempfile::tempdir().unwrap();
+        let empty = folder.path().join("tradepost.toml");
+        std::fs::write(&empty, "").unwrap();
+        let flags = config::Flags::default();
+        let loaded = config::load(&flags, Some(&empty), &config::Environment::default()).unwrap();
+        assert_eq!(format!("{:?}", shared_settings(&loaded.settings)), format!("{:?}", Settings::default()));
+    }
 }

@@ -13,7 +13,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode, header};
 use bus::{Broker, Destination, Embedded, Message, Outcome, Topology};
-use kernel::{Clock, Currency, DeadLetterId, Ids, MockClock, Shards, SignedDuration, Timestamp, Uuid};
+use kernel::{Clock, DeadLetterId, Ids, MockClock, SignedDuration, Timestamp, Uuid};
 use serde_json::{Value, json};
 use storage::archive::StoredEvent;
 use storage::held::Held;
@@ -73,17 +73,11 @@ impl House {
         });
         let broker = Arc::new(Embedded::new(topology));
         let settings = Settings {
-            currency: Currency::EUR,
-            reservation_ttl: Duration::from_mins(15),
             retry: Backoff { base: Duration::from_secs(1), max: RETRY_MAX.unsigned_abs() },
             retry_attempts: ATTEMPTS,
             workers,
-            inbox_retention: Duration::from_hours(14 * 24),
-            republish_window: Duration::from_hours(7 * 24),
-            shards: Shards::DEFAULT,
-            outbox_cap: 1_000_000,
             limits: Limits::NONE,
-            trusted_proxies: Vec::new(),
+            ..Settings::default()
         };
         let auth = Auth::new(vec![digest(ADMIN_TOKEN.as_bytes())], clock.clone());
         let runtime = Runtime {
