@@ -73,7 +73,8 @@ impl Stage {
 
     pub fn message(&self, event_type: &str, key: Uuid, sequence: i64) -> Message {
         let body = Bytes::from(format!(r#"{{"key":"{key}","sequence":{sequence}}}"#));
-        Message { sequence, body, ..message(event_type, key) }
+        // Of one generator, so that later messages have greater ids.
+        Message { id: self.ids.next(), sequence, body, ..message(event_type, key) }
     }
 
     /// Messages of this many keys, so many of each, the keys taking turns.

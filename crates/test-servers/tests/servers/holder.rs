@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -18,19 +18,18 @@ pub fn kill_one<S>(test: &str, start: impl FnOnce() -> S, place: impl FnOnce(&S)
     if std::env::var_os(HOLD).is_some() {
         hold(&start(), place);
     }
-    let mut holder = Command::new(std::env::current_exe().unwrap());
+    let mut holder = Command::new(std::env::current_exe().expect("a test knows its program"));
     holder.args(["--exact", test, "--nocapture"]).env(HOLD, "yes");
-    let mut holder = holder.stdout(Stdio::piped()).spawn().unwrap();
-    let mut said = BufReader::new(holder.stdout.take().unwrap()).lines().map_while(Result::ok);
-    let held = said.find_map(|line| Some(line.split_once("holding ")?.1.to_owned())).unwrap();
-    let (port, folder) = held.split_once(' ').unwrap();
-    let port: u16 = port.parse().unwrap();
+    let mut holder = holder.stdout(Stdio::piped()).spawn().expect("the program starts again");
+    let mut said = BufReader::new(holder.stdout.take().expect("it is piped")).lines().map_while(Result::ok);
+    let held = said.find_map(|line| Some(line.split_once("holding ")?.1.to_owned())).expect("it says what it holds");
+    let (port, folder) = held.split_once(' ').expect("a port and a folder");
+    let port: u16 = port.parse().expect("a port");
     assert!(TcpStream::connect(("127.0.0.1", port)).is_ok());
 
-    holder.kill().unwrap();
-    holder.wait().unwrap();
+    holder.kill().and_then(|()| holder.wait()).expect("it lived until now");
     let deadline = Instant::now() + PATIENCE;
-    while TcpStream::connect(("127.0.0.1", port)).is_ok() || std::fs::exists(folder).unwrap() || has_processes(folder) {
+    while TcpStream::connect(("127.0.0.1", port)).is_ok() || Path::new(folder).exists() || has_processes(folder) {
         assert!(Instant::now() < deadline, "the server, its processes or its folder outlived its test");
         std::thread::sleep(Duration::from_millis(20));
     }
