@@ -34,13 +34,15 @@ static HOLD: Sql = Sql::each(
      where not exists (select 1 from inbox where event_id = $2 and digest = $13)
      on conflict (event_id, digest) do nothing",
 );
-static COUNT_ATTEMPT: Sql =
-    Sql::new("COUNT_ATTEMPT", "update held set attempts = attempts + 1 where position = $1 and state = 'due'");
+static COUNT_ATTEMPT: Sql = Sql::new(
+    "COUNT_ATTEMPT",
+    "update held set attempts = $2 + 1 where position = $1 and state = 'due' and attempts = $2",
+);
 static FAILED_AGAIN: Sql = Sql::new(
     "FAILED_AGAIN",
     "update held
-     set state = $2, due_at = $3, attempts = $4, reason = $5, first_failed_at = coalesce(first_failed_at, $6)
-     where position = $1",
+     set state = $3, due_at = $4, attempts = $5, reason = $6, first_failed_at = coalesce(first_failed_at, $7)
+     where position = $1 and state = 'due' and attempts = $2",
 );
 static NEXT_OF_KEY: Sql = Sql::new(
     "RELEASE_NEXT",
@@ -230,25 +232,39 @@ impl Held {
     }
 }
 
-/// Counts an attempt before it is made, so that one which ends the process counts too.
-pub async fn count_attempt(db: &Db, position: i64) -> Result<(), Error> {
-    db.sweep(vec![(&COUNT_ATTEMPT, params![position])]).await?;
-    Ok(())
+/// A delivery that is due, and how many of its attempts are counted: somebody else who has it changes that number, so
+/// whoever is late meets no row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Attempt {
+    /// Of the delivery.
+    pub position: i64,
+    /// The attempts that are counted.
+    pub counted: i64,
 }
 
-/// Records a failed attempt, and how many there were: due again at a time, or parked if there is none.
-pub async fn failed(
-    db: &Db,
-    position: i64,
-    retry_at: Option<Timestamp>,
-    attempts: i64,
-    reason: String,
-    now: Timestamp,
-) -> Result<(), Error> {
-    let state = if retry_at.is_some() { State::Due } else { State::Parked };
-    let row = params![position, state.as_str(), retry_at, attempts, reason, now];
-    db.sweep(vec![(&FAILED_AGAIN, row)]).await?;
-    Ok(())
+impl Attempt {
+    /// Counts the next attempt before it is made, so that one which ends the process counts too. `None` if somebody
+    /// else has it.
+    pub async fn next(self, db: &Db) -> Result<Option<Self>, Error> {
+        let met = db.sweep(vec![(&COUNT_ATTEMPT, params![self.position, self.counted])]).await?;
+        Ok((met == [1]).then_some(Self { counted: self.counted + 1, ..self }))
+    }
+
+    /// Records that it failed, and how many attempts there were: due again at a time, or parked if there is none.
+    /// Nothing if somebody else has it.
+    pub async fn failed(
+        self,
+        db: &Db,
+        retry_at: Option<Timestamp>,
+        attempts: i64,
+        reason: String,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let state = if retry_at.is_some() { State::Due } else { State::Parked };
+        let row = params![self.position, self.counted, state.as_str(), retry_at, attempts, reason, now];
+        db.sweep(vec![(&FAILED_AGAIN, row)]).await?;
+        Ok(())
+    }
 }
 
 /// Removes a delivery that was dealt with, without recording it: a duplicate of one that was handled.

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use bus::Message;
 use kernel::{SignedDuration, Timestamp};
-use storage::held::{self, Held};
+use storage::held::{self, Attempt, Held};
 use storage::inbox;
 
 use super::attempt::{STORE_AWAY, shared};
@@ -28,22 +28,30 @@ impl<S: Clone + Send + Sync + 'static> Runner<S> {
             if tasks.is_stopping() {
                 return Ok(None);
             }
+            if !self.share.holds() {
+                // Whoever has these shards by now does the rest.
+                break;
+            }
             self.handle_held(delivery).await?;
         }
-        self.load_held().await.map_err(|error| error.to_string())
+        self.load_held().await
     }
 
     /// One attempt, counted before it begins: if it ends the process, it has counted all the same.
     async fn handle_held(&mut self, held: Held) -> Result<(), String> {
         let began = Instant::now();
         let message = message(&held);
-        let attempts = held.attempts + 1;
-        let span = self.begin_span(&message);
-        if attempts > self.ctx.settings.retry_attempts {
+        let before = Attempt { position: held.position, counted: held.attempts };
+        if held.attempts >= self.ctx.settings.retry_attempts {
             let reason = held.reason.unwrap_or_else(|| "the process ended each time it was handled".to_owned());
-            return self.failed(&message, span, held.position, None, held.attempts, reason).await;
+            let span = self.begin_span(&message);
+            return self.failed(&message, span, before, None, held.attempts, reason).await;
         }
-        held::count_attempt(&self.ctx.db, held.position).await.map_err(|error| error.to_string())?;
+        let Some(attempt) = before.next(&self.ctx.db).await.map_err(|error| error.to_string())? else {
+            return Ok(());
+        };
+        let attempts = attempt.counted;
+        let span = self.begin_span(&message);
         let raw = self.raw(&message, span, held.digest, attempts, Some(held.position));
         match self.attempt_one(&message.event_type, raw).await {
             Ok(()) => {
@@ -51,7 +59,7 @@ impl<S: Clone + Send + Sync + 'static> Runner<S> {
                 Ok(())
             }
             Err(Failure::AlreadyDone) if self.was_handled_with_other_bytes(&held).await? => {
-                self.failed(&message, span, held.position, None, attempts, OTHER_BYTES.to_owned()).await
+                self.failed(&message, span, attempt, None, attempts, OTHER_BYTES.to_owned()).await
             }
             Err(Failure::AlreadyDone) => {
                 self.report(&message, span, Outcome::Duplicate, attempts, None, began);
@@ -62,15 +70,15 @@ impl<S: Clone + Send + Sync + 'static> Runner<S> {
                 self.end_span(&message, span, STORE_AWAY, attempts, Some(&reason));
                 Err(reason)
             }
-            Err(Failure::Park(reason)) => self.failed(&message, span, held.position, None, attempts, reason).await,
+            Err(Failure::Park(reason)) => self.failed(&message, span, attempt, None, attempts, reason).await,
             // Others kept changing the row: that is no attempt.
             Err(Failure::Conflict(reason)) => {
                 let retry_at = Some(self.retry_at(1));
-                self.failed(&message, span, held.position, retry_at, held.attempts, reason).await
+                self.failed(&message, span, attempt, retry_at, held.attempts, reason).await
             }
             Err(Failure::Retry(reason)) => {
                 let retry_at = (attempts < self.ctx.settings.retry_attempts).then(|| self.retry_at(attempts));
-                self.failed(&message, span, held.position, retry_at, attempts, reason).await
+                self.failed(&message, span, attempt, retry_at, attempts, reason).await
             }
         }
     }
@@ -89,7 +97,7 @@ impl<S: Clone + Send + Sync + 'static> Runner<S> {
         &self,
         message: &Message,
         span: Span,
-        position: i64,
+        attempt: Attempt,
         retry_at: Option<Timestamp>,
         attempts: i64,
         reason: String,
@@ -97,7 +105,7 @@ impl<S: Clone + Send + Sync + 'static> Runner<S> {
         let outcome = if retry_at.is_some() { Outcome::Retried } else { Outcome::Parked };
         self.report(message, span, outcome, attempts, Some(&reason), Instant::now());
         let now = self.ctx.clock.now();
-        held::failed(&self.ctx.db, position, retry_at, attempts, reason, now).await.map_err(|error| error.to_string())
+        attempt.failed(&self.ctx.db, retry_at, attempts, reason, now).await.map_err(|error| error.to_string())
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use kernel::{Cause, DeadLetterId, DeliveryCause, EventId, Lane, SignedDuration, Uuid};
 use proptest::prelude::*;
-use tradepost_storage::held::{self, Held, State};
+use tradepost_storage::held::{self, Attempt, Held, State};
 use tradepost_storage::{Batch, Error, inbox};
 
 use crate::place::Place;
@@ -84,15 +84,21 @@ async fn a_delivery_is_counted_before_each_attempt_and_parked_when_there_is_no_f
     let store = Store::open(&place).await;
     let [first, second, _] = three_of_a_key(&store).await;
     let position = position(&store, first.event_id).await;
-    held::count_attempt(&store, position).await.unwrap();
+    let none = Attempt { position, counted: 0 };
+    let one = none.next(&store).await.unwrap().unwrap();
     let retry_at = store.now() + SignedDuration::from_secs(5);
-    held::failed(&store, position, Some(retry_at), 1, "away".to_owned(), store.now()).await.unwrap();
+    one.failed(&store, Some(retry_at), 1, "away".to_owned(), store.now()).await.unwrap();
     assert_eq!(due(&store).await, [], "the key waits with its first");
 
     let failed_at = store.now();
     store.hands.advance(SignedDuration::from_secs(5));
-    held::count_attempt(&store, position).await.unwrap();
-    held::failed(&store, position, None, 2, "still away".to_owned(), store.now()).await.unwrap();
+    let two = one.next(&store).await.unwrap().unwrap();
+    // Whoever was late: it had the first attempt, and others have gone on since.
+    assert_eq!(none.next(&store).await.unwrap(), None);
+    one.failed(&store, None, 1, "late".to_owned(), store.now()).await.unwrap();
+    assert_eq!(due(&store).await, [first.event_id]);
+    two.failed(&store, None, 2, "still away".to_owned(), store.now()).await.unwrap();
+    two.failed(&store, Some(retry_at), 2, "late".to_owned(), store.now()).await.unwrap();
 
     assert_eq!(due(&store).await, []);
     let parked = held::parked_one(&store, first.dead_letter_id).await.unwrap().unwrap();
@@ -202,11 +208,11 @@ impl Model {
             }
             (Step::FailForNow, Some(held), _) => {
                 let retry_at = store.now() + SignedDuration::from_secs(1);
-                held::failed(store, held.position, Some(retry_at), 1, "away".to_owned(), store.now()).await.unwrap();
+                attempt(&held).failed(store, Some(retry_at), 1, "away".to_owned(), store.now()).await.unwrap();
             }
             (Step::FailForNow, None, _) => store.hands.advance(SignedDuration::from_secs(1)),
             (Step::Park, Some(held), _) => {
-                held::failed(store, held.position, None, 1, "bad".to_owned(), store.now()).await.unwrap();
+                attempt(&held).failed(store, None, 1, "bad".to_owned(), store.now()).await.unwrap();
             }
             (Step::Replay, _, Some(parked)) => {
                 assert!(held::replay(store, parked.dead_letter_id, store.now()).await.unwrap());
@@ -269,9 +275,13 @@ async fn three_of_a_key(store: &Store) -> [Held; 3] {
 }
 
 async fn park(store: &Store, delivery: &Held) -> DeadLetterId {
-    let position = position(store, delivery.event_id).await;
-    held::failed(store, position, None, 1, "bad".to_owned(), store.now()).await.unwrap();
+    let found = held::of_events(store, vec![delivery.event_id]).await.unwrap().pop().unwrap();
+    attempt(&found).failed(store, None, 1, "bad".to_owned(), store.now()).await.unwrap();
     delivery.dead_letter_id
+}
+
+fn attempt(held: &Held) -> Attempt {
+    Attempt { position: held.position, counted: held.attempts }
 }
 
 async fn position(store: &Store, event_id: EventId) -> i64 {
