@@ -1,11 +1,12 @@
 //! A window of deliveries, sorted and handled.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::Instant;
 
 use bus::{Delivery, Message, Settlement, Subscription, Tag};
 use futures_util::stream::StreamExt;
-use kernel::{SignedDuration, Uuid};
+use kernel::{EventId, SignedDuration, Uuid};
 use storage::held::{Held, State};
 
 use super::attempt::{STORE_AWAY, digest};
@@ -80,7 +81,8 @@ impl<S: Clone + Send + Sync + 'static> Runner<S> {
         let began = Instant::now();
         let ids = deliveries.iter().map(|delivery| delivery.message.id).collect();
         let handled = storage::inbox::handled(&self.ctx.db, ids).await.map_err(|error| error.to_string())?;
-        let mut seen = HashSet::with_capacity(deliveries.len());
+        // What was handled, and from here on what is in this window: the digest of each, and its attempts.
+        let mut known: HashMap<_, _> = handled.into_iter().map(|(id, it)| (id, (it.digest, it.attempts))).collect();
         let mut ready = Vec::with_capacity(deliveries.len());
         for Delivery { message, tag, redelivered, defect } in deliveries {
             let digest = digest(&message.event_type, &message.body);
@@ -88,16 +90,13 @@ impl<S: Clone + Send + Sync + 'static> Runner<S> {
             let one = Ready { message, tag, digest, span: Span::default() };
             if let Some(reason) = defect {
                 self.park(one, &reason, fate);
-            } else if let Some(known) = handled.get(&one.message.id) {
-                if known.digest == digest {
-                    self.report(&one.message, one.span, Outcome::Duplicate, known.attempts, None, began);
+            } else if let Some((first, attempts)) = known_or_insert(&mut known, one.message.id, (digest, 0)) {
+                if first == digest {
+                    self.report(&one.message, one.span, Outcome::Duplicate, attempts, None, began);
                     fate.settled.push(tag);
                 } else {
                     self.park(one, OTHER_BYTES, fate);
                 }
-            } else if !seen.insert(one.message.id) {
-                self.report(&one.message, one.span, Outcome::Duplicate, 0, None, began);
-                fate.settled.push(tag);
             } else if redelivered || self.is_suspect(&one.message) {
                 self.ctx.metrics.redelivered(self.ctx.db.service(), 1);
                 let held = self.due_now(&one.message, digest);
@@ -317,6 +316,17 @@ impl<S: Clone + Send + Sync + 'static> Runner<S> {
             attempts: 0,
             reason: None,
             first_failed_at: None,
+        }
+    }
+}
+
+/// What is known of an event; if nothing is, this is from now on.
+fn known_or_insert<V: Copy>(known: &mut HashMap<EventId, V>, id: EventId, new: V) -> Option<V> {
+    match known.entry(id) {
+        Entry::Occupied(known) => Some(*known.get()),
+        Entry::Vacant(unknown) => {
+            unknown.insert(new);
+            None
         }
     }
 }

@@ -1,6 +1,7 @@
 //! From a commit in one service to an effect in others: once, in order, and nobody waits for somebody else.
 
 use bus::Message;
+use futures_util::future::join;
 use kernel::Uuid;
 use tempfile::tempdir;
 
@@ -62,6 +63,31 @@ async fn the_id_of_a_handled_event_with_other_bytes_is_parked() {
     let parked = house.dead_letters("orders").await;
     assert_eq!(parked.len(), 1);
     assert_eq!(parked[0].event_id, told.event_id);
+    assert_eq!(parked[0].reason.as_deref(), Some("the id of a handled event, with other bytes"));
+    assert_eq!((script.calls("ada"), script.calls("eve")), (1, 0));
+    house.stop().await;
+}
+
+#[tokio::test]
+async fn of_two_that_arrive_together_with_one_id_and_other_bytes_one_is_parked() {
+    let folder = tempdir().unwrap();
+    let script = Script::new().first("slow", &[Step::Wait]);
+    let house = House::start(folder.path(), vec![emitter("users", &script), consumer("orders", &script)]).await;
+    house.tell("users", &[(house.runtime.ids.next(), "slow", 1)]).await;
+    until("what comes next waits for it", async || script.calls("slow") == 1).await;
+    let slow = message("users", &house.told("users").await.remove(0));
+    let named = |name: &str| String::from_utf8(slow.body.to_vec()).unwrap().replace("slow", name).into();
+    let first =
+        Message { id: house.runtime.ids.next(), key: house.runtime.ids.next(), body: named("ada"), ..slow.clone() };
+    let second = Message { body: named("eve"), ..first.clone() };
+
+    let both = join(house.publish("orders", first.clone()), house.publish("orders", second));
+    // They are on their way when they are polled first, and settled when the window before them is.
+    join(both, async { script.let_go(1) }).await;
+
+    let parked = house.dead_letters("orders").await;
+    assert_eq!(parked.len(), 1);
+    assert_eq!(parked[0].event_id, first.id);
     assert_eq!(parked[0].reason.as_deref(), Some("the id of a handled event, with other bytes"));
     assert_eq!((script.calls("ada"), script.calls("eve")), (1, 0));
     house.stop().await;
