@@ -12,7 +12,7 @@ mod window;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bus::{Broker, Delivery, Gathered, Subscription};
 use kernel::{Lane, Timestamp, Uuid};
@@ -30,8 +30,8 @@ pub const WINDOW: usize = 256;
 /// The longest sleep: the safety net should a wake-up be missed.
 const POLL: Duration = Duration::from_secs(1);
 
-/// The wait before consumption goes on when the store or the broker is away.
-const AWAY: Duration = Duration::from_millis(500);
+/// The wait before consumption goes on when the store or the broker is away, and the bound to which it doubles.
+const AWAY: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(5));
 
 /// Why an event is parked that is no duplicate of the one whose id it has.
 const OTHER_BYTES: &str = "the id of a handled event, with other bytes";
@@ -50,6 +50,8 @@ pub(crate) struct Runner<S> {
     /// After a crash: how many deliveries of each source may be those that were being handled then.
     suspects: Option<HashMap<String, usize>>,
     busy: Arc<AtomicUsize>,
+    /// How often consumption paused since something was handled.
+    failures: u32,
 }
 
 impl<S: Clone + Send + Sync + 'static> Runner<S> {
@@ -65,7 +67,18 @@ impl<S: Clone + Send + Sync + 'static> Runner<S> {
         // A broker that marks what comes again tells by itself what may have been the cause of a crash.
         let suspects = (after_crash && !broker.guarantees().redelivered_flag).then(HashMap::new);
         let share = membership.share(lane);
-        Self { ctx, lane, handlers, broker, share, shards: Vec::new(), held: HashSet::new(), suspects, busy }
+        Self {
+            ctx,
+            lane,
+            handlers,
+            broker,
+            share,
+            shards: Vec::new(),
+            held: HashSet::new(),
+            suspects,
+            busy,
+            failures: 0,
+        }
     }
 
     /// Consumes until the tasks stop; a broken subscription is made again.
@@ -77,7 +90,7 @@ impl<S: Clone + Send + Sync + 'static> Runner<S> {
             subscription.close().await;
             if let Err(reason) = paused {
                 tracing::warn!(consumer = self.consumer(), lane = %self.lane, %reason, "consumption pauses");
-                pause(&tasks).await;
+                self.pause(&tasks).await;
             }
         }
     }
@@ -90,10 +103,17 @@ impl<S: Clone + Send + Sync + 'static> Runner<S> {
         tasks: &Tasks,
     ) -> Result<(), String> {
         let mut due = self.take_shards(subscription).await?;
+        let mut looked_at_held = Instant::now();
         while !tasks.is_stopping() {
             if !self.share.holds() {
                 // The store is away, or this process was frozen: the shards may be another instance's by now.
                 return Err("the leases of its shards have ended".to_owned());
+            }
+            // Beside others, what belongs here may be held, released or replayed by them.
+            let may_change = !self.held.is_empty() || !self.share.is_alone();
+            if may_change && looked_at_held.elapsed() >= POLL {
+                due = self.load_held().await?;
+                looked_at_held = Instant::now();
             }
             if due.is_some_and(|due| due <= self.ctx.clock.now()) {
                 due = self.work(async |runner| runner.handle_due(tasks).await).await?;
@@ -107,15 +127,14 @@ impl<S: Clone + Send + Sync + 'static> Runner<S> {
                     let deliveries = arrived.map_err(|error| error.to_string())?;
                     self.give_way(&deliveries).await;
                     self.work(async |runner| runner.handle_window(subscription, deliveries).await).await?;
+                    self.failures = 0;
                     if !self.held.is_empty() {
                         due = self.next_due().await;
                     }
                 }
                 () = self.share.changed() => due = self.take_shards(subscription).await?,
                 _ = wake.changed() => due = self.next_due().await,
-                () = tokio::time::sleep(sleep) => if due.is_none() && !self.held.is_empty() {
-                    due = self.next_due().await;
-                },
+                () = tokio::time::sleep(sleep) => {}
                 () = tasks.stopping() => {}
             }
         }
@@ -133,7 +152,7 @@ impl<S: Clone + Send + Sync + 'static> Runner<S> {
         self.shards = shards;
         // Before anything is received: while the store is away it would only be given back, again and again, and the
         // broker counts how often. Whoever had these shards before holds nothing more of them by now.
-        let due = self.load_held().await.map_err(|error| format!("held deliveries can't be read: {error}"))?;
+        let due = self.load_held().await?;
         let consumer = self.consumer();
         let assigned = subscription.assign(&*self.broker, consumer, self.lane, parts).await;
         self.share.apply(generation);
@@ -159,9 +178,11 @@ impl<S: Clone + Send + Sync + 'static> Runner<S> {
     }
 
     /// Learns from the store which keys are held; answers with when the next delivery is due.
-    async fn load_held(&mut self) -> Result<Option<Timestamp>, storage::Error> {
-        self.held = storage::held::keys(&self.ctx.db, self.lane, &self.shards).await?.into_iter().collect();
-        storage::held::next_due(&self.ctx.db, self.lane, &self.shards).await
+    async fn load_held(&mut self) -> Result<Option<Timestamp>, String> {
+        let unreadable = |error| format!("held deliveries can't be read: {error}");
+        let keys = storage::held::keys(&self.ctx.db, self.lane, &self.shards).await.map_err(unreadable)?;
+        self.held = keys.into_iter().collect();
+        storage::held::next_due(&self.ctx.db, self.lane, &self.shards).await.map_err(unreadable)
     }
 
     /// When the next held delivery is due; if the store can't say, the next look will.
@@ -169,14 +190,17 @@ impl<S: Clone + Send + Sync + 'static> Runner<S> {
         storage::held::next_due(&self.ctx.db, self.lane, &self.shards).await.ok().flatten()
     }
 
+    /// Waits before it begins anew, longer each time until something is handled.
+    async fn pause(&mut self, tasks: &Tasks) {
+        let wait = (AWAY.0 * 2_u32.saturating_pow(self.failures)).min(AWAY.1);
+        self.failures = (self.failures + 1).min(16);
+        tokio::select! {
+            () = tokio::time::sleep(wait) => {}
+            () = tasks.stopping() => {}
+        }
+    }
+
     fn consumer(&self) -> &'static str {
         self.ctx.db.service()
-    }
-}
-
-async fn pause(tasks: &Tasks) {
-    tokio::select! {
-        () = tokio::time::sleep(AWAY) => {}
-        () = tasks.stopping() => {}
     }
 }
