@@ -25,6 +25,9 @@ const BEAT: Duration = Duration::from_secs(1);
 /// An instance whose counter stands still for this long is gone: four beats, for a busy machine may miss some.
 const LEASE: Duration = Duration::from_secs(4);
 
+/// How much of the time between two looks counts towards the end of others' leases.
+const LOOK_MAX: Duration = Duration::from_secs(2);
+
 /// How long shards that are given up are waited for at each beat, until nothing of them is under way.
 const LET_GO: Duration = Duration::from_millis(500);
 
@@ -272,11 +275,18 @@ impl Keeper {
 impl Sightings {
     /// Who lives, in the order of their ids, and who is gone.
     fn tell_apart(&mut self, own: Uuid, beats: &HashMap<Uuid, i64>, now: Instant) -> (Vec<Uuid>, Vec<(Uuid, i64)>) {
-        if self.looked_at.is_none_or(|at| now.duration_since(at) > LEASE / 2) {
+        let gap = self.looked_at.map_or(LEASE, |at| now.duration_since(at));
+        self.looked_at = Some(now);
+        if gap >= LEASE {
             // This instance did not look, or could not: that nobody's counter moved meanwhile means nothing.
             self.seen.clear();
+        } else {
+            // It is slow, and so may be the others: what it did not see counts for no more than what it may miss.
+            let unseen = gap.saturating_sub(LOOK_MAX);
+            for (_, since) in self.seen.values_mut() {
+                *since += unseen;
+            }
         }
-        self.looked_at = Some(now);
         self.seen.retain(|id, _| beats.contains_key(id));
         let (mut live, mut gone) = (vec![own], Vec::new());
         for (id, beat) in beats.iter().filter(|(id, _)| **id != own) {
@@ -353,6 +363,18 @@ mod tests {
             assert_eq!(sightings.tell_apart(OWN, &beats(7), later + step * steps), (vec![OWN, OTHER], vec![]));
         }
         assert_eq!(sightings.tell_apart(OWN, &beats(7), later + LEASE), (vec![OWN], vec![(OTHER, 7)]));
+    }
+
+    #[test]
+    fn whoever_looks_seldom_finds_who_is_gone_all_the_same() {
+        let mut sightings = Sightings::default();
+        let mut now = Instant::now();
+        let mut looks = 0;
+        while sightings.tell_apart(OWN, &beats(7), now).1.is_empty() {
+            now += LEASE * 9 / 10;
+            looks += 1;
+        }
+        assert_eq!(looks, 2, "two seconds of each look count");
     }
 
     fn beats(other: i64) -> HashMap<Uuid, i64> {
