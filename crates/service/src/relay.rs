@@ -59,6 +59,8 @@ pub(crate) struct Relay {
     /// By key: the first is being published or waits for its next try.
     queues: HashMap<Uuid, Queue>,
     publishing: FuturesUnordered<BoxFuture<'static, (Uuid, Outcome)>>,
+    /// Keys whose first was refused, each until it is published again.
+    refused: FuturesUnordered<BoxFuture<'static, Uuid>>,
     /// What is pending, while the store is asked for it.
     reading: Option<BoxFuture<'static, Read>>,
     forgetting: FuturesUnordered<BoxFuture<'static, Forgotten>>,
@@ -105,6 +107,7 @@ impl Relay {
             looked_at_all: None,
             queues: HashMap::new(),
             publishing: FuturesUnordered::new(),
+            refused: FuturesUnordered::new(),
             reading: None,
             forgetting: FuturesUnordered::new(),
             forgetting_count: 0,
@@ -129,6 +132,7 @@ impl Relay {
             let poll = self.poll();
             tokio::select! {
                 Some((key, outcome)) = self.publishing.next() => self.all_confirmed(key, outcome),
+                Some(key) = self.refused.next() => self.publish_first(key),
                 read = arrival(&mut self.reading) => {
                     self.reading = None;
                     more |= self.take_in(read);
@@ -137,9 +141,11 @@ impl Relay {
                 () = changed(&mut committed), if !more => more = true,
                 () = tokio::time::sleep(poll), if !more || !has_room => more = true,
                 () = self.share.changed() => {
-                    self.let_go().await;
-                    self.take_shards();
-                    more = true;
+                    self.let_go(&tasks).await;
+                    if !tasks.is_stopping() {
+                        self.take_shards();
+                        more = true;
+                    }
                 }
                 () = tasks.stopping() => {}
             }
@@ -154,16 +160,21 @@ impl Relay {
         self.share.apply(generation);
     }
 
-    /// Sends nothing more until it knows what its shards are, and forgets what it has read.
-    async fn let_go(&mut self) {
+    /// Sends nothing more until it knows what its shards are, and forgets what it has read. What the broker does not
+    /// speak of is waited for until its deadline, or until the tasks stop.
+    async fn let_go(&mut self, tasks: &Tasks) {
         self.is_letting_go = true;
         self.reading = None;
         // Whoever has these keys next begins where this ends.
-        while let Some((key, outcome)) = self.publishing.next().await {
-            self.confirmed(key, outcome);
+        while !self.publishing.is_empty() && !tasks.is_stopping() {
+            tokio::select! {
+                Some((key, outcome)) = self.publishing.next() => self.confirmed(key, outcome),
+                () = tasks.stopping() => return,
+            }
         }
         self.finish().await;
         self.is_letting_go = false;
+        self.refused.clear();
         self.queues.clear();
         self.in_flight.clear();
         self.read_to = 0;
@@ -229,28 +240,20 @@ impl Relay {
             queue.events.push_back(event);
             if queue.events.len() == 1 {
                 let key = queue.events[0].key;
-                self.publish_first(key, Duration::ZERO);
+                self.publish_first(key);
             }
         }
         filled
     }
 
-    fn publish_first(&mut self, key: Uuid, wait: Duration) {
+    fn publish_first(&mut self, key: Uuid) {
         if self.is_letting_go {
             return;
         }
         let Some(event) = self.queues.get(&key).and_then(|queue| queue.events.front()) else { return };
         let message = message(self.db.service(), event);
-        let (broker, destination) = (self.broker.clone(), self.destination.clone());
-        self.publishing.push(if wait.is_zero() {
-            let outcome = broker.publish(&destination, message);
-            Box::pin(async move { (key, outcome.await) })
-        } else {
-            Box::pin(async move {
-                tokio::time::sleep(wait).await;
-                (key, broker.publish(&destination, message).await)
-            })
-        });
+        let outcome = self.broker.publish(&self.destination, message);
+        self.publishing.push(Box::pin(async move { (key, outcome.await) }));
     }
 
     /// What was confirmed or refused, and what else was by now: brokers confirm many at once.
@@ -273,7 +276,7 @@ impl Relay {
             if queue.events.is_empty() {
                 self.queues.remove(&key);
             } else {
-                self.publish_first(key, Duration::ZERO);
+                self.publish_first(key);
             }
             return;
         }
@@ -283,7 +286,7 @@ impl Relay {
             service = self.db.service(), destination = %self.destination, %key, ?outcome, ?wait,
             "an event was not stored and will be published again"
         );
-        self.publish_first(key, wait);
+        self.refused.push(Box::pin(tokio::time::sleep(wait).map(move |()| key)));
     }
 
     /// Everything that was stored since the last time, in one statement.
