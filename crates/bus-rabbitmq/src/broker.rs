@@ -21,9 +21,10 @@ use crate::check::{self, ServerInfo, Unusable};
 use crate::declare::{declare, declare_exchange, is_final, open, waiting};
 use crate::late::Late;
 use crate::layout::{Layout, Queue};
-use crate::link::{CallError, Duty, Link, Waits};
+use crate::link::{CallError, Duty, LOOK_EVERY, Link, Waits};
 use crate::publisher::{Publish, Publisher, UNCONFIRMED_MAX};
 use crate::subscription::{Channelled, Source};
+use crate::trouble::Trouble;
 use crate::{ConfigError, ReachError, wire};
 
 /// The one destination: the exchange, which routes by type and key.
@@ -90,6 +91,7 @@ pub(crate) struct Shared {
     ids: Ids,
     publishing: Link,
     receiving: Link,
+    trouble: Trouble,
     /// How many subscriptions each consumer has here.
     consumers: Mutex<BTreeMap<String, usize>>,
     /// Which consumers had an archive when they first subscribed here.
@@ -101,20 +103,22 @@ impl RabbitMq {
     /// Must be called within a runtime of Tokio. The URL is like `amqp://user:password@host:5672/vhost`.
     pub fn new(url: &str, options: Options) -> Result<Self, ConfigError> {
         let Options { topology, shards, publish_deadline, reconnect_max, ids } = options;
-        let waits = Waits { max: reconnect_max, ids: ids.clone() };
+        let waits = Waits::new(reconnect_max, ids.clone());
         let shared = Arc::new(Shared {
             address: Address::parse(url)?,
             layout: Layout::new(&topology, shards)?,
             ids,
             publishing: Link::new(),
             receiving: Link::new(),
+            trouble: Trouble::default(),
             consumers: Mutex::default(),
             late: Late::default(),
         });
         let (publishes, waiting) = mpsc::channel(UNCONFIRMED_MAX);
         let mut links = JoinSet::new();
         let address = || shared.address.clone();
-        links.spawn(shared.publishing.clone().keep(address(), "publishing", waits.clone(), Publisher { waiting }));
+        let publisher = Publisher { waiting, waits: waits.clone(), trouble: shared.trouble.clone() };
+        links.spawn(shared.publishing.clone().keep(address(), "publishing", waits.clone(), publisher));
         links.spawn(shared.receiving.clone().keep(address(), "receiving", waits, Restorer(shared.clone())));
         Ok(Self { shared, publish_deadline, publishes, _links: links })
     }
@@ -143,6 +147,8 @@ impl RabbitMq {
             let _ = tokio::select! {
                 changed = publishing.changed() => changed,
                 changed = receiving.changed() => changed,
+                // What was refused is forgotten in time.
+                () = tokio::time::sleep(LOOK_EVERY) => Ok(()),
             };
         }
     }
@@ -243,7 +249,11 @@ impl Shared {
 
     pub fn error(&self, error: &CallError) -> Error {
         let said = Unusable::calling(&self.address, error).to_string();
-        if is_final(error) { Error::Rejected(said) } else { Error::Unavailable(said) }
+        if is_final(error) {
+            self.trouble.note(said.clone());
+            return Error::Rejected(said);
+        }
+        Error::Unavailable(said)
     }
 
     /// Every change is complete when the lock is given back.
@@ -342,7 +352,8 @@ impl Broker for RabbitMq {
     }
 
     fn health(&self) -> Health {
-        let complaint = self.shared.publishing.complaint().or_else(|| self.shared.receiving.complaint());
+        let Shared { publishing, receiving, trouble, .. } = &*self.shared;
+        let complaint = publishing.complaint().or_else(|| receiving.complaint()).or_else(|| trouble.recent());
         complaint.map_or(Health::Ready, |reason| Health::Degraded { reason })
     }
 }

@@ -6,12 +6,14 @@ use lapin::options::{
     BasicCancelOptions, BasicConsumeOptions, BasicPublishOptions, QueueBindOptions, QueueDeclareOptions,
 };
 use lapin::types::{FieldTable, ShortString};
-use lapin::{BasicProperties, Channel, Connection};
+use lapin::{BasicProperties, Channel, Connection, ExchangeKind};
 use tokio::time::Instant;
 
 use crate::ConfigError;
 use crate::address::Address;
-use crate::declare::{ACCESS_REFUSED, NOT_ALLOWED, NOT_FOUND, PRECONDITION_FAILED, code, declare_queue, open, waiting};
+use crate::declare::{
+    ACCESS_REFUSED, NOT_ALLOWED, NOT_FOUND, PRECONDITION_FAILED, code, declare_alone, has_exchange, open, waiting,
+};
 use crate::greeting;
 use crate::layout::{EXCHANGE, Layout};
 use crate::link::{CallError, connect, within};
@@ -166,19 +168,28 @@ pub(crate) async fn reach(
     }
 }
 
-/// Connects, and looks at everything that is needed. Changes nothing but for a queue of its own, which goes with it.
+/// Connects, and looks at everything that is needed but for bindings, which can't be read over AMQP. Changes nothing but
+/// for a queue of its own, which goes with it.
 pub(crate) async fn check(address: &Address, layout: &Layout) -> Result<ServerInfo, Unusable> {
     let server = greeting::greet(address).await?;
     let connection = connect(address, "check", false).await?;
     let calling = |error: CallError| Unusable::calling(address, &error);
     rights(&connection).await.map_err(calling)?;
+    let missing = |name: &ShortString| Unusable::Missing { name: name.to_string() };
+    let exchanges = layout.consumers().filter_map(|consumer| layout.dead(consumer)?.own_exchange.clone());
+    let exchanges = exchanges.map(|name| (name, ExchangeKind::Fanout));
+    for (name, kind) in [(ShortString::from(EXCHANGE), ExchangeKind::Topic)].into_iter().chain(exchanges) {
+        if !has_exchange(&connection, &name, kind).await.map_err(calling)? {
+            return Err(missing(&name));
+        }
+    }
     for queue in layout.consumers().flat_map(|consumer| layout.queues_of(consumer)) {
         // A queue that is not there closes the channel.
         let channel = open(&connection).await.map_err(calling)?;
         if waiting(&channel, queue).await.map_err(calling)?.is_none() {
-            return Err(Unusable::Missing { name: queue.name.to_string() });
+            return Err(missing(&queue.name));
         }
-        within("comparing a queue", declare_queue(&channel, queue)).await.map_err(calling)?;
+        within("comparing a queue", declare_alone(&channel, queue)).await.map_err(calling)?;
     }
     Ok(server.unwrap_or_else(|| ServerInfo { product: "unknown".to_owned(), version: String::new() }))
 }
@@ -196,7 +207,7 @@ async fn rights(connection: &Connection) -> Result<(), CallError> {
         FieldTable::default(),
     );
     match within("binding a queue", bind).await {
-        // There is nothing to write to or read from yet, which is said of the queues.
+        // There is nothing to write to or read from yet, which is said of the exchange.
         Err(CallError::Failed(error)) if code(&error) == Some(NOT_FOUND) => return Ok(()),
         bound => bound?,
     }

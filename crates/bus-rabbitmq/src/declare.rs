@@ -18,18 +18,29 @@ pub(crate) async fn open(connection: &Connection) -> Result<Channel, CallError> 
 
 /// Makes the exchange to which every event is published, unless it is there: who only uses it needs no right to make it.
 pub(crate) async fn declare_exchange(connection: &Connection) -> Result<(), CallError> {
-    let options = |passive| ExchangeDeclareOptions { passive, durable: true, ..ExchangeDeclareOptions::default() };
-    for passive in [true, false] {
-        // An exchange that is not there closes the channel.
-        let channel = open(connection).await?;
-        let kind = ExchangeKind::Topic;
-        let declared = channel.exchange_declare(EXCHANGE.into(), kind, options(passive), FieldTable::default());
-        match within("declaring the exchange", declared).await {
-            Err(CallError::Failed(error)) if passive && code(&error) == Some(NOT_FOUND) => {}
-            declared => return declared,
-        }
+    if has_exchange(connection, &EXCHANGE.into(), ExchangeKind::Topic).await? {
+        return Ok(());
     }
-    Ok(())
+    let channel = open(connection).await?;
+    let options = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };
+    let declared = channel.exchange_declare(EXCHANGE.into(), ExchangeKind::Topic, options, FieldTable::default());
+    within("declaring the exchange", declared).await
+}
+
+/// Whether an exchange is there.
+pub(crate) async fn has_exchange(
+    connection: &Connection,
+    name: &ShortString,
+    kind: ExchangeKind,
+) -> Result<bool, CallError> {
+    // An exchange that is not there closes the channel.
+    let channel = open(connection).await?;
+    let options = ExchangeDeclareOptions { passive: true, durable: true, ..ExchangeDeclareOptions::default() };
+    let asked = channel.exchange_declare(name.clone(), kind, options, FieldTable::default());
+    match within("asking for an exchange", asked).await {
+        Err(CallError::Failed(error)) if code(&error) == Some(NOT_FOUND) => Ok(false),
+        asked => asked.map(|()| true),
+    }
 }
 
 /// Makes these queues with their bindings. Those that are there stay as they are.
@@ -49,9 +60,14 @@ pub(crate) async fn declare<'a>(
     Ok(())
 }
 
-pub(crate) async fn declare_queue(channel: &Channel, queue: &Queue) -> lapin::Result<()> {
+/// Makes a queue; of one that is there, says whether it is as it has to be.
+pub(crate) async fn declare_alone(channel: &Channel, queue: &Queue) -> lapin::Result<()> {
     let options = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
-    channel.queue_declare(queue.name.clone(), options, queue.arguments.clone()).await?;
+    channel.queue_declare(queue.name.clone(), options, queue.arguments.clone()).await.map(drop)
+}
+
+async fn declare_queue(channel: &Channel, queue: &Queue) -> lapin::Result<()> {
+    declare_alone(channel, queue).await?;
     let Some(exchange) = &queue.own_exchange else { return Ok(()) };
     let (kind, none) = (ExchangeKind::Fanout, FieldTable::default());
     let options = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };

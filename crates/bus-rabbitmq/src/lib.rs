@@ -26,6 +26,7 @@ mod layout;
 mod link;
 mod publisher;
 mod subscription;
+mod trouble;
 mod wire;
 
 pub use address::ConfigError;

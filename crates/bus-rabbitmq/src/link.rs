@@ -23,11 +23,11 @@ pub(crate) const CALL_DEADLINE: Duration = Duration::from_secs(30);
 /// so that all who lost a broker at once don't come back at once.
 const FIRST_WAIT_MAX: Duration = Duration::from_millis(200);
 
-/// A connection that lasted as long did work; one that ends before counts as one more failure.
+/// What lasted as long did work; what ends before counts as one more failure.
 const STEADY: Duration = Duration::from_secs(5);
 
 /// How often a connection is looked at besides being listened to: an end must not go unnoticed.
-const LOOK_EVERY: Duration = Duration::from_millis(500);
+pub(crate) const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 /// How a connection is at the moment.
 #[derive(Clone)]
@@ -66,8 +66,22 @@ pub(crate) trait Duty: Send {
 /// How long to wait between tries.
 #[derive(Clone)]
 pub(crate) struct Waits {
-    pub max: Duration,
-    pub ids: Ids,
+    max: Duration,
+    ids: Ids,
+    failures: u32,
+}
+
+impl Waits {
+    pub fn new(max: Duration, ids: Ids) -> Self {
+        Self { max, ids, failures: 0 }
+    }
+
+    /// The wait after something that lasted as long.
+    pub fn after(&mut self, lasted: Duration) -> Duration {
+        self.failures = if lasted > STEADY { 1 } else { self.failures.saturating_add(1) };
+        let bound = FIRST_WAIT_MAX.saturating_mul(1 << (self.failures - 1).min(16)).min(self.max);
+        self.ids.jitter(bound)
+    }
 }
 
 /// One place for one connection.
@@ -104,8 +118,7 @@ impl Link {
     }
 
     /// Connects, does the duty, and begins again, for ever.
-    pub async fn keep(self, address: Address, purpose: &'static str, waits: Waits, mut duty: impl Duty) {
-        let mut failures: u32 = 0;
+    pub async fn keep(self, address: Address, purpose: &'static str, mut waits: Waits, mut duty: impl Duty) {
         // A broker that did not answer in time is greeted first, for each connection takes a thread of lapin's that
         // waits as long as the broker does.
         let mut is_silent = false;
@@ -120,9 +133,7 @@ impl Link {
             };
             tracing::warn!(broker = ?address, purpose, reason, "the connection to the broker is away");
             self.state.send_replace(State::Down(reason));
-            failures = if began.elapsed() > STEADY { 1 } else { failures.saturating_add(1) };
-            let bound = FIRST_WAIT_MAX.saturating_mul(1 << (failures - 1).min(16)).min(waits.max);
-            tokio::time::sleep(waits.ids.jitter(bound)).await;
+            tokio::time::sleep(waits.after(began.elapsed())).await;
         }
     }
 

@@ -5,8 +5,9 @@
 //! that was confirmed up to then is known.
 
 use std::collections::HashMap;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bus::Outcome;
 use bytes::Bytes;
@@ -16,10 +17,12 @@ use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
 use lapin::types::ShortString;
 use lapin::{BasicProperties, Channel, Confirmation, Connection};
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
 
-use crate::declare::open;
+use crate::declare::{is_final, open};
 use crate::layout::EXCHANGE;
-use crate::link::{CallError, Duty, within};
+use crate::link::{CallError, Duty, Waits, within};
+use crate::trouble::Trouble;
 
 /// Messages that may be unconfirmed, and once more as many that may wait to be sent: what half a dozen services with
 /// windows of 1,024 in two lanes send by themselves. Beyond that a message is refused instead of taking memory.
@@ -38,6 +41,8 @@ pub(crate) struct Publish {
 /// Takes messages from whoever publishes.
 pub(crate) struct Publisher {
     pub waiting: mpsc::Receiver<Publish>,
+    pub waits: Waits,
+    pub trouble: Trouble,
 }
 
 struct Confirmed {
@@ -55,19 +60,40 @@ impl Duty for Publisher {
                 Ok(channel) => channel,
                 Err(error) => return error.to_string(),
             };
-            let broken = self.serve(&channel).await;
-            // One channel may break without the others, for example because there is no exchange.
-            tracing::warn!(reason = broken, "the channel for publishing broke, and is opened again");
-            while let Ok(abandoned) = self.waiting.try_recv() {
-                drop(abandoned.reply.send(Outcome::Unknown { detail: broken.clone() }));
+            let began = Instant::now();
+            let error = self.serve(&channel).await;
+            let broken = error.to_string();
+            if !connection.status().connected() {
+                return broken;
             }
+            // One channel may break without the others: there is no exchange, or no right to write what somebody wrote.
+            // Opened at once it would break at once again.
+            let wait = self.waits.after(began.elapsed());
+            tracing::warn!(reason = broken, ?wait, "the channel for publishing broke, and is opened again");
+            if is_final(&CallError::Failed(error)) {
+                self.trouble.note(broken.clone());
+            }
+            self.refuse(wait, &broken).await;
         }
     }
 }
 
 impl Publisher {
+    /// Sends nothing for a while.
+    async fn refuse(&mut self, wait: Duration, reason: &str) {
+        let mut over = pin!(tokio::time::sleep(wait));
+        loop {
+            tokio::select! {
+                () = &mut over => return,
+                Some(publish) = self.waiting.recv() => {
+                    drop(publish.reply.send(Outcome::Refused { detail: reason.to_owned() }));
+                }
+            }
+        }
+    }
+
     /// Publishes until the channel breaks; answers with what broke it. What is unconfirmed then is unknown.
-    async fn serve(&mut self, channel: &Channel) -> String {
+    async fn serve(&mut self, channel: &Channel) -> lapin::Error {
         let mut unconfirmed = Unconfirmed::new();
         let mut returned = Returned::default();
         loop {
@@ -128,7 +154,7 @@ struct Returned(HashMap<ShortString, u32>);
 
 impl Returned {
     /// Tells each publisher what became of its message. Answers with what broke the channel, if it is broken.
-    fn decide(&mut self, batch: Vec<Confirmed>) -> Option<String> {
+    fn decide(&mut self, batch: Vec<Confirmed>) -> Option<lapin::Error> {
         for confirmed in &batch {
             if let Ok(Confirmation::Ack(Some(message)) | Confirmation::Nack(Some(message))) = &confirmed.confirmation
                 && let Some(id) = message.properties.message_id()
@@ -151,7 +177,7 @@ impl Returned {
                 }
                 Err(error) => {
                     let detail = error.to_string();
-                    broken.get_or_insert_with(|| detail.clone());
+                    broken.get_or_insert(error);
                     Outcome::Unknown { detail }
                 }
             };

@@ -2,7 +2,7 @@
 
 use bus::Topology;
 use kernel::Shards;
-use lapin::options::QueueDeclareOptions;
+use lapin::options::{ExchangeDeleteOptions, QueueDeclareOptions, QueueDeleteOptions};
 use lapin::types::FieldTable;
 use test_servers::{RabbitMq as Server, Vhost};
 use tokio::io::AsyncWriteExt;
@@ -37,12 +37,28 @@ async fn queues_that_are_missing_or_otherwise_are_named() {
     let vhost = Vhost::create();
     let missing = check(&vhost.url()).await.unwrap_err();
     assert!(matches!(missing, Unusable::Missing { .. }), "{missing:?}");
+    drop(broker(&vhost.url()).await);
     let (_connection, channel) = stranger(&vhost.url()).await;
     let durable = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
     let queue = "tradepost.inventory.dead";
+    channel.queue_delete(queue.into(), QueueDeleteOptions::default()).await.unwrap();
     channel.queue_declare(queue.into(), durable, FieldTable::default()).await.unwrap();
     let otherwise = check(&vhost.url()).await.unwrap_err();
     assert!(matches!(&otherwise, Unusable::Mismatch { detail } if detail.contains(queue)), "{otherwise:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn exchanges_that_are_missing_are_named_and_not_made() {
+    let vhost = Vhost::create();
+    let _broker = broker(&vhost.url()).await;
+    let (_connection, channel) = stranger(&vhost.url()).await;
+    for exchange in ["tradepost.inventory.dead", "tradepost.events"] {
+        channel.exchange_delete(exchange.into(), ExchangeDeleteOptions::default()).await.unwrap();
+        for _ in 0..2 {
+            let error = check(&vhost.url()).await.unwrap_err();
+            assert!(matches!(&error, Unusable::Missing { name } if name == exchange), "{error:?}");
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

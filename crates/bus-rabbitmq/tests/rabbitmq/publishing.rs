@@ -66,6 +66,8 @@ async fn a_broker_without_its_exchange_stores_nothing_until_it_is_declared_again
     let (_connection, channel) = stranger(&vhost.url()).await;
     channel.exchange_delete("tradepost.events".into(), ExchangeDeleteOptions::default()).await.unwrap();
     assert!(matches!(publish(&broker, &placed()).await, Outcome::Unknown { .. }));
+    let reason = degraded(&broker).await;
+    assert!(reason.contains("no exchange 'tradepost.events'"), "{reason}");
     broker.declare().await.unwrap();
     deliver(&broker, &placed()).await;
 }
