@@ -2,11 +2,14 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use serde_json::json;
+use std::time::Duration;
+
+use serde_json::{Value, json};
 use testkit::{Place, TestShop, on_each_store};
 
 on_each_store! {
     events_that_are_sent_again_take_effect_once,
+    nothing_older_than_the_window_is_sent_again,
     what_can_not_be_sent_again_is_refused,
 }
 
@@ -33,6 +36,28 @@ async fn events_that_are_sent_again_take_effect_once(place: Place) {
     let metrics = String::from_utf8(shop.get("/metrics").await.expect(200).body.to_vec()).unwrap();
     let dropped = "consumer=\"inventory\",type=\"orders.order_placed.v1\",outcome=\"duplicate\"} 1";
     assert!(metrics.contains(dropped), "it came again and was known");
+}
+
+async fn nothing_older_than_the_window_is_sent_again(place: Place) {
+    let shop = TestShop::start_on(place).await;
+    let product = shop.product("123", 10).await;
+    let count = async |request: Value| shop.post("/v1/events/republish", &request).await.expect(200).number("/events");
+    let place_one = async || {
+        shop.order(&[(&product, 1)], Some("tok_ok")).await;
+        shop.settle().await;
+    };
+    place_one().await;
+    let of_one = count(json!({"service": "orders", "since": "2026-01-01T00:00:00Z"})).await;
+    assert!(of_one > 0);
+
+    // A week and an hour after that; asked as by a client whose clock is a minute behind.
+    shop.advance(Duration::from_hours(7 * 24 + 1)).await;
+    place_one().await;
+    let since = "2026-01-01T12:59:00Z";
+    assert_eq!(count(json!({"service": "orders", "since": since})).await, of_one);
+    let first = "00000000-0000-7000-8000-000000000000";
+    assert_eq!(count(json!({"service": "orders", "since": since, "after": first})).await, of_one);
+    assert_eq!(count(json!({"service": "orders", "since": "2025-01-01T00:00:00Z", "after": first})).await, of_one);
 }
 
 async fn what_can_not_be_sent_again_is_refused(place: Place) {

@@ -10,6 +10,9 @@ use utoipa::ToSchema;
 
 use crate::Console;
 
+/// How much longer than the window the first step may go back: clocks differ, and a request is under way for a while.
+const TOLERANCE: SignedDuration = SignedDuration::from_mins(10);
+
 /// Events of one step: the pointers of so many are written within a second.
 const STEP: i64 = 1_000;
 
@@ -51,13 +54,17 @@ pub(crate) async fn handler(
 ) -> Result<Json<Republished>, Problem> {
     let peer = console.peers.iter().find(|peer| peer.service() == input.service);
     let window = SignedDuration::try_from(console.republish_window).unwrap_or(SignedDuration::MAX);
-    let earliest = console.clock.now().checked_sub(window).unwrap_or(Timestamp::MIN);
+    let before = |span: SignedDuration| console.clock.now().checked_sub(span).unwrap_or(Timestamp::MIN);
+    let (earliest, tolerated) = (before(window), before(window.saturating_add(TOLERANCE)));
     let mut fields = Fields::new();
     fields.check(peer.is_some(), "service", "unknown", "the name of a service that emits events");
-    fields.check(input.since >= earliest, "since", "range", "a time within republish_window");
+    let is_within = input.since >= tolerated || input.after.is_some();
+    fields.check(is_within, "since", "range", "a time within republish_window");
     fields.finish()?;
     let Some(peer) = peer else { return Err(Problem::not_found("service")) };
-    let after = input.after.unwrap_or_else(|| inbox::first_id_of(input.since).into());
+    // Whatever is asked for, nothing older goes out: consumers may have forgotten that they handled it.
+    let oldest: EventId = inbox::first_id_of(input.since.max(earliest)).into();
+    let after = input.after.map_or(oldest, |after| after.max(oldest));
     let done = peer.republish(after, STEP).await?;
     Ok(Json(Republished { service: peer.service(), events: done.events, next: done.up_to }))
 }
