@@ -20,8 +20,13 @@ pub(crate) fn word() -> String {
     format!("{:016x}{:016x}", number(), number())
 }
 
-/// A port of loopback that nobody listens on, with a listener that holds it.
-pub(crate) fn free_port() -> (u16, TcpListener) {
+/// A port of loopback that nobody listens on, with a listener that holds it. It is none that systems give to outgoing
+/// connections, so that whoever stops and starts again finds it free.
+///
+/// # Panics
+///
+/// If there is none.
+pub fn free_port() -> (u16, TcpListener) {
     let taken = (0..PORT_ATTEMPTS).find_map(|_| {
         let port = PORTS.start + number() % (PORTS.end - PORTS.start);
         let port = u16::try_from(port).expect("ports of the range fit");

@@ -23,6 +23,7 @@ mod small_disk;
 mod supervised;
 mod vhost;
 
+pub use chance::free_port;
 pub use database::{Database, POSTGRES_VARIABLE};
 pub use error::Error;
 pub use postgres::{Options, Postgres, Programs};
