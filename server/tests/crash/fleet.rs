@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use server::services::{CONSOLE, PORTS, port_of};
-use test_servers::{Postgres, RabbitMq};
+use test_servers::{Options, Postgres, RabbitMq, free_port};
 
 use crate::client::Client;
 use crate::process::Process;
@@ -12,15 +12,15 @@ use crate::process::Process;
 /// Each service, and how many of it run.
 pub type Sizes = [(&'static str, usize)];
 
-/// One of each, and three of those whose work has to be shared.
-pub const THREE_OF_SOME: [(&str, usize); 7] = [
-    ("users", 1),
-    ("catalog", 1),
+/// Three of each.
+pub const THREE_OF_EACH: [(&str, usize); 7] = [
+    ("users", 3),
+    ("catalog", 3),
     ("orders", 3),
     ("inventory", 3),
-    ("payments", 2),
-    ("notifications", 1),
-    (CONSOLE, 1),
+    ("payments", 3),
+    ("notifications", 3),
+    (CONSOLE, 3),
 ];
 
 /// One of each, and two of those whose work has to be shared.
@@ -45,7 +45,13 @@ pub const ONE_OF_EACH: [(&str, usize); 7] = [
     (CONSOLE, 1),
 ];
 
-/// Longer than a lease and a rebalance.
+/// More than two dozen processes open.
+const CONNECTIONS_MAX: u32 = 400;
+
+/// Who is silent for as long is gone for the broker: two of these seconds, as a lease is four.
+const HEARTBEAT: &str = "heartbeat=2";
+
+/// Longer than a lease and a rebalance, and than the broker takes to find that somebody is gone.
 pub const TAKEN_OVER: Duration = Duration::from_secs(8);
 
 /// One process.
@@ -74,8 +80,10 @@ pub struct Routes(Arc<Mutex<Vec<(&'static str, u16)>>>);
 impl Fleet {
     /// Starts servers and processes; answers once all of them serve.
     pub async fn start(sizes: &Sizes) -> Self {
-        let (postgres, rabbitmq) = (Postgres::start(), RabbitMq::start());
-        let (store, broker) = (postgres.create_database(), rabbitmq.create_vhost());
+        let options = Options { max_connections: CONNECTIONS_MAX, ..Options::default() };
+        let postgres = options.start().expect("PostgreSQL starts");
+        let rabbitmq = RabbitMq::start();
+        let (store, broker) = (postgres.create_database(), format!("{}?{HEARTBEAT}", rabbitmq.create_vhost()));
         Self::start_on(postgres, rabbitmq, store, broker, sizes).await
     }
 
@@ -98,7 +106,7 @@ impl Fleet {
             routes: Routes::default(),
         };
         let planned: Vec<(&str, u16)> =
-            sizes.iter().flat_map(|(service, count)| (0..*count).map(move |_| (*service, free_port()))).collect();
+            sizes.iter().flat_map(|(service, count)| (0..*count).map(move |_| (*service, free_port().0))).collect();
         for (service, _) in PORTS.iter().filter(|(service, _)| *service != CONSOLE) {
             // A console asks one address of each service: here the first of it.
             let first = planned.iter().find(|(name, _)| name == service).map_or(1, |(_, port)| *port);
@@ -123,7 +131,7 @@ impl Fleet {
 
     /// Starts one more of a service.
     pub async fn add(&mut self, service: &'static str) -> usize {
-        let port = free_port();
+        let port = free_port().0;
         let process = Process::serve(&[service], port, &self.store, &self.broker, &self.settings);
         let mut instance = Instance { service, port, process, is_up: true };
         instance.until_ready().await;
@@ -169,7 +177,8 @@ impl Fleet {
 
     /// The virtual host, as an Erlang binary.
     pub fn vhost(&self) -> String {
-        format!("<<\"{}\">>", self.broker.rsplit('/').next().expect("a URL ends with its virtual host"))
+        let last = self.broker.rsplit('/').next().expect("a URL ends with its virtual host");
+        format!("<<\"{}\">>", last.split('?').next().unwrap_or_default())
     }
 
     /// Freezes a process, which then answers nothing, and no proxy sends it anything.
@@ -232,6 +241,15 @@ impl Fleet {
         self.postgres.execute(database, sql)
     }
 
+    /// How many events of a type a consumer has neither handled nor before it.
+    pub fn missed(&self, consumer: &str, source: &str, event_type: &str) -> u64 {
+        let known = format!("select event_id from {consumer}.inbox union all select event_id from {consumer}.held");
+        let missed = self.sql(&format!(
+            "select count(*) from {source}.events where type = '{event_type}' and event_id not in ({known})"
+        ));
+        missed.parse().expect("a count is a number")
+    }
+
     /// Stops all processes, each of which must end well.
     pub async fn stop(&mut self) {
         for instance in self.instances.iter().filter(|it| it.is_up) {
@@ -288,12 +306,6 @@ fn service_of(path: &str) -> &'static str {
         "mail" => "notifications",
         _ => CONSOLE,
     }
-}
-
-/// A port that nobody listens on.
-fn free_port() -> u16 {
-    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("loopback has a free port");
-    listener.local_addr().expect("it is bound").port()
 }
 
 /// Makes what the processes of a shop share.

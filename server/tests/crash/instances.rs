@@ -15,7 +15,7 @@ const SHARED_OUT: Duration = Duration::from_secs(30);
 async fn instances_share_the_work_and_take_over_what_one_leaves() {
     let mut run = Selling::on(Fleet::start(&ONE_OF_EACH).await).await;
     until_owners(&run.fleet, "inventory", &[9]).await;
-    for happens in [Happens::Join, Happens::Die, Happens::Leave] {
+    for happens in [Happens::Join, Happens::Die, Happens::Freeze, Happens::Leave] {
         let mut load = run.order(ORDERS).await;
         load.answered(ORDERS / 4).await;
         let fleet = &mut run.fleet;
@@ -33,6 +33,16 @@ async fn instances_share_the_work_and_take_over_what_one_leaves() {
                 fleet.kill(at).await;
                 until_owners(fleet, "inventory", &[4, 5]).await;
                 fleet.restart(at).await;
+            }
+            Happens::Freeze => {
+                let at = fleet.of("inventory")[0];
+                fleet.freeze(at);
+                until_owners(fleet, "inventory", &[4, 5]).await;
+                load.done().await;
+                // What the broker had sent to the frozen one is the others' too, once it takes that one for gone.
+                until_missed(fleet, 0).await;
+                fleet.thaw(at);
+                until_owners(fleet, "inventory", &[3, 3, 3]).await;
             }
             Happens::Leave => {
                 let at = fleet.of("orders")[1];
@@ -60,8 +70,23 @@ enum Happens {
     Join,
     /// One is killed.
     Die,
+    /// One is frozen, and goes on when others have done its work.
+    Freeze,
     /// One is stopped in good order.
     Leave,
+}
+
+/// Waits until so many orders that were placed are not known to the inventory.
+async fn until_missed(fleet: &Fleet, expected: u64) {
+    let deadline = Instant::now() + SHARED_OUT;
+    loop {
+        let missed = fleet.missed("inventory", "orders", "orders.order_placed.v1");
+        if missed == expected {
+            return;
+        }
+        assert!(Instant::now() < deadline, "{missed} orders wait for the one that is frozen");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
 }
 
 /// Waits until the shards of a service are shared out in these numbers.

@@ -13,8 +13,8 @@ use crate::selling::Selling;
 /// Orders of each outage.
 const ORDERS: usize = 150;
 
-/// How long a server stays away.
-const AWAY: Duration = Duration::from_secs(12);
+/// How long a broker stays away: minutes, and many tries to reach it.
+const AWAY: Duration = Duration::from_mins(2);
 
 /// How long a broker's alarm lasts: long enough for publishes to reach their deadline.
 const ALARM: Duration = Duration::from_secs(18);
@@ -107,9 +107,14 @@ async fn alarms_of_the_broker_delay_events_and_lose_none() {
 async fn a_queue_that_is_deleted_and_a_binding_that_is_removed_are_restored_and_what_was_missed_comes_back() {
     let mut run = Run::begin(Fleet::start(&ONE_OF_EACH).await).await;
     run.outage("queues deleted", Heals::ByRepublishing, async |run| {
+        // Frozen, so that something waits in the queues.
+        let at = run.fleet.of("inventory")[0];
+        run.fleet.freeze(at);
+        run.until_missed(1).await;
         for shard in 0..8 {
             run.delete_queue(&format!("tradepost.inventory.background.{shard}"));
         }
+        run.fleet.thaw(at);
     })
     .await;
     run.outage("data of the broker lost", Heals::ByRepublishing, async |run| {
@@ -129,11 +134,8 @@ async fn a_queue_that_is_deleted_and_a_binding_that_is_removed_are_restored_and_
         }
         // Publishes of this type are routed to the inventory all the same, so nobody is told that mail misses them.
         tokio::time::sleep(DECLARED_ANEW).await;
-        let missed = run.fleet.sql(
-            "select count(*) from orders.events told where type = 'orders.order_paid.v1' and not exists \
-                 (select 1 from notifications.inbox known where known.event_id = told.event_id)",
-        );
-        assert_ne!(missed, "0", "nothing was missed, so nothing shows that it comes back");
+        let missed = run.fleet.missed("notifications", "orders", "orders.order_paid.v1");
+        assert_ne!(missed, 0, "nothing was missed, so nothing shows that it comes back");
     })
     .await;
     run.finish().await;
@@ -273,12 +275,22 @@ impl Run {
         counted.trim().parse().expect("a length is a number")
     }
 
+    /// Waits until so many orders and more wait for the inventory.
+    async fn until_missed(&self, least: u64) {
+        let deadline = Instant::now() + BACK;
+        while self.fleet.missed("inventory", "orders", "orders.order_placed.v1") < least {
+            assert!(Instant::now() < deadline, "no order waits");
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+    }
+
     fn delete_queue(&self, queue: &str) {
-        self.fleet.rabbitmq.eval(&format!(
+        let deleted = self.fleet.rabbitmq.eval(&format!(
             "case rabbit_amqqueue:lookup(rabbit_misc:r({}, queue, <<\"{queue}\">>)) of \
-                 {{ok, Q}} -> rabbit_amqqueue:delete(Q, false, false, <<\"test\">>); _ -> none end",
+                 {{ok, Q}} -> element(1, rabbit_amqqueue:delete(Q, false, false, <<\"test\">>)); _ -> none end",
             self.fleet.vhost()
         ));
+        assert_eq!(deleted, "ok", "{queue} is not deleted");
     }
 
     fn unbind(&self, queue: &str, key: &str) {

@@ -3,10 +3,9 @@
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use test_servers::Vhost;
 
 use crate::client::Client;
-use crate::process::Process;
+use crate::fleet::{Fleet, TWO_OF_SOME};
 use crate::shop::Shop;
 
 /// Longer than all of it takes to be parked, by a machine that is busy.
@@ -30,17 +29,15 @@ struct Stranger {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn bytes_of_strangers_become_dead_letters_and_the_shop_sells_on() {
-    let vhost = Vhost::create();
-    let folder = tempfile::tempdir().unwrap();
-    let mut process = Process::spawn_with(folder.path(), &["--port", "0", "--broker", &vhost.url()]);
-    let client = process.ready().await.unwrap_or_else(|ended| panic!("it did not start: {ended:?}"));
+    let mut fleet = Fleet::start(&TWO_OF_SOME).await;
+    let client = fleet.client();
     let shop = Shop::open(&client).await;
     let order_id = pay_one(&client, &shop).await;
     let handled = id_of(&client, &order_id, PLACED).await;
 
     let strangers = strangers(&handled);
     for stranger in &strangers {
-        send(&vhost, stranger);
+        send(&fleet, stranger);
     }
     let letters = dead_letters(&client, strangers.len()).await;
     for Stranger { says, shown, .. } in &strangers {
@@ -70,10 +67,8 @@ async fn bytes_of_strangers_become_dead_letters_and_the_shop_sells_on() {
     client.settle().await;
     dead_letters(&client, 0).await;
     pay_one(&client, &shop).await;
-    let panics = process.panics();
-    assert!(panics.is_empty(), "{panics:#?}");
-    process.tell_to_stop();
-    assert!(process.ended().await.status.success());
+    assert_eq!(fleet.panics(), Vec::<String>::new());
+    fleet.stop().await;
 }
 
 fn strangers(handled: &str) -> Vec<Stranger> {
@@ -137,16 +132,16 @@ fn forged(stranger: Stranger) -> Stranger {
 }
 
 /// Puts it into the queue, whatever the adapter would say to it.
-fn send(vhost: &Vhost, stranger: &Stranger) {
+fn send(fleet: &Fleet, stranger: &Stranger) {
     let Stranger { headers, properties, body, queue, .. } = stranger;
     let headers: Vec<String> = headers
         .iter()
         .map(|(name, value)| format!("{{<<\"{name}\">>, longstr, <<\"{}\">>}}", value.replace('"', "\\\"")))
         .collect();
-    let vhost_name = vhost.name();
-    vhost.eval(&format!(
-        "rabbit_basic:publish(rabbit_misc:r(<<\"{vhost_name}\">>, exchange, <<>>), <<\"{queue}\">>, \
+    fleet.rabbitmq.eval(&format!(
+        "rabbit_basic:publish(rabbit_misc:r({}, exchange, <<>>), <<\"{queue}\">>, \
              [{properties} {{delivery_mode, 2}}, {{headers, [{}]}}], {body})",
+        fleet.vhost(),
         headers.join(", ")
     ));
 }
