@@ -19,7 +19,7 @@ const TEST_NAME_PART: &str = "up_to_date";
 pub(crate) struct Args {}
 
 pub(crate) fn run(Args {}: Args) -> Result<ExitCode> {
-    let mut tests = runner::tests(&[TEST_NAME_PART.to_owned()]);
+    let mut tests = runner::tests(&["--workspace"], &[TEST_NAME_PART]);
     tests.env("TRADEPOST_BLESS", "1");
     step::run_last("bless", tests)
 }

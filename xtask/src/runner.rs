@@ -1,15 +1,16 @@
 //! Which test runner there is: cargo-nextest if it is installed, `cargo test` otherwise.
 
+use std::ffi::OsStr;
 use std::process::{Command, Stdio};
 
 use crate::step::cargo;
 
-/// Runs the workspace's tests, those that match a filter if there is one. Doc tests are not among them.
-pub(crate) fn tests(filters: &[String]) -> Command {
+/// Runs the tests of some packages, those that match a filter if there is one. Doc tests are not among them.
+pub(crate) fn tests(of: &[&str], filters: &[impl AsRef<OsStr>]) -> Command {
     let mut command = if nextest_is_installed() {
-        cargo(&["nextest", "run", "--workspace"])
+        cargo(&[&["nextest", "run"], of].concat())
     } else {
-        cargo(&["test", "--workspace", "--lib", "--bins", "--tests", "--no-fail-fast", "--"])
+        cargo(&[&["test", "--lib", "--bins", "--tests", "--no-fail-fast"], of, &["--"]].concat())
     };
     command.args(filters);
     command

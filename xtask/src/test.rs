@@ -1,6 +1,6 @@
 //! `cargo xtask test`: every check there is.
 
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 
 use anyhow::Result;
 
@@ -8,6 +8,9 @@ use test_servers::{Options, POSTGRES_VARIABLE, RABBITMQ_VARIABLE, RabbitMq};
 
 use crate::step::{self, cargo};
 use crate::{check, runner, servers};
+
+/// The tests that are there only with TLS.
+const TLS_TESTS: &str = "encrypted::";
 
 /// Every check: formatting, lints, doc tests, tests.
 ///
@@ -30,8 +33,20 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
     )?;
     // One server of each kind for all tests that only want a place of their own on it: they end with this process.
     let (postgres, rabbitmq) = (Options::shared().start()?, RabbitMq::try_start()?);
-    let mut tests = runner::tests(&args.filters);
-    tests.env(POSTGRES_VARIABLE, postgres.url("postgres")).env(RABBITMQ_VARIABLE, rabbitmq.shared());
+    let with_servers = |mut tests: Command| {
+        tests.env(POSTGRES_VARIABLE, postgres.url("postgres")).env(RABBITMQ_VARIABLE, rabbitmq.shared());
+        tests
+    };
+    if args.filters.is_empty() {
+        step::run(
+            "tests of TLS for RabbitMQ",
+            with_servers(runner::tests(
+                &["--package", check::RABBITMQ, "--features", check::RABBITMQ_TLS],
+                &[TLS_TESTS],
+            )),
+            "see above",
+        )?;
+    }
     // Last, for CI reads the result from the runner's closing lines.
-    step::run_last("tests", tests)
+    step::run_last("tests", with_servers(runner::tests(&["--workspace"], &args.filters)))
 }

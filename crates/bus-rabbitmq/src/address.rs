@@ -1,7 +1,8 @@
 //! Where the broker is, and as whom to come.
 
-use std::fmt;
+use std::{fmt, fs};
 
+use lapin::tcp::OwnedTLSConfig;
 use lapin::uri::{AMQPScheme, AMQPUri};
 
 /// Seconds between signs of life. A connection over which nothing came for twice as long is given up, so this bounds
@@ -20,8 +21,16 @@ pub enum ConfigError {
         detail: String,
     },
     /// The URL asks for encryption, and this program has none for AMQP.
-    #[error("this program was built without TLS for RabbitMQ: use amqp://, or build it with the feature `tls`")]
+    #[error("this program was built without TLS for RabbitMQ: use amqp://, or build it with the feature `amqp-tls`")]
     NoTls,
+    /// The URL names certificates that can't be had, or has no use for them.
+    #[error("cacertfile {path}: {detail}")]
+    Certificates {
+        /// The file.
+        path: String,
+        /// What is wrong.
+        detail: String,
+    },
     /// The topology names what is in no catalogue.
     #[error("{consumer} reacts to {event_type}, which is no event")]
     UnknownEvent {
@@ -40,40 +49,53 @@ pub enum ConfigError {
 
 /// The broker's place and the credentials for it. Prints as anything but the password.
 #[derive(Clone)]
-pub(crate) struct Address(AMQPUri);
+pub(crate) struct Address {
+    uri: AMQPUri,
+    /// Certificates, as PEM, of authorities that are trusted besides the system's.
+    authorities: Option<String>,
+}
 
 impl Address {
+    /// Takes what lapin takes, and `cacertfile`, as RabbitMQ's own clients do: a file with the certificate of an
+    /// authority of one's own.
     pub fn parse(url: &str) -> Result<Self, ConfigError> {
         let mut uri: AMQPUri = url.parse().map_err(|detail| ConfigError::Url { detail })?;
         if uri.scheme == AMQPScheme::AMQPS && !cfg!(feature = "tls") {
             return Err(ConfigError::NoTls);
         }
         uri.query.heartbeat.get_or_insert(HEARTBEAT_SECONDS);
-        Ok(Self(uri))
+        let (_, query) = url.split_once('?').unwrap_or_default();
+        let path = query.split('&').find_map(|pair| pair.strip_prefix("cacertfile="));
+        let authorities = path.map(|path| certificates(path, &uri.scheme)).transpose()?;
+        Ok(Self { uri, authorities })
     }
 
     pub fn uri(&self) -> AMQPUri {
-        self.0.clone()
+        self.uri.clone()
+    }
+
+    pub fn tls(&self) -> OwnedTLSConfig {
+        OwnedTLSConfig { identity: None, cert_chain: self.authorities.clone() }
     }
 
     pub fn is_encrypted(&self) -> bool {
-        self.0.scheme == AMQPScheme::AMQPS
+        self.uri.scheme == AMQPScheme::AMQPS
     }
 
     pub fn host(&self) -> &str {
-        &self.0.authority.host
+        &self.uri.authority.host
     }
 
     pub fn port(&self) -> u16 {
-        self.0.authority.port
+        self.uri.authority.port
     }
 
     pub fn user(&self) -> &str {
-        &self.0.authority.userinfo.username
+        &self.uri.authority.userinfo.username
     }
 
     pub fn vhost(&self) -> &str {
-        &self.0.vhost
+        &self.uri.vhost
     }
 
     pub fn place(&self) -> String {
@@ -81,9 +103,18 @@ impl Address {
     }
 }
 
+fn certificates(path: &str, scheme: &AMQPScheme) -> Result<String, ConfigError> {
+    let failed = |detail: String| ConfigError::Certificates { path: path.to_owned(), detail };
+    if *scheme != AMQPScheme::AMQPS {
+        return Err(failed("it goes with amqps://".to_owned()));
+    }
+    let pem = fs::read_to_string(path).map_err(|error| failed(format!("it can't be read: {error}")))?;
+    if pem.contains("BEGIN CERTIFICATE") { Ok(pem) } else { Err(failed("it holds no certificate".to_owned())) }
+}
+
 impl fmt::Debug for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}://{}@{}/{}", self.0.scheme, self.user(), self.place(), self.vhost())
+        write!(f, "{}://{}@{}/{}", self.uri.scheme, self.user(), self.place(), self.vhost())
     }
 }
 
@@ -104,6 +135,12 @@ mod tests {
             assert!(matches!(error, ConfigError::Url { .. }), "{error:?}");
             assert!(!error.to_string().contains("hunter2"), "{error}");
         }
+    }
+
+    #[test]
+    fn certificates_are_for_connections_with_tls() {
+        let error = Address::parse("amqp://u:hunter2@localhost?cacertfile=ca.pem").unwrap_err();
+        assert_eq!(error.to_string(), "cacertfile ca.pem: it goes with amqps://");
     }
 
     #[cfg(not(feature = "tls"))]

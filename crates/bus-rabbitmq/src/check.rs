@@ -50,6 +50,17 @@ pub enum Unusable {
         /// Host and port.
         place: String,
     },
+    /// Nobody who is trusted says that it is the host of the URL.
+    #[error(
+        "the certificate of the broker at {place} is not trusted ({detail}): name the host as it does, and the file of \
+         its authority by `?cacertfile=FILE` at the end of the URL"
+    )]
+    Untrusted {
+        /// Host and port.
+        place: String,
+        /// What is wrong with the certificate.
+        detail: String,
+    },
     /// The user or the password is wrong.
     #[error("the broker refuses the user {user:?} with this password: correct the URL, or `rabbitmqctl add_user`")]
     Password {
@@ -128,6 +139,7 @@ impl Unusable {
             Some(ACCESS_REFUSED) => Self::Password { user },
             Some(NOT_ALLOWED) if said.contains("not found") => Self::NoVhost { vhost },
             Some(NOT_ALLOWED) => Self::NoEntry { user, vhost },
+            None if said.contains("certificate") => Self::Untrusted { place: address.place(), detail: said },
             None if error.is_io_error() => Self::Unreachable { place: address.place(), detail: said },
             _ => Self::Other { place: address.place(), detail: said },
         }

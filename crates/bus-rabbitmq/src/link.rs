@@ -176,7 +176,8 @@ pub(crate) async fn connect(address: &Address, purpose: &str, greet_first: bool)
     }
     // The broker's own tools show what a connection is for.
     let properties = ConnectionProperties::default().with_connection_name(format!("tradepost {purpose}").into());
-    let connecting = Connection::connect_uri(address.uri(), properties);
+    let runtime = lapin::runtime::default_runtime().map_err(|error| Unusable::connecting(address, &error))?;
+    let connecting = Connection::connect_uri_with_config(address.uri(), properties, address.tls(), runtime);
     match timeout(CONNECT_DEADLINE, connecting).await {
         Ok(connected) => connected.map_err(|error| Unusable::connecting(address, &error)),
         Err(_) => Err(Unusable::Silent { place: address.place() }),

@@ -21,6 +21,7 @@ mod proxy;
 mod rabbitmq;
 mod small_disk;
 mod supervised;
+mod tls;
 mod vhost;
 
 pub use chance::free_port;

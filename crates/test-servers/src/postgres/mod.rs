@@ -15,6 +15,7 @@ use self::template::{Template, private_folder};
 use crate::chance;
 use crate::error::{Error, expect, output};
 use crate::supervised::{Ends, Supervised};
+use crate::tls;
 
 pub use self::programs::Programs;
 
@@ -162,7 +163,7 @@ impl Postgres {
 
     /// The certificate of whoever signed the server's own one: what `sslrootcert` wants. The server must have TLS.
     pub fn authority(&self) -> PathBuf {
-        self.folder.path().join("authority.crt")
+        self.folder.path().join(tls::AUTHORITY)
     }
 
     /// What the server logged so far.
@@ -233,11 +234,10 @@ impl Postgres {
     }
 
     fn write_certificate(&self) -> Result<(PathBuf, PathBuf), Error> {
-        let [certificate, key] = ["server.crt", "server.key"].map(|name| self.folder.path().join(name));
-        self.write(&self.authority(), include_str!("../../tls/authority.crt"))?;
-        self.write(&certificate, include_str!("../../tls/server.crt"))?;
-        self.write(&key, include_str!("../../tls/server.key"))?;
-        Ok((certificate, key))
+        for (name, text) in tls::FILES {
+            self.write(&self.folder.path().join(name), text)?;
+        }
+        Ok((self.folder.path().join(tls::CERTIFICATE), self.folder.path().join(tls::KEY)))
     }
 
     /// A file that only the server may read, as it demands of its key.

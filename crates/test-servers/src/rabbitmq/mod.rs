@@ -15,6 +15,7 @@ use self::programs::plain;
 use crate::chance;
 use crate::error::{Error, expect, output};
 use crate::supervised::{Ends, Supervised};
+use crate::tls;
 
 pub(crate) use self::control::Control;
 pub use self::programs::RabbitMqPrograms;
@@ -64,12 +65,14 @@ pub struct RabbitMq {
     node: String,
     ports: Ports,
     password: String,
+    has_tls: bool,
     folder: TempDir,
 }
 
 #[derive(Clone, Copy, Default)]
 struct Ports {
     amqp: u16,
+    amqps: u16,
     control: u16,
     names: u16,
 }
@@ -81,16 +84,29 @@ impl RabbitMq {
         expect(Self::try_start())
     }
 
+    /// Starts a server that takes connections with TLS too: see [`tls_url`](Self::tls_url).
+    #[track_caller]
+    pub fn start_with_tls() -> Self {
+        expect(Self::try_start_as(true))
+    }
+
     /// Starts a server, or says why there is none.
     pub fn try_start() -> Result<Self, Error> {
+        Self::try_start_as(false)
+    }
+
+    fn try_start_as(has_tls: bool) -> Result<Self, Error> {
         let programs = RabbitMqPrograms::find()?;
         let folder =
             tempfile::Builder::new().prefix("tradepost-").tempdir().map_err(Error::of("a temporary folder"))?;
         let node = format!("test-{}@localhost", chance::word());
         let (ports, password) = (Ports::default(), chance::word());
-        let mut server = Self { running: None, names: None, programs, node, ports, password, folder };
+        let mut server = Self { running: None, names: None, programs, node, ports, password, has_tls, folder };
         server.write(".erlang.cookie", &chance::word(), 0o400)?;
         server.write("enabled_plugins", "[].\n", 0o600)?;
+        for (name, text) in tls::FILES.into_iter().filter(|_| has_tls) {
+            server.write(name, text, 0o600)?;
+        }
         for _ in 1..START_ATTEMPTS {
             match server.run_on_free_ports() {
                 Err(error) if error.0.contains("eaddrinuse") || error.0.contains("address already in use") => {}
@@ -103,6 +119,17 @@ impl RabbitMq {
     /// Where its default virtual host is, for a user who may do everything in it.
     pub fn url(&self) -> String {
         self.url_of("/")
+    }
+
+    /// The same by TLS, without the authority that a client has to trust. The server must have been started with TLS.
+    pub fn tls_url(&self) -> String {
+        let Self { password, ports, .. } = self;
+        format!("amqps://{USER}:{password}@127.0.0.1:{}/%2f", ports.amqps)
+    }
+
+    /// The certificate of whoever signed the server's own one.
+    pub fn authority(&self) -> PathBuf {
+        self.path(tls::AUTHORITY)
     }
 
     /// Makes an empty virtual host with a name that no other has; answers with its URL.
@@ -216,19 +243,32 @@ impl RabbitMq {
     fn run_on_free_ports(&mut self) -> Result<(), Error> {
         self.names = None;
         // Held together, so that they differ.
-        let (amqp, control, names) = (chance::free_port(), chance::free_port(), chance::free_port());
-        self.ports = Ports { amqp: amqp.0, control: control.0, names: names.0 };
-        drop((amqp, control, names));
-        let config = format!(
-            "listeners.tcp.1 = 127.0.0.1:{}\ndefault_user = {USER}\ndefault_pass = {}\nloopback_users = none\n\
-             log.file = false\nlog.console = true\nlog.console.level = info\n",
-            self.ports.amqp, self.password
-        );
-        self.write("rabbitmq.conf", &config, 0o600)?;
+        let free = [(); 4].map(|()| chance::free_port());
+        let [amqp, amqps, control, names] = free.each_ref().map(|(port, _)| *port);
+        self.ports = Ports { amqp, amqps, control, names };
+        drop(free);
+        self.write("rabbitmq.conf", &self.configuration(), 0o600)?;
         let mut names = Command::new("epmd");
         names.args(["-address", "127.0.0.1", "-port", &self.ports.names.to_string()]);
         self.names = Some(Supervised::start(self.shell(), self.folder.path(), ENDS, &names)?);
         self.run()
+    }
+
+    fn configuration(&self) -> String {
+        let plain = format!(
+            "listeners.tcp.1 = 127.0.0.1:{}\ndefault_user = {USER}\ndefault_pass = {}\nloopback_users = none\n\
+             log.file = false\nlog.console = true\nlog.console.level = info\n",
+            self.ports.amqp, self.password
+        );
+        if !self.has_tls {
+            return plain;
+        }
+        let [authority, certificate, key] = tls::FILES.map(|(name, _)| self.path(name).display().to_string());
+        format!(
+            "{plain}listeners.ssl.1 = 127.0.0.1:{}\nssl_options.cacertfile = {authority}\n\
+             ssl_options.certfile = {certificate}\nssl_options.keyfile = {key}\n",
+            self.ports.amqps
+        )
     }
 
     fn run(&mut self) -> Result<(), Error> {
