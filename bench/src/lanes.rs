@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
+use storage::{Db, outbox};
 
 use crate::Measured;
 use crate::load::{Orders, as_number};
-use crate::parts::{PAYMENTS, effects, slow_consumer, teller};
+use crate::parts::{PAYMENTS, consumer, effects, slow_consumer, teller};
 use crate::place::{Process, Servers};
 use crate::seen::{Latency, Seen};
 
@@ -15,7 +16,7 @@ use crate::seen::{Latency, Seen};
 pub(crate) const SECONDS: usize = 10;
 
 /// So many in a second.
-const PER_S: usize = 20;
+const PER_S: u32 = 50;
 
 /// What a background reaction takes before it writes: without it the backlog would be done in a few seconds.
 const WORK: Duration = Duration::from_millis(1);
@@ -23,8 +24,18 @@ const WORK: Duration = Duration::from_millis(1);
 /// Effects of the backlog after which the consumer is surely at work on it.
 const AT_WORK: usize = 1_000;
 
-pub(crate) async fn measure(servers: &Servers, backlog: usize, seconds: usize) -> Result<Measured> {
-    let count = seconds * PER_S;
+/// Unsent events of which most are still background ones.
+const SOME_LEFT: u64 = 5_000;
+
+/// More immediate events than are told while an outbox empties.
+const IMMEDIATE_MAX: usize = 2_000;
+
+/// Fewer say nothing of one in a hundred.
+const IMMEDIATE_MIN: usize = 20;
+
+/// The backlog waits in the broker, for the consumer.
+pub(crate) async fn beside_the_broker(servers: &Servers, backlog: usize, seconds: usize) -> Result<Measured> {
+    let count = seconds * usize::try_from(PER_S)?;
     let (quiet, beside) = (backlog, backlog + count);
     let seen = Arc::new(Seen::new(backlog + 2 * count));
     let orders = Orders::new(&servers.ids);
@@ -52,6 +63,38 @@ pub(crate) async fn measure(servers: &Servers, backlog: usize, seconds: usize) -
     Ok(measured(&idle, &busy, backlog, backlog + 2 * count - done))
 }
 
+/// The backlog waits in the outbox of the service that tells both. Immediate events are told as long as that lasts.
+pub(crate) async fn behind_an_outbox(servers: &Servers, backlog: usize) -> Result<Measured> {
+    let most = backlog + IMMEDIATE_MAX;
+    let seen = Arc::new(Seen::new(most));
+    let orders = Orders::new(&servers.ids);
+    let db = Db::open(servers.store_of(PAYMENTS, &servers.connect()?)).await?;
+    orders.fill_with(&db, backlog, |number| orders.tell_capture(number)).await?;
+    db.close().await;
+
+    let reacting = Process::start(servers, vec![Box::new(consumer(&seen))]).await?;
+    let (service, ctx) = teller(PAYMENTS);
+    let telling = Process::start(servers, vec![Box::new(service)]).await?;
+    let db = ctx.await?.db;
+    seen.until(AT_WORK).await?;
+    let (mut number, mut ticks) = (backlog, tokio::time::interval(Duration::from_secs(1) / PER_S));
+    while outbox::unsent(&db) > SOME_LEFT && number < most {
+        ticks.tick().await;
+        db.commit(orders.tell_failure(number), orders.cause()).await?;
+        seen.told(as_number(number));
+        number += 1;
+    }
+    seen.until(number).await?;
+    let told = number - backlog;
+    ensure!(told >= IMMEDIATE_MIN, "the outbox was empty after {told} immediate events: too few to judge by");
+    let Latency { p50_ms, p99_ms } = seen.latency_from(backlog)?;
+    reacting.stop().await?;
+    telling.stop().await?;
+    seen.check(effects(&servers.consumers_store().await?).await?)?;
+    let more = format!("commit to effect p50 {p50_ms:.1} ms, p99 {p99_ms:.1} ms, of {told} events");
+    Ok(Measured { per_s: f64::from(PER_S), unit: "immediate/s", more, ratio: None })
+}
+
 fn measured(idle: &Latency, busy: &Latency, backlog: usize, left: usize) -> Measured {
     let more = format!(
         "commit to effect p50 {:.1} ms, p99 {:.1} ms; without a backlog {:.1} and {:.1} ms; of {backlog} events {left} \
@@ -59,11 +102,11 @@ fn measured(idle: &Latency, busy: &Latency, backlog: usize, left: usize) -> Meas
         busy.p50_ms, busy.p99_ms, idle.p50_ms, idle.p99_ms,
     );
     let ratio = Some((busy.p99_ms / idle.p99_ms, "p99 without a backlog"));
-    Measured { per_s: PER_S as f64, unit: "immediate/s", more, ratio }
+    Measured { per_s: f64::from(PER_S), unit: "immediate/s", more, ratio }
 }
 
-async fn tell(db: &storage::Db, orders: &Orders, seen: &Seen, numbers: std::ops::Range<usize>) -> Result<()> {
-    let mut ticks = tokio::time::interval(Duration::from_secs(1) / u32::try_from(PER_S)?);
+async fn tell(db: &Db, orders: &Orders, seen: &Seen, numbers: std::ops::Range<usize>) -> Result<()> {
+    let mut ticks = tokio::time::interval(Duration::from_secs(1) / PER_S);
     for number in numbers {
         ticks.tick().await;
         db.commit(orders.tell_failure(number), orders.cause()).await?;

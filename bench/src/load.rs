@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
-use events::{Address, OrderLine, OrderPlaced, PaymentFailed};
+use events::{Address, OrderLine, OrderPlaced, PaymentCaptured, PaymentFailed};
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use kernel::{Cause, Currency, Ids, Money, OrderId, ProductId, RequestCause, UserId, Uuid, Version};
 use storage::{Batch, Db, outbox};
@@ -89,6 +89,20 @@ impl Orders {
         }
     }
 
+    /// A payment of as many cents as its number.
+    fn payment_captured(&self, number: usize) -> PaymentCaptured {
+        PaymentCaptured {
+            payment_id: self.ids.next(),
+            order_id: self.keys[number % KEYS],
+            amount: Money::new(as_number(number), Currency::EUR),
+        }
+    }
+
+    /// The batch that tells one payment.
+    pub fn tell_capture(&self, number: usize) -> Batch {
+        Batch::new().emit(version(number), &self.payment_captured(number))
+    }
+
     /// The batch that tells one order.
     pub fn tell(&self, number: usize) -> Batch {
         Batch::new().emit(version(number), &self.placed(number))
@@ -104,11 +118,17 @@ impl Orders {
         Cause::Request(RequestCause { request_id: self.ids.next(), traceparent: None, keyed: None })
     }
 
-    /// Commits the events up to this number, many to a batch and many batches at a time.
+    /// Commits orders up to this number.
     pub async fn fill(&self, db: &Db, events: usize) -> Result<()> {
+        self.fill_with(db, events, |number| self.tell(number)).await
+    }
+
+    /// Commits events up to this number, many to a batch and many batches at a time.
+    pub async fn fill_with(&self, db: &Db, events: usize, tell: impl Fn(usize) -> Batch) -> Result<()> {
+        let tell = &tell;
         let commits = (0..events).step_by(BATCH).map(|first| async move {
             let told = first..(first + BATCH).min(events);
-            let batch = told.fold(Batch::new(), |batch, number| batch.and(self.tell(number)));
+            let batch = told.fold(Batch::new(), |batch, number| batch.and(tell(number)));
             db.commit(batch, self.cause()).await
         });
         stream::iter(commits).buffer_unordered(COMMITS).try_for_each(async |_committed| Ok(())).await?;

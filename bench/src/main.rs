@@ -55,7 +55,11 @@ enum Case {
     /// Events that wait in the broker
     Backlog,
     /// Immediate events beside a backlog
-    Lanes,
+    Lanes {
+        /// The backlog waits in the outbox of the service that tells both, and not in the broker
+        #[arg(long)]
+        in_outbox: bool,
+    },
     /// A slow reaction in so many instances
     Instances {
         /// How many
@@ -104,7 +108,10 @@ async fn run(cli: &Cli) -> anyhow::Result<Measured> {
         Case::Events => events_to_effect::as_fast_as_it_goes(&servers, part(events_to_effect::SECONDS)).await,
         Case::Paced => events_to_effect::paced(&servers, part(events_to_effect::SECONDS)).await,
         Case::Backlog => backlog::measure(&servers, part(load::BACKLOG)).await,
-        Case::Lanes => lanes::measure(&servers, part(load::BACKLOG), part(lanes::SECONDS)).await,
+        Case::Lanes { in_outbox: false } => {
+            lanes::beside_the_broker(&servers, part(load::BACKLOG), part(lanes::SECONDS)).await
+        }
+        Case::Lanes { in_outbox: true } => lanes::behind_an_outbox(&servers, part(load::BACKLOG)).await,
         Case::Instances { count } => instances::measure(&servers, count, part(instances::SECONDS)).await,
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use events::{Event, OrderPlaced, PaymentFailed};
+use events::{Event, OrderPlaced, PaymentCaptured, PaymentFailed};
 use kernel::Uuid;
 use service::{Committed, Delivery, Failure, Service, causes};
 use storage::{Batch, Migration, Migrations, params, statements};
@@ -13,9 +13,9 @@ use crate::seen::Seen;
 
 /// Tells [`OrderPlaced`], in the background lane.
 pub(crate) const ORDERS: &str = "orders";
-/// Tells [`PaymentFailed`], in the immediate lane.
+/// Tells [`PaymentFailed`], in the immediate lane, and [`PaymentCaptured`], in the background lane.
 pub(crate) const PAYMENTS: &str = "payments";
-/// Reacts to both.
+/// Reacts to all of them.
 pub(crate) const CONSUMER: &str = "effects";
 
 /// Of a service that only tells.
@@ -56,18 +56,20 @@ pub(crate) fn teller(name: &'static str) -> (Service, oneshot::Receiver<service:
     (service, receiver)
 }
 
-/// Reacts to as many orders at a time as there are, and to failed payments.
+/// Reacts to as many orders at a time as there are, and to payments.
 pub(crate) fn consumer(seen: &Arc<Seen>) -> Service<React> {
     let react = React { seen: seen.clone(), wait: Duration::ZERO };
     Service::new(CONSUMER, TABLES, STATEMENTS, react)
         .on_many::<OrderPlaced>(write_many)
+        .on_many::<PaymentCaptured>(write_many)
         .on_many::<PaymentFailed>(write_many)
 }
 
-/// Reacts to orders one at a time, each of which takes its time, and to failed payments.
+/// Reacts to orders one at a time, each of which takes its time, and to payments as fast as it can.
 pub(crate) fn slow_consumer(seen: &Arc<Seen>, wait: Duration) -> Service<React> {
     Service::new(CONSUMER, TABLES, STATEMENTS, React { seen: seen.clone(), wait })
         .on::<OrderPlaced>(write_slowly)
+        .on_many::<PaymentCaptured>(write_many)
         .on_many::<PaymentFailed>(write_many)
 }
 
@@ -90,6 +92,12 @@ trait Numbered: Event {
 impl Numbered for OrderPlaced {
     fn number(&self) -> i64 {
         self.number
+    }
+}
+
+impl Numbered for PaymentCaptured {
+    fn number(&self) -> i64 {
+        self.amount.amount
     }
 }
 

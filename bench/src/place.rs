@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use bus::{Broker, Topology};
 use bus_rabbitmq::RabbitMq;
-use events::{OrderPlaced, PaymentFailed, SigningKeyPublished};
+use events::{OrderPlaced, PaymentCaptured, PaymentFailed, SigningKeyPublished};
 use kernel::{Clock, Event, Ids, Shards};
 use service::http::Capacity;
 use service::http::auth::Auth;
@@ -89,7 +89,7 @@ fn topology() -> Topology {
     // Every service learns signing keys; nobody tells any here.
     let keys = SigningKeyPublished::TYPE;
     Topology::new()
-        .consumer(CONSUMER, [OrderPlaced::TYPE, PaymentFailed::TYPE, keys])
+        .consumer(CONSUMER, [OrderPlaced::TYPE, PaymentCaptured::TYPE, PaymentFailed::TYPE, keys])
         .consumer(ORDERS, [keys])
         .consumer(PAYMENTS, [keys])
 }
@@ -109,7 +109,7 @@ impl Process {
             clock: servers.clock.clone(),
             ids: servers.ids.clone(),
             settings: Arc::new(Settings::default()),
-            metrics: Arc::new(Metrics::default()),
+            metrics: Arc::new(Metrics::new(servers.clock.now())),
             auth: Arc::new(Auth::new(Vec::new(), servers.clock.clone())),
             admission: Admission::default(),
             capacity: Capacity::new(&[]),

@@ -10,6 +10,9 @@ use serde_json::{Value, json};
 use super::case::Case;
 use super::machine::{Machine, Memory};
 
+/// Columns of the table.
+const COLUMNS: usize = 8;
+
 /// The disk's rate before a run and after it: it changes from minute to minute.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Flushes {
@@ -144,14 +147,14 @@ impl Report {
             let shop = row.shop.as_ref().map(|shop| {
                 json!({"memory": shop.memory, "started_in_ms": shop.started_in.as_secs_f64() * 1_000.0, "told": shop.told})
             });
-            json!({"name": row.case.name(), "about": row.case.about(), "per_s": row.per_s, "unit": row.unit, "ratio": ratio,
+            json!({"name": row.case.name(), "about": row.case.about(), "per_s": row.per_s, "unit": row.unit, "ratio": ratio, "target": row.case.target(),
                 "more": row.words, "flushes_per_s": {"before": row.flushes.before, "after": row.flushes.after}, "shop": shop})
         };
         json!({"machine": self.machine, "rows": self.rows.iter().map(row).collect::<Vec<_>>()})
     }
 
     fn table(&self, is_markdown: bool) -> String {
-        let heading = ["what", "rate", "held against", "more", "memory idle → peak", "start", "flushes/s"];
+        let heading = ["what", "rate", "held against", "target", "more", "memory idle → peak", "start", "flushes/s"];
         let mut rows = vec![heading.map(str::to_owned)];
         for row in &self.rows {
             let ratio = self.ratio(row).map(|(ratio, against)| format!("{ratio:.2} × {against}"));
@@ -160,6 +163,7 @@ impl Report {
                 row.case.about().to_owned(),
                 format!("{:.0} {}", row.per_s, row.unit),
                 ratio.unwrap_or_default(),
+                row.case.target().to_owned(),
                 row.more(),
                 row.memory(),
                 start.unwrap_or_default(),
@@ -173,17 +177,17 @@ impl Report {
     }
 }
 
-fn markdown(rows: &[[String; 7]]) -> String {
-    let line = |cells: &[String; 7]| format!("| {} |\n", cells.join(" | "));
+fn markdown(rows: &[[String; COLUMNS]]) -> String {
+    let line = |cells: &[String; COLUMNS]| format!("| {} |\n", cells.join(" | "));
     let mut lines: Vec<String> = rows.iter().map(line).collect();
-    lines.insert(1, format!("|{}\n", "---|".repeat(7)));
+    lines.insert(1, format!("|{}\n", "---|".repeat(COLUMNS)));
     lines.concat()
 }
 
-fn aligned(rows: &[[String; 7]]) -> String {
+fn aligned(rows: &[[String; COLUMNS]]) -> String {
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default();
-    let widths: Vec<usize> = (0..7).map(width).collect();
-    let line = |cells: &[String; 7]| {
+    let widths: Vec<usize> = (0..COLUMNS).map(width).collect();
+    let line = |cells: &[String; COLUMNS]| {
         let padded: Vec<String> = cells.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
         format!("{}\n", padded.join("  ").trim_end())
     };
@@ -211,7 +215,7 @@ mod tests {
     #[test]
     fn a_rate_is_held_against_the_baseline_of_the_same_run() {
         let table = report().table(true);
-        let last = "| Tradepost, embedded: as fast as it accepts | 8000 accepted/s | 0.50 × bare-sqlite \
+        let last = "| Tradepost, embedded: as fast as it accepts | 8000 accepted/s | 0.50 × bare-sqlite | ≥ 8,000 accepted/s \
                     | 2000 confirmed/s; accept p50 4.0 ms, p99 9.5 ms; confirm p99 800 ms | 30 → 120 MiB | 0.12 s \
                     | 3000, 3100 |\n";
         assert!(table.starts_with("Measured with 2 cores of a model, 24 GiB of memory.\n"), "{table}");
@@ -224,7 +228,7 @@ mod tests {
         let mut report = report();
         let row = Row::new(Case::Backlog, 4_000.0, "effects/s", FLUSHES);
         report.add(row.with_words("100,000 events".to_owned(), Some((0.97, "its first tenth".to_owned()))));
-        let last = "| 4000 effects/s | 0.97 × its first tenth | 100,000 events |  |  | 3000, 3100 |\n";
+        let last = "| 4000 effects/s | 0.97 × its first tenth | 0.8 to 1.2 × | 100,000 events |  |  | 3000, 3100 |\n";
         assert!(report.table(true).ends_with(last), "{}", report.table(true));
     }
 
