@@ -21,7 +21,7 @@ use crate::layout::DELIVERIES_MAX;
 use crate::link::{CallError, within};
 use crate::wire;
 
-/// Messages that the broker sends ahead of their settlement, of each shard: all shards together fill several windows of
+/// Messages that the broker sends ahead of their settlement, of each shard: eight shards together fill two windows of
 /// the runner. No more, for when a shard changes hands all of them come again, and what comes again is handled alone.
 pub(crate) const PREFETCH: u16 = 64;
 

@@ -4,11 +4,12 @@ use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::time::Duration;
 
+use bus::Health;
 use kernel::{Lane, Timestamp};
 use prometheus_client::encoding::{EncodeLabelSet, text};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
-use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 use storage::Committed;
@@ -38,6 +39,7 @@ pub struct Metrics {
     orders: Family<InStatus, Counter>,
     charges_looked_up: Counter,
     redelivered: Family<OfConsumer, Counter>,
+    degraded: Gauge,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -112,8 +114,9 @@ impl Outcome {
     }
 }
 
-impl Default for Metrics {
-    fn default() -> Self {
+impl Metrics {
+    /// Those of a process that started then.
+    pub fn new(started: Timestamp) -> Self {
         let seconds = || Histogram::new(SECONDS);
         let sizes = || Histogram::new(SIZES);
         let metrics = Self {
@@ -132,15 +135,17 @@ impl Default for Metrics {
             orders: Family::default(),
             charges_looked_up: Counter::default(),
             redelivered: Family::default(),
+            degraded: Gauge::default(),
         };
-        metrics.register();
+        metrics.register(started);
         metrics
     }
-}
 
-impl Metrics {
-    fn register(&self) {
+    fn register(&self, started: Timestamp) {
         let mut registry = self.registry.lock().unwrap_or_else(PoisonError::into_inner);
+        // Under the name that every client of Prometheus uses for it.
+        let start = ConstGauge::new(started.as_duration().as_secs_f64());
+        registry.register("process_start_time_seconds", "When the process started, since 1970", start);
         let r = registry.sub_registry_with_prefix("tradepost");
         r.register("events_published", "Events that a destination confirmed", self.published.clone());
         r.register("events_handled", "Deliveries by how they ended", self.handled.clone());
@@ -155,11 +160,17 @@ impl Metrics {
         r.register("commit_group_size", "Batches that shared a transaction", self.group_size.clone());
         r.register("orders", "Orders by the status that they reached", self.orders.clone());
         r.register("charges_looked_up", "Charges whose lost answer was looked up", self.charges_looked_up.clone());
-        r.register("events_redelivered", "Deliveries that came again after a crash", self.redelivered.clone());
+        r.register(
+            "events_redelivered",
+            "Deliveries that came again: from a process that ended, or a shard that moved",
+            self.redelivered.clone(),
+        );
+        r.register("degraded", "1 while events can't be sent or received, else 0", self.degraded.clone());
     }
 
     /// Everything, as Prometheus text; gauges are read from the services first.
-    pub async fn render(&self, operators: &[Operator], now: Timestamp) -> String {
+    pub async fn render(&self, operators: &[Operator], broker: &Health, now: Timestamp) -> String {
+        self.degraded.set(i64::from(*broker != Health::Ready));
         for operator in operators {
             self.refresh(operator, now).await;
         }

@@ -45,7 +45,9 @@ pub(super) async fn check(
     match seen {
         Ok(server) => {
             checks.push(Check::good("broker", format!("{} {}", server.product, server.version)));
-            checks.push(Check::good("queues", format!("those of {consumers} consumers are there, quorum and durable")));
+            checks.push(Check::good("queues", format!(
+                "those of {consumers} consumers are there, quorum and durable; bindings can't be read, and are restored"
+            )));
         }
         Err(missing @ Unusable::Missing { .. }) => {
             checks.push(Check::doubtful("queues", missing.to_string(), "run `tradepost migrate`"));

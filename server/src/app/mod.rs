@@ -140,7 +140,7 @@ impl App {
         };
         let services = all(Outside { provider: outside, mailer: options.mailer });
         let broker = broker::connect(&options.broker, topology(&services), options.settings.shards, &ids)?;
-        let metrics = Arc::new(Metrics::default());
+        let metrics = Arc::new(Metrics::new(options.clock.now()));
         let tasks = Tasks::new();
         let runtime = Runtime {
             store: options.store,

@@ -71,7 +71,7 @@ fn of_dashboard() -> Vec<(String, String)> {
 fn asked(expression: &str) -> Vec<(String, Vec<String>)> {
     let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
     let mut found = Vec::new();
-    for (at, _) in expression.match_indices("tradepost_") {
+    for (at, _) in ["tradepost_", "process_"].iter().flat_map(|prefix| expression.match_indices(prefix)) {
         let name: String = expression[at..].chars().take_while(|c| is_part(*c)).collect();
         let rest = &expression[at + name.len()..];
         let chosen = rest.strip_prefix('{').map(|rest| rest.split('}').next().unwrap()).unwrap_or_default();

@@ -255,6 +255,6 @@ async fn readyz(State(Own { shell, .. }): State<Own>) -> Response {
     responses((status = 200, content_type = "application/openmetrics-text", body = String))
 )]
 async fn metrics(State(Own { shell, .. }): State<Own>) -> impl IntoResponse {
-    let text = shell.metrics.render(&shell.operators, shell.clock.now()).await;
+    let text = shell.metrics.render(&shell.operators, &shell.broker.health(), shell.clock.now()).await;
     ([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text)
 }
