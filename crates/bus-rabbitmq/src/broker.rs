@@ -117,7 +117,9 @@ impl RabbitMq {
         let (publishes, waiting) = mpsc::channel(UNCONFIRMED_MAX);
         let mut links = JoinSet::new();
         let address = || shared.address.clone();
-        let publisher = Publisher { waiting, waits: waits.clone(), trouble: shared.trouble.clone() };
+        // Those who publish have given up by then.
+        let patience = publish_deadline * 2;
+        let publisher = Publisher { waiting, patience, waits: waits.clone(), trouble: shared.trouble.clone() };
         links.spawn(shared.publishing.clone().keep(address(), "publishing", waits.clone(), publisher));
         links.spawn(shared.receiving.clone().keep(address(), "receiving", waits, Restorer(shared.clone())));
         Ok(Self { shared, publish_deadline, publishes, _links: links })
@@ -163,7 +165,7 @@ impl RabbitMq {
     /// Whether everything that is needed is there, for `doctor`; what the broker says that it is.
     /// Connects by itself, and changes nothing.
     pub async fn check(&self) -> Result<ServerInfo, Unusable> {
-        check::check(&self.shared.address, &self.shared.layout).await
+        check::check(&self.shared.address, &self.shared.layout, &self.shared.ids).await
     }
 }
 

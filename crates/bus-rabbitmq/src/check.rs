@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use kernel::{Ids, Uuid};
 use lapin::options::{
     BasicCancelOptions, BasicConsumeOptions, BasicPublishOptions, QueueBindOptions, QueueDeclareOptions,
 };
@@ -182,11 +183,11 @@ pub(crate) async fn reach(
 
 /// Connects, and looks at everything that is needed but for bindings, which can't be read over AMQP. Changes nothing but
 /// for a queue of its own, which goes with it.
-pub(crate) async fn check(address: &Address, layout: &Layout) -> Result<ServerInfo, Unusable> {
+pub(crate) async fn check(address: &Address, layout: &Layout, ids: &Ids) -> Result<ServerInfo, Unusable> {
     let server = greeting::greet(address).await?;
     let connection = connect(address, "check", false).await?;
     let calling = |error: CallError| Unusable::calling(address, &error);
-    rights(&connection).await.map_err(calling)?;
+    rights(&connection, ids).await.map_err(calling)?;
     let missing = |name: &ShortString| Unusable::Missing { name: name.to_string() };
     let exchanges = layout.consumers().filter_map(|consumer| layout.dead(consumer)?.own_exchange.clone());
     let exchanges = exchanges.map(|name| (name, ExchangeKind::Fanout));
@@ -207,9 +208,9 @@ pub(crate) async fn check(address: &Address, layout: &Layout) -> Result<ServerIn
 }
 
 /// Does what needs the right to configure, to write and to read, with a queue that only this connection sees.
-async fn rights(connection: &Connection) -> Result<(), CallError> {
+async fn rights(connection: &Connection, ids: &Ids) -> Result<(), CallError> {
     let channel = open(connection).await?;
-    let name = own_queue(&channel).await?;
+    let name = own_queue(&channel, ids).await?;
     let key = ShortString::from("check");
     let bind = channel.queue_bind(
         name.clone(),
@@ -234,9 +235,10 @@ async fn rights(connection: &Connection) -> Result<(), CallError> {
     within("ending a subscription", ended).await
 }
 
-async fn own_queue(channel: &Channel) -> Result<ShortString, CallError> {
+async fn own_queue(channel: &Channel, ids: &Ids) -> Result<ShortString, CallError> {
     let options = QueueDeclareOptions { exclusive: true, auto_delete: true, ..QueueDeclareOptions::default() };
-    let name = format!("tradepost.check.{}", channel.id());
+    // Of two checks at once each has its own.
+    let name = format!("tradepost.check.{}", ids.next::<Uuid>());
     let declared = channel.queue_declare(name.into(), options, FieldTable::default());
     Ok(within("declaring a queue", declared).await?.name().clone())
 }

@@ -17,7 +17,7 @@ use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
 use lapin::types::ShortString;
 use lapin::{BasicProperties, Channel, Confirmation, Connection};
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use crate::declare::{is_final, open};
 use crate::layout::EXCHANGE;
@@ -41,13 +41,16 @@ pub(crate) struct Publish {
 /// Takes messages from whoever publishes.
 pub(crate) struct Publisher {
     pub waiting: mpsc::Receiver<Publish>,
+    /// How long a confirmation is waited for before the channel is given up.
+    pub patience: Duration,
     pub waits: Waits,
     pub trouble: Trouble,
 }
 
 struct Confirmed {
     id: ShortString,
-    confirmation: lapin::Result<Confirmation>,
+    key: ShortString,
+    confirmation: Result<Confirmation, CallError>,
     reply: oneshot::Sender<Outcome>,
 }
 
@@ -63,6 +66,7 @@ impl Duty for Publisher {
             let began = Instant::now();
             let error = self.serve(&channel).await;
             let broken = error.to_string();
+            let is_telling = is_final(&error) || matches!(error, CallError::Late(_));
             if !connection.status().connected() {
                 return broken;
             }
@@ -70,7 +74,7 @@ impl Duty for Publisher {
             // Opened at once it would break at once again.
             let wait = self.waits.after(began.elapsed());
             tracing::warn!(reason = broken, ?wait, "the channel for publishing broke, and is opened again");
-            if is_final(&CallError::Failed(error)) {
+            if is_telling {
                 self.trouble.note(broken.clone());
             }
             self.refuse(wait, &broken).await;
@@ -93,18 +97,22 @@ impl Publisher {
     }
 
     /// Publishes until the channel breaks; answers with what broke it. What is unconfirmed then is unknown.
-    async fn serve(&mut self, channel: &Channel) -> lapin::Error {
+    async fn serve(&mut self, channel: &Channel) -> CallError {
         let mut unconfirmed = Unconfirmed::new();
         let mut returned = Returned::default();
         loop {
             tokio::select! {
                 publish = self.waiting.recv(), if unconfirmed.len() < UNCONFIRMED_MAX => {
                     let Some(publish) = publish else { return std::future::pending().await };
-                    unconfirmed.push(send(channel.clone(), publish));
+                    unconfirmed.push(send(channel.clone(), publish, self.patience));
                 }
                 Some(first) = unconfirmed.next() => {
                     let batch = all_ready(first, &mut unconfirmed);
-                    if let Some(broken) = returned.decide(batch) {
+                    let decided = returned.decide(batch);
+                    if let Some(key) = decided.unroutable {
+                        self.trouble.note(format!("no queue is bound for {key}: run `tradepost migrate`"));
+                    }
+                    if let Some(broken) = decided.broken {
                         return broken;
                     }
                     if unconfirmed.is_empty() {
@@ -122,17 +130,22 @@ async fn open_confirming(connection: &Connection) -> Result<Channel, CallError> 
     Ok(channel)
 }
 
-/// It is on its way when this is polled first, and done when the broker has spoken of it.
-fn send(channel: Channel, publish: Publish) -> BoxFuture<'static, Confirmed> {
+/// It is on its way when this is polled first, and done when the broker has spoken of it, or has not for so long that
+/// it never will: a queue without a leader would take one place after the other.
+fn send(channel: Channel, publish: Publish, patience: Duration) -> BoxFuture<'static, Confirmed> {
     let Publish { id, routing_key, properties, body, reply } = publish;
     async move {
         let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
-        let sent = channel.basic_publish(EXCHANGE.into(), routing_key, options, &body, properties).await;
-        let confirmation = match sent {
-            Ok(confirmation) => confirmation.await,
-            Err(error) => Err(error),
+        let key = routing_key.clone();
+        let sent = async {
+            let sent = channel.basic_publish(EXCHANGE.into(), key.clone(), options, &body, properties).await?;
+            sent.await
         };
-        Confirmed { id, confirmation, reply }
+        let confirmation = match timeout(patience, sent).await {
+            Ok(confirmation) => confirmation.map_err(CallError::Failed),
+            Err(_) => Err(CallError::Late(format!("the broker confirms nothing for {key}: has its queue a leader?"))),
+        };
+        Confirmed { id, key, confirmation, reply }
     }
     .boxed()
 }
@@ -148,13 +161,22 @@ fn all_ready(first: Confirmed, unconfirmed: &mut Unconfirmed) -> Vec<Confirmed> 
     ready
 }
 
+/// What a batch of confirmations says of more than its own messages.
+#[derive(Default)]
+struct Decided {
+    /// The routing key of one for which there is no queue.
+    unroutable: Option<ShortString>,
+    /// What broke the channel.
+    broken: Option<CallError>,
+}
+
 /// How often a message was returned and its confirmation not yet seen.
 #[derive(Default)]
 struct Returned(HashMap<ShortString, u32>);
 
 impl Returned {
-    /// Tells each publisher what became of its message. Answers with what broke the channel, if it is broken.
-    fn decide(&mut self, batch: Vec<Confirmed>) -> Option<lapin::Error> {
+    /// Tells each publisher what became of its message.
+    fn decide(&mut self, batch: Vec<Confirmed>) -> Decided {
         for confirmed in &batch {
             if let Ok(Confirmation::Ack(Some(message)) | Confirmation::Nack(Some(message))) = &confirmed.confirmation
                 && let Some(id) = message.properties.message_id()
@@ -162,10 +184,13 @@ impl Returned {
                 *self.0.entry(id.clone()).or_default() += 1;
             }
         }
-        let mut broken = None;
-        for Confirmed { id, confirmation, reply } in batch {
+        let mut decided = Decided::default();
+        for Confirmed { id, key, confirmation, reply } in batch {
             let outcome = match confirmation {
-                Ok(_) if self.take(&id) => Outcome::Unroutable,
+                Ok(_) if self.take(&id) => {
+                    decided.unroutable = Some(key);
+                    Outcome::Unroutable
+                }
                 Ok(Confirmation::Ack(None)) => Outcome::Stored,
                 // Its own return, if it has one, is tied to a confirmation that is still to come.
                 Ok(Confirmation::Ack(Some(_))) => {
@@ -177,14 +202,14 @@ impl Returned {
                 }
                 Err(error) => {
                     let detail = error.to_string();
-                    broken.get_or_insert(error);
+                    decided.broken.get_or_insert(error);
                     Outcome::Unknown { detail }
                 }
             };
             // Who has stopped waiting publishes again.
             drop(reply.send(outcome));
         }
-        broken
+        decided
     }
 
     fn take(&mut self, id: &ShortString) -> bool {

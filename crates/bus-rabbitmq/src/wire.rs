@@ -23,6 +23,9 @@ const SPEC_VERSION: &str = "1.0";
 /// AMQP's "persistent".
 const PERSISTENT: u8 = 2;
 
+/// More than any attribute of an event takes.
+const TEXT_BYTES_MAX: usize = 255;
+
 /// How much of a stranger's text is shown in a defect.
 const SHOWN_CHARS: usize = 80;
 
@@ -79,7 +82,7 @@ pub(crate) fn decode(properties: &BasicProperties, body: Vec<u8>) -> (Message, O
         id: reader.attribute("id", made_up.into()),
         event_type: reader.attribute("type", "unknown".to_owned()),
         source: reader.attribute("source", "unknown".to_owned()),
-        time: reader.attribute("time", Timestamp::UNIX_EPOCH),
+        time: reader.attribute("time", EventTime(Timestamp::UNIX_EPOCH)).0,
         // Made up, so that it holds up nothing that has a key.
         key: reader.attribute("subject", made_up),
         lane: reader.attribute("lane", LaneName(Lane::Background)).0,
@@ -150,7 +153,9 @@ impl<'a> Reader<'a> {
             AMQPValue::LongInt(number) => Some(number.to_string()),
             _ => None,
         };
-        let parsed = text.as_deref().and_then(|text| text.parse().ok());
+        // What no event has, and no store takes.
+        let is_plain = |text: &&str| text.len() <= TEXT_BYTES_MAX && !text.chars().any(char::is_control);
+        let parsed = text.as_deref().filter(is_plain).and_then(|text| text.parse().ok());
         if parsed.is_none() {
             let is = text.map_or_else(|| format!("a {}", value.get_type()), |text| shown(&text));
             self.wrong(format!("its {name} is {is}"));
@@ -160,6 +165,18 @@ impl<'a> Reader<'a> {
 
     fn wrong(&mut self, what: String) {
         self.defect.get_or_insert(what);
+    }
+}
+
+/// A time that every store can keep.
+struct EventTime(Timestamp);
+
+impl FromStr for EventTime {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let time: Timestamp = text.parse().map_err(|_| ())?;
+        if time >= Timestamp::UNIX_EPOCH { Ok(Self(time)) } else { Err(()) }
     }
 }
 
