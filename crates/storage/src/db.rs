@@ -9,7 +9,7 @@ use kernel::{Cause, Clock, EventId, Ids, Lane, Shards};
 use tokio::sync::watch;
 
 use crate::commit::Commit;
-use crate::postgres::{Postgres, Server};
+use crate::postgres::{BadUrl, Postgres, Server};
 use crate::signals::{Signals, TimerSignal};
 use crate::sqlite::Sqlite;
 use crate::statement::{Claim, Sql};
@@ -41,8 +41,25 @@ pub struct Options {
 pub enum Location {
     /// A folder: one SQLite file for each service.
     Folder(PathBuf),
-    /// A PostgreSQL database: one schema for each service.
+    /// A PostgreSQL database, or one for each service: in any case a schema for each.
     Postgres(Server),
+}
+
+impl Location {
+    /// Where a service's store is.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unusable`] if the URL of the databases is none with this name in it.
+    pub fn of(&self, service: &str) -> Result<Self, Error> {
+        match self {
+            Self::Folder(_) => Ok(self.clone()),
+            Self::Postgres(server) => {
+                let unusable = |bad: BadUrl| Error::Unusable { store: server.to_string(), detail: bad.to_string() };
+                server.of(service).map(Self::Postgres).map_err(unusable)
+            }
+        }
+    }
 }
 
 /// A service's store: its tables and the kit's. Cheap to clone.
@@ -72,7 +89,8 @@ impl Db {
     /// Opens the store, making it if it isn't there, and brings its tables up to date.
     ///
     /// A database server that is away is waited for, at most as long as its [`Server`] says.
-    pub async fn open(options: Options) -> Result<Self, Error> {
+    pub async fn open(mut options: Options) -> Result<Self, Error> {
+        options.location = options.location.of(options.service)?;
         let engine = match &options.location {
             Location::Folder(folder) => Engine::Sqlite(Sqlite::open(folder, &options)?),
             Location::Postgres(server) => Engine::Postgres(Postgres::open(server, &options).await?),

@@ -64,16 +64,22 @@ static NEXT_DUE: Sql = Sql::lookup(
     "HELD_NEXT_DUE",
     "select min(due_at) as due_at from held where state = 'due' and lane = $1 and shard = any($2)",
 );
+/// A body that is larger is not listed with its dead letter: PARKED reads one byte more.
+pub const LISTED_BYTES_MAX: usize = 64 * 1024;
+
+/// A body that is larger stays in the store: PARKED_ONE reads one byte more. Twice what any event may have.
+pub const SHOWN_BYTES_MAX: usize = 16 * 1024 * 1024;
+
 static PARKED: Sql = Sql::new(
     "PARKED",
     "select position, dead_letter_id, event_id, source, lane, key, type, sequence, time, correlation_id, causation_id,
-         traceparent, body, digest, state, due_at, attempts, reason, first_failed_at
+         traceparent, substr(body, 1, 65537) as body, digest, state, due_at, attempts, reason, first_failed_at
      from held where state = 'parked' and dead_letter_id < $1 order by dead_letter_id desc limit $2",
 );
 static PARKED_ONE: Sql = Sql::new(
     "PARKED_ONE",
     "select position, dead_letter_id, event_id, source, lane, key, type, sequence, time, correlation_id, causation_id,
-         traceparent, body, digest, state, due_at, attempts, reason, first_failed_at
+         traceparent, substr(body, 1, 16777217) as body, digest, state, due_at, attempts, reason, first_failed_at
      from held where state = 'parked' and dead_letter_id = $1",
 );
 static OF_EVENTS: Sql = Sql::new(
@@ -212,24 +218,29 @@ impl Held {
         params![
             self.dead_letter_id,
             self.event_id,
-            self.source,
+            storable(self.source),
             self.lane,
             self.key,
-            self.event_type,
+            storable(self.event_type),
             self.sequence,
             self.time,
             self.correlation_id,
             self.causation_id,
-            self.traceparent,
+            self.traceparent.map(storable),
             self.body,
             self.digest.as_slice(),
             self.state.as_str(),
             self.due_at,
             self.attempts,
-            self.reason,
+            self.reason.map(storable),
             self.first_failed_at,
         ]
     }
+}
+
+/// PostgreSQL has no text with a NUL in it, and a stranger's may have one.
+fn storable(text: String) -> String {
+    if text.contains('\0') { text.replace('\0', "\u{fffd}") } else { text }
 }
 
 /// A delivery that is due, and how many of its attempts are counted: somebody else who has it changes that number, so
@@ -295,11 +306,13 @@ pub async fn next_due(db: &Db, lane: Lane, shards: &[u16]) -> Result<Option<Time
 }
 
 /// Parked deliveries with ids below `before`, newest first, at most `limit`.
+///
+/// Of a body, only as much as says that it is larger than [`LISTED_BYTES_MAX`].
 pub async fn parked(db: &Db, before: DeadLetterId, limit: i64) -> Result<Vec<Held>, Error> {
     db.read(&PARKED, params![before, limit], held).await
 }
 
-/// One parked delivery.
+/// One parked delivery. Of its body, only as much as says that it is larger than [`SHOWN_BYTES_MAX`].
 pub async fn parked_one(db: &Db, id: DeadLetterId) -> Result<Option<Held>, Error> {
     Ok(db.read(&PARKED_ONE, params![id], held).await?.into_iter().next())
 }

@@ -104,8 +104,9 @@ pub async fn beat(db: &Db, instance_id: Uuid, beat: i64) -> Result<(), Error> {
 
 /// What all instances know of one another.
 pub async fn standing(db: &Db) -> Result<Standing, Error> {
-    let beats = db.read(&INSTANCES, params![], |row| Ok((row.get("instance_id")?, row.get("beat")?))).await?;
+    // Owners first: whoever owns something has beaten before, and must not be taken for gone.
     let owners = db.read(&SHARDS, params![], owner).await?;
+    let beats = db.read(&INSTANCES, params![], |row| Ok((row.get("instance_id")?, row.get("beat")?))).await?;
     Ok(Standing { beats: beats.into_iter().collect(), owners: owners.into_iter().collect() })
 }
 

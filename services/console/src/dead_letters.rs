@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use kernel::{DeadLetterId, EventId, Timestamp, Uuid};
 use serde::Serialize;
 use service::http::{Listing, Page, PathId, Problem, ProblemBody};
-use service::storage::held::Held;
+use service::storage::held::{Held, LISTED_BYTES_MAX, SHOWN_BYTES_MAX};
 use utoipa::ToSchema;
 
 use crate::gather::{Missing, gather};
@@ -28,13 +28,17 @@ pub(crate) struct DeadLetter {
     reason: Option<String>,
     attempts: i64,
     first_failed_at: Option<Timestamp>,
-    /// The original payload; payment tokens are redacted.
+    /// The original payload; payment tokens are redacted. One of more than 64 KiB is not listed, one of more than 16 MiB
+    /// not shown: a text says so.
     #[schema(value_type = Object)]
     body: serde_json::Value,
 }
 
 impl DeadLetter {
-    fn new(consumer: &'static str, held: Held) -> Self {
+    fn new(consumer: &'static str, held: Held, bytes_max: usize) -> Self {
+        let is_shown = held.body.len() <= bytes_max;
+        let body =
+            if is_shown { shown(&held.body) } else { format!("more than {bytes_max} bytes, not shown here").into() };
         Self {
             dead_letter_id: held.dead_letter_id,
             consumer,
@@ -43,7 +47,7 @@ impl DeadLetter {
             reason: held.reason,
             attempts: held.attempts,
             first_failed_at: held.first_failed_at,
-            body: shown(&held.body),
+            body,
             event_type: held.event_type,
         }
     }
@@ -67,7 +71,7 @@ pub(crate) async fn list(
     let gathered = gathered.await?;
     let of_peer = |(peer, letters): (Peer, Vec<Held>)| {
         let consumer = peer.service();
-        letters.into_iter().map(move |held| DeadLetter::new(consumer, held))
+        letters.into_iter().map(move |held| DeadLetter::new(consumer, held, LISTED_BYTES_MAX))
     };
     let mut found: Vec<DeadLetter> = gathered.answers.into_iter().flat_map(of_peer).collect();
     found.sort_unstable_by_key(|letter| std::cmp::Reverse(letter.dead_letter_id));
@@ -130,7 +134,7 @@ pub(crate) async fn discard(
 async fn find(console: &Console, id: DeadLetterId) -> Result<(Peer, DeadLetter), Problem> {
     let gathered = gather(console.peers.iter(), move |peer| async move { peer.dead_letter(id).await }).await?;
     let (peer, held) = gathered.only(missing)?;
-    let letter = DeadLetter::new(peer.service(), held);
+    let letter = DeadLetter::new(peer.service(), held, SHOWN_BYTES_MAX);
     Ok((peer, letter))
 }
 

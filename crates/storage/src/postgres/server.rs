@@ -16,7 +16,14 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// Connections that read, for each service; one more writes. Each carries many reads at once.
 const READERS: usize = 2;
 
-/// A PostgreSQL server and the database on it that holds the stores. `Debug` and `Display` never show the password.
+/// What stands in a URL for the name of the service, where each has a database of its own.
+const SERVICE: &str = "{service}";
+
+/// A name that no service has.
+const PLACEHOLDER: &str = "service-of-any-name";
+
+/// A PostgreSQL server and the database on it that holds the stores: one for all services, or one for each where the
+/// URL has `{service}` in it. `Debug` and `Display` never show the password.
 #[derive(Clone)]
 pub struct Server {
     pub(super) config: Arc<Config>,
@@ -24,6 +31,8 @@ pub struct Server {
     pub(super) patience: Duration,
     pub(super) readers: usize,
     shown: Arc<str>,
+    /// The URL of databases apart, in which the service's name is still to be filled in.
+    template: Option<Arc<str>>,
 }
 
 /// The text is no URL of a PostgreSQL database that Tradepost can use.
@@ -45,13 +54,36 @@ impl Server {
         self.readers = readers.max(1);
         self
     }
+
+    /// Whether each service has a database of its own.
+    pub fn is_apart(&self) -> bool {
+        self.template.is_some()
+    }
+
+    /// Where a service's store is.
+    ///
+    /// # Errors
+    ///
+    /// If the URL is none with this name in it.
+    pub fn of(&self, service: &str) -> Result<Self, BadUrl> {
+        let Some(template) = &self.template else { return Ok(self.clone()) };
+        let server: Self = template.replace(SERVICE, service).parse()?;
+        Ok(server.with_patience(self.patience).with_readers(self.readers))
+    }
 }
 
 impl FromStr for Server {
     type Err = BadUrl;
 
     /// Takes what libpq takes, and of `sslmode` also `verify-full`, with `sslrootcert` for an authority of one's own.
+    /// `{service}` anywhere in it stands for the name of a service: see [`Server::of`].
     fn from_str(url: &str) -> Result<Self, Self::Err> {
+        if url.contains(SERVICE) {
+            // Braces have no place in a URL, so it is read with a name in their place, and shown with them.
+            let server: Self = url.replace(SERVICE, PLACEHOLDER).parse()?;
+            let shown = server.shown.replace(PLACEHOLDER, SERVICE).into();
+            return Ok(Self { template: Some(url.into()), shown, ..server });
+        }
         if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
             return Err(BadUrl("it begins with postgres://".to_owned()));
         }
@@ -84,7 +116,7 @@ impl FromStr for Server {
         }
         let tls = Tls::new(&trust).map_err(BadUrl)?;
         let shown = shown(&config).into();
-        Ok(Self { config: Arc::new(config), tls, patience: PATIENCE, readers: READERS, shown })
+        Ok(Self { config: Arc::new(config), tls, patience: PATIENCE, readers: READERS, shown, template: None })
     }
 }
 
@@ -134,6 +166,19 @@ mod tests {
         let server: Server = "postgres://ada:s3cret@db.example:6432/shop?sslmode=disable".parse().unwrap();
         assert_eq!(server.to_string(), "postgres://db.example:6432/shop");
         assert!(!format!("{server:?}").contains("s3cret"));
+    }
+
+    #[test]
+    fn each_service_has_its_own_database_where_the_url_says_so() {
+        let servers: Server = "postgres://{service}:s3cret@db.example/shop_{service}".parse().unwrap();
+        assert!(servers.is_apart());
+        assert_eq!(servers.to_string(), "postgres://db.example:5432/shop_{service}");
+        let orders = servers.with_readers(5).of("orders").unwrap();
+        assert_eq!((orders.to_string().as_str(), orders.readers), ("postgres://db.example:5432/shop_orders", 5));
+        assert_eq!(orders.config.get_user(), Some("orders"));
+        let one: Server = "postgres://db.example/shop".parse().unwrap();
+        assert!(!one.is_apart());
+        assert_eq!(one.of("orders").unwrap().to_string(), one.to_string());
     }
 
     #[test]
