@@ -25,6 +25,8 @@ pub struct Settings {
     pub retry_attempts: i64,
     /// Handlers that run at once for each consumer and lane.
     pub workers: usize,
+    /// How long a handler may take over what it was given; longer than a commit waits for its store.
+    pub handler_deadline: Duration,
     /// How long handled event ids are kept.
     pub inbox_retention: Duration,
     /// How far back events may be sent again; less than `inbox_retention`.
@@ -48,6 +50,7 @@ impl Default for Settings {
             retry: Backoff { base: Duration::from_millis(200), max: Duration::from_mins(5) },
             retry_attempts: 10,
             workers: 8,
+            handler_deadline: Duration::from_mins(2),
             inbox_retention: Duration::from_hours(14 * 24),
             republish_window: Duration::from_hours(7 * 24),
             shards: Shards::DEFAULT,

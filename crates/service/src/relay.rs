@@ -29,6 +29,10 @@ const WINDOW: usize = 1_024;
 /// longer, that is, so that the broker never waits for the database.
 const KNOWN_MAX: usize = 3 * WINDOW;
 
+/// Events beyond that which are known and whose keys wait for a broker that refuses the first of them, so that others go
+/// on. When there are more, nothing more is read until some of them are stored.
+const REFUSED_MAX: usize = 16 * WINDOW;
+
 /// Room that is worth a read.
 const READ_MIN: usize = WINDOW / 4;
 
@@ -61,6 +65,8 @@ pub(crate) struct Relay {
     publishing: FuturesUnordered<BoxFuture<'static, (Uuid, Outcome)>>,
     /// Keys whose first was refused, each until it is published again.
     refused: FuturesUnordered<BoxFuture<'static, Uuid>>,
+    /// The events of keys whose first was refused, and not stored since.
+    refused_count: usize,
     /// What is pending, while the store is asked for it.
     reading: Option<BoxFuture<'static, Read>>,
     forgetting: FuturesUnordered<BoxFuture<'static, Forgotten>>,
@@ -108,6 +114,7 @@ impl Relay {
             queues: HashMap::new(),
             publishing: FuturesUnordered::new(),
             refused: FuturesUnordered::new(),
+            refused_count: 0,
             reading: None,
             forgetting: FuturesUnordered::new(),
             forgetting_count: 0,
@@ -175,6 +182,7 @@ impl Relay {
         self.finish().await;
         self.is_letting_go = false;
         self.refused.clear();
+        self.refused_count = 0;
         self.queues.clear();
         self.in_flight.clear();
         self.read_to = 0;
@@ -192,7 +200,8 @@ impl Relay {
 
     /// How many more events may be known.
     fn room(&self) -> usize {
-        let known = self.in_flight.len();
+        let aside = self.refused_count.min(REFUSED_MAX);
+        let known = self.in_flight.len().saturating_sub(aside);
         let unsent = known.saturating_sub(self.stored.len() + self.forgetting_count);
         WINDOW.saturating_sub(unsent).min(KNOWN_MAX.saturating_sub(known))
     }
@@ -238,6 +247,9 @@ impl Relay {
             self.read_to = self.read_to.max(event.position);
             let queue = self.queues.entry(event.key).or_default();
             queue.events.push_back(event);
+            if queue.refusals > 0 {
+                self.refused_count += 1;
+            }
             if queue.events.len() == 1 {
                 let key = queue.events[0].key;
                 self.publish_first(key);
@@ -268,6 +280,9 @@ impl Relay {
     fn confirmed(&mut self, key: Uuid, outcome: Outcome) {
         let Some(queue) = self.queues.get_mut(&key) else { return };
         if let Outcome::Stored = outcome {
+            if queue.refusals > 0 {
+                self.refused_count -= queue.events.len();
+            }
             queue.refusals = 0;
             if let Some(event) = queue.events.pop_front() {
                 self.metrics.published(self.db.service(), &event.event_type);
@@ -279,6 +294,9 @@ impl Relay {
                 self.publish_first(key);
             }
             return;
+        }
+        if queue.refusals == 0 {
+            self.refused_count += queue.events.len();
         }
         let wait = (REFUSED_WAIT.0 * 2_u32.saturating_pow(queue.refusals)).min(REFUSED_WAIT.1);
         queue.refusals = (queue.refusals + 1).min(16);

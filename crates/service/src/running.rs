@@ -240,9 +240,8 @@ fn start_runners<S: Clone + Send + Sync + 'static>(
     }
     for (lane, handlers) in lanes {
         let broker = runtime.broker.clone();
-        let busy = operator.busy.clone();
-        let runner = Runner::new(ctx.clone(), lane, handlers, broker, membership, after_crash, busy);
-        runtime.tasks.spawn(runner.run(operator.wake.subscribe(), runtime.tasks.clone()));
+        let runner = Runner::new(ctx.clone(), lane, handlers, broker, membership, after_crash, operator);
+        runtime.tasks.spawn(runner.run(runtime.tasks.clone()));
     }
 }
 

@@ -1,7 +1,9 @@
 //! Background tasks that a drain waits for.
 
+use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -10,6 +12,7 @@ use tokio_util::task::TaskTracker;
 pub struct Tasks {
     tracker: TaskTracker,
     stop: CancellationToken,
+    broken: CancellationToken,
 }
 
 impl Tasks {
@@ -20,7 +23,18 @@ impl Tasks {
 
     /// Starts a task. It should end soon after [`Tasks::stopping`] is done.
     pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        self.tracker.spawn(task);
+        let broken = self.broken.clone();
+        self.tracker.spawn(async move {
+            if AssertUnwindSafe(task).catch_unwind().await.is_err() {
+                tracing::error!("a background task ended by a panic");
+                broken.cancel();
+            }
+        });
+    }
+
+    /// Is done when a task has ended by a panic: then something is not done any more that the process is there for.
+    pub fn broken(&self) -> impl Future<Output = ()> + Send + use<> {
+        self.broken.clone().cancelled_owned()
     }
 
     /// Is done when the tasks are asked to stop.

@@ -79,12 +79,16 @@ impl<S: Clone + Send + Sync + 'static> Runner<S> {
         &self,
         mut handle: impl FnMut() -> BoxFuture<'static, Result<Committed, Failure>>,
     ) -> Result<(), Failure> {
+        let deadline = self.ctx.settings.handler_deadline;
         let mut outcome = Ok(());
         for tries in 1..=DECISIONS {
-            outcome = match AssertUnwindSafe(handle()).catch_unwind().await {
-                Ok(Ok(_committed)) => return Ok(()),
-                Ok(Err(failure)) => Err(failure),
-                Err(panic) => Err(Failure::Retry(format!("the handler panicked: {}", panic_text(&*panic)))),
+            let handled = AssertUnwindSafe(handle()).catch_unwind();
+            outcome = match tokio::time::timeout(deadline, handled).await {
+                Ok(Ok(Ok(_committed))) => return Ok(()),
+                Ok(Ok(Err(failure))) => Err(failure),
+                Ok(Err(panic)) => Err(Failure::Retry(format!("the handler panicked: {}", panic_text(&*panic)))),
+                // Should its commit be under way, the inbox will tell the next attempt.
+                Err(_) => Err(Failure::Retry(format!("the handler took more than {deadline:?} and was given up"))),
             };
             if !matches!(outcome, Err(Failure::Conflict(_))) {
                 break;
@@ -141,7 +145,10 @@ impl<S: Clone + Send + Sync + 'static> Runner<S> {
         began: Instant,
     ) {
         let consumer = self.consumer();
-        self.ctx.metrics.handled(consumer, &message.event_type, outcome);
+        // A label for each text that strangers think of would fill the memory.
+        let known =
+            if self.handlers.contains_key(message.event_type.as_str()) { &*message.event_type } else { "unknown" };
+        self.ctx.metrics.handled(consumer, known, outcome);
         self.end_span(message, span, outcome.as_str(), attempts, reason);
         let latency = self.ctx.clock.now().duration_since(message.time);
         let latency = Duration::try_from(latency).unwrap_or_default();

@@ -20,7 +20,7 @@ use tokio::sync::watch;
 
 use crate::membership::{Membership, Share};
 use crate::reaction::Handler;
-use crate::{Ctx, Tasks};
+use crate::{Ctx, Operator, Tasks};
 
 pub(crate) use attempt::panic_text;
 
@@ -45,11 +45,15 @@ pub(crate) struct Runner<S> {
     share: Share,
     /// The shards that it handles.
     shards: Vec<u16>,
-    /// Keys with held deliveries: a superset of those in the store, because only this runner adds some.
+    /// Keys with held deliveries, as far as they are known here.
     held: HashSet<(String, Uuid)>,
+    /// Shards of which nothing was received since they were taken.
+    unheard: HashSet<u16>,
     /// After a crash: how many deliveries of each source may be those that were being handled then.
     suspects: Option<HashMap<String, usize>>,
     busy: Arc<AtomicUsize>,
+    /// Wakes the runners of this service when something is held, released or replayed by another.
+    wake: watch::Sender<()>,
     /// How often consumption paused since something was handled.
     failures: u32,
 }
@@ -62,7 +66,7 @@ impl<S: Clone + Send + Sync + 'static> Runner<S> {
         broker: Arc<dyn Broker>,
         membership: &Membership,
         after_crash: bool,
-        busy: Arc<AtomicUsize>,
+        operator: &Operator,
     ) -> Self {
         // A broker that marks what comes again tells by itself what may have been the cause of a crash.
         let suspects = (after_crash && !broker.guarantees().redelivered_flag).then(HashMap::new);
@@ -75,14 +79,17 @@ impl<S: Clone + Send + Sync + 'static> Runner<S> {
             share,
             shards: Vec::new(),
             held: HashSet::new(),
+            unheard: HashSet::new(),
             suspects,
-            busy,
+            busy: operator.busy.clone(),
+            wake: operator.wake.clone(),
             failures: 0,
         }
     }
 
     /// Consumes until the tasks stop; a broken subscription is made again.
-    pub async fn run(mut self, mut wake: watch::Receiver<()>, tasks: Tasks) {
+    pub async fn run(mut self, tasks: Tasks) {
+        let mut wake = self.wake.subscribe();
         while !tasks.is_stopping() {
             let mut subscription = Gathered::new();
             let paused = self.consume(&mut subscription, &mut wake, &tasks).await;
@@ -133,7 +140,7 @@ impl<S: Clone + Send + Sync + 'static> Runner<S> {
                     }
                 }
                 () = self.share.changed() => due = self.take_shards(subscription).await?,
-                _ = wake.changed() => due = self.next_due().await,
+                _ = wake.changed() => due = self.load_held().await?,
                 () = tokio::time::sleep(sleep) => {}
                 () = tasks.stopping() => {}
             }
@@ -153,6 +160,7 @@ impl<S: Clone + Send + Sync + 'static> Runner<S> {
         // Before anything is received: while the store is away it would only be given back, again and again, and the
         // broker counts how often. Whoever had these shards before holds nothing more of them by now.
         let due = self.load_held().await?;
+        self.unheard = parts.iter().copied().collect();
         let consumer = self.consumer();
         let assigned = subscription.assign(&*self.broker, consumer, self.lane, parts).await;
         self.share.apply(generation);

@@ -1,7 +1,7 @@
 //! A window of deliveries, sorted and handled.
 
 use std::collections::hash_map::Entry;
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::time::Instant;
 
 use bus::{Delivery, Message, Settlement, Subscription, Tag};
@@ -38,40 +38,39 @@ struct Fate {
 }
 
 impl<S: Clone + Send + Sync + 'static> Runner<S> {
-    /// Deals with a window. An error means that the store is away: what was not dealt with comes again.
+    /// Deals with a window. An error means that the store is away: what was not dealt with comes again when the
+    /// subscription has ended.
     pub(super) async fn handle_window(
         &mut self,
         subscription: &mut dyn Subscription,
         deliveries: Vec<Delivery>,
     ) -> Result<(), String> {
-        let mut unsettled: HashSet<Tag> = deliveries.iter().map(|delivery| delivery.tag).collect();
-        let handled = self.handle_rounds(subscription, deliveries, &mut unsettled).await;
-        if !unsettled.is_empty() {
-            let tags: Vec<Tag> = unsettled.into_iter().collect();
-            // What can't be given back comes back by itself when the subscription ends.
-            let _ = subscription.settle(&tags, Settlement::Requeue).await;
-        }
-        handled
-    }
-
-    async fn handle_rounds(
-        &mut self,
-        subscription: &mut dyn Subscription,
-        deliveries: Vec<Delivery>,
-        unsettled: &mut HashSet<Tag>,
-    ) -> Result<(), String> {
         let mut fate = Fate::default();
+        self.learn_what_others_held(&deliveries).await?;
         let ready = self.sort(deliveries, &mut fate).await?;
-        self.settle(subscription, &mut fate, unsettled).await?;
+        self.settle(subscription, &mut fate).await?;
         let mut keys = by_key(ready);
         while !keys.is_empty() {
             let round = next_round(&mut keys);
             let away = self.handle_round(round, &mut fate).await;
             self.hold_behind(&mut keys, &mut fate);
-            self.settle(subscription, &mut fate, unsettled).await?;
+            self.settle(subscription, &mut fate).await?;
             if let Some(reason) = away {
                 return Err(reason);
             }
+        }
+        Ok(())
+    }
+
+    /// Whoever had a shard before may have held something of it until its subscription ended, and this one began to
+    /// receive: only then is it known what waits.
+    async fn learn_what_others_held(&mut self, deliveries: &[Delivery]) -> Result<(), String> {
+        let before = self.unheard.len();
+        for delivery in deliveries {
+            self.unheard.remove(&delivery.tag.shard());
+        }
+        if self.unheard.len() < before {
+            self.load_held().await?;
         }
         Ok(())
     }
@@ -251,25 +250,23 @@ impl<S: Clone + Send + Sync + 'static> Runner<S> {
     }
 
     /// Stores what is held, then acknowledges all that is dealt with.
-    async fn settle(
-        &mut self,
-        subscription: &mut dyn Subscription,
-        fate: &mut Fate,
-        unsettled: &mut HashSet<Tag>,
-    ) -> Result<(), String> {
+    async fn settle(&mut self, subscription: &mut dyn Subscription, fate: &mut Fate) -> Result<(), String> {
         if !fate.held.is_empty() {
             self.check_held_cap(fate.held.len()).await?;
             let (held, tags): (Vec<Held>, Vec<Tag>) = fate.held.drain(..).unzip();
+            let is_anothers = held.iter().any(|held| held.lane != self.lane);
             storage::held::hold(&self.ctx.db, held).await.map_err(|error| error.to_string())?;
+            if is_anothers {
+                // What a broker gave up comes by one lane, and holds back its key in its own.
+                self.wake.send_replace(());
+            }
             fate.settled.extend(tags);
         }
         if fate.settled.is_empty() {
             return Ok(());
         }
         subscription.settle(&fate.settled, Settlement::Done).await.map_err(|error| error.to_string())?;
-        for tag in fate.settled.drain(..) {
-            unsettled.remove(&tag);
-        }
+        fate.settled.clear();
         Ok(())
     }
 

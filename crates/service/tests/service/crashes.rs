@@ -7,7 +7,7 @@ use kernel::Uuid;
 use tempfile::tempdir;
 use tokio::runtime::Runtime;
 
-use crate::support::{ATTEMPTS, House, Script, Step, consumer, emitter, until};
+use crate::support::{ATTEMPTS, House, Script, Step, consumer, emitter, one_at_a_time, until};
 
 /// Lives a process's life. When it ends, its tasks are dropped where they stand and nothing is said to the stores.
 fn live(folder: &Path, script: &Script, life: impl AsyncFnOnce(&House)) {
@@ -15,7 +15,7 @@ fn live(folder: &Path, script: &Script, life: impl AsyncFnOnce(&House)) {
     runtime.block_on(async {
         // One worker: what comes after a delivery is handled after it, or not at all.
         let services = vec![emitter("users", script), consumer("orders", script)];
-        let house = House::start_with(folder, services, 1).await;
+        let house = House::start_with(folder, services, one_at_a_time()).await;
         life(&house).await;
     });
     runtime.shutdown_timeout(Duration::from_secs(10));

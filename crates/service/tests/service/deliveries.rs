@@ -1,11 +1,16 @@
 //! From a commit in one service to an effect in others: once, in order, and nobody waits for somebody else.
 
+use std::time::Duration;
+
 use bus::Message;
 use futures_util::future::join;
 use kernel::Uuid;
 use tempfile::tempdir;
+use tradepost_service::Settings;
 
-use crate::support::{House, Script, Step, batch_consumer, consumer, emitter, message, until};
+use crate::support::{
+    House, RETRY_MAX, Script, Step, batch_consumer, consumer, emitter, message, one_at_a_time, until,
+};
 
 #[tokio::test]
 async fn every_delivery_takes_effect_once() {
@@ -157,7 +162,7 @@ async fn the_immediate_lane_overtakes_a_background_lane_that_is_stuck() {
     let folder = tempdir().unwrap();
     let script = Script::new().always("slow", Step::Wait);
     let services = vec![emitter("users", &script), emitter("payments", &script), consumer("orders", &script)];
-    let house = House::start_with(folder.path(), services, 1).await;
+    let house = House::start_with(folder.path(), services, one_at_a_time()).await;
     let subjects: Vec<Uuid> = (0..30).map(|_| house.runtime.ids.next()).collect();
     let backlog: Vec<(Uuid, &str, i64)> = subjects.iter().map(|it| (*it, "slow", 1)).collect();
     house.tell("users", &backlog).await;
@@ -213,5 +218,25 @@ async fn a_drain_finishes_what_has_begun_and_leaves_the_rest_for_the_next_start(
 
     assert_eq!(house.effects_on("orders", ada).await, ["begun", "not begun"]);
     assert_eq!((script.calls("begun"), script.calls("not begun")), (1, 1));
+    house.stop().await;
+}
+
+#[tokio::test]
+async fn a_handler_that_does_not_end_is_given_up_and_tried_again() {
+    let folder = tempdir().unwrap();
+    let script = Script::new().first("slow", &[Step::Wait]);
+    let services = vec![emitter("users", &script), consumer("orders", &script)];
+    let soon = Settings { handler_deadline: Duration::from_millis(50), ..Settings::default() };
+    let house = House::start_with(folder.path(), services, soon).await;
+    let (stuck, other): (Uuid, Uuid) = (house.runtime.ids.next(), house.runtime.ids.next());
+    house.tell("users", &[(stuck, "slow", 1), (other, "quick", 1)]).await;
+    until("the other took effect", async || house.effects_on("orders", other).await == ["quick"]).await;
+    until("it is held", async || house.delivery("orders", "users", 0).await.status == "retrying").await;
+    let held = house.delivery("orders", "users", 0).await;
+    assert!(held.reason.as_deref().is_some_and(|reason| reason.contains("took more than 50ms")), "{:?}", held.reason);
+
+    house.advance(RETRY_MAX).await;
+    assert_eq!(house.effects_on("orders", stuck).await, ["slow"]);
+    assert_eq!(script.calls("slow"), 2);
     house.stop().await;
 }

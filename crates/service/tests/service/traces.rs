@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use kernel::{Clock, Ids, Uuid};
 use tempfile::tempdir;
 use tradepost_service::traces::{Export, FinishedSpan, SpanValue};
-use tradepost_service::{Service, Tracer};
+use tradepost_service::{Service, Settings, Tracer};
 
 use crate::support::{House, RETRY_MAX, Script, Step, batch_consumer, consumer, emitter, until};
 
@@ -32,7 +32,7 @@ async fn traced(folder: &Path, services: Vec<Service<Script>>) -> (House, Arc<Ke
     let kept = Arc::new(Kept::default());
     let clock = Clock::system();
     let tracer = Tracer::new(kept.clone(), 1.0, clock.clone(), Ids::new(clock));
-    (House::start_traced(folder, services, 8, tracer).await, kept)
+    (House::start_traced(folder, services, Settings::default(), tracer).await, kept)
 }
 
 fn text(span: &FinishedSpan, key: &str) -> String {

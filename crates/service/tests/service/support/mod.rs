@@ -57,14 +57,20 @@ pub struct House {
 impl House {
     /// Starts the services on a folder.
     pub async fn start(folder: &Path, services: Vec<Service<Script>>) -> Self {
-        Self::start_with(folder, services, 8).await
+        Self::start_with(folder, services, Settings::default()).await
     }
 
-    pub async fn start_with(folder: &Path, services: Vec<Service<Script>>, workers: usize) -> Self {
-        Self::start_traced(folder, services, workers, Tracer::default()).await
+    /// The same; of the settings, the schedule of retries and the limits are those of all tests.
+    pub async fn start_with(folder: &Path, services: Vec<Service<Script>>, settings: Settings) -> Self {
+        Self::start_traced(folder, services, settings, Tracer::default()).await
     }
 
-    pub async fn start_traced(folder: &Path, services: Vec<Service<Script>>, workers: usize, tracer: Tracer) -> Self {
+    pub async fn start_traced(
+        folder: &Path,
+        services: Vec<Service<Script>>,
+        settings: Settings,
+        tracer: Tracer,
+    ) -> Self {
         // Each process begins a second after the one before, so that its ids sort after those of that one.
         let starts = STARTS.fetch_add(1, Ordering::Relaxed);
         let (clock, hands) = Clock::mock(*START + SignedDuration::from_secs(starts));
@@ -75,9 +81,8 @@ impl House {
         let settings = Settings {
             retry: Backoff { base: Duration::from_secs(1), max: RETRY_MAX.unsigned_abs() },
             retry_attempts: ATTEMPTS,
-            workers,
             limits: Limits::NONE,
-            ..Settings::default()
+            ..settings
         };
         let auth = Auth::new(vec![digest(ADMIN_TOKEN.as_bytes())], clock.clone());
         let runtime = Runtime {
@@ -257,6 +262,11 @@ pub async fn send(router: &Router, request: Request<Body>) -> Answer {
     let bytes = axum::body::to_bytes(body, 1 << 20).await.expect("an answer is complete");
     let json = serde_json::from_slice(&bytes).unwrap_or_default();
     Answer { status: parts.status, headers: parts.headers, text: String::from_utf8_lossy(&bytes).into_owned(), json }
+}
+
+/// One handler at a time.
+pub fn one_at_a_time() -> Settings {
+    Settings { workers: 1, ..Settings::default() }
 }
 
 /// Waits until the condition holds; fails after ten seconds.
