@@ -30,13 +30,18 @@ impl Control {
     /// Makes an empty virtual host with a name that no other has, and answers with the name.
     pub fn create_vhost(&self) -> Result<String, Error> {
         let name = format!("test-{}", chance::word());
+        self.make_vhost(&name).map(|()| name)
+    }
+
+    /// Makes an empty virtual host in which the user of the URLs may do everything.
+    pub fn make_vhost(&self, name: &str) -> Result<(), Error> {
         let all = r#"<<".*">>"#;
         let made = self.eval(&format!(
             r#"ok = rabbit_vhost:add(<<"{name}">>, <<"{USER}">>),
             ok = rabbit_auth_backend_internal:set_permissions(
                 <<"{USER}">>, <<"{name}">>, {all}, {all}, {all}, <<"{USER}">>)"#
         ))?;
-        if made == "ok" { Ok(name) } else { Err(Error::new(format!("RabbitMQ makes no virtual host: {made}"))) }
+        if made == "ok" { Ok(()) } else { Err(Error::new(format!("RabbitMQ makes no virtual host: {made}"))) }
     }
 
     /// Removes a virtual host and all that is in it.

@@ -193,6 +193,16 @@ impl RabbitMq {
         }
     }
 
+    /// `kill -9`, and a disk in the place of its own on which nothing is. It takes connections again, by the same URLs,
+    /// where it has a virtual host of the name.
+    #[track_caller]
+    pub fn lose_everything(&mut self, vhost: &str) {
+        self.kill();
+        expect(fs::remove_dir_all(self.path("data")).map_err(Error::of("the data of RabbitMQ")));
+        expect(self.run());
+        expect(self.control().make_vhost(vhost));
+    }
+
     /// Starts it again on the same ports and data, after a stop if it runs, and waits until it takes connections.
     #[track_caller]
     pub fn restart(&mut self) {
