@@ -58,6 +58,8 @@ pub struct Settings {
     pub retry_attempts: i64,
     /// Handlers that run at once for each consumer and lane: 1 to 256.
     pub workers: usize,
+    /// How long a handler may take before it is given up and its delivery tried again: 10 s to 15 m.
+    pub handler_deadline: Duration,
     /// How long the ids of handled events are kept: 1 d to 3650 d.
     pub inbox_retention: Duration,
     /// How far back events may be sent again, less than `inbox_retention`: 1 m to 3650 d.
@@ -162,6 +164,8 @@ fn read(sources: &mut Sources) -> Settings {
         retry_max: sources.read(&keys::RETRY_MAX, |text| parse::duration(text, Duration::from_millis(1)..=DAY)),
         retry_attempts: sources.read(&keys::RETRY_ATTEMPTS, |text| parse::whole(text, 1..=100)),
         workers: sources.read(&keys::WORKERS, |text| parse::whole(text, 1..=256)),
+        handler_deadline: sources
+            .read(&keys::HANDLER_DEADLINE, |text| parse::duration(text, 10 * SECOND..=15 * MINUTE)),
         inbox_retention: sources.read(&keys::INBOX_RETENTION, |text| parse::duration(text, DAY..=3650 * DAY)),
         republish_window: sources.read(&keys::REPUBLISH_WINDOW, |text| parse::duration(text, MINUTE..=3650 * DAY)),
         shards: sources.read(&keys::SHARDS, parse::shards),

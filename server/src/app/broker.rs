@@ -1,9 +1,10 @@
 //! What carries events from service to service.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bus::{Broker, Embedded, Topology};
-use bus_rabbitmq::{ConfigError, Options, RabbitMq, Unusable};
+use bus_rabbitmq::{ConfigError, Options, RabbitMq, ReachError, Unusable};
 use kernel::{Ids, Shards};
 
 use super::doctor::Check;
@@ -19,6 +20,14 @@ pub(super) fn connect(
     match broker {
         config::Broker::Embedded => Ok(Arc::new(Embedded::new(topology))),
         config::Broker::RabbitMq(url) => Ok(Arc::new(rabbitmq(url, topology, shards, ids)?)),
+    }
+}
+
+/// Refuses a broker that won't let this process in before somebody mends something. One that is away may come back.
+pub(super) async fn refuse_unusable(url: &config::Secret) -> Result<(), ReachError> {
+    match RabbitMq::reach(url.reveal(), Duration::ZERO, |_| {}).await {
+        Err(ReachError::Unusable(unusable)) if unusable.may_pass() => Ok(()),
+        reached => reached,
     }
 }
 
@@ -50,7 +59,7 @@ pub(super) async fn check(
             )));
         }
         Err(missing @ Unusable::Missing { .. }) => {
-            checks.push(Check::doubtful("queues", missing.to_string(), "run `tradepost migrate`"));
+            checks.push(Check::bad("queues", missing.to_string(), "run `tradepost migrate`"));
         }
         Err(error @ Unusable::Mismatch { .. }) => {
             checks.push(Check::bad("queues", "one is not as it has to be", error.to_string()));

@@ -6,13 +6,14 @@ use kernel::{Clock, Ids, SignedDuration};
 use service::AnyService;
 use service::storage::{self, Inspection, Location, Server};
 
+use super::provider::{LEDGER, LEDGER_OF};
 use super::{broker, described, folder, topology};
 use crate::config;
 
 /// The oldest PostgreSQL that has what the tables need.
 const POSTGRES_MIN: u32 = 14;
 
-/// Connections of a service in one process: one writes, two read.
+/// Connections of a store in one process: one writes, two read.
 const CONNECTIONS: i64 = 3;
 
 /// A clock that is further ahead or behind makes timers late or early by as much.
@@ -65,25 +66,41 @@ impl Check {
 /// Looks at everything that the settings name.
 pub async fn doctor(settings: &config::Settings) -> anyhow::Result<Vec<Check>> {
     let services = described()?;
+    let carrier = settings.carrier();
     let mut checks = Vec::new();
     match settings.location() {
-        Location::Postgres(server) => postgres(&mut checks, &server, &services).await,
-        Location::Folder(store) => sqlite(&mut checks, &store, &services),
+        Location::Postgres(server) if server.is_apart() => {
+            for service in &services {
+                postgres(&mut checks, &server.of(service.name())?, std::slice::from_ref(service), &carrier).await;
+            }
+        }
+        Location::Postgres(server) => postgres(&mut checks, &server, &services, &carrier).await,
+        Location::Folder(store) => {
+            sqlite(&mut checks, &store, &settings.data_dir, &services);
+            if store != settings.data_dir {
+                checks.push(disk(&store));
+            }
+        }
     }
     checks.push(disk(&settings.data_dir));
     let ids = Ids::new(Clock::system());
-    broker::check(&mut checks, &settings.carrier(), topology(&services), settings.shards, &ids).await;
+    broker::check(&mut checks, &carrier, topology(&services), settings.shards, &ids).await;
     Ok(checks)
 }
 
-async fn postgres(checks: &mut Vec<Check>, server: &Server, services: &[Box<dyn AnyService>]) {
+async fn postgres(
+    checks: &mut Vec<Check>,
+    server: &Server,
+    services: &[Box<dyn AnyService>],
+    carrier: &config::Broker,
+) {
     let clock = Clock::system();
     match server.inspect(|| clock.now()).await {
         Ok(seen) => {
-            checks.push(version(&seen));
+            checks.push(version(&seen, server));
             checks.push(durability(&seen));
             checks.push(rights(&seen, services));
-            checks.push(tables(&seen, services));
+            checks.push(tables(&seen, services, carrier));
             checks.push(connections(&seen, services));
             checks.push(skew(&seen));
         }
@@ -95,8 +112,8 @@ async fn postgres(checks: &mut Vec<Check>, server: &Server, services: &[Box<dyn 
     }
 }
 
-fn version(seen: &Inspection) -> Check {
-    let found = format!("PostgreSQL {}", seen.version);
+fn version(seen: &Inspection, server: &Server) -> Check {
+    let found = format!("PostgreSQL {}, {server}", seen.version);
     let major: Option<u32> = seen.version.split(['.', ' ']).next().and_then(|major| major.parse().ok());
     match major {
         Some(major) if major >= POSTGRES_MIN => Check::good("store", found),
@@ -114,7 +131,9 @@ fn durability(seen: &Inspection) -> Check {
 }
 
 fn rights(seen: &Inspection, services: &[Box<dyn AnyService>]) -> Check {
-    let has_all = services.iter().all(|service| seen.tables.keys().any(|(schema, _)| schema == service.name()));
+    let ledger = services.iter().find(|service| service.name() == LEDGER_OF).map(|_| LEDGER);
+    let mut needed = services.iter().map(|service| service.name()).chain(ledger);
+    let has_all = needed.all(|name| seen.tables.keys().any(|(schema, _)| schema == name));
     if seen.may_create || has_all {
         return Check::good("rights", if seen.may_create { "schemas can be made" } else { "all schemas are there" });
     }
@@ -123,7 +142,7 @@ fn rights(seen: &Inspection, services: &[Box<dyn AnyService>]) -> Check {
     Check::bad("rights", "the user can't make schemas", remedy)
 }
 
-fn tables(seen: &Inspection, services: &[Box<dyn AnyService>]) -> Check {
+fn tables(seen: &Inspection, services: &[Box<dyn AnyService>], carrier: &config::Broker) -> Check {
     let (mut missing, mut newer) = (Vec::new(), Vec::new());
     for service in services {
         for (set, known) in [("kit", storage::kit_version()), (service.name(), service.migrations().newest())] {
@@ -141,14 +160,20 @@ fn tables(seen: &Inspection, services: &[Box<dyn AnyService>]) -> Check {
         return Check::bad("schema", format!("newer than this program: {}", newer.join(", ")), remedy);
     }
     if !missing.is_empty() {
-        let remedy = "run `tradepost migrate`, or start the services, which do the same";
-        return Check::doubtful("schema", format!("not up to date: {}", missing.join(", ")), remedy);
+        let found = format!("not up to date: {}", missing.join(", "));
+        return match carrier {
+            config::Broker::RabbitMq(_) => Check::bad("schema", found, "run `tradepost migrate`"),
+            config::Broker::Embedded => Check::doubtful("schema", found, "start the shop, which makes them"),
+        };
     }
-    Check::good("schema", format!("up to date: {} services", services.len()))
+    Check::good("schema", format!("up to date: {}", services.iter().map(|it| it.name()).collect::<Vec<_>>().join(", ")))
 }
 
 fn connections(seen: &Inspection, services: &[Box<dyn AnyService>]) -> Check {
-    let needed = CONNECTIONS * i64::try_from(services.len()).unwrap_or(i64::MAX);
+    // The simulated provider's ledger is one more store.
+    let ledgers = services.iter().filter(|service| service.name() == LEDGER_OF).count();
+    let stores = i64::try_from(services.len() + ledgers).unwrap_or(i64::MAX);
+    let needed = CONNECTIONS.saturating_mul(stores);
     let found = format!("{} at the most; one of each service uses {needed}", seen.max_connections);
     if seen.max_connections >= needed * 2 {
         return Check::good("connections", found);
@@ -178,9 +203,9 @@ impl Millis for SignedDuration {
     }
 }
 
-fn sqlite(checks: &mut Vec<Check>, store: &Path, services: &[Box<dyn AnyService>]) {
+fn sqlite(checks: &mut Vec<Check>, store: &Path, data: &Path, services: &[Box<dyn AnyService>]) {
     let found = format!("SQLite in {}", store.display());
-    if let Err(error) = folder::refuse_newer(store, services) {
+    if let Err(error) = folder::refuse_newer(data, services) {
         checks.push(Check::bad("store", found, format!("{error:#}")));
         return;
     }

@@ -10,6 +10,7 @@ use service::AnyService;
 use service::late;
 use service::storage::{Db, Location, Options};
 
+use super::provider::{LEDGER, LEDGER_OF};
 use super::{broker, described, prepare, topology};
 use crate::config;
 
@@ -31,19 +32,23 @@ pub struct Migrated {
 /// what was told before they were there. `tell` hears what takes its time.
 pub async fn migrate(settings: &config::Settings, mut tell: impl FnMut(String)) -> anyhow::Result<Migrated> {
     let (store, clock) = (settings.location(), Clock::system());
-    prepare(&store).await?;
+    prepare(&store, described()?.iter().map(|service| service.name())).await?;
     // Otherwise each of several would copy the archives, and remove queues in which another keeps something.
     let _turn = match &store {
         Location::Postgres(server) => Some(
-            server.turn("migrate", || tell("another `tradepost migrate` runs: it is waited for".to_owned())).await?,
+            // Of several databases any will do that is the same for all.
+            server
+                .of(LEDGER_OF)?
+                .turn("migrate", || tell("another `tradepost migrate` runs: it is waited for".to_owned()))
+                .await?,
         ),
         Location::Folder(_) => None,
     };
     let shop = Shop { store, shards: settings.shards, outbox_cap: settings.outbox_cap, clock };
     let mut done = shop.serve_all(&settings.carrier(), Declare::Always, &mut tell).await?;
     let ids = Ids::new(shop.clock.clone());
-    Simulated::open(shop.store, shop.clock, ids).await?.close().await;
-    done.schemas.push("payment-provider".to_owned());
+    Simulated::open(shop.store.of(LEDGER_OF)?, shop.clock, ids).await?.close().await;
+    done.schemas.push(LEDGER.to_owned());
     Ok(done)
 }
 

@@ -129,9 +129,12 @@ impl App {
         let described = described()?;
         let (folder, token) = home(&options, &described, &ids)?;
         let auth = Arc::new(Auth::new(vec![token.digest, digest(own_token.as_bytes())], options.clock.clone()));
-        prepare(&options.store).await?;
-        if let (Scope::Whole { .. }, config::Broker::RabbitMq(_)) = (&options.scope, &options.broker) {
-            serve_late(&options).await?;
+        let here = described.iter().map(|service| service.name()).filter(|name| options.scope.includes(name));
+        prepare(&options.store, here).await?;
+        match (&options.scope, &options.broker) {
+            (Scope::Whole { .. }, config::Broker::RabbitMq(_)) => serve_late(&options).await?,
+            (Scope::Part { .. }, config::Broker::RabbitMq(url)) => broker::refuse_unusable(url).await?,
+            (_, config::Broker::Embedded) => {}
         }
         let provider = provider::open(&options, &ids).await?;
         let outside: Arc<dyn Provider> = match &provider {
@@ -287,13 +290,19 @@ pub fn topology(services: &[Box<dyn AnyService>]) -> Topology {
 }
 
 /// A folder is made; a server is waited for here, so that one line tells of it and not one for each service.
-async fn prepare(store: &Location) -> anyhow::Result<()> {
+async fn prepare(store: &Location, services: impl IntoIterator<Item = &'static str>) -> anyhow::Result<()> {
     match store {
         Location::Folder(folder) => {
-            std::fs::create_dir_all(folder).with_context(|| format!("{} can't be made", folder.display()))
+            std::fs::create_dir_all(folder).with_context(|| format!("{} can't be made", folder.display()))?;
         }
-        Location::Postgres(server) => Ok(server.ready().await?),
+        Location::Postgres(server) if server.is_apart() => {
+            for service in services {
+                server.of(service)?.ready().await?;
+            }
+        }
+        Location::Postgres(server) => server.ready().await?,
     }
+    Ok(())
 }
 
 async fn start_all(services: Vec<Box<dyn AnyService>>, runtime: &Runtime) -> anyhow::Result<Vec<Running>> {

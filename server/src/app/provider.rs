@@ -10,11 +10,17 @@ use service::storage::Location;
 
 use super::{Options, PROVIDER_FOLDER, Scope};
 
+/// The service beside whose tables the ledger is, in a schema of its own.
+pub(super) const LEDGER_OF: &str = "payments";
+
+/// The name of that schema.
+pub(super) const LEDGER: &str = "payment-provider";
+
 /// The simulated provider, if payments run in this process.
 ///
-/// Its ledger is in the folder of a whole shop. The processes of a divided one share it in a schema of its own.
+/// Its ledger is in the folder of a whole shop. The processes of a divided one share it in the payments' database.
 pub(super) async fn open(options: &Options, ids: &Ids) -> anyhow::Result<Option<Arc<Simulated>>> {
-    if !options.scope.includes("payments") {
+    if !options.scope.includes(LEDGER_OF) {
         return Ok(None);
     }
     let location = match &options.scope {
@@ -23,7 +29,7 @@ pub(super) async fn open(options: &Options, ids: &Ids) -> anyhow::Result<Option<
             std::fs::create_dir_all(&folder).with_context(|| format!("{} can't be made", folder.display()))?;
             Location::Folder(folder)
         }
-        Scope::Part { .. } => options.store.clone(),
+        Scope::Part { .. } => options.store.of(LEDGER_OF)?,
     };
     let provider = Simulated::open(location, options.clock.clone(), ids.clone()).await?;
     Ok(Some(Arc::new(provider.with_slowness(options.slow_charge))))

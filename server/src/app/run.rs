@@ -1,10 +1,10 @@
 //! `tradepost up`: start, listen, drain.
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use kernel::Clock;
 use notifications::Mailer;
 use service::http::limit::{Limits, Rate};
@@ -51,16 +51,19 @@ pub async fn run(settings: config::Settings, options: RunOptions) -> anyhow::Res
     }
     log.begin()?;
     let mut stop_signals = StopSignals::new()?;
-    eprint!("{}", banner::of(&url, &app, &options, settings.admin_token.is_some()));
+    say(&banner::of(&url, &app, &options, settings.admin_token.is_some()));
     app.keep_made_token()?;
     let (router, ids, tasks) = (app.router.clone(), app.ids.clone(), app.tasks.clone());
     let mut server = Box::pin(listener::serve(listener, router, Bounds::for_this_process(), ids, tasks));
+    let mut ended = Ok(());
     tokio::select! {
         // It ends once the tasks are told to stop, which only the drain does.
         () = &mut server => {}
         () = stop_signals.next() => {}
+        // Whoever watches over the process starts it again, and nothing is left undone unnoticed.
+        () = app.tasks.broken() => ended = Err(anyhow!("a part of the process ended by a defect, so all of it ends")),
     }
-    eprintln!("draining: open requests and begun work are finished; press Ctrl-C again to end at once");
+    say("draining: open requests and begun work are finished; press Ctrl-C again to end at once\n");
     let drain = async {
         app.tasks.cancel();
         if tokio::time::timeout(REQUESTS_DRAIN, server).await.is_err() {
@@ -70,9 +73,14 @@ pub async fn run(settings: config::Settings, options: RunOptions) -> anyhow::Res
         traces.stop().await;
     };
     tokio::select! {
-        () = drain => Ok(()),
+        () = drain => ended,
         () = stop_signals.next() => std::process::exit(130),
     }
+}
+
+/// Tells a person. Whoever does not listen any more is no reason to end.
+fn say(text: &str) {
+    let _ = std::io::stderr().write_all(text.as_bytes());
 }
 
 /// Ctrl-C, and what service managers send.
@@ -128,6 +136,7 @@ fn shared_settings(settings: &config::Settings) -> Settings {
         retry: Backoff { base: settings.retry_base, max: settings.retry_max },
         retry_attempts: settings.retry_attempts,
         workers: settings.workers,
+        handler_deadline: settings.handler_deadline,
         inbox_retention: settings.inbox_retention,
         republish_window: settings.republish_window,
         shards: settings.shards,
@@ -152,8 +161,11 @@ impl Log {
             LogFormat::Json => false,
             LogFormat::Auto => std::io::stderr().is_terminal(),
         };
-        let subscriber =
-            tracing_subscriber::fmt().with_writer(std::io::stderr).with_env_filter(format!("{QUIET},warn"));
+        let subscriber = tracing_subscriber::fmt()
+            .with_writer(std::io::stderr)
+            // Told on stderr as well, that it can't be written to would end whatever logs.
+            .log_internal_errors(false)
+            .with_env_filter(format!("{QUIET},warn"));
         if as_text {
             let subscriber = subscriber.compact().with_ansi(std::io::stderr().is_terminal()).with_filter_reloading();
             let handle = subscriber.reload_handle();

@@ -29,6 +29,9 @@ const SEARCH_PAGES: usize = 100;
 /// Far more than the largest page of the largest things.
 const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
 
+/// Names the services that could not be asked for an answer of several.
+const MISSING: &str = "x-tradepost-missing";
+
 static ORDER_TOKEN: HeaderName = HeaderName::from_static("x-order-token");
 
 /// A connection to the server, with the right to ask what its credentials allow.
@@ -44,12 +47,24 @@ pub struct Client {
 pub struct Listing {
     pub items: Vec<Value>,
     pub next: Option<String>,
+    /// Services that are away: theirs are not among the items.
+    pub missing: Vec<String>,
+}
+
+/// What the server sent.
+struct Body {
+    bytes: Vec<u8>,
+    missing: Vec<String>,
 }
 
 impl Listing {
-    /// As the server would answer it.
+    /// As the server would answer it, and what it says in a header.
     pub fn to_json(&self) -> Value {
-        json!({"items": self.items, "next": self.next})
+        let mut json = json!({"items": self.items, "next": self.next});
+        if !self.missing.is_empty() {
+            json["missing"] = json!(self.missing);
+        }
+        json
     }
 }
 
@@ -135,6 +150,9 @@ impl Client {
             // A page of nothing that promises more would be asked for without end.
             listing.next = page.next.filter(|_| !page.items.is_empty());
             listing.items.extend(page.items);
+            listing.missing.extend(page.missing);
+            listing.missing.sort_unstable();
+            listing.missing.dedup();
         }
         Ok(listing)
     }
@@ -156,7 +174,10 @@ impl Client {
         query.push(("limit", &limit));
         query.extend(cursor.map(|cursor| ("cursor", cursor)));
         let body = self.bytes(self.request(Method::GET, path, &query)).await?;
-        let page: Page<T> = serde_json::from_slice(&body).map_err(|_| problem::not_ours(&self.base))?;
+        if !body.missing.is_empty() {
+            return Err(problem::away(&body.missing));
+        }
+        let page: Page<T> = serde_json::from_slice(&body.bytes).map_err(|_| problem::not_ours(&self.base))?;
         Ok((page.items, page.next))
     }
 
@@ -202,12 +223,13 @@ impl Client {
         let mut query = query.to_vec();
         query.push(("limit", &limit));
         query.extend(cursor.map(|cursor| ("cursor", cursor)));
-        let mut page = self.get(path, &query).await?;
+        let body = self.bytes(self.request(Method::GET, path, &query)).await?;
+        let mut page = self.parse(&body.bytes)?;
         let Some(Value::Array(items)) = page.get_mut("items").map(Value::take) else {
             return Err(problem::not_ours(&self.base));
         };
         let next = page.get("next").and_then(Value::as_str).map(str::to_owned);
-        Ok(Listing { items, next })
+        Ok(Listing { items, next, missing: body.missing })
     }
 
     fn request(&self, method: Method, path: &str, query: &[(&str, &str)]) -> RequestBuilder {
@@ -225,27 +247,33 @@ impl Client {
     }
 
     async fn answer(&self, request: RequestBuilder) -> Result<Value, Failure> {
-        let body = self.bytes(request).await?;
-        if body.is_empty() { Ok(Value::Null) } else { self.parse(&body) }
+        let Body { bytes, .. } = self.bytes(request).await?;
+        if bytes.is_empty() { Ok(Value::Null) } else { self.parse(&bytes) }
     }
 
-    async fn bytes(&self, request: RequestBuilder) -> Result<Vec<u8>, Failure> {
+    async fn bytes(&self, request: RequestBuilder) -> Result<Body, Failure> {
         let response = request.timeout(ANSWER_TIMEOUT).send().await;
         self.read(response.map_err(|error| problem::unreachable(&self.base, &error))?).await
     }
 
-    async fn read(&self, mut response: Response) -> Result<Vec<u8>, Failure> {
+    async fn read(&self, mut response: Response) -> Result<Body, Failure> {
         let status = response.status();
+        let missing = response.headers().get(MISSING).and_then(|names| names.to_str().ok()).unwrap_or_default();
+        let missing = missing.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect();
         let retry_after = problem::retry_after(response.headers());
-        let mut body = Vec::new();
+        let mut bytes = Vec::new();
         let broken = |error: reqwest::Error| problem::unreachable(&self.base, &error);
         while let Some(chunk) = response.chunk().await.map_err(broken)? {
-            if body.len() + chunk.len() > ANSWER_BYTES_MAX {
+            if bytes.len() + chunk.len() > ANSWER_BYTES_MAX {
                 return Err(problem::not_ours(&self.base));
             }
-            body.extend_from_slice(&chunk);
+            bytes.extend_from_slice(&chunk);
         }
-        if status.is_success() { Ok(body) } else { Err(problem::refusal(status, &body, retry_after)) }
+        if status.is_success() {
+            Ok(Body { bytes, missing })
+        } else {
+            Err(problem::refusal(status, &bytes, retry_after))
+        }
     }
 
     /// JSON that came from the server.

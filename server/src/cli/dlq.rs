@@ -117,10 +117,11 @@ async fn each(
                 let DeadLetter { consumer, event_type, .. } = client.view(&answer)?;
                 out.text(format_args!("{done} {letter}: {} of {}", plain(&event_type), plain(&consumer)))?;
             }
-            Err(failure) if matches!(failure.exit(), Exit::NotFound | Exit::Conflict) => {
-                refused.push((letter, failure));
+            // Nobody is there, so nobody answers for the next one either.
+            Err(failure) if failure.exit() == Exit::Unreachable && Some(letter) == letters.first() => {
+                return Err(failure);
             }
-            Err(failure) => return Err(failure),
+            Err(failure) => refused.push((letter, failure)),
         }
     }
     if letters.len() == 1 {
@@ -129,7 +130,8 @@ async fn each(
     if refused.is_empty() {
         return Ok(());
     }
-    let exit = if refused.len() == letters.len() { Exit::NotFound } else { Exit::PartlyFailed };
+    let first = refused.first().map_or(Exit::PartlyFailed, |(_, failure)| failure.exit());
+    let exit = if refused.len() == letters.len() { first } else { Exit::PartlyFailed };
     let message = format!("{} of {} dead letters could not be {done}", refused.len(), letters.len());
     let details = refused.iter().map(|(letter, failure)| format!("{letter}: {failure}")).collect();
     Err(Failure::new(exit, message).with_details(details))

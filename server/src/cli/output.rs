@@ -87,8 +87,13 @@ impl Output {
         if self.json {
             return self.document(&listing.to_json());
         }
+        if !listing.missing.is_empty() {
+            note(&away(&listing.missing));
+        }
         if listing.items.is_empty() {
-            note(empty);
+            if listing.missing.is_empty() {
+                note(empty);
+            }
             return Ok(());
         }
         self.table(&table(&listing.items)?)?;
@@ -97,6 +102,11 @@ impl Output {
         }
         Ok(())
     }
+}
+
+/// That an answer is not whole.
+pub fn away(services: &[String]) -> String {
+    format!("away, so theirs is missing here: {}", services.join(", "))
 }
 
 /// A hint on stderr. A stderr that is closed leaves nobody to tell.

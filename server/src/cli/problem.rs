@@ -69,6 +69,12 @@ pub fn unreachable(base: &Url, error: &reqwest::Error) -> Failure {
         .with_help("is it running? start it with `tradepost up --demo`, or name another with --url")
 }
 
+/// An answer of which parts are missing, where all of it is needed.
+pub fn away(services: &[String]) -> Failure {
+    Failure::failed(format!("away, so nothing is known of theirs: {}", services.join(", ")))
+        .with_help("`/readyz` of each says what it lacks; start it, then do this again")
+}
+
 /// A success in a form that this version doesn't know.
 pub fn not_ours(base: &Url) -> Failure {
     Failure::failed(format!("the answer of {} is not one of Tradepost's", shown(base)))

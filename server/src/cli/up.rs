@@ -1,6 +1,6 @@
 //! `tradepost up`: all services in this process.
 
-use bus_rabbitmq::ReachError;
+use bus_rabbitmq::{ConfigError, ReachError};
 use clap::Args;
 use server::app::{self, RunOptions, Scope};
 use server::config::{self, Environment, Flags};
@@ -48,7 +48,7 @@ pub fn not_run(error: &anyhow::Error) -> Failure {
     let is_broker = match error.downcast_ref() {
         Some(ReachError::Unusable(unusable)) => !unusable.may_pass(),
         Some(ReachError::Config(_)) => true,
-        None => false,
+        None => error.is::<ConfigError>(),
     };
     let exit = if is_store || is_broker { Exit::Configuration } else { Exit::Failed };
     Failure::new(exit, format!("{error:#}"))

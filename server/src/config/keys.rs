@@ -60,6 +60,7 @@ pub(super) const RETRY_BASE: Key = Key::new("retry_base", "200ms");
 pub(super) const RETRY_MAX: Key = Key::new("retry_max", "5m");
 pub(super) const RETRY_ATTEMPTS: Key = Key::new("retry_attempts", "10");
 pub(super) const WORKERS: Key = Key::new("workers", "8");
+pub(super) const HANDLER_DEADLINE: Key = Key::new("handler_deadline", "2m");
 pub(super) const INBOX_RETENTION: Key = Key::new("inbox_retention", "14d");
 pub(super) const REPUBLISH_WINDOW: Key = Key::new("republish_window", "7d");
 pub(super) const SHARDS: Key = Key::new("shards", "8");
@@ -75,7 +76,7 @@ pub(super) const SMTP_URL: Key = Key::secret("smtp_url");
 pub(super) const MAIL_FROM: Key = Key::new("mail_from", "Tradepost <shop@localhost>");
 
 /// All settings but those of tables, in the order in which they are shown.
-pub(super) const ALL: [&Key; 24] = [
+pub(super) const ALL: [&Key; 25] = [
     &DATA_DIR,
     &STORE,
     &BROKER,
@@ -87,6 +88,7 @@ pub(super) const ALL: [&Key; 24] = [
     &RETRY_MAX,
     &RETRY_ATTEMPTS,
     &WORKERS,
+    &HANDLER_DEADLINE,
     &INBOX_RETENTION,
     &REPUBLISH_WINDOW,
     &SHARDS,

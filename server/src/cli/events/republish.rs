@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use clap::Args;
-use kernel::{Clock, SignedDuration};
+use kernel::{Clock, SignedDuration, Timestamp};
 use serde::Deserialize;
 use serde_json::json;
 use server::config;
 use server::services;
 
 use crate::cli::client::Client;
+use crate::cli::failure::Exit;
 use crate::cli::progress::Progress;
 use crate::cli::table::{Column, Table};
 use crate::cli::{Failure, Output};
@@ -57,24 +58,52 @@ impl Republish {
         };
         let mut table = Table::new([Column::Left("SERVICE"), Column::Right("EVENTS")]);
         let mut sent = Vec::new();
+        let mut failures = Vec::new();
         let mut progress = Progress::on_stderr();
-        for service in named {
+        for service in &named {
             let mut events = 0;
-            let mut after: Option<String> = None;
-            loop {
-                let body = json!({"service": service, "since": since, "after": after});
-                let step: Step = client.view(&client.post("/v1/events/republish", Some(&body)).await?)?;
-                events += step.events;
-                after = step.next;
-                if after.is_none() {
-                    break;
-                }
-                progress.phase(&format!("{service}: {events} events"));
+            // The others go on: each service's events are of use by themselves.
+            if let Err(failure) = republish(client, service, since, &mut events, &mut progress).await {
+                failures.push((service, failure));
             }
             table.row([service.clone(), events.to_string()]);
             sent.push(json!({"service": service, "events": events}));
         }
         progress.clear();
-        if out.is_json() { out.document(&json!({"since": since, "sent": sent})) } else { out.table(&table) }
+        if failures.len() == named.len() {
+            return failures.pop().map_or(Ok(()), |(_, failure)| Err(failure));
+        }
+        if out.is_json() {
+            out.document(&json!({"since": since, "sent": sent}))?;
+        } else {
+            out.table(&table)?;
+        }
+        if failures.is_empty() {
+            return Ok(());
+        }
+        let message = format!("{} of {} services could not send all of theirs", failures.len(), named.len());
+        let details = failures.iter().map(|(service, failure)| format!("{service}: {failure}")).collect();
+        Err(Failure::new(Exit::PartlyFailed, message).with_details(details))
+    }
+}
+
+/// Sends a service's events step by step, and counts them.
+async fn republish(
+    client: &Client,
+    service: &str,
+    since: Timestamp,
+    events: &mut u64,
+    progress: &mut Progress,
+) -> Result<(), Failure> {
+    let mut after: Option<String> = None;
+    loop {
+        let body = json!({"service": service, "since": since, "after": after});
+        let step: Step = client.view(&client.post("/v1/events/republish", Some(&body)).await?)?;
+        *events += step.events;
+        after = step.next;
+        if after.is_none() {
+            return Ok(());
+        }
+        progress.phase(&format!("{service}: {events} events"));
     }
 }

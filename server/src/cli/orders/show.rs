@@ -3,6 +3,7 @@
 use super::Order;
 use crate::cli::arguments::{OrderRef, seconds};
 use crate::cli::client::Client;
+use crate::cli::output::{away, note};
 use crate::cli::story::{Step, Teller};
 use crate::cli::table::{Column, Table, fields};
 use crate::cli::{Failure, Output};
@@ -31,6 +32,10 @@ pub async fn show(client: &Client, out: &mut Output, order: OrderRef) -> Result<
     out.text("")?;
     out.table(&lines(&order))?;
     out.text("")?;
+    let missing: Vec<String> = client.view(&story["missing"]).unwrap_or_default();
+    if !missing.is_empty() {
+        note(&away(&missing));
+    }
     for told in Teller::new(out.styles()).tell(&steps, true) {
         out.text(told.line)?;
     }

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::Order;
 use crate::cli::client::Client;
-use crate::cli::output::note;
+use crate::cli::output::{away, note};
 use crate::cli::story::{Step, Teller, Told};
 use crate::cli::terminal::plain;
 use crate::cli::{Failure, Output};
@@ -30,9 +30,11 @@ pub async fn watch(client: &Client, out: &mut Output, order_id: OrderId) -> Resu
         let story = client.get(&format!("/v1/orders/{order_id}/events"), &[]).await?;
         let order: Order = client.view(&answer)?;
         let steps: Vec<Step> = client.view(&story["items"])?;
+        let missing: Vec<String> = client.view(&story["missing"]).unwrap_or_default();
         let is_over = order.is_resting() && {
             let since = *resting_since.get_or_insert_with(Instant::now);
-            steps.iter().all(Step::is_settled) || since.elapsed() >= PATIENCE
+            let is_whole = missing.is_empty() && steps.iter().all(Step::is_settled);
+            is_whole || since.elapsed() >= PATIENCE
         };
         let told = teller.tell(&steps, is_over || last_told.elapsed() >= PATIENCE);
         if !told.is_empty() {
@@ -40,6 +42,9 @@ pub async fn watch(client: &Client, out: &mut Output, order_id: OrderId) -> Resu
         }
         print(out, &story, told)?;
         if is_over {
+            if !missing.is_empty() {
+                note(&away(&missing));
+            }
             return end(out, &answer, &order);
         }
         tokio::time::sleep(LOOK_AGAIN).await;
