@@ -7,6 +7,7 @@ mod deliveries;
 mod http;
 mod late;
 mod listener;
+mod relay;
 mod retries;
 mod support;
 mod timers;

@@ -71,6 +71,17 @@ impl House {
         settings: Settings,
         tracer: Tracer,
     ) -> Self {
+        Self::start_on(folder, services, settings, tracer, |broker| broker).await
+    }
+
+    /// The same, on a broker that stands around the embedded one.
+    pub async fn start_on(
+        folder: &Path,
+        services: Vec<Service<Script>>,
+        settings: Settings,
+        tracer: Tracer,
+        around: impl FnOnce(Arc<Embedded>) -> Arc<dyn Broker>,
+    ) -> Self {
         // Each process begins a second after the one before, so that its ids sort after those of that one.
         let starts = STARTS.fetch_add(1, Ordering::Relaxed);
         let (clock, hands) = Clock::mock(*START + SignedDuration::from_secs(starts));
@@ -87,7 +98,7 @@ impl House {
         let auth = Auth::new(vec![digest(ADMIN_TOKEN.as_bytes())], clock.clone());
         let runtime = Runtime {
             store: Location::Folder(folder.to_owned()),
-            broker: broker.clone(),
+            broker: around(broker.clone()),
             ids: Ids::new(clock.clone()),
             metrics: Arc::new(Metrics::new(clock.now())),
             clock,
