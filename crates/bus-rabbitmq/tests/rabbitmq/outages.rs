@@ -1,14 +1,16 @@
 //! A broker that stops, is killed, is held or breaks a channel.
 
+use std::time::Duration;
+
 use bus::{Broker, Error, Outcome, Settlement, Subscription};
 use futures_util::future::join_all;
 use kernel::Lane;
 use test_servers::RabbitMq as Server;
-use tradepost_bus_rabbitmq::RabbitMq;
+use tradepost_bus_rabbitmq::{Options, RabbitMq};
 
 use crate::support::{
-    MAIL, STOCK, broker, degraded, deliver, end, options, placed, publish, ready, receive_all, settle, soon, subscribe,
-    take,
+    MAIL, STOCK, broker, broker_with, degraded, deliver, end, options, placed, publish, ready, receive_all, settle,
+    soon, subscribe, take,
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -113,4 +115,34 @@ async fn a_broker_that_is_held_is_given_up_and_used_again_when_it_goes_on() {
     deliver(&broker, &sent).await;
     let mut subscription = subscribe(&broker, STOCK, Lane::Background).await;
     receive_all(&mut subscription, &[sent]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_queue_that_confirms_nothing_is_told_of_and_holds_up_no_other_for_good() {
+    let server = Server::start();
+    let soon_late = Options { publish_deadline: Duration::from_millis(250), ..options() };
+    let broker = broker_with(&server.url(), soon_late).await;
+    // As one whose leader is gone: it takes messages, and says nothing.
+    let queue = |what: &str| {
+        for consumer in [STOCK, MAIL] {
+            server.eval(&format!(
+                "{{ok, Q}} = rabbit_amqqueue:lookup(rabbit_misc:r(<<\"/\">>, queue, \
+                     <<\"tradepost.{consumer}.background.0\">>)), sys:{what}(element(1, amqqueue:get_pid(Q)))"
+            ));
+        }
+    };
+    let of_shard = |shard| {
+        let shards = options().shards;
+        std::iter::repeat_with(placed).find(|message| shards.of(Lane::Background, message.key) == shard).unwrap()
+    };
+    let (stuck, other) = (of_shard(0), of_shard(1));
+    queue("suspend");
+    assert!(matches!(publish(&broker, &stuck).await, Outcome::Unknown { .. }));
+    let reason = degraded(&broker).await;
+    assert!(reason.contains("confirms nothing for orders.order_placed.v1.0"), "{reason}");
+    deliver(&broker, &other).await;
+    queue("resume");
+    deliver(&broker, &stuck).await;
+    let mut subscription = soon(subscribe(&broker, STOCK, Lane::Background)).await;
+    receive_all(&mut subscription, &[stuck, other]).await;
 }
