@@ -1,7 +1,6 @@
 //! What the server refused, or why it wasn't reached, in words and as an exit code.
 
-use std::error::Error;
-
+use console::innermost;
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 use reqwest::{StatusCode, Url};
 use serde::Deserialize;
@@ -60,11 +59,7 @@ pub fn retry_after(headers: &HeaderMap) -> Option<String> {
 
 /// No connection, or one that broke before the answer was complete.
 pub fn unreachable(base: &Url, error: &reqwest::Error) -> Failure {
-    let mut cause: &dyn Error = error;
-    while let Some(deeper) = cause.source() {
-        cause = deeper;
-    }
-    let reason = if error.is_timeout() { "it does not answer in time".to_owned() } else { cause.to_string() };
+    let reason = if error.is_timeout() { "it does not answer in time".to_owned() } else { innermost(error) };
     Failure::new(Exit::Unreachable, format!("can't reach {}: {reason}", shown(base)))
         .with_help("is it running? start it with `tradepost up --demo`, or name another with --url")
 }

@@ -25,7 +25,7 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::routes;
 
 pub use keys::keep_keys;
-pub use peer::{Address, NotHttp, Peer, PeerError};
+pub use peer::{Address, NotHttp, Peer, PeerError, innermost, is_loopback};
 
 /// What the console gathers from.
 #[derive(Clone)]

@@ -19,7 +19,7 @@ use service::{Activity, DeliveryStatus, Operator};
 
 use remote::Remote;
 
-pub use remote::{Address, NotHttp};
+pub use remote::{Address, NotHttp, innermost, is_loopback};
 
 /// The code of a problem that only a service could have answered which is away.
 pub(crate) const PEER_AWAY: &str = "peer_away";

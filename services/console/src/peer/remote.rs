@@ -51,16 +51,25 @@ impl std::fmt::Display for Address {
     }
 }
 
-impl Address {
-    /// Loopback never goes through a proxy, whatever the environment says: nobody means that.
-    fn is_loopback(&self) -> bool {
-        match self.0.host_str() {
-            Some("localhost" | "[::1]") => true,
-            Some(host) => host.parse().is_ok_and(|address: Ipv4Addr| address.is_loopback()),
-            None => false,
-        }
+/// Whether it names this machine. Loopback never goes through a proxy, whatever the environment says: nobody means that.
+pub fn is_loopback(url: &Url) -> bool {
+    match url.host_str() {
+        Some("localhost" | "[::1]") => true,
+        Some(host) => host.parse().is_ok_and(|address: Ipv4Addr| address.is_loopback()),
+        None => false,
     }
+}
 
+/// The innermost reason of a failed request: what is around it repeats the address.
+pub fn innermost(error: &reqwest::Error) -> String {
+    let mut reason: &dyn std::error::Error = error;
+    while let Some(inner) = reason.source() {
+        reason = inner;
+    }
+    reason.to_string()
+}
+
+impl Address {
     fn of(&self, service: &str) -> Url {
         let mut url = self.0.clone();
         url.set_path(&format!("{}{}", self.0.path().trim_end_matches('/'), path(service)));
@@ -96,14 +105,14 @@ impl Remote {
             // Without TLS no certificates are needed, and a bare container has none to load.
             http = http.tls_certs_only([]);
         }
-        if address.is_loopback() {
+        if is_loopback(&address.0) {
             http = http.no_proxy();
         }
         let authorization = HeaderValue::from_str(&format!("Bearer {admin_token}")).ok().map(|mut value| {
             value.set_sensitive(true);
             value
         });
-        let http = http.build().map_err(|error| in_full(&error));
+        let http = http.build().map_err(|error| innermost(&error));
         Self { service, within: ANSWER_WITHIN, address, http, authorization }
     }
 
@@ -171,22 +180,13 @@ impl Remote {
     }
 
     fn unreachable(&self, error: &reqwest::Error) -> PeerError {
-        let reason = if error.is_timeout() { "it didn't answer in time".to_owned() } else { in_full(error) };
+        let reason = if error.is_timeout() { "it didn't answer in time".to_owned() } else { innermost(error) };
         self.away(format!("can't be reached: {reason}"))
     }
 
     fn away(&self, reason: impl Into<String>) -> PeerError {
         PeerError::Away { service: self.service, address: self.address.to_string(), reason: reason.into() }
     }
-}
-
-/// The innermost reason: what is around it repeats the address.
-fn in_full(error: &reqwest::Error) -> String {
-    let mut reason: &dyn std::error::Error = error;
-    while let Some(inner) = reason.source() {
-        reason = inner;
-    }
-    reason.to_string()
 }
 
 #[cfg(test)]
