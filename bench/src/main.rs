@@ -80,7 +80,7 @@ struct Measured {
 fn main() -> ExitCode {
     // What goes wrong is told; that all goes well is not. The client complains of each queue that is still to be made.
     let told = EnvFilter::new("warn,lapin=off");
-    tracing_subscriber::fmt().with_env_filter(told).with_writer(std::io::stderr).init();
+    tracing_subscriber::fmt().log_internal_errors(false).with_env_filter(told).with_writer(std::io::stderr).init();
     let cli = Cli::parse();
     let measured = tokio::runtime::Runtime::new().map_err(anyhow::Error::from).and_then(|it| it.block_on(run(&cli)));
     let told = measured.and_then(|measured| {

@@ -32,7 +32,8 @@ run <<SQL
 revoke all on database "$PGDATABASE" from public;
 revoke all on schema public from public;
 SQL
-role migrate 20
+# Ten migrations at once: one of them works, the others wait.
+role migrate 40
 # A schema that a service's role owns.
 schema() {
     run <<SQL
