@@ -46,7 +46,7 @@ pub const ONE_OF_EACH: [(&str, usize); 7] = [
 ];
 
 /// More than two dozen processes open.
-const CONNECTIONS_MAX: u32 = 400;
+pub const CONNECTIONS_MAX: u32 = 400;
 
 /// Who is silent for as long is gone for the broker: two of these seconds, as a lease is four.
 const HEARTBEAT: &str = "heartbeat=2";
@@ -177,8 +177,13 @@ impl Fleet {
 
     /// The virtual host, as an Erlang binary.
     pub fn vhost(&self) -> String {
+        format!("<<\"{}\">>", self.vhost_name())
+    }
+
+    /// The virtual host.
+    pub fn vhost_name(&self) -> &str {
         let last = self.broker.rsplit('/').next().expect("a URL ends with its virtual host");
-        format!("<<\"{}\">>", last.split('?').next().unwrap_or_default())
+        last.split('?').next().unwrap_or_default()
     }
 
     /// Freezes a process, which then answers nothing, and no proxy sends it anything.

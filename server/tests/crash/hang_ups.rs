@@ -11,6 +11,7 @@ use serde::Deserialize;
 use crate::books::ALIVE;
 use crate::client::Client;
 use crate::ends::FullBooks;
+use crate::fleet::{Fleet, ONE_OF_EACH};
 use crate::journal::{Draft, Journal, Placed};
 use crate::process::Process;
 use crate::rng::Rng;
@@ -25,12 +26,28 @@ const DELAYS: Range<Duration> = Duration::ZERO..Duration::from_millis(5);
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_hangs_up_leaves_all_or_nothing() {
     let folder = tempfile::tempdir().unwrap();
-    let mut rng = Rng::of_this_run();
     let (mut process, client) = Process::start(folder.path()).await;
-    let mut shop = Shop::open(&client).await;
-    shop.restock(&client).await;
+    hang_up_on(client.url.strip_prefix("http://").unwrap(), &client).await;
+    process.tell_to_stop();
+    assert!(process.ended().await.status.success());
+    assert_eq!(process.errors(), Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_hangs_up_on_a_service_of_its_own_leaves_all_or_nothing() {
+    let mut fleet = Fleet::start(&ONE_OF_EACH).await;
+    let orders = fleet.instances[fleet.of("orders")[0]].client();
+    hang_up_on(orders.url.strip_prefix("http://").unwrap(), &fleet.client()).await;
+    fleet.stop().await;
+    assert_eq!(fleet.panics(), Vec::<String>::new());
+}
+
+/// Sends orders to an address, cut off and unanswered, and checks the books of the shop that `client` asks.
+async fn hang_up_on(address: &str, client: &Client) {
+    let mut rng = Rng::of_this_run();
+    let mut shop = Shop::open(client).await;
+    shop.restock(client).await;
     let journal = Journal::new();
-    let address = client.url.strip_prefix("http://").unwrap();
 
     let length = request(&draft(0, &mut rng), &shop).len();
     for cut in 0..length {
@@ -48,9 +65,9 @@ async fn a_client_that_hangs_up_leaves_all_or_nothing() {
 
     // The last requests may still be on their way in: what is told before the orders are read must be among them,
     // and they among what is told after.
-    let told_before = placements(&client).await;
-    let books = FullBooks::at_rest(&client, &shop, &journal).await;
-    let told_after = placements(&client).await;
+    let told_before = placements(client).await;
+    let books = FullBooks::at_rest(client, &shop, &journal).await;
+    let told_after = placements(client).await;
     let orders: BTreeSet<String> = books.books.orders.into_iter().map(|order| order.order_id).collect();
     eprintln!("{length} requests cut off, {WHOLE_REQUESTS} left unanswered: {} orders", orders.len());
     assert!(!orders.is_empty(), "no request got through: they were all left too early");
@@ -60,9 +77,6 @@ async fn a_client_that_hangs_up_leaves_all_or_nothing() {
     assert!(untold.is_empty(), "there and not told: {untold:?}");
 
     assert!(client.text("/readyz").await.expect(ALIVE).contains("\"ready\""));
-    process.tell_to_stop();
-    assert!(process.ended().await.status.success());
-    assert_eq!(process.errors(), Vec::<String>::new());
 }
 
 fn draft(n: usize, rng: &mut Rng) -> Draft {

@@ -1,10 +1,11 @@
 //! `kill -9` at random instants under load, on one data folder or database, and the books after every recovery.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
-use test_servers::Database;
+use test_servers::{Database, Vhost};
 
 use crate::books::ALIVE;
 use crate::client::Client;
@@ -33,17 +34,22 @@ const STARTING: Duration = Duration::from_millis(150);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_crash_leaves_balanced_books() {
-    crash_and_check(None).await;
+    crash_and_check(None, None).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_crash_leaves_balanced_books_on_postgresql() {
-    crash_and_check(Some(Database::create())).await;
+    crash_and_check(Some(Database::create()), None).await;
 }
 
-async fn crash_and_check(database: Option<Database>) {
+#[tokio::test(flavor = "multi_thread")]
+async fn every_crash_leaves_balanced_books_on_postgresql_and_rabbitmq() {
+    crash_and_check(Some(Database::create()), Some(Vhost::create())).await;
+}
+
+async fn crash_and_check(database: Option<Database>, vhost: Option<Vhost>) {
     let rounds = setting("TRADEPOST_CRASH_ROUNDS").unwrap_or(ROUNDS).max(ROUNDS);
-    let mut run = Run::begin(Rng::of_this_run(), database).await;
+    let mut run = Run::begin(Rng::of_this_run(), database, vhost).await;
     for round in 1..=rounds {
         eprint!("round {round}/{rounds}: ");
         run.round(round).await;
@@ -53,7 +59,7 @@ async fn crash_and_check(database: Option<Database>) {
 
 struct Run {
     folder: TempDir,
-    database: Option<Database>,
+    engines: Engines,
     rng: Rng,
     shop: Shop,
     journal: Arc<Journal>,
@@ -61,6 +67,26 @@ struct Run {
     client: Client,
     /// Of all processes that were killed.
     counters: Counters,
+}
+
+/// Where the shop keeps and sends its data; embedded ones where there are none.
+struct Engines {
+    database: Option<Database>,
+    vhost: Option<Vhost>,
+}
+
+impl Engines {
+    fn spawn(&self, data: &Path) -> Process {
+        let mut arguments = vec!["--port".to_owned(), "0".to_owned()];
+        arguments.extend(self.vhost.iter().flat_map(|vhost| ["--broker".to_owned(), vhost.url()]));
+        Process::spawn_on(data, self.database.as_ref().map(Database::url).as_deref(), &arguments)
+    }
+
+    async fn start(&self, data: &Path) -> (Process, Client) {
+        let mut process = self.spawn(data);
+        let client = process.ready().await.unwrap_or_else(|ended| panic!("it did not start: {ended:?}"));
+        (process, client)
+    }
 }
 
 /// When a process is killed: after so many answers of a round, and then…
@@ -79,13 +105,13 @@ enum Then {
 }
 
 impl Run {
-    async fn begin(rng: Rng, database: Option<Database>) -> Self {
+    async fn begin(rng: Rng, database: Option<Database>, vhost: Option<Vhost>) -> Self {
         let folder = tempfile::tempdir().expect("the machine has room for a temporary folder");
-        let store = database.as_ref().map(Database::url);
-        let (process, client) = Process::start_on(folder.path(), store.as_deref()).await;
+        let engines = Engines { database, vhost };
+        let (process, client) = engines.start(folder.path()).await;
         let shop = Shop::open(&client).await;
         let journal = Arc::new(Journal::new());
-        Self { folder, database, rng, shop, journal, process, client, counters: Counters::default() }
+        Self { folder, engines, rng, shop, journal, process, client, counters: Counters::default() }
     }
 
     /// Loads the process, kills it, starts it again and checks the books.
@@ -135,9 +161,8 @@ impl Run {
     /// Starts the process again, now and then to kill it while it recovers. Answers with the number of those kills.
     async fn recover(&mut self) -> usize {
         let mut kills = 0;
-        let store = self.database.as_ref().map(Database::url);
         while self.rng.percent(30) {
-            self.process = Process::spawn_on(self.folder.path(), store.as_deref(), &["--port", "0"]);
+            self.process = self.engines.spawn(self.folder.path());
             if self.rng.percent(50) {
                 self.process.ready().await.unwrap_or_else(|ended| panic!("it did not recover: {ended:?}"));
                 tokio::time::sleep(self.rng.duration(Duration::ZERO..AT_ONCE)).await;
@@ -147,7 +172,7 @@ impl Run {
             self.kill().await;
             kills += 1;
         }
-        (self.process, self.client) = Process::start_on(self.folder.path(), store.as_deref()).await;
+        (self.process, self.client) = self.engines.start(self.folder.path()).await;
         kills
     }
 

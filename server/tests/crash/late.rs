@@ -1,13 +1,20 @@
 //! A service that is added to a shop which has been selling for long: it takes the archives first, and goes on live.
 
 use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use test_servers::{Faults, Proxy};
+use server::services::{CONSOLE, PORTS};
+use test_servers::{Faults, Options, Proxy, RabbitMq};
 
+use crate::ends::FullBooks;
 use crate::fleet::{Fleet, ONE_OF_EACH, migrate};
+use crate::journal::Journal;
+use crate::load::Load;
 use crate::process::Process;
+use crate::rng::Rng;
 use crate::selling::Selling;
+use crate::shop::Shop;
 
 /// Orders before the service is there, and once more as many while it catches up.
 const ORDERS: usize = 300;
@@ -70,6 +77,39 @@ async fn what_was_told_before_a_service_first_ran_waits_for_it_and_ten_that_migr
     run.fleet.restart(mails).await;
     run.at_rest().await;
     run.fleet.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn services_with_a_database_each_sell_and_take_the_archives_of_the_others() {
+    let postgres = Options::default().start().expect("PostgreSQL starts");
+    for (service, _) in PORTS.iter().filter(|(service, _)| *service != CONSOLE) {
+        postgres.execute("postgres", &format!("create database shop_{service}"));
+    }
+    let (store, rabbitmq) = (postgres.url("shop_{service}"), RabbitMq::start());
+    let broker = rabbitmq.create_vhost();
+    let mut fleet = Fleet::start_on(postgres, rabbitmq, store, broker, &ONE_OF_EACH).await;
+    let (mails, client) = (fleet.of("notifications")[0], fleet.client());
+    fleet.drain(mails).await;
+    let schemas = "select string_agg(nspname, ' ' order by nspname) from pg_namespace where nspname !~ '^(pg_|information|public)'";
+    assert_eq!(fleet.postgres.execute("shop_orders", schemas), "orders");
+    assert_eq!(fleet.postgres.execute("shop_payments", schemas), "payment-provider payments");
+
+    let mut shop = Shop::open(&client).await;
+    shop.restock(&client).await;
+    let journal = Arc::new(Journal::new());
+    let mut rng = Rng::of_this_run();
+    journal.plan(ORDERS, &mut rng);
+    Load::start(&client, &shop, &journal).done().await;
+    fleet.postgres.execute("shop_notifications", "drop schema notifications cascade");
+    let said = fleet.refused(mails).await;
+    assert!(said.contains("run `tradepost migrate`"), "{said}");
+    migrate(&fleet.store, &fleet.broker).await;
+    fleet.restart(mails).await;
+    FullBooks::at_rest(&client, &shop, &journal).await;
+    let doctor = Process::doctor(&fleet.store, &fleet.broker).ended().await;
+    assert!(doctor.status.success() && doctor.stderr.contains("/shop_inventory"), "{doctor:?}");
+    assert_eq!(fleet.panics(), Vec::<String>::new());
+    fleet.stop().await;
 }
 
 struct Run(Selling);

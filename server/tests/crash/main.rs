@@ -14,6 +14,7 @@ mod instances;
 mod journal;
 mod kills;
 mod late;
+mod least_rights;
 mod load;
 mod outages;
 mod process;

@@ -73,6 +73,13 @@ impl Process {
         Self::of(command)
     }
 
+    /// Starts `tradepost health`, which asks whatever listens on a port of this machine. Returns at once.
+    pub fn health(port: &str) -> Self {
+        let mut command = tradepost();
+        command.arg("health").env("TRADEPOST_PORT", port);
+        Self::of(command)
+    }
+
     /// Runs a command that asks a server, which must succeed; answers with what it printed.
     pub async fn command(url: &str, arguments: &[&str]) -> String {
         let mut command = tradepost();
@@ -83,14 +90,23 @@ impl Process {
         String::from_utf8_lossy(&ran.stdout).into_owned()
     }
 
-    fn of(mut command: Command) -> Self {
+    fn of(command: Command) -> Self {
+        Self::of_until(command, |_| false)
+    }
+
+    /// Reads what it says up to a line, and closes the pipe.
+    fn of_until(mut command: Command, is_last: impl Fn(&str) -> bool + Send + 'static) -> Self {
         let mut child = command.spawn().expect("the binary that was built with this test can be started");
         let pipe = child.stderr.take().expect("stderr is piped");
         let (lines, stderr) = watch::channel(Vec::new());
         // Reading never stops, for a full pipe would stop the child. The thread ends with the child's stderr.
         std::thread::spawn(move || {
             for line in BufReader::new(pipe).lines().map_while(Result::ok) {
+                let is_last = is_last(&line);
                 lines.send_modify(|lines| lines.push(line));
+                if is_last {
+                    break;
+                }
             }
         });
         Self { child, stderr }
@@ -99,6 +115,15 @@ impl Process {
     /// Starts it and waits until it serves.
     pub async fn start(data: &Path) -> (Self, Client) {
         Self::start_on(data, None).await
+    }
+
+    /// The same, with nobody left to read what it says once it serves.
+    pub async fn start_unheard(data: &Path) -> (Self, Client) {
+        let mut command = tradepost();
+        command.arg("up").arg("--data").arg(data).args(["--port", "0"]).env("TRADEPOST_LOG", "debug");
+        let mut process = Self::of_until(command, |line| line.starts_with("ready "));
+        let client = process.ready().await.unwrap_or_else(|ended| panic!("the process did not start: {ended:?}"));
+        (process, client)
     }
 
     /// The same, with the services' stores in a database where there is one.

@@ -109,6 +109,8 @@ async fn a_broker_that_does_not_let_the_shop_in_is_named_with_what_to_do() {
         assert!(ended.stderr.lines().count() <= 2, "a clear line: {ended:?}");
         let ended = Process::doctor(&database.url(), url).ended().await;
         assert!(!ended.status.success() && ended.stderr.contains(says), "{says}: {ended:?}");
+        let ended = refused(Process::serve(&["orders"], 0, &database.url(), url, &[])).await;
+        assert!(ended.stderr.contains(says) && ended.stderr.lines().count() <= 2, "{says}: {ended:?}");
     }
     // Who may enter and do nothing.
     vhost.eval(&format!(
@@ -118,6 +120,52 @@ async fn a_broker_that_does_not_let_the_shop_in_is_named_with_what_to_do() {
     let ended = Process::migrate(&database.url(), &url).ended().await;
     assert!(!ended.status.success() && ended.stderr.contains("rabbitmqctl set_permissions"), "{ended:?}");
     vhost.eval(r#"rabbit_auth_backend_internal:delete_user(<<"guest2">>, <<"test">>)"#);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn doctor_says_on_a_line_each_what_has_to_be_mended_and_how() {
+    let (server, vhost) = (Postgres::start(), Vhost::create());
+    let url = server.create_database();
+    // Nothing is there yet.
+    let ended = Process::doctor(&url, &vhost.url()).ended().await;
+    assert_eq!(ended.status.code(), Some(8), "{ended:?}");
+    for line in ["FAIL  schema", "FAIL  queues"] {
+        let found = ended.stderr.lines().find(|said| said.starts_with(line));
+        assert!(found.is_some_and(|said| said.ends_with("run `tradepost migrate`")), "{line}: {ended:?}");
+    }
+    assert!(Process::migrate(&url, &vhost.url()).ended().await.status.success());
+    let ended = Process::doctor(&url, &vhost.url()).ended().await;
+    assert_eq!(ended.status.code(), Some(0), "{ended:?}");
+    let checks = ["store", "durability", "rights", "schema", "connections", "clock", "disk", "broker", "queues"];
+    for (line, check) in ended.stderr.lines().zip(checks) {
+        assert!(line.starts_with(&format!("ok    {check} ")), "{ended:?}");
+    }
+    assert_eq!(ended.stderr.lines().count(), checks.len(), "{ended:?}");
+
+    // What a tuned server lacks, and a user without rights.
+    server.execute("postgres", "alter system set fsync = off");
+    server.execute("postgres", "select pg_reload_conf()");
+    server.execute("postgres", "create role guest login password 'guest'");
+    let (_, at) =
+        server.create_database().split_once('@').map(|(start, at)| (start.to_owned(), at.to_owned())).unwrap();
+    let ended = Process::doctor(&format!("postgres://guest:guest@{at}"), &vhost.url()).ended().await;
+    assert_eq!(ended.status.code(), Some(8), "{ended:?}");
+    for says in ["FAIL  durability   off: fsync;", "FAIL  rights       the user can't make schemas"]
+    {
+        assert!(ended.stderr.contains(says), "{says}: {ended:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn health_says_by_its_exit_code_whether_a_process_is_ready() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut process, client) = Process::start(folder.path()).await;
+    let port = client.url.rsplit(':').next().unwrap().to_owned();
+    assert_eq!(Process::health(&port).ended().await.status.code(), Some(0));
+    process.tell_to_stop();
+    assert!(process.ended().await.status.success());
+    let ended = Process::health(&port).ended().await;
+    assert_eq!(ended.status.code(), Some(1), "{ended:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use service::storage::Location;
+
 use crate::client::Client;
-use crate::ends::FullBooks;
+use crate::ends::{FullBooks, provider_totals_at};
 use crate::fleet::Fleet;
 use crate::journal::Journal;
 use crate::load::Load;
@@ -32,10 +34,12 @@ impl Selling {
         Load::start_through_deaths(&self.client, &self.shop, &self.journal)
     }
 
-    /// Waits until everything is at rest: the books balance, events of each key took effect in their order, and nothing
-    /// panicked on the way.
+    /// Waits until everything is at rest: the books balance, those of the provider too, events of each key took effect in
+    /// their order, and nothing panicked on the way.
     pub async fn at_rest(&self) -> FullBooks {
         let books = FullBooks::at_rest(&self.client, &self.shop, &self.journal).await;
+        let ledger = Location::Postgres(self.fleet.store.parse().expect("it is used by all processes"));
+        assert_eq!(provider_totals_at(ledger).await, books.expected_totals(), "the provider's books differ");
         assert_eq!(self.fleet.order_violations(), Vec::<String>::new(), "events of one key took effect out of order");
         assert_eq!(self.fleet.panics(), Vec::<String>::new());
         books

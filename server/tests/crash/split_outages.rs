@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::fleet::{Fleet, ONE_OF_EACH, TWO_OF_SOME};
+use crate::fleet::{Fleet, ONE_OF_EACH, TWO_OF_SOME, migrate};
 use crate::journal::{Draft, Placed};
 use crate::selling::Selling;
 
@@ -118,13 +118,16 @@ async fn a_queue_that_is_deleted_and_a_binding_that_is_removed_are_restored_and_
     })
     .await;
     run.outage("data of the broker lost", Heals::ByRepublishing, async |run| {
-        // All queues at once: as a broker whose disk was replaced.
-        for service in ["users", "catalog", "orders", "inventory", "payments", "notifications"] {
-            for shard in 0..8 {
-                run.delete_queue(&format!("tradepost.{service}.background.{shard}"));
-            }
-            run.delete_queue(&format!("tradepost.{service}.immediate.0"));
-        }
+        // Frozen, so that something waits in the queues.
+        let at = run.fleet.of("inventory")[0];
+        run.fleet.freeze(at);
+        run.until_missed(1).await;
+        let vhost = run.fleet.vhost_name().to_owned();
+        run.fleet.rabbitmq.lose_everything(&vhost);
+        migrate(&run.fleet.store, &run.fleet.broker).await;
+        run.fleet.thaw(at);
+        let missed = run.fleet.missed("inventory", "orders", "orders.order_placed.v1");
+        assert_ne!(missed, 0, "nothing was lost");
     })
     .await;
     run.outage("bindings removed", Heals::ByRepublishing, async |run| {

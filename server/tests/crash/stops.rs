@@ -45,3 +45,18 @@ async fn a_stop_under_load_drains_and_loses_nothing() {
     assert_eq!(process.errors(), Vec::<String>::new());
     assert_eq!(provider_totals(folder.path()).await, books.expected_totals(), "the provider's books differ");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_to_which_nobody_listens_any_more_sells_on_and_drains() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut rng = Rng::of_this_run();
+    let (mut process, client) = Process::start_unheard(folder.path()).await;
+    let mut shop = Shop::open(&client).await;
+    shop.restock(&client).await;
+    let journal = Arc::new(Journal::new());
+    journal.plan(ORDERS, &mut rng);
+    Load::start(&client, &shop, &journal).done().await;
+    FullBooks::at_rest(&client, &shop, &journal).await;
+    process.tell_to_stop();
+    assert!(process.ended().await.status.success(), "it did not drain");
+}

@@ -35,6 +35,8 @@ async fn bytes_of_strangers_become_dead_letters_and_the_shop_sells_on() {
     let order_id = pay_one(&client, &shop).await;
     let handled = id_of(&client, &order_id, PLACED).await;
 
+    send_again_with_forged_headers(&fleet, &handled).await;
+
     let strangers = strangers(&handled);
     for stranger in &strangers {
         send(&fleet, stranger);
@@ -68,6 +70,13 @@ async fn bytes_of_strangers_become_dead_letters_and_the_shop_sells_on() {
     dead_letters(&client, 0).await;
     pay_one(&client, &shop).await;
     assert_eq!(fleet.panics(), Vec::<String>::new());
+
+    // Nobody says that there are none when they can't be asked for.
+    for at in fleet.of("inventory") {
+        fleet.drain(at).await;
+    }
+    let listed: Value = serde_json::from_str(&fleet.command(&["dlq", "list", "--json"]).await).expect("it is JSON");
+    assert_eq!(listed["missing"], json!(["inventory"]), "{listed}");
     fleet.stop().await;
 }
 
@@ -111,12 +120,19 @@ fn strangers(handled: &str) -> Vec<Stranger> {
         with(&[(":lane", "immediate")], &text("{}"), "its lane is immediate, and it came by background"),
         with(&[(":lane", "urgent")], &text("{}"), "its lane is \"urgent\""),
         with(&[(":time", "yesterday")], &text("{}"), "its time is \"yesterday\""),
+        with(&[(":time", "-000044-03-15T12:00:00Z")], &text("{}"), "its time is \"-000044"),
+        with(&[(":type", "orders.order\\0placed.v1")], &text("{}"), "its type is \"orders.order"),
+        with(&[(":correlationid", "\\e[31m")], &text("{}"), "its correlationid is"),
         with(&[(":source", "payments")], &text("{}"), "does not emit its type"),
+        with(&[], &text("{\\\"a\\0b\\\": 1}"), "control character"),
         Stranger {
             properties: "{message_id, <<\"42\">>},",
             ..with(&[], &text("{}"), "its message id and its event id differ")
         },
-        forged(with(&[(":sequence", "many")], &text("forged"), "its sequence is \"many\"")),
+        Stranger {
+            shown: Some("forged"),
+            ..forged(with(&[(":sequence", "many")], &text("forged"), "its sequence is \"many\""))
+        },
         Stranger {
             queue: "tradepost.inventory.dead",
             ..with(&[], &text("{}"), "gave up on it after 10000 deliveries")
@@ -128,7 +144,50 @@ fn strangers(handled: &str) -> Vec<Stranger> {
 fn forged(stranger: Stranger) -> Stranger {
     let forged = [("x-delivery-count", "9999"), ("x-death", "mine")].map(|(name, value)| (name.into(), value.into()));
     let headers = stranger.headers.into_iter().chain(forged).collect();
-    Stranger { headers, shown: Some("forged"), ..stranger }
+    Stranger { headers, ..stranger }
+}
+
+/// An event that was handled, as if the broker had tried it for long: its own headers count, so it is dropped as a
+/// duplicate.
+async fn send_again_with_forged_headers(fleet: &Fleet, event_id: &str) {
+    let duplicates = async || {
+        let mut sum = 0;
+        for at in fleet.of("inventory") {
+            sum += fleet.metric_of(at, "tradepost_events_handled_total", "outcome=\"duplicate\"").await;
+        }
+        sum
+    };
+    let row = fleet.sql(&format!(
+        "select type, time, key, sequence, correlation_id, causation_id, translate(encode(convert_to(body::text, 'UTF8'), \
+             'base64'), e'\\n', '') from orders.events where event_id = '{event_id}'"
+    ));
+    let fields: Vec<&str> = row.trim().split('|').collect();
+    let [event_type, time, key, sequence, correlation_id, causation_id, body] = fields[..] else {
+        panic!("the event is not one row: {row}")
+    };
+    let time = format!("{}:00", time.replacen(' ', "T", 1));
+    let headers = [
+        ("specversion", "1.0"),
+        ("id", event_id),
+        ("type", event_type),
+        ("source", "orders"),
+        ("time", &time),
+        ("subject", key),
+        ("lane", "background"),
+        ("sequence", sequence),
+        ("correlationid", correlation_id),
+        ("causationid", causation_id),
+    ];
+    let headers = headers.map(|(name, value)| (format!("cloudEvents:{name}"), value.to_owned())).into();
+    let body = format!("base64:decode(<<\"{body}\">>)");
+    let copy = Stranger { headers, properties: "", body, queue: QUEUE, says: "", shown: None };
+    let before = duplicates().await;
+    send(fleet, &forged(copy));
+    let deadline = Instant::now() + PATIENCE;
+    while duplicates().await == before {
+        assert!(Instant::now() < deadline, "it was not dropped as a duplicate");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 }
 
 /// Puts it into the queue, whatever the adapter would say to it.

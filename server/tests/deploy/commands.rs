@@ -71,3 +71,14 @@ fn every_command_line_is_one_that_the_binary_takes() {
     }
     assert!(refused.is_empty(), "the binary refuses:\n{}", refused.join("\n"));
 }
+
+/// Cargo reads the manifests of all members, also of those that the image does not need.
+#[test]
+fn the_image_is_built_from_all_that_the_workspace_has() {
+    let (workspace, ignored) = (files::text("Cargo.toml"), files::text(".dockerignore"));
+    let members = workspace.split_once("members = [").unwrap().1.split_once(']').unwrap().0;
+    let folders = members.split('"').skip(1).step_by(2).map(|member| member.split('/').next().unwrap());
+    let sent: Vec<&str> = ignored.lines().filter_map(|line| line.strip_prefix('!')).collect();
+    let missing: Vec<&str> = folders.chain(["Cargo.toml", "Cargo.lock"]).filter(|it| !sent.contains(it)).collect();
+    assert!(missing.is_empty(), ".dockerignore keeps {missing:?} out");
+}

@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 
 use crate::files::{compose_services, document, kubernetes, strings};
 
-/// How long a process finishes what it has begun, once it was told to end.
-const DRAIN_SECONDS: u64 = 20;
+/// How long a process finishes what it has begun, once it was told to end: open requests, work, spans.
+const DRAIN_SECONDS: u64 = 10 + 20 + 5;
 
 #[test]
 fn containers_of_compose_may_do_little_and_can_be_many() {

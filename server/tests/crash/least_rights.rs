@@ -1,0 +1,83 @@
+//! Services with the rights that the scripts in `deploy` give them, and no others.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use server::services::{CONSOLE, PORTS};
+use test_servers::{Options, Postgres, RabbitMq};
+
+use crate::fleet::CONNECTIONS_MAX;
+use crate::process::Process;
+
+/// Who migrates at once.
+const MIGRATIONS: usize = 10;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn services_run_with_the_rights_that_the_scripts_give_them() {
+    let postgres =
+        Options { max_connections: CONNECTIONS_MAX, ..Options::default() }.start().expect("PostgreSQL starts");
+    let rabbitmq = RabbitMq::start();
+    postgres.execute("postgres", "create database tradepost");
+    postgres.execute("postgres", "create role boss superuser login password 'boss'");
+    let folder = tempfile::tempdir().unwrap();
+    let secrets = folder.path().join("secrets");
+    let at = |port: u16| format!("127.0.0.1:{port}/tradepost");
+    let hosts = [("POSTGRES", at(postgres.port())), ("RABBITMQ", at(rabbitmq.port()))];
+    run("secrets.sh", &secrets, &hosts);
+    let as_boss = [
+        ("PGHOST", "127.0.0.1".to_owned()),
+        ("PGPORT", postgres.port().to_string()),
+        ("PGUSER", "boss".to_owned()),
+        ("PGPASSWORD", "boss".to_owned()),
+    ];
+    // The second time nothing is new.
+    run("postgres/roles.sh", &secrets, &as_boss);
+    run("postgres/roles.sh", &secrets, &as_boss);
+    rabbitmq.ctl(&["import_definitions", &secrets.join("rabbitmq_definitions").display().to_string()]);
+
+    let url = |kind: &str, name: &str| fs::read_to_string(secrets.join(format!("{kind}_{name}"))).unwrap();
+    let urls = |name: &str| (url("store", name), url("broker", name));
+    let (store, broker) = urls("migrate");
+    let migrations = (0..MIGRATIONS).map(|_| crate::fleet::migrate(&store, &broker));
+    futures_util::future::join_all(migrations).await;
+    let ended = Process::doctor(&store, &broker).ended().await;
+    assert!(ended.status.success(), "{ended:?}");
+
+    for (service, _) in PORTS.iter().filter(|(service, _)| *service != CONSOLE) {
+        let (store, broker) = urls(service);
+        let mut process = Process::serve(&[service], 0, &store, &broker, &[]);
+        let client = process.ready().await.unwrap_or_else(|ended| panic!("{service} does not start: {ended:?}"));
+        let began = std::time::Instant::now();
+        while !client.text("/readyz").await.expect("it is alive").contains("\"ready\"") {
+            assert!(began.elapsed().as_secs() < 60, "{service} is not ready: {}", process.said());
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        }
+        process.tell_to_stop();
+        let ended = process.ended().await;
+        assert!(ended.status.success() && !ended.stderr.contains("ACCESS_REFUSED"), "{service}: {ended:?}");
+        assert_eq!(foreign_tables(&postgres, service), "0", "{service} can read what is another's");
+    }
+}
+
+/// Runs a script of `deploy`.
+fn run(script: &str, secrets: &Path, variables: &[(&str, String)]) {
+    let deploy = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy");
+    let mut command = Command::new("bash");
+    command.arg(deploy.join(script)).env("SECRETS", secrets).envs(variables.iter().cloned());
+    let output = command.output().expect("bash is there");
+    assert!(output.status.success(), "{script}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// How many tables of other services its role can read.
+fn foreign_tables(postgres: &Postgres, service: &str) -> String {
+    let own = if service == "payments" { "'payments', 'payment-provider'".to_owned() } else { format!("'{service}'") };
+    postgres.execute(
+        "tradepost",
+        &format!(
+            "select count(*) from pg_tables where schemaname !~ '^(pg_|information)' and schemaname not in ({own}) \
+                 and has_table_privilege('tradepost_{service}', quote_ident(schemaname) || '.' || quote_ident(tablename), \
+                 'select')"
+        ),
+    )
+}
