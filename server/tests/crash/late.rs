@@ -83,19 +83,19 @@ async fn what_was_told_before_a_service_first_ran_waits_for_it_and_ten_that_migr
 async fn services_with_a_database_each_sell_and_take_the_archives_of_the_others() {
     let postgres = Options::default().start().expect("PostgreSQL starts");
     for (service, _) in PORTS.iter().filter(|(service, _)| *service != CONSOLE) {
-        postgres.execute("postgres", &format!("create database shop_{service}"));
+        postgres.execute("postgres", &format!("create database shop_{service} owner tradepost"));
     }
     let (store, rabbitmq) = (postgres.url("shop_{service}"), RabbitMq::start());
     let broker = rabbitmq.create_vhost();
     let mut fleet = Fleet::start_on(postgres, rabbitmq, store, broker, &ONE_OF_EACH).await;
     let (mails, client) = (fleet.of("notifications")[0], fleet.client());
+    let mut shop = Shop::open(&client).await;
+    shop.restock(&client).await;
     fleet.drain(mails).await;
     let schemas = "select string_agg(nspname, ' ' order by nspname) from pg_namespace where nspname !~ '^(pg_|information|public)'";
     assert_eq!(fleet.postgres.execute("shop_orders", schemas), "orders");
     assert_eq!(fleet.postgres.execute("shop_payments", schemas), "payment-provider payments");
 
-    let mut shop = Shop::open(&client).await;
-    shop.restock(&client).await;
     let journal = Arc::new(Journal::new());
     let mut rng = Rng::of_this_run();
     journal.plan(ORDERS, &mut rng);

@@ -150,8 +150,7 @@ async fn doctor_says_on_a_line_each_what_has_to_be_mended_and_how() {
         server.create_database().split_once('@').map(|(start, at)| (start.to_owned(), at.to_owned())).unwrap();
     let ended = Process::doctor(&format!("postgres://guest:guest@{at}"), &vhost.url()).ended().await;
     assert_eq!(ended.status.code(), Some(8), "{ended:?}");
-    for says in ["FAIL  durability   off: fsync;", "FAIL  rights       the user can't make schemas"]
-    {
+    for says in ["FAIL  durability   off: fsync;", "FAIL  rights       the user can't make schemas"] {
         assert!(ended.stderr.contains(says), "{says}: {ended:?}");
     }
 }

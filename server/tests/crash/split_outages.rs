@@ -210,12 +210,13 @@ impl Run {
         happens(self).await;
         self.until_good("/readyz").await;
         load.done().await;
-        if heals == Heals::ByRepublishing {
+        let books = if heals == Heals::ByRepublishing {
             self.settle_with_republishing().await;
+            self.at_rest_in_any_order().await
         } else {
             self.until_good("/internal/settled?timeout=20s").await;
-        }
-        let books = self.at_rest().await;
+            self.at_rest().await
+        };
         let (orders, unknown, took) = (books.books.orders.len(), self.journal.unknown(), began.elapsed());
         eprintln!("{what}: balanced after {took:.1?}; {orders} orders, {unknown} outcomes unknown so far");
     }
