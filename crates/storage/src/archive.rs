@@ -1,5 +1,7 @@
 //! The events that this store's service emitted, for stories, tails and lists.
 
+use std::time::{Duration, Instant};
+
 use kernel::{EventId, Lane, Timestamp};
 use uuid::Uuid;
 
@@ -11,14 +13,10 @@ static OF_KEY: Sql = Sql::new(
     "select position, event_id, type, key, lane, sequence, time, correlation_id, causation_id, traceparent, body
      from events where key = $1 order by position limit $2",
 );
-static AFTER: Sql = Sql::each(
+static AFTER: Sql = Sql::new(
     "EVENTS_AFTER",
     "select position, event_id, type, key, lane, sequence, time, correlation_id, causation_id, traceparent, body
-     from events where position > $1 order by position limit $2",
-    // Not beyond a transaction that is still open: its positions, lower ones among them, are yet to appear.
-    "select position, event_id, type, key, lane, sequence, time, correlation_id, causation_id, traceparent, body
-     from events where position > $1 and written_by < pg_snapshot_xmin(pg_current_snapshot())
-     order by position limit $2",
+     from events where position > $1 and position <= $2 order by position limit $3",
 );
 static OF_TYPES: Sql = Sql::new(
     "EVENTS_OF_TYPES",
@@ -37,10 +35,29 @@ static BY_ID: Sql = Sql::new(
     "select position, event_id, type, key, lane, sequence, time, correlation_id, causation_id, traceparent, body
      from events where event_id = $1",
 );
-static NEWEST: Sql = Sql::new("NEWEST_EVENT", "select coalesce(max(position), 0) as position from events");
+/// With it, the first transaction that had not begun yet: what has a lower position and can't be seen is of an earlier
+/// one, for a transaction has its number before its events have their positions.
+static NEWEST: Sql = Sql::each(
+    "NEWEST_EVENT",
+    "select coalesce(max(position), 0) as position, 0 as begun from events",
+    "select coalesce(max(position), 0) as position, pg_snapshot_xmax(pg_current_snapshot())::text::bigint as begun
+     from events",
+);
+/// A row, if all transactions before this one have ended. One writes at a time where there are no numbers.
+static HAVE_ENDED: Sql = Sql::each(
+    "TRANSACTIONS_HAVE_ENDED",
+    "select 1 as ended where $1 = 0",
+    "select 1 as ended where pg_snapshot_xmin(pg_current_snapshot())::text::bigint >= $1",
+);
 
 /// The kit's statements of this module.
-pub(crate) const STATEMENTS: &[&Sql] = &[&OF_KEY, &AFTER, &OF_TYPES, &BEFORE, &BY_ID, &NEWEST];
+pub(crate) const STATEMENTS: &[&Sql] = &[&OF_KEY, &AFTER, &OF_TYPES, &BEFORE, &BY_ID, &NEWEST, &HAVE_ENDED];
+
+/// How long open transactions are waited for: commits take milliseconds.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// The time between two looks at them.
+const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
 /// An event as it was committed.
 #[derive(Clone, Debug)]
@@ -74,9 +91,42 @@ pub async fn of_key(db: &Db, key: Uuid, limit: i64) -> Result<Vec<StoredEvent>, 
     db.read(&OF_KEY, params![key, limit], stored).await
 }
 
-/// The events after a position, oldest first, at most `limit`.
+/// The events after a position, oldest first, at most `limit`. Whoever goes on from the last of them passes over none:
+/// positions become visible out of order, so there are none while one with a lower position may still be committed.
 pub async fn after(db: &Db, position: i64, limit: i64) -> Result<Vec<StoredEvent>, Error> {
-    db.read(&AFTER, params![position, limit], stored).await
+    let horizon = horizon(db).await?;
+    if horizon.position <= position || !horizon.is_settled(db).await? {
+        return Ok(Vec::new());
+    }
+    db.read(&AFTER, params![position, horizon.position, limit], stored).await
+}
+
+/// The newest position that was seen, and what may still come below it.
+#[derive(Clone, Copy)]
+struct Horizon {
+    position: i64,
+    begun: i64,
+}
+
+impl Horizon {
+    /// Waits for the transactions that may have lower positions; false if one of them takes its time.
+    async fn is_settled(self, db: &Db) -> Result<bool, Error> {
+        let began = Instant::now();
+        loop {
+            if !db.read(&HAVE_ENDED, params![self.begun], |row| row.get::<i64>("ended")).await?.is_empty() {
+                return Ok(true);
+            }
+            if began.elapsed() > PATIENCE {
+                return Ok(false);
+            }
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+    }
+}
+
+async fn horizon(db: &Db) -> Result<Horizon, Error> {
+    let map = |row: &Row<'_>| Ok(Horizon { position: row.get("position")?, begun: row.get("begun")? });
+    Ok(db.read(&NEWEST, params![], map).await?.into_iter().next().unwrap_or(Horizon { position: 0, begun: 0 }))
 }
 
 /// The events of some types behind the position `after`, up to the position `up_to`, oldest first, at most `limit`.
@@ -109,10 +159,12 @@ pub async fn by_id(db: &Db, event_id: EventId) -> Result<Option<StoredEvent>, Er
     Ok(db.read(&BY_ID, params![event_id], stored).await?.into_iter().next())
 }
 
-/// The position of the newest event, 0 if there is none.
+/// The position of the newest event, 0 if there is none. What was being committed with a lower one is there by now,
+/// unless it takes longer than a second.
 pub async fn newest(db: &Db) -> Result<i64, Error> {
-    let found = db.read(&NEWEST, params![], |row| row.get("position")).await?;
-    Ok(found.into_iter().next().unwrap_or_default())
+    let horizon = horizon(db).await?;
+    horizon.is_settled(db).await?;
+    Ok(horizon.position)
 }
 
 pub(crate) fn stored(row: &Row<'_>) -> Result<StoredEvent, Error> {

@@ -1,6 +1,7 @@
 //! What a consumer that comes late needs: what it was served, the archive of some types, and a memory of what is old.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use kernel::{Cause, Event, SignedDuration, Uuid, Version};
 use tradepost_storage::{Batch, archive, inbox};
@@ -64,4 +65,35 @@ async fn an_old_event_that_was_handled_lately_is_remembered(place: Place) {
     assert!(inbox::handled(&store, vec![old]).await.unwrap().contains_key(&old));
     store.hands.advance(retention + SignedDuration::from_secs(1));
     assert_eq!(inbox::forget(&store, store.now() - retention, 10).await.unwrap(), 1);
+}
+
+/// Positions are given when rows are written and seen when they are committed: whoever follows them must not pass over
+/// one that is still to come, whichever transaction began first.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_follows_the_archive_passes_over_nothing_that_others_are_committing() {
+    let place = Place::database();
+    let store = Store::open(&place).await;
+    let Place::Database(database) = &place else { unreachable!("it was asked for") };
+    let insert = format!(
+        "insert into {}.events (event_id, type, key, lane, sequence, time, correlation_id, causation_id, body) values \
+             (gen_random_uuid(), 'a.b.v1', gen_random_uuid(), 'background', 1, now(), gen_random_uuid(), gen_random_uuid(), '{{}}')",
+        store.service()
+    );
+    // The first has the lower number and the higher position, and is committed while the second is still open.
+    let first = format!("begin; select pg_current_xact_id(); select pg_sleep(0.4); {insert}; commit");
+    let second = format!("begin; select pg_sleep(0.1); {insert}; select pg_sleep(1); commit");
+    let mut seen = Vec::new();
+    std::thread::scope(|scope| {
+        scope.spawn(|| database.execute(&first));
+        scope.spawn(|| database.execute(&second));
+        let follow = async {
+            while seen.len() < 2 {
+                let after = seen.last().copied().unwrap_or_default();
+                seen.extend(archive::after(&store, after, 10).await.unwrap().iter().map(|event| event.position));
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(follow));
+    });
+    assert_eq!(seen, [1, 2]);
 }
