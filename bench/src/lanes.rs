@@ -24,9 +24,6 @@ const WORK: Duration = Duration::from_millis(1);
 /// Effects of the backlog after which the consumer is surely at work on it.
 const AT_WORK: usize = 1_000;
 
-/// Unsent events of which most are still background ones.
-const SOME_LEFT: u64 = 5_000;
-
 /// More immediate events than are told while an outbox empties.
 const IMMEDIATE_MAX: usize = 2_000;
 
@@ -51,7 +48,7 @@ pub(crate) async fn beside_the_broker(servers: &Servers, backlog: usize, seconds
 
     orders.fill_broker(servers, backlog).await?;
     let reacting = Process::start(servers, vec![Box::new(slow_consumer(&seen, WORK))]).await?;
-    seen.until(count + AT_WORK).await?;
+    seen.until(count + AT_WORK.min(backlog / 10)).await?;
     tell(&db, &orders, &seen, beside..beside + count).await?;
     let done = seen.count();
     ensure!(done < backlog + count, "the backlog of {backlog} was done before the immediate events were told");
@@ -76,9 +73,10 @@ pub(crate) async fn behind_an_outbox(servers: &Servers, backlog: usize) -> Resul
     let (service, ctx) = teller(PAYMENTS);
     let telling = Process::start(servers, vec![Box::new(service)]).await?;
     let db = ctx.await?.db;
-    seen.until(AT_WORK).await?;
+    seen.until(AT_WORK.min(backlog / 10)).await?;
     let (mut number, mut ticks) = (backlog, tokio::time::interval(Duration::from_secs(1) / PER_S));
-    while outbox::unsent(&db) > SOME_LEFT && number < most {
+    let some_left = u64::try_from(backlog / 20)?;
+    while outbox::unsent(&db) > some_left && number < most {
         ticks.tick().await;
         db.commit(orders.tell_failure(number), orders.cause()).await?;
         seen.told(as_number(number));

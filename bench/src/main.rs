@@ -33,9 +33,9 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 struct Cli {
     #[command(subcommand)]
     case: Case,
-    /// A quarter of the work, for a first look
-    #[arg(long, global = true)]
-    quick: bool,
+    /// One part of the work of so many, for a first look
+    #[arg(long, global = true, value_name = "PARTS", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    part_of: u32,
 }
 
 #[derive(clap::Subcommand)]
@@ -101,7 +101,8 @@ fn main() -> ExitCode {
 async fn run(cli: &Cli) -> anyhow::Result<Measured> {
     let servers = Servers::start().await?;
     // So much of the full work.
-    let part = |full: usize| if cli.quick { full / 4 } else { full };
+    let parts = usize::try_from(cli.part_of)?;
+    let part = |full: usize| (full / parts).max(1);
     match cli.case {
         Case::Bare { with_headers } => bare::measure(&servers, part(load::RELAYED), with_headers).await,
         Case::Relay => relay::measure(&servers, part(load::RELAYED)).await,

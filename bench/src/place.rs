@@ -12,7 +12,7 @@ use service::http::Capacity;
 use service::http::auth::Auth;
 use service::telemetry::Metrics;
 use service::{Admission, AnyService, Running, Runtime, Settings, Tasks, Tracer};
-use storage::Location;
+use storage::{Db, Location};
 
 use crate::parts::{CONSUMER, ORDERS, PAYMENTS, tables_of};
 
@@ -44,7 +44,20 @@ impl Servers {
             _rabbitmq: rabbitmq,
         };
         servers.connect()?.declare().await.context("the queues can't be made")?;
+        servers.migrate().await.context("the stores can't be made")?;
         Ok(servers)
+    }
+
+    /// What `tradepost migrate` does for a shop in which nothing was told yet: every consumer was served all there is.
+    async fn migrate(&self) -> Result<()> {
+        let (broker, topology) = (self.connect()?, topology());
+        for service in [CONSUMER, ORDERS, PAYMENTS] {
+            let store = Db::open(self.store_of(service, &broker)).await?;
+            let types = topology.types_of(service).iter().cloned().collect();
+            store.set_subscribed(&types).await?;
+            store.close().await;
+        }
+        Ok(())
     }
 
     /// A connection of its own, as each process has it.
@@ -70,8 +83,8 @@ impl Servers {
     }
 
     /// The consumer's store, after its end.
-    pub async fn consumers_store(&self) -> Result<storage::Db> {
-        Ok(storage::Db::open(self.store_of(CONSUMER, &self.connect()?)).await?)
+    pub async fn consumers_store(&self) -> Result<Db> {
+        Ok(Db::open(self.store_of(CONSUMER, &self.connect()?)).await?)
     }
 
     /// How many messages wait for the consumer in the broker.

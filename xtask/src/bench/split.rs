@@ -14,7 +14,7 @@ use super::report::Row;
 
 pub(crate) fn run(bench: &Bench, case: Case, arguments: &[&str]) -> Result<Row> {
     let mut command = Command::new(&bench.split);
-    command.args(arguments).args(bench.is_quick.then_some("--quick"));
+    command.args(arguments).args(bench.is_quick.then_some("--part-of=4"));
     let (told, flushes) = between_probes(bench, || output(&mut command))?;
     let told: Value = serde_json::from_str(&told).context("tradepost-bench tells no JSON")?;
     let per_s = told["per_s"].as_f64().context("the rate is missing")?;

@@ -1,0 +1,45 @@
+//! Every case still measures something, with a part of its work: what a number means is for `cargo xtask bench`.
+
+use std::process::Command;
+
+use serde_json::Value;
+
+fn measure(arguments: &[&str]) {
+    let output = Command::new(env!("CARGO_BIN_EXE_tradepost-bench")).args(arguments).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{arguments:?}: {said}");
+    let told: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(told["per_s"].as_f64().unwrap() > 0.0, "{told}");
+}
+
+#[test]
+fn a_bare_client() {
+    measure(&["bare", "--with-headers", "--part-of", "20"]);
+}
+
+#[test]
+fn the_relay() {
+    measure(&["relay", "--part-of", "20"]);
+}
+
+#[test]
+fn from_the_commit_to_the_effect() {
+    measure(&["events", "--part-of", "10"]);
+    measure(&["paced", "--part-of", "10"]);
+}
+
+#[test]
+fn a_backlog() {
+    measure(&["backlog", "--part-of", "20"]);
+}
+
+#[test]
+fn lanes() {
+    measure(&["lanes", "--part-of", "10"]);
+    measure(&["lanes", "--in-outbox", "--part-of", "4"]);
+}
+
+#[test]
+fn instances() {
+    measure(&["instances", "2", "--part-of", "5"]);
+}
