@@ -5,11 +5,12 @@ use std::process::Command;
 use serde_json::Value;
 
 fn measure(arguments: &[&str]) {
-    let output = Command::new(env!("CARGO_BIN_EXE_tradepost-bench")).args(arguments).output().unwrap();
+    let output =
+        Command::new(env!("CARGO_BIN_EXE_tradepost-bench")).args(arguments).output().expect("the program starts");
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{arguments:?}: {said}");
-    let told: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert!(told["per_s"].as_f64().unwrap() > 0.0, "{told}");
+    let told: Value = serde_json::from_slice(&output.stdout).expect("it tells JSON");
+    assert!(told["per_s"].as_f64().is_some_and(|rate| rate > 0.0), "{told}");
 }
 
 #[test]

@@ -22,7 +22,7 @@ use crate::link::{CallError, within};
 use crate::wire;
 
 /// Messages that the broker sends ahead of their settlement, of each shard: eight shards together fill two windows of
-/// the runner. No more, for when a shard changes hands all of them come again, and what comes again is handled alone.
+/// the runner. No more, for when a shard changes hands all of them come again, and what comes again takes more commits.
 pub(crate) const PREFETCH: u16 = 64;
 
 /// Numbers are used once in a process, so that a tag of an earlier subscription names nothing in a later one.

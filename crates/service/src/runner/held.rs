@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use bus::Message;
+use futures_util::stream::{self, StreamExt};
 use kernel::{SignedDuration, Timestamp};
 use storage::held::{self, Attempt, Held};
 use storage::inbox;
@@ -17,28 +18,36 @@ use crate::{Failure, Tasks};
 const READ: i64 = 64;
 
 impl<S: Clone + Send + Sync + 'static> Runner<S> {
-    /// Handles some of what is due, each alone; answers with when the next is. An error means that the store is away.
+    /// Handles some of what is due; answers with when the next is. An error means that the store is away.
+    ///
+    /// What has no attempt yet is handled beside others. What has one may be what ended the process, and is handled alone,
+    /// so that nothing else is blamed for it twice.
     ///
     /// Only some, for what arrives has its turn in between: many retries delay other keys by one reading of them.
     pub(super) async fn handle_due(&mut self, tasks: &Tasks) -> Result<Option<Timestamp>, String> {
         let now = self.ctx.clock.now();
-        for delivery in
-            held::due(&self.ctx.db, self.lane, &self.shards, now, READ).await.map_err(|error| error.to_string())?
+        let due =
+            held::due(&self.ctx.db, self.lane, &self.shards, now, READ).await.map_err(|error| error.to_string())?;
+        let (fresh, tried): (Vec<Held>, Vec<Held>) = due.into_iter().partition(|held| held.attempts == 0);
         {
-            if tasks.is_stopping() {
-                return Ok(None);
-            }
-            if !self.share.holds() {
-                // Whoever has these shards by now does the rest.
-                break;
-            }
-            self.handle_held(delivery).await?;
+            let runner = &*self;
+            let fresh = stream::iter(fresh).map(|held| runner.handle_held(held, tasks));
+            // All that have begun come to their end, also when one finds the store away.
+            let ended: Vec<Result<(), String>> = fresh.buffer_unordered(self.ctx.settings.workers).collect().await;
+            ended.into_iter().collect::<Result<(), String>>()?;
+        }
+        for held in tried {
+            self.handle_held(held, tasks).await?;
         }
         self.load_held().await
     }
 
-    /// One attempt, counted before it begins: if it ends the process, it has counted all the same.
-    async fn handle_held(&mut self, held: Held) -> Result<(), String> {
+    /// One attempt, counted before it begins: if it ends the process, it has counted all the same. None if the tasks stop,
+    /// or if whoever has these shards by now does the rest.
+    async fn handle_held(&self, held: Held, tasks: &Tasks) -> Result<(), String> {
+        if tasks.is_stopping() || !self.share.holds() {
+            return Ok(());
+        }
         let began = Instant::now();
         let message = message(&held);
         let before = Attempt { position: held.position, counted: held.attempts };

@@ -3,7 +3,7 @@
 //! One runner serves one service and lane. It takes a window of deliveries and sorts it: duplicates are acknowledged,
 //! what belongs behind a held delivery is held too, the rest is handled key by key in order.
 //! What fails is held for a retry or parked; only then is it acknowledged.
-//! Held deliveries that come due are handled alone, their attempt counted first: see `held`.
+//! Held deliveries that come due are handled with their attempt counted first, from the second on alone: see `held`.
 
 mod attempt;
 mod held;

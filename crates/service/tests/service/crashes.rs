@@ -6,16 +6,22 @@ use std::time::Duration;
 use kernel::Uuid;
 use tempfile::tempdir;
 use tokio::runtime::Runtime;
+use tradepost_service::Settings;
 
 use crate::support::{ATTEMPTS, House, Script, Step, consumer, emitter, one_at_a_time, until};
 
 /// Lives a process's life. When it ends, its tasks are dropped where they stand and nothing is said to the stores.
+///
+/// One worker: what comes after a delivery is handled after it, or not at all.
 fn live(folder: &Path, script: &Script, life: impl AsyncFnOnce(&House)) {
+    live_with(folder, script, one_at_a_time(), life);
+}
+
+fn live_with(folder: &Path, script: &Script, settings: Settings, life: impl AsyncFnOnce(&House)) {
     let runtime = Runtime::new().unwrap();
     runtime.block_on(async {
-        // One worker: what comes after a delivery is handled after it, or not at all.
         let services = vec![emitter("users", script), consumer("orders", script)];
-        let house = House::start_with(folder, services, one_at_a_time()).await;
+        let house = House::start_with(folder, services, settings).await;
         life(&house).await;
     });
     runtime.shutdown_timeout(Duration::from_secs(10));
@@ -50,6 +56,35 @@ fn a_delivery_that_ends_the_process_each_time_is_parked_after_a_crash_too_many()
             assert_eq!(house.effects_on("orders", subjects[neighbour]).await, [names[neighbour]]);
         }
         assert_eq!(i64::try_from(script.calls("poison")).unwrap(), ATTEMPTS + 1);
+    });
+}
+
+#[test]
+fn a_delivery_that_ends_the_process_is_found_among_those_that_are_tried_beside_it() {
+    let folder = tempdir().unwrap();
+    let script = Script::new().always("poison", Step::EndProcess);
+    let subjects: Vec<Uuid> = (1..=40_u128).map(Uuid::from_u128).collect();
+    let name = |at: usize| if at == 20 { "poison" } else { "other" };
+    let begin = Settings::default;
+    live_with(folder.path(), &script, begin(), async |house| {
+        let told: Vec<_> = subjects.iter().enumerate().map(|(at, subject)| (*subject, name(at), 1)).collect();
+        house.tell("users", &told).await;
+        script.process_ends().await;
+    });
+    for _ in 0..ATTEMPTS {
+        live_with(folder.path(), &script, begin(), async |_| script.process_ends().await);
+    }
+
+    live_with(folder.path(), &script, begin(), async |house| {
+        house.settle().await;
+        let parked = house.dead_letters("orders").await;
+        assert_eq!(parked.len(), 1);
+        assert_eq!((parked[0].key, parked[0].attempts), (subjects[20], ATTEMPTS));
+        for at in (0..subjects.len()).filter(|at| *at != 20) {
+            let done = house.delivery("orders", "users", at).await;
+            assert_eq!(done.status, "done");
+            assert!(done.attempts <= 2, "it was blamed {} times for another", done.attempts);
+        }
     });
 }
 
