@@ -21,14 +21,20 @@ static PENDING_OF_SHARDS: Sql = Sql::each(
      from outbox join events on events.position = outbox.position
      where destination = $1 and outbox.lane = $2 and outbox.position <> all($3) and outbox.shard = any($5)
      order by outbox.position limit $4",
-    // What is in flight is looked up in a hash table, for it is compared with every row that is pending.
-    "select events.position, event_id, type, key, events.lane, sequence, time, correlation_id, causation_id,
-         traceparent, body
-     from outbox join events on events.position = outbox.position
-     where destination = $1 and outbox.lane = $2 and outbox.shard = any($5)
-         and not exists (select 1 from unnest($3::int8[]) as in_flight(position)
-             where in_flight.position = outbox.position)
-     order by outbox.position limit $4",
+    // The first of them are enough: as many as are wanted, and as many more as are in flight. Asked in one piece,
+    // PostgreSQL would join all that is pending with its event, and sort it.
+    "with first as materialized (
+         select position from outbox
+         where destination = $1 and lane = $2 and shard = any($5)
+         order by position limit $4::int8 + cardinality($3::int8[])),
+     wanted as materialized (
+         select position from first
+         where not exists (select 1 from unnest($3::int8[]) as in_flight(position)
+             where in_flight.position = first.position)
+         order by position limit $4::int8)
+     select events.position, event_id, type, key, lane, sequence, time, correlation_id, causation_id, traceparent, body
+     from wanted join events on events.position = wanted.position
+     order by events.position",
 );
 // The range bounds what is walked: of a table without statistics PostgreSQL takes the list for a mere filter, and would
 // look at the whole backlog for each few hundred rows.
