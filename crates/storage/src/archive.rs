@@ -35,13 +35,13 @@ static BY_ID: Sql = Sql::new(
     "select position, event_id, type, key, lane, sequence, time, correlation_id, causation_id, traceparent, body
      from events where event_id = $1",
 );
-/// With it, the first transaction that had not begun yet: what has a lower position and can't be seen is of an earlier
-/// one, for a transaction has its number before its events have their positions.
+/// With it, the number of the reader's own transaction: what has a lower position and can't be seen is of an earlier
+/// one, for a transaction has its number before its events have their positions. (A snapshot's `xmax` is no bound: it is
+/// the first number after those that have ended.)
 static NEWEST: Sql = Sql::each(
     "NEWEST_EVENT",
     "select coalesce(max(position), 0) as position, 0 as begun from events",
-    "select coalesce(max(position), 0) as position, pg_snapshot_xmax(pg_current_snapshot())::text::bigint as begun
-     from events",
+    "select coalesce(max(position), 0) as position, pg_current_xact_id()::text::bigint as begun from events",
 );
 /// A row, if all transactions before this one have ended. One writes at a time where there are no numbers.
 static HAVE_ENDED: Sql = Sql::each(

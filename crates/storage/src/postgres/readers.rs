@@ -19,15 +19,31 @@ const DEADLINE: Duration = Duration::from_secs(15);
 const TRIES: usize = 2;
 
 pub(crate) struct Readers {
-    links: Vec<Link>,
+    readers: Vec<Reader>,
     next: AtomicUsize,
     closed: AtomicBool,
 }
 
+/// A connection, and how many reads are on their way on it.
+struct Reader {
+    link: Link,
+    reads: AtomicUsize,
+}
+
+/// Counts a read as long as it lasts.
+struct Reading<'a>(&'a Reader);
+
+impl Drop for Reading<'_> {
+    fn drop(&mut self) {
+        self.0.reads.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 impl Readers {
     pub fn new(server: &Server, service: &'static str) -> Self {
-        let links = (0..server.readers).map(|_| Link::new(server.clone(), service, Role::Reader, None)).collect();
-        Self { links, next: AtomicUsize::new(0), closed: AtomicBool::new(false) }
+        let link = || Link::new(server.clone(), service, Role::Reader, None);
+        let readers = (0..server.readers).map(|_| Reader { link: link(), reads: AtomicUsize::new(0) }).collect();
+        Self { readers, next: AtomicUsize::new(0), closed: AtomicBool::new(false) }
     }
 
     /// Runs the statement and maps its rows.
@@ -40,7 +56,8 @@ impl Readers {
         let mut tries = 0;
         loop {
             tries += 1;
-            let link = self.link()?;
+            let reading = self.reader()?;
+            let link = &reading.0.link;
             // Where one can't be made, there may be another.
             let connection = match link.get().await {
                 Err(_) if tries < TRIES => continue,
@@ -61,7 +78,8 @@ impl Readers {
 
     /// Prepares the statement without running it, and its form for many rows.
     pub async fn check(&self, statement: Registered) -> Result<(), Error> {
-        let link = self.link()?;
+        let reading = self.reader()?;
+        let link = &reading.0.link;
         let connection = link.get().await?;
         let prepared = match statement {
             Registered::Query(_) | Registered::Claim(_) => connection.prepare(statement.postgres()).await,
@@ -74,22 +92,30 @@ impl Readers {
 
     /// Prepares one of the kit's own statements without running it, and its form for many rows where it has one.
     pub async fn check_kit(&self, sql: &'static Sql) -> Result<(), Error> {
-        let link = self.link()?;
+        let reading = self.reader()?;
+        let link = &reading.0.link;
         let connection = link.get().await?;
         let prepared = connection.prepare_many(sql.postgres()).await;
         prepared.map(|_| ()).map_err(|error| classify(&error, sql.name(), link.server()))
     }
 
-    fn link(&self) -> Result<&Link, Error> {
-        let turn = self.next.fetch_add(1, Ordering::Relaxed);
-        let link = &self.links[turn % self.links.len()];
-        if self.closed.load(Ordering::Relaxed) { Err(away(link.server(), "it is closed")) } else { Ok(link) }
+    /// The one with the fewest reads on their way, for answers come in the order of the questions: what is small does not
+    /// wait behind what is large where it needn't. Those that are alike take turns.
+    fn reader(&self) -> Result<Reading<'_>, Error> {
+        let (turn, count) = (self.next.fetch_add(1, Ordering::Relaxed), self.readers.len());
+        let in_turn = (0..count).map(|at| &self.readers[(turn + at) % count]);
+        let reader = in_turn.min_by_key(|reader| reader.reads.load(Ordering::Relaxed)).expect("there is at least one");
+        if self.closed.load(Ordering::Relaxed) {
+            return Err(away(reader.link.server(), "it is closed"));
+        }
+        reader.reads.fetch_add(1, Ordering::Relaxed);
+        Ok(Reading(reader))
     }
 
     pub async fn close(&self) {
         self.closed.store(true, Ordering::Relaxed);
-        for link in &self.links {
-            link.drop_connection();
+        for reader in &self.readers {
+            reader.link.drop_connection();
         }
     }
 }

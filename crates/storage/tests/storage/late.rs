@@ -1,13 +1,16 @@
 //! What a consumer that comes late needs: what it was served, the archive of some types, and a memory of what is old.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use kernel::{Cause, Event, SignedDuration, Uuid, Version};
 use tradepost_storage::{Batch, archive, inbox};
 
 use crate::place::Place;
 use crate::support::{Store, ThingBroke, ThingMoved, ThingSeen, delivery, request};
+
+/// Far longer than two transactions take.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 on_each_store! {
     a_store_remembers_of_which_types_it_was_served_all,
@@ -87,7 +90,9 @@ async fn who_follows_the_archive_passes_over_nothing_that_others_are_committing(
         scope.spawn(|| database.execute(&first));
         scope.spawn(|| database.execute(&second));
         let follow = async {
+            let began = Instant::now();
             while seen.len() < 2 {
+                assert!(began.elapsed() < PATIENCE, "one was passed over: {seen:?}");
                 let after = seen.last().copied().unwrap_or_default();
                 seen.extend(archive::after(&store, after, 10).await.unwrap().iter().map(|event| event.position));
                 tokio::time::sleep(Duration::from_millis(10)).await;
