@@ -1,9 +1,10 @@
 //! An empty database for one test, on whatever server is cheapest.
 
 use std::sync::OnceLock;
+use std::time::{Duration, Instant};
 
 use crate::chance;
-use crate::error::{expect, output};
+use crate::error::{Error, expect, output};
 use crate::postgres::{Options, PSQL, Postgres, Programs};
 
 /// The variable with the URL of a server that a whole run of tests shares. `cargo xtask test` sets it.
@@ -11,6 +12,12 @@ pub const POSTGRES_VARIABLE: &str = "TEST_POSTGRES_URL";
 
 /// Enough for a whole shop in each of the tests that run side by side.
 const CONNECTIONS: u32 = 400;
+
+/// Longer than an autovacuum of a test's few rows takes.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The time between two tries to drop a database.
+const TRY_AGAIN: Duration = Duration::from_millis(100);
 
 /// An empty database that goes with this value.
 ///
@@ -57,9 +64,18 @@ impl Database {
 
 impl Drop for Database {
     fn drop(&mut self) {
-        // Also while connections are still being closed. Where the test failed, its own message is the one to show.
-        if !std::thread::panicking() {
-            self.on_server(&format!("drop database {} with (force)", self.name));
+        // Where the test failed, its own message is the one to show.
+        if std::thread::panicking() {
+            return;
+        }
+        // Also while connections are still being closed. A worker of the server's own can't be made to leave by who is no
+        // superuser, and is soon done.
+        let drop = format!("drop database {} with (force)", self.name);
+        let began = Instant::now();
+        while let Err(error) = try_run(&self.server, &drop) {
+            let is_passing = error.0.contains("being terminated") && began.elapsed() < PATIENCE;
+            assert!(is_passing, "{}", error.0);
+            std::thread::sleep(TRY_AGAIN);
         }
     }
 }
@@ -79,7 +95,11 @@ impl Options {
 
 #[track_caller]
 fn run(url: &str, sql: &str) -> String {
-    let mut psql = expect(Programs::find()).command("psql");
+    expect(try_run(url, sql))
+}
+
+fn try_run(url: &str, sql: &str) -> Result<String, Error> {
+    let mut psql = Programs::find()?.command("psql");
     psql.args(PSQL).args(["--dbname", url, "--command", sql]);
-    expect(output(&mut psql)).trim_end().to_owned()
+    Ok(output(&mut psql)?.trim_end().to_owned())
 }
