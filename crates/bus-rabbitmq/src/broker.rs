@@ -22,7 +22,7 @@ use crate::declare::{declare, declare_exchange, is_final, open, waiting};
 use crate::late::Late;
 use crate::layout::{Layout, Queue};
 use crate::link::{CallError, Duty, LOOK_EVERY, Link, Waits};
-use crate::publisher::{Publish, Publisher, UNCONFIRMED_MAX};
+use crate::publisher::{Publish, Publisher, Publishers, UNCONFIRMED_MAX};
 use crate::subscription::{Channelled, Source};
 use crate::trouble::Trouble;
 use crate::{ConfigError, ReachError, wire};
@@ -80,7 +80,9 @@ impl Options {
 pub struct RabbitMq {
     shared: Arc<Shared>,
     publish_deadline: Duration,
-    publishes: mpsc::Sender<Publish>,
+    /// What is published in each lane.
+    immediate: mpsc::Sender<Publish>,
+    background: mpsc::Sender<Publish>,
     /// End with this value.
     _links: JoinSet<()>,
 }
@@ -114,15 +116,19 @@ impl RabbitMq {
             consumers: Mutex::default(),
             late: Late::default(),
         });
-        let (publishes, waiting) = mpsc::channel(UNCONFIRMED_MAX);
         let mut links = JoinSet::new();
         let address = || shared.address.clone();
         // Those who publish have given up by then.
         let patience = publish_deadline * 2;
-        let publisher = Publisher { waiting, patience, waits: waits.clone(), trouble: shared.trouble.clone() };
-        links.spawn(shared.publishing.clone().keep(address(), "publishing", waits.clone(), publisher));
+        let publisher = || {
+            let (publishes, waiting) = mpsc::channel(UNCONFIRMED_MAX);
+            (publishes, Publisher { waiting, patience, waits: waits.clone(), trouble: shared.trouble.clone() })
+        };
+        let ((immediate, at_once), (background, in_time)) = (publisher(), publisher());
+        let publishers = Publishers { immediate: at_once, background: in_time };
+        links.spawn(shared.publishing.clone().keep(address(), "publishing", waits.clone(), publishers));
         links.spawn(shared.receiving.clone().keep(address(), "receiving", waits, Restorer(shared.clone())));
-        Ok(Self { shared, publish_deadline, publishes, _links: links })
+        Ok(Self { shared, publish_deadline, immediate, background, _links: links })
     }
 
     /// Makes the exchange and every consumer's queues with their bindings, for `migrate`. What is there stays; what is
@@ -372,7 +378,7 @@ impl RabbitMq {
     pub(crate) fn publish_by(&self, routing_key: Option<ShortString>, message: Message) -> BoxFuture<'static, Outcome> {
         let id = ShortString::from(message.id.to_string());
         let properties = wire::encode(&message);
-        let confirmation = match self.send(id, routing_key, properties, message.body) {
+        let confirmation = match self.send(message.lane, id, routing_key, properties, message.body) {
             Ok(confirmation) => confirmation,
             Err(outcome) => return future::ready(outcome).boxed(),
         };
@@ -384,7 +390,7 @@ impl RabbitMq {
     pub(crate) async fn publish_keeper(&self, routing_key: ShortString) -> Outcome {
         let id = ShortString::from(self.shared.ids.next::<kernel::EventId>().to_string());
         let properties = wire::keeper(&id);
-        match self.send(id, Some(routing_key), properties, Bytes::new()) {
+        match self.send(Lane::Background, id, Some(routing_key), properties, Bytes::new()) {
             Ok(confirmation) => confirmed(confirmation, self.publish_deadline).await,
             Err(outcome) => outcome,
         }
@@ -393,6 +399,7 @@ impl RabbitMq {
     /// Hands a message over, or says at once what became of it.
     fn send(
         &self,
+        lane: Lane,
         id: ShortString,
         routing_key: Option<ShortString>,
         properties: BasicProperties,
@@ -411,7 +418,11 @@ impl RabbitMq {
         let routing_key = routing_key.ok_or_else(|| refused("its type is too long for a routing key".to_owned()))?;
         let (reply, confirmation) = oneshot::channel();
         let publish = Publish { id, routing_key, properties, body, reply };
-        match self.publishes.try_send(publish) {
+        let publishes = match lane {
+            Lane::Immediate => &self.immediate,
+            Lane::Background => &self.background,
+        };
+        match publishes.try_send(publish) {
             Ok(()) => Ok(confirmation),
             Err(TrySendError::Full(_)) => Err(refused(format!("{UNCONFIRMED_MAX} messages wait to be sent"))),
             Err(TrySendError::Closed(_)) => Err(Outcome::Unknown { detail: "the broker was closed".to_owned() }),

@@ -1,4 +1,5 @@
-//! Sends messages and says what became of each.
+//! Sends messages and says what became of each, over a channel for each lane: a broker confirms what it got by one channel
+//! in its order, so what is urgent must not stand behind what is not.
 //!
 //! lapin ties a returned message to whichever confirmation it completes next, which need not be that of the message
 //! which was returned. So what is returned is told apart by its message id, and outcomes are decided when everything
@@ -24,7 +25,7 @@ use crate::layout::EXCHANGE;
 use crate::link::{CallError, Duty, Waits, within};
 use crate::trouble::Trouble;
 
-/// Messages that may be unconfirmed, and once more as many that may wait to be sent: what half a dozen services with
+/// Messages of a lane that may be unconfirmed, and once more as many that may wait to be sent: what half a dozen services with
 /// windows of 1,024 in two lanes send by themselves. Beyond that a message is refused instead of taking memory.
 pub(crate) const UNCONFIRMED_MAX: usize = 12_288;
 
@@ -38,7 +39,7 @@ pub(crate) struct Publish {
     pub reply: oneshot::Sender<Outcome>,
 }
 
-/// Takes messages from whoever publishes.
+/// Takes the messages of one lane from whoever publishes.
 pub(crate) struct Publisher {
     pub waiting: mpsc::Receiver<Publish>,
     /// How long a confirmation is waited for before the channel is given up.
@@ -56,10 +57,26 @@ struct Confirmed {
 
 type Unconfirmed = FuturesUnordered<BoxFuture<'static, Confirmed>>;
 
-impl Duty for Publisher {
+/// Those of both lanes, on one connection.
+pub(crate) struct Publishers {
+    pub immediate: Publisher,
+    pub background: Publisher,
+}
+
+impl Duty for Publishers {
     async fn perform(&mut self, connection: Arc<Connection>) -> String {
+        tokio::select! {
+            reason = self.immediate.perform(&connection) => reason,
+            reason = self.background.perform(&connection) => reason,
+        }
+    }
+}
+
+impl Publisher {
+    /// Publishes until the connection breaks; answers with what broke it.
+    async fn perform(&mut self, connection: &Connection) -> String {
         loop {
-            let channel = match open_confirming(&connection).await {
+            let channel = match open_confirming(connection).await {
                 Ok(channel) => channel,
                 Err(error) => return error.to_string(),
             };
@@ -80,9 +97,7 @@ impl Duty for Publisher {
             self.refuse(wait, &broken).await;
         }
     }
-}
 
-impl Publisher {
     /// Sends nothing for a while.
     async fn refuse(&mut self, wait: Duration, reason: &str) {
         let mut over = pin!(tokio::time::sleep(wait));
