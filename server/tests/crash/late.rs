@@ -30,13 +30,7 @@ const PATIENCE: Duration = Duration::from_secs(90);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_service_that_is_added_to_a_shop_takes_the_archives_first_and_nothing_is_missed_or_told_twice() {
-    let mut run = Run::begin().await;
-    let mails = run.fleet.of("notifications")[0];
-    run.fleet.drain(mails).await;
-    run.forget_notifications();
-    run.order(ORDERS).await.done().await;
-    run.until("orders are paid", async |run| run.count("orders.events where type = 'orders.order_paid.v1'") > PAID)
-        .await;
+    let (mut run, mails) = Run::begin().await;
 
     let said = run.fleet.refused(mails).await;
     assert!(said.contains("run `tradepost migrate`"), "{said}");
@@ -61,13 +55,7 @@ async fn a_service_that_is_added_to_a_shop_takes_the_archives_first_and_nothing_
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_told_before_a_service_first_ran_waits_for_it_and_ten_that_migrate_at_once_agree() {
-    let mut run = Run::begin().await;
-    let mails = run.fleet.of("notifications")[0];
-    run.fleet.drain(mails).await;
-    run.forget_notifications();
-    run.order(ORDERS).await.done().await;
-    run.until("orders are paid", async |run| run.count("orders.events where type = 'orders.order_paid.v1'") > PAID)
-        .await;
+    let (mut run, mails) = Run::begin().await;
     let all = (0..10).map(|_| migrate(&run.fleet.store, &run.fleet.broker));
     futures_util::future::join_all(all).await;
     let copied = run.archived();
@@ -129,8 +117,16 @@ impl DerefMut for Run {
 }
 
 impl Run {
-    async fn begin() -> Self {
-        Self(Selling::on(Fleet::start(&ONE_OF_EACH).await).await)
+    /// A shop that has sold for a while as if there had never been mail, and which process is to send some.
+    async fn begin() -> (Self, usize) {
+        let mut run = Self(Selling::on(Fleet::start(&ONE_OF_EACH).await).await);
+        let mails = run.fleet.of("notifications")[0];
+        run.fleet.drain(mails).await;
+        run.forget_notifications();
+        run.order(ORDERS).await.done().await;
+        run.until("orders are paid", async |run| run.count("orders.events where type = 'orders.order_paid.v1'") > PAID)
+            .await;
+        (run, mails)
     }
 
     /// As if the service had never been thought of.
