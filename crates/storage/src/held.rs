@@ -10,6 +10,12 @@ use crate::statement::Sql;
 use crate::{Db, Error, Row, Value, params};
 
 /// Stores a delivery, unless it was handled meanwhile: by an instance that had its shard before.
+/// A body that is larger is not listed with its dead letter: PARKED reads one byte more.
+pub const LISTED_BYTES_MAX: usize = 64 * 1024;
+
+/// A body that is larger stays in the store: PARKED_ONE reads one byte more. Twice what any event may have.
+pub const SHOWN_BYTES_MAX: usize = 16 * 1024 * 1024;
+
 static HOLD: Sql = Sql::each(
     "HOLD_DELIVERY",
     "insert into held
@@ -64,12 +70,6 @@ static NEXT_DUE: Sql = Sql::lookup(
     "HELD_NEXT_DUE",
     "select min(due_at) as due_at from held where state = 'due' and lane = $1 and shard = any($2)",
 );
-/// A body that is larger is not listed with its dead letter: PARKED reads one byte more.
-pub const LISTED_BYTES_MAX: usize = 64 * 1024;
-
-/// A body that is larger stays in the store: PARKED_ONE reads one byte more. Twice what any event may have.
-pub const SHOWN_BYTES_MAX: usize = 16 * 1024 * 1024;
-
 static PARKED: Sql = Sql::new(
     "PARKED",
     "select position, dead_letter_id, event_id, source, lane, key, type, sequence, time, correlation_id, causation_id,
@@ -272,7 +272,7 @@ impl Attempt {
         now: Timestamp,
     ) -> Result<(), Error> {
         let state = if retry_at.is_some() { State::Due } else { State::Parked };
-        let row = params![self.position, self.counted, state.as_str(), retry_at, attempts, reason, now];
+        let row = params![self.position, self.counted, state.as_str(), retry_at, attempts, storable(reason), now];
         db.sweep(vec![(&FAILED_AGAIN, row)]).await?;
         Ok(())
     }

@@ -15,6 +15,7 @@ on_each_store! {
     retries_come_in_the_order_of_their_times,
     the_commit_of_a_held_delivery_lets_the_next_of_its_key_go,
     a_delivery_is_counted_before_each_attempt_and_parked_when_there_is_no_further_one,
+    what_no_store_has_a_text_for_is_held_and_parked_all_the_same,
     a_parked_delivery_is_replayed_with_all_its_attempts_before_it,
     a_discarded_delivery_counts_as_handled_and_lets_the_next_go,
     a_delivery_that_another_instance_has_handled_is_not_held,
@@ -107,6 +108,32 @@ async fn a_delivery_is_counted_before_each_attempt_and_parked_when_there_is_no_f
     assert_eq!((parked.body, parked.digest), (first.body, first.digest));
     assert_eq!(held::counts(&store).await.unwrap(), held::Counts { parked: 1, due: 0, held: 3 });
     assert_eq!(held::parked_one(&store, second.dead_letter_id).await.unwrap().map(|held| held.event_id), None);
+}
+
+/// PostgreSQL has no text with a NUL in it; what a stranger sent may have one, and so may the reason why it failed.
+async fn what_no_store_has_a_text_for_is_held_and_parked_all_the_same(place: Place) {
+    let store = Store::open(&place).await;
+    let [first, ..] = three_of_a_key(&store).await;
+    let attempt = Attempt { position: position(&store, first.event_id).await, counted: 0 };
+    attempt.failed(&store, None, 1, "no variant `\0`".to_owned(), store.now()).await.unwrap();
+    let parked = held::parked_one(&store, first.dead_letter_id).await.unwrap().unwrap();
+    assert_eq!(parked.reason.as_deref(), Some("no variant `\u{fffd}`"));
+
+    let [of_a_stranger, ..] = three_of_a_key(&store).await;
+    let stranger = Held {
+        event_id: store.ids.next(),
+        dead_letter_id: store.ids.next(),
+        key: store.ids.next(),
+        event_type: "a\0b".to_owned(),
+        source: "\0".to_owned(),
+        reason: Some("\0".to_owned()),
+        state: State::Parked,
+        ..of_a_stranger
+    };
+    let id = stranger.dead_letter_id;
+    held::hold(&store, vec![stranger]).await.unwrap();
+    let parked = held::parked_one(&store, id).await.unwrap().unwrap();
+    assert_eq!((parked.event_type.as_str(), parked.source.as_str()), ("a\u{fffd}b", "\u{fffd}"));
 }
 
 async fn a_parked_delivery_is_replayed_with_all_its_attempts_before_it(place: Place) {
