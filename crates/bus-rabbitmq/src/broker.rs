@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use bus::{Broker, Destination, Error, Guarantees, Health, Message, Outcome, Subscription, Topology};
+use bus::{Broker, Destination, Error, Guarantees, Health, Message, Outcome, Subscribing, Subscription, Topology};
 use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::{self, BoxFuture};
@@ -344,12 +344,7 @@ impl Broker for RabbitMq {
         self.shared.layout.shards()
     }
 
-    fn subscribe(
-        &self,
-        consumer: &str,
-        lane: Lane,
-        shard: u16,
-    ) -> BoxFuture<'static, Result<Box<dyn Subscription>, Error>> {
+    fn subscribe(&self, consumer: &str, lane: Lane, shard: u16) -> Subscribing {
         let subscribed = self.shared.clone().subscribe(consumer.to_owned(), lane, shard);
         subscribed.map(|subscribed| subscribed.map(|it| Box::new(it) as Box<dyn Subscription>)).boxed()
     }

@@ -21,5 +21,7 @@ mod topology;
 pub use embedded::Embedded;
 pub use envelope::{Delivery, Message, Tag};
 pub use gathered::Gathered;
-pub use port::{Archives, Broker, Destination, Error, Guarantees, Health, Outcome, Settlement, Subscription};
+pub use port::{
+    Archives, Broker, Destination, Error, Guarantees, Health, Outcome, Settlement, Subscribing, Subscription,
+};
 pub use topology::Topology;

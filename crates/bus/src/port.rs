@@ -109,6 +109,9 @@ pub enum Error {
     Rejected(String),
 }
 
+/// A subscription that is being made.
+pub type Subscribing = BoxFuture<'static, Result<Box<dyn Subscription>, Error>>;
+
 /// Carries events from services to consumers.
 pub trait Broker: Send + Sync + 'static {
     /// Its name in logs and checks.
@@ -134,12 +137,7 @@ pub trait Broker: Send + Sync + 'static {
     }
 
     /// Begins to receive what is meant for a consumer in a shard of a lane.
-    fn subscribe(
-        &self,
-        consumer: &str,
-        lane: Lane,
-        shard: u16,
-    ) -> BoxFuture<'static, Result<Box<dyn Subscription>, Error>>;
+    fn subscribe(&self, consumer: &str, lane: Lane, shard: u16) -> Subscribing;
 
     /// How many messages wait for a consumer, in all lanes and shards, without those that were delivered to it.
     fn waiting(&self, consumer: &str) -> BoxFuture<'static, Result<u64, Error>>;

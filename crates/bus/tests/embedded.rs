@@ -7,7 +7,7 @@ use futures_util::future::BoxFuture;
 use kernel::{Clock, Ids, Lane};
 use tradepost_bus::conformance::{self, Harness};
 use tradepost_bus::{
-    Broker, Destination, Embedded, Error, Guarantees, Health, Message, Outcome, Settlement, Subscription, Topology,
+    Broker, Destination, Embedded, Error, Guarantees, Health, Message, Outcome, Settlement, Subscribing, Topology,
 };
 
 #[derive(Default)]
@@ -130,12 +130,7 @@ impl Broker for TextOnly {
         self.0.publish(destination, Message { body, ..message })
     }
 
-    fn subscribe(
-        &self,
-        consumer: &str,
-        lane: Lane,
-        shard: u16,
-    ) -> BoxFuture<'static, Result<Box<dyn Subscription>, Error>> {
+    fn subscribe(&self, consumer: &str, lane: Lane, shard: u16) -> Subscribing {
         self.0.subscribe(consumer, lane, shard)
     }
 

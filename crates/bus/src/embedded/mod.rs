@@ -9,7 +9,7 @@ use futures_util::FutureExt;
 use futures_util::future::{self, BoxFuture};
 use kernel::Lane;
 
-use crate::{Broker, Destination, Error, Guarantees, Health, Message, Outcome, Subscription, Topology};
+use crate::{Broker, Destination, Error, Guarantees, Health, Message, Outcome, Subscribing, Subscription, Topology};
 use queue::Queue;
 
 /// Hands messages to consumers in the same process.
@@ -93,12 +93,7 @@ impl Broker for Embedded {
         }
     }
 
-    fn subscribe(
-        &self,
-        consumer: &str,
-        lane: Lane,
-        shard: u16,
-    ) -> BoxFuture<'static, Result<Box<dyn Subscription>, Error>> {
+    fn subscribe(&self, consumer: &str, lane: Lane, shard: u16) -> Subscribing {
         let subscribed = match self.queue(consumer, lane).filter(|_| shard == 0) {
             Some(queue) => queue.subscribe().map(|it| Box::new(it) as Box<dyn Subscription>),
             None => Err(Error::Rejected(format!("{consumer} has no shard {shard} in this process"))),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use bus::{Broker, Destination, Embedded, Error, Guarantees, Health, Message, Outcome, Subscription};
+use bus::{Broker, Destination, Embedded, Error, Guarantees, Health, Message, Outcome, Subscribing};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, ready};
 use kernel::{Lane, Uuid};
@@ -72,12 +72,7 @@ impl Broker for Choosy {
         self.broker.publish(destination, message)
     }
 
-    fn subscribe(
-        &self,
-        consumer: &str,
-        lane: Lane,
-        shard: u16,
-    ) -> BoxFuture<'static, Result<Box<dyn Subscription>, Error>> {
+    fn subscribe(&self, consumer: &str, lane: Lane, shard: u16) -> Subscribing {
         self.broker.subscribe(consumer, lane, shard)
     }
 
