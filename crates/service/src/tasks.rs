@@ -59,3 +59,19 @@ impl Tasks {
         tokio::time::timeout(deadline, self.tracker.wait()).await.is_ok()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_task_that_panics_is_told_of_and_others_go_on() {
+        let tasks = Tasks::new();
+        let (sender, receiver) = tokio::sync::oneshot::channel();
+        tasks.spawn(async { panic!("the test says so") });
+        tasks.broken().await;
+        tasks.spawn(async move { sender.send(()).expect("the test waits") });
+        receiver.await.unwrap();
+        assert!(!tasks.is_stopping() && tasks.stop(Duration::from_secs(10)).await);
+    }
+}

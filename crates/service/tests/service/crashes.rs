@@ -65,17 +65,16 @@ fn a_delivery_that_ends_the_process_is_found_among_those_that_are_tried_beside_i
     let script = Script::new().always("poison", Step::EndProcess);
     let subjects: Vec<Uuid> = (1..=40_u128).map(Uuid::from_u128).collect();
     let name = |at: usize| if at == 20 { "poison" } else { "other" };
-    let begin = Settings::default;
-    live_with(folder.path(), &script, begin(), async |house| {
+    live_with(folder.path(), &script, Settings::default(), async |house| {
         let told: Vec<_> = subjects.iter().enumerate().map(|(at, subject)| (*subject, name(at), 1)).collect();
         house.tell("users", &told).await;
         script.process_ends().await;
     });
     for _ in 0..ATTEMPTS {
-        live_with(folder.path(), &script, begin(), async |_| script.process_ends().await);
+        live_with(folder.path(), &script, Settings::default(), async |_| script.process_ends().await);
     }
 
-    live_with(folder.path(), &script, begin(), async |house| {
+    live_with(folder.path(), &script, Settings::default(), async |house| {
         house.settle().await;
         let parked = house.dead_letters("orders").await;
         assert_eq!(parked.len(), 1);
