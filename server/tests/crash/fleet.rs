@@ -186,6 +186,21 @@ impl Fleet {
         last.split('?').next().unwrap_or_default()
     }
 
+    /// What an expression about `Q` is worth for each queue whose name begins so.
+    pub fn each_queue(&self, prefix: &str, expression: &str) -> String {
+        let vhost = self.vhost();
+        // As numbers, for small ones in a list would be printed as text.
+        self.rabbitmq.eval(&format!(
+            "[{{element(1, {{{expression}}})}} || Q <- rabbit_amqqueue:list({vhost}), \
+                 lists:prefix(\"{prefix}\", binary_to_list(element(4, amqqueue:get_name(Q))))]"
+        ))
+    }
+
+    /// Deletes the queues whose names begin so, with what is in them.
+    pub fn delete_queues(&self, prefix: &str) {
+        self.each_queue(prefix, "rabbit_amqqueue:delete(Q, false, false, <<\"test\">>)");
+    }
+
     /// Freezes a process, which then answers nothing, and no proxy sends it anything.
     pub fn freeze(&mut self, at: usize) {
         self.instances[at].is_up = false;

@@ -1,6 +1,5 @@
 //! A service that is added to a shop which has been selling for long: it takes the archives first, and goes on live.
 
-use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -30,7 +29,7 @@ const PATIENCE: Duration = Duration::from_secs(90);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_service_that_is_added_to_a_shop_takes_the_archives_first_and_nothing_is_missed_or_told_twice() {
-    let (mut run, mails) = Run::begin().await;
+    let (mut run, mails) = Selling::without_mail().await;
 
     let said = run.fleet.refused(mails).await;
     assert!(said.contains("run `tradepost migrate`"), "{said}");
@@ -55,7 +54,7 @@ async fn a_service_that_is_added_to_a_shop_takes_the_archives_first_and_nothing_
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_told_before_a_service_first_ran_waits_for_it_and_ten_that_migrate_at_once_agree() {
-    let (mut run, mails) = Run::begin().await;
+    let (mut run, mails) = Selling::without_mail().await;
     let all = (0..10).map(|_| migrate(&run.fleet.store, &run.fleet.broker));
     futures_util::future::join_all(all).await;
     let copied = run.archived();
@@ -88,7 +87,9 @@ async fn services_with_a_database_each_sell_and_take_the_archives_of_the_others(
     let mut rng = Rng::of_this_run();
     journal.plan(ORDERS, &mut rng);
     Load::start(&client, &shop, &journal).done().await;
+    // As if the service had never been thought of: what was told is in the archives of the others and nowhere else.
     fleet.postgres.execute("shop_notifications", "drop schema notifications cascade");
+    fleet.delete_queues("tradepost.notifications.");
     let said = fleet.refused(mails).await;
     assert!(said.contains("run `tradepost migrate`"), "{said}");
     migrate(&fleet.store, &fleet.broker).await;
@@ -100,26 +101,10 @@ async fn services_with_a_database_each_sell_and_take_the_archives_of_the_others(
     fleet.stop().await;
 }
 
-struct Run(Selling);
-
-impl Deref for Run {
-    type Target = Selling;
-
-    fn deref(&self) -> &Selling {
-        &self.0
-    }
-}
-
-impl DerefMut for Run {
-    fn deref_mut(&mut self) -> &mut Selling {
-        &mut self.0
-    }
-}
-
-impl Run {
+impl Selling {
     /// A shop that has sold for a while as if there had never been mail, and which process is to send some.
-    async fn begin() -> (Self, usize) {
-        let mut run = Self(Selling::on(Fleet::start(&ONE_OF_EACH).await).await);
+    async fn without_mail() -> (Self, usize) {
+        let mut run = Self::on(Fleet::start(&ONE_OF_EACH).await).await;
         let mails = run.fleet.of("notifications")[0];
         run.fleet.drain(mails).await;
         run.forget_notifications();
@@ -132,7 +117,7 @@ impl Run {
     /// As if the service had never been thought of.
     fn forget_notifications(&self) {
         self.fleet.sql("drop schema notifications cascade");
-        self.each_queue("tradepost.notifications.", "rabbit_amqqueue:delete(Q, false, false, <<\"test\">>)");
+        self.fleet.delete_queues("tradepost.notifications.");
     }
 
     async fn kill_migrate_in_the_middle(&mut self) {
@@ -171,22 +156,12 @@ impl Run {
 
     /// Messages that wait in the archive of notifications.
     fn archived(&self) -> u64 {
-        let counts = self.each_queue("tradepost.notifications.archive.", "element(2, rabbit_amqqueue:stat(Q))");
+        let counts = self.fleet.each_queue("tradepost.notifications.archive.", "element(2, rabbit_amqqueue:stat(Q))");
         numbers(&counts).sum()
     }
 
     fn archive_queues(&self) -> usize {
-        numbers(&self.each_queue("tradepost.notifications.archive.", "1")).count()
-    }
-
-    /// What an expression about `Q` is worth for each queue whose name begins so.
-    fn each_queue(&self, prefix: &str, expression: &str) -> String {
-        let vhost = self.fleet.vhost();
-        // As numbers, for small ones in a list would be printed as text.
-        self.fleet.rabbitmq.eval(&format!(
-            "[{{element(1, {{{expression}}})}} || Q <- rabbit_amqqueue:list({vhost}), \
-                 lists:prefix(\"{prefix}\", binary_to_list(element(4, amqqueue:get_name(Q))))]"
-        ))
+        numbers(&self.fleet.each_queue("tradepost.notifications.archive.", "1")).count()
     }
 }
 

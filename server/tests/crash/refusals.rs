@@ -112,6 +112,10 @@ async fn a_broker_that_does_not_let_the_shop_in_is_named_with_what_to_do() {
         let ended = refused(Process::serve(&["orders"], 0, &database.url(), url, &[])).await;
         assert!(ended.stderr.contains(says) && ended.stderr.lines().count() <= 2, "{says}: {ended:?}");
     }
+    // What this binary was built without.
+    let ended = refused(Process::serve(&["orders"], 0, &database.url(), "amqps://localhost/shop", &[])).await;
+    assert_eq!(ended.status.code(), Some(3), "{ended:?}");
+    assert!(ended.stderr.contains("amqp-tls"), "{ended:?}");
     // Who may enter and do nothing.
     vhost.eval(&format!(
         "rabbit_auth_backend_internal:set_permissions(<<\"guest2\">>, <<\"{name}\">>, <<>>, <<>>, <<>>, <<\"test\">>)"

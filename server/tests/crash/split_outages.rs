@@ -1,7 +1,6 @@
 //! A broker and a database that fail under a divided shop: orders are accepted whenever the database is there, nothing
 //! is lost or done twice, and no process has to be started again.
 
-use std::ops::{Deref, DerefMut};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -34,8 +33,6 @@ const SUBSCRIBED_AGAIN: Duration = Duration::from_secs(3);
 /// The time of a test, for `--since`.
 const SINCE: &str = "30m";
 
-struct Run(Selling);
-
 /// How the events come back that an outage delayed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Heals {
@@ -45,23 +42,9 @@ enum Heals {
     ByRepublishing,
 }
 
-impl Deref for Run {
-    type Target = Selling;
-
-    fn deref(&self) -> &Selling {
-        &self.0
-    }
-}
-
-impl DerefMut for Run {
-    fn deref_mut(&mut self) -> &mut Selling {
-        &mut self.0
-    }
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_broker_that_stops_and_dies_leaves_balanced_books() {
-    let mut run = Run::begin(Fleet::start(&TWO_OF_SOME).await).await;
+    let mut run = Selling::on(Fleet::start(&TWO_OF_SOME).await).await;
     run.outage("stopped", Heals::ByItself, async |run| {
         run.fleet.rabbitmq.stop();
         run.until_degraded("no broker can be reached").await;
@@ -83,7 +66,7 @@ async fn a_broker_that_stops_and_dies_leaves_balanced_books() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn alarms_of_the_broker_delay_events_and_lose_none() {
-    let mut run = Run::begin(Fleet::start(&ONE_OF_EACH).await).await;
+    let mut run = Selling::on(Fleet::start(&ONE_OF_EACH).await).await;
     run.outage("memory alarm", Heals::ByItself, async |run| {
         run.fleet.rabbitmq.set_memory_alarm(true);
         run.until_degraded("memory").await;
@@ -105,7 +88,7 @@ async fn alarms_of_the_broker_delay_events_and_lose_none() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_queue_that_is_deleted_and_a_binding_that_is_removed_are_restored_and_what_was_missed_comes_back() {
-    let mut run = Run::begin(Fleet::start(&ONE_OF_EACH).await).await;
+    let mut run = Selling::on(Fleet::start(&ONE_OF_EACH).await).await;
     run.outage("queues deleted", Heals::ByRepublishing, async |run| {
         // Frozen, so that something waits in the queues.
         let at = run.fleet.of("inventory")[0];
@@ -146,7 +129,7 @@ async fn a_queue_that_is_deleted_and_a_binding_that_is_removed_are_restored_and_
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_consumer_that_the_broker_gives_up_for_its_silence_subscribes_again() {
-    let mut run = Run::begin(Fleet::start(&ONE_OF_EACH).await).await;
+    let mut run = Selling::on(Fleet::start(&ONE_OF_EACH).await).await;
     for setting in ["consumer_timeout, 3000", "channel_tick_interval, 500"] {
         run.fleet.rabbitmq.eval(&format!("application:set_env(rabbit, {setting})"));
     }
@@ -169,7 +152,7 @@ async fn a_consumer_that_the_broker_gives_up_for_its_silence_subscribes_again() 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_database_that_fails_under_many_processes_leaves_balanced_books() {
-    let mut run = Run::begin(Fleet::start(&TWO_OF_SOME).await).await;
+    let mut run = Selling::on(Fleet::start(&TWO_OF_SOME).await).await;
     run.outage("database killed", Heals::ByItself, async |run| {
         run.fleet.postgres.kill();
         // What can't be handled is left where it is: received and given back again and again, the broker would in the end
@@ -196,11 +179,7 @@ async fn a_database_that_fails_under_many_processes_leaves_balanced_books() {
     run.finish().await;
 }
 
-impl Run {
-    async fn begin(fleet: Fleet) -> Self {
-        Self(Selling::on(fleet).await)
-    }
-
+impl Selling {
     /// Lets something happen under load, and checks the books once all is at rest again.
     async fn outage(&mut self, what: &str, heals: Heals, happens: impl AsyncFnOnce(&mut Self)) {
         let began = Instant::now();

@@ -53,6 +53,9 @@ async fn bytes_of_strangers_become_dead_letters_and_the_shop_sells_on() {
             assert_eq!(one["body"].as_str(), Some(*shown), "{says}");
         }
     }
+    let listed =
+        |text: &str| letters.iter().filter(|letter| letter["body"].as_str().is_some_and(|it| it == text)).count();
+    assert_eq!(listed("more than 65536 bytes, not shown here"), 3, "large bodies are listed");
     pay_one(&client, &shop).await;
 
     // They are no better the second time, and are parked again.
