@@ -42,8 +42,8 @@ impl<S: Clone + Send + Sync + 'static> Runner<S> {
         self.load_held().await
     }
 
-    /// One attempt, counted before it begins: if it ends the process, it has counted all the same. None if the tasks stop,
-    /// or if whoever has these shards by now does the rest.
+    /// One attempt, counted before it begins: if it ends the process, it has counted all the same. It does nothing once the
+    /// tasks stop, or where another has these shards by now and does the rest.
     async fn handle_held(&self, held: Held, tasks: &Tasks) -> Result<(), String> {
         if tasks.is_stopping() || !self.share.holds() {
             return Ok(());

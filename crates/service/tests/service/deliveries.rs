@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use bus::Message;
+use events::UserProfileUpdated;
 use futures_util::future::join;
-use kernel::Uuid;
+use kernel::{Event, Lane, Uuid};
+use storage::held::{self, Held, State};
 use tempfile::tempdir;
 use tradepost_service::Settings;
 
@@ -238,5 +240,45 @@ async fn a_handler_that_does_not_end_is_given_up_and_tried_again() {
     house.advance(RETRY_MAX).await;
     assert_eq!(house.effects_on("orders", stuck).await, ["slow"]);
     assert_eq!(script.calls("slow"), 2);
+    house.stop().await;
+}
+
+#[tokio::test]
+async fn what_the_last_owner_of_a_shard_held_holds_back_the_first_delivery_of_its_key() {
+    let folder = tempdir().unwrap();
+    let script = Script::new();
+    let house = House::start(folder.path(), vec![emitter("users", &script), consumer("orders", &script)]).await;
+    let (ada, bob): (Uuid, Uuid) = (house.runtime.ids.next(), house.runtime.ids.next());
+    // The runner has its shards, and has looked at what is held; another instance holds something more before it ends.
+    let now = house.runtime.clock.now();
+    let held = Held {
+        position: 0,
+        dead_letter_id: house.runtime.ids.next(),
+        event_id: house.runtime.ids.next(),
+        source: "users".to_owned(),
+        lane: Lane::Background,
+        key: ada,
+        event_type: UserProfileUpdated::TYPE.to_owned(),
+        sequence: 1,
+        time: now,
+        correlation_id: house.runtime.ids.next(),
+        causation_id: house.runtime.ids.next(),
+        traceparent: None,
+        body: b"{}".to_vec(),
+        digest: [0; 16],
+        state: State::Due,
+        due_at: Some(now + RETRY_MAX),
+        attempts: 1,
+        reason: Some("away".to_owned()),
+        first_failed_at: Some(now),
+    };
+    let another = house.open_again("orders").await;
+    held::hold(&another, vec![held]).await.unwrap();
+    another.close().await;
+
+    house.tell("users", &[(ada, "second", 2), (bob, "first", 1)]).await;
+    until("another key took effect", async || house.effects_on("orders", bob).await == ["first"]).await;
+    assert_eq!(house.delivery("orders", "users", 0).await.status, "waiting");
+    assert_eq!(script.calls("second"), 0);
     house.stop().await;
 }

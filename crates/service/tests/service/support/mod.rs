@@ -3,7 +3,7 @@
 mod script;
 mod services;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, LazyLock};
@@ -17,6 +17,7 @@ use kernel::{Clock, DeadLetterId, Ids, MockClock, SignedDuration, Timestamp, Uui
 use serde_json::{Value, json};
 use storage::archive::StoredEvent;
 use storage::held::Held;
+use storage::{Db, Migrations, Options};
 use tower::ServiceExt;
 use tradepost_service::http::Capacity;
 use tradepost_service::http::auth::{Auth, digest};
@@ -125,6 +126,22 @@ impl House {
         for running in self.services.values() {
             Running::close(&running.operator, drained).await;
         }
+    }
+
+    /// A service's store as another instance of it has it, without the service's own tables.
+    pub async fn open_again(&self, service: &'static str) -> Db {
+        let Runtime { store, clock, ids, settings, .. } = &self.runtime;
+        let options = Options {
+            service,
+            location: store.clone(),
+            migrations: Migrations { set: "another", steps: &[] },
+            destinations: HashMap::new(),
+            shards: settings.shards,
+            outbox_cap: settings.outbox_cap,
+            clock: clock.clone(),
+            ids: ids.clone(),
+        };
+        Db::open(options).await.expect("what one instance has open another opens too")
     }
 
     pub fn operator(&self, service: &str) -> &Operator {
