@@ -19,6 +19,8 @@ pub struct ConfigFile {
 pub struct Engines {
     /// Where the services keep what they know: postgres://user:password@host/database, or for one process sqlite:DIR [default: the data folder]
     ///
+    /// Where each service has a database of its own, `{service}` in the URL stands for its name.
+    ///
     /// A password is better kept off the command line: set TRADEPOST_STORE, or TRADEPOST_STORE_FILE to a file that holds the URL.
     #[arg(long, value_name = "URL")]
     pub store: Option<String>,
