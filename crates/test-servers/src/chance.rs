@@ -4,10 +4,10 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use std::net::{Ipv4Addr, TcpListener};
 use std::ops::Range;
 
-/// Below those that systems take for outgoing connections: while a server is away, nobody's client sits on its port.
+/// Ports below those that systems use for outgoing connections: no client takes a server's port while the server is down.
 const PORTS: Range<u64> = 20_000..32_000;
 
-/// Far more than a machine in good order needs to meet a free one.
+/// Attempts to find a free port: far more than a healthy machine needs.
 const PORT_ATTEMPTS: usize = 1_000;
 
 /// A number from the operating system's chance.

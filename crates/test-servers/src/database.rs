@@ -44,13 +44,13 @@ impl Database {
         database
     }
 
-    /// Where it is, for its owner, who is no superuser.
+    /// Its URL for its owner, who is not a superuser.
     pub fn url(&self) -> String {
         let (server, _) = self.server.rsplit_once('/').expect("the URL of a server ends with a database");
         format!("{server}/{}", self.name)
     }
 
-    /// Runs SQL in it; answers with the rows, their columns parted by `|`.
+    /// Runs SQL in it; returns the rows, their columns separated by `|`.
     #[track_caller]
     pub fn execute(&self, sql: &str) -> String {
         run(&self.url(), sql)

@@ -1,9 +1,9 @@
-//! What goes wrong with servers, and how programs are run.
+//! Errors of private servers, and running programs.
 
 use std::io::Write;
 use std::process::{Command, Output, Stdio};
 
-/// Why a server can't be had: what failed, on what, and what to do.
+/// Reason why a server can't be started: what failed, on what, and what to do.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct Error(pub(crate) String);
@@ -13,7 +13,7 @@ impl Error {
         Self(text)
     }
 
-    /// What failed to be read, written or run.
+/// The thing that could not be read, written or run.
     pub(crate) fn of(what: &str) -> impl Fn(std::io::Error) -> Self + '_ {
         move |error| Self(format!("{what} can't be used: {error}"))
     }
@@ -28,7 +28,7 @@ pub(crate) fn expect<T>(result: Result<T, Error>) -> T {
     }
 }
 
-/// What it printed, if it ended well; what it complained about otherwise.
+/// Standard output of a program that succeeded; otherwise an error with its standard error.
 pub(crate) fn output(command: &mut Command) -> Result<String, Error> {
     let program = command.get_program().display().to_string();
     judged(&program, command.output().map_err(|error| Error::new(format!("{program} did not start: {error}")))?)

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// What ballast is written in, first in large pieces, at last in small ones.
+/// Sizes in which ballast is written: first large pieces, at last small ones.
 const PIECES: [usize; 3] = [1024 * 1024, 4 * 1024, 1];
 
 /// A file system of a few megabytes in memory, for as long as this lives. Mounting it takes root.
@@ -70,7 +70,7 @@ impl Drop for SmallDisk {
     }
 }
 
-/// What takes the room on a [`SmallDisk`].
+/// A file that fills a [`SmallDisk`].
 #[derive(Debug)]
 #[must_use = "the room is there again when this is dropped"]
 pub struct Ballast(PathBuf);

@@ -33,7 +33,7 @@ wait "$server"
 /// Far longer than a killed process needs to be gone, even one that waits for its disk.
 const DEATH_PATIENCE: Duration = Duration::from_secs(30);
 
-/// How often a dying process is looked after.
+/// Interval between two checks of a process that is ending.
 const LOOK_EVERY: Duration = Duration::from_millis(2);
 
 /// The signals by which a server ends.
@@ -48,7 +48,7 @@ pub(crate) struct Ends {
 /// A server that runs; it ends at once with this value.
 pub(crate) struct Supervised {
     supervisor: Child,
-    /// `None` once it was told to end.
+    /// `None` once the process was asked to end.
     words: Option<ChildStdin>,
     server: u32,
 }
@@ -132,14 +132,14 @@ fn signal(name: &str, processes: &[String]) -> Result<(), Error> {
     output(&mut kill).map(drop)
 }
 
-/// Whether there is more of a process than what is left for its parent to read.
+/// True while a process exists and is not a zombie.
 fn is_alive(process: &str) -> bool {
     status_of(Path::new("/proc").join(process).as_path()).is_some_and(|(state, _)| state != "Z" && state != "X")
 }
 
 /// The processes that a process made.
 fn children(parent: u32) -> Result<Vec<String>, Error> {
-    let processes = fs::read_dir("/proc").map_err(Error::of("/proc, where Linux tells of processes,"))?;
+    let processes = fs::read_dir("/proc").map_err(Error::of("/proc, where Linux lists processes,"))?;
     let parent = parent.to_string();
     let made = processes.flatten().filter_map(|process| {
         let (_, made_by) = status_of(&process.path())?;

@@ -34,7 +34,7 @@ impl Vhost {
         Self { control, server, name }
     }
 
-    /// Where it is, for a user who may do everything in it.
+    /// Its URL, for a user with all rights in it.
     pub fn url(&self) -> String {
         format!("{}/{}", self.server, self.name)
     }
@@ -44,7 +44,7 @@ impl Vhost {
         &self.name
     }
 
-    /// What an Erlang expression is worth in the server.
+    /// The value of an Erlang expression in the server.
     #[track_caller]
     pub fn eval(&self, expression: &str) -> String {
         expect(self.control.eval(expression))

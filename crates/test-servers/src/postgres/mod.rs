@@ -19,7 +19,7 @@ use crate::tls;
 
 pub use self::programs::Programs;
 
-/// Who connects by the URLs: may make databases, and is no superuser.
+/// User of the URLs: may create databases, and is not a superuser.
 const USER: &str = "tradepost";
 
 /// Far longer than a start takes, even one that recovers on a busy machine.
@@ -28,7 +28,7 @@ const START_PATIENCE: Duration = Duration::from_mins(1);
 /// "Fast" and "immediate" shutdown, as PostgreSQL calls them.
 const ENDS: Ends = Ends { drain: "INT", quit: "QUIT" };
 
-/// How often a start is looked after.
+/// Interval between two checks of a server that is starting.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 
 /// A port may be taken in the moment between its choice and the start.
@@ -37,7 +37,7 @@ const START_ATTEMPTS: usize = 5;
 /// A PostgreSQL server of its own: on a free port of loopback, in a temporary folder.
 ///
 /// It ends with this value, or with the process if that is killed. Calls block until they are done, for a fraction of a
-/// second as a rule. All of them panic, with what the server said, where the server does not do as it is told.
+/// second as a rule. All of them panic, with what the server said, where the server fails to do it.
 pub struct Postgres {
     /// It ends first, and its folder goes last.
     running: Option<Supervised>,
@@ -48,15 +48,15 @@ pub struct Postgres {
     folder: TempDir,
 }
 
-/// How to start a server.
+/// Options for starting a server.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// Connections at the most, three of which are for superusers. PostgreSQL's default is 100.
     pub max_connections: u32,
-    /// Whether a commit that was answered survives a crash of the machine. Without it tests are faster,
+    /// Makes a commit that was answered survive a crash of the machine. Without it tests are faster,
     /// and commits still survive a crash of the server.
     pub fsync: bool,
-    /// Whether it takes connections with TLS beside those without, by the certificate of [`Postgres::authority`].
+    /// Accepts TLS connections beside plain ones, with a certificate of [`Postgres::authority`].
     pub tls: bool,
     /// More settings, as in postgresql.conf.
     pub settings: Vec<(&'static str, String)>,
@@ -96,7 +96,7 @@ impl Postgres {
         expect(Options::default().start())
     }
 
-    /// Where one of its databases is, for a user who owns what [`create_database`](Self::create_database) makes and
+    /// The URL of one of its databases, for a user who owns what [`create_database`](Self::create_database) makes and
     /// is no superuser.
     pub fn url(&self, database: &str) -> String {
         let Self { password, port, .. } = self;
@@ -115,7 +115,7 @@ impl Postgres {
         self.url(&name)
     }
 
-    /// Runs SQL as a superuser; answers with the rows, their columns parted by `|`.
+    /// Runs SQL as a superuser; returns the rows, their columns separated by `|`.
     #[track_caller]
     pub fn execute(&self, database: &str, sql: &str) -> String {
         let mut psql = self.programs.command("psql");
@@ -156,7 +156,7 @@ impl Postgres {
         expect(self.run());
     }
 
-    /// Where its data, its socket and its log are, as long as it lives.
+    /// The folder of its data, socket and log, which exists as long as the server.
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
@@ -166,7 +166,7 @@ impl Postgres {
         self.folder.path().join(tls::AUTHORITY)
     }
 
-    /// What the server logged so far.
+    /// The server's log so far.
     pub fn log(&self) -> String {
         fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
     }

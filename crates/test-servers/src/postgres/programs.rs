@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 
 use crate::error::{Error, output};
 
-/// Where Debian's and Ubuntu's packages put each version.
+/// Folder in which Debian's and Ubuntu's packages install each version.
 const VERSIONS: &str = "/usr/lib/postgresql";
 
 /// The user that stands in for root, as whom PostgreSQL refuses to run.
@@ -41,7 +41,7 @@ impl Programs {
         Ok(FOUND.get_or_init(|| Self { folder, user, run_as }))
     }
 
-    /// Where its programs are.
+    /// The folder of its programs.
     pub fn folder(&self) -> &Path {
         &self.folder
     }
@@ -68,7 +68,7 @@ impl Programs {
         self.user
     }
 
-    /// Who owns what the programs write, if it isn't whoever runs this.
+    /// Owner of the files that the programs write, if it is another user than the current one.
     pub(super) fn owner(&self) -> Option<(u32, u32)> {
         self.run_as
     }

@@ -10,10 +10,10 @@ use tokio::net::tcp::{ReadHalf, WriteHalf};
 
 use super::{Fault, Faults, Shared, State, Traffic, What};
 
-/// What is passed on at once. A fault splits it where it must.
+/// Bytes that are forwarded at once. A fault splits them where it must.
 const CHUNK: usize = 16 * 1024;
 
-/// How long a side may take to hang up after it was hung up on.
+/// Time in which a side must close its connection after the other side has closed it.
 const FAREWELL: Duration = Duration::from_secs(1);
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -22,7 +22,7 @@ enum Direction {
     ToClient,
 }
 
-/// How a connection ends, if not by its own two sides.
+/// End of a connection that neither of its two sides caused.
 enum End {
     Cut,
     Reset,
@@ -48,7 +48,7 @@ impl Connection {
     }
 
     pub async fn run(self, mut client: TcpStream) {
-        // A server that is away is one that hangs up.
+        // To the client, a server that is down is one that closes the connection.
         let Ok(mut server) = TcpStream::connect(self.shared.upstream).await else { return self.closed() };
         let end = self.carry(&mut client, &mut server).await;
         self.closed();
@@ -138,7 +138,7 @@ impl Connection {
         }
     }
 
-    /// What is to go wrong now. The meter begins anew where that has changed.
+    /// The current fault. The meter starts at zero when it has changed.
     fn fault(&self, direction: Direction, meter: &mut Meter) -> (Duration, Option<Fault>) {
         let state = self.shared.lock();
         if state.setting != meter.setting {
@@ -166,9 +166,9 @@ impl Connection {
     }
 }
 
-/// Ends a connection in good order: closed with bytes unread, the other side would see it break.
+/// Closes a connection cleanly: closed with bytes unread, the other side would see a reset.
 async fn leave(mut side: TcpStream) {
-    // There is nobody to tell if it broke meanwhile.
+    // An error is of no use to anybody if the connection broke meanwhile.
     let _ = side.shutdown().await;
     let _ = tokio::io::copy(&mut side, &mut tokio::io::sink()).await;
 }

@@ -20,36 +20,36 @@ use crate::chance;
 pub struct Proxy {
     address: SocketAddr,
     shared: Arc<Shared>,
-    /// Whether new connections are taken, as the acceptor has it.
+    /// The acceptor's state: whether it takes new connections.
     is_open: watch::Receiver<bool>,
     _acceptor: JoinSet<()>,
 }
 
-/// What goes wrong with a connection.
+/// Fault on a connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Faults {
-    /// How late everything arrives, in both directions.
+    /// Delay of everything, in both directions.
     pub delay: Duration,
-    /// What happens on the way to the server.
+    /// Fault in the direction of the server.
     pub to_server: Option<Fault>,
-    /// What happens on the way to the client.
+    /// Fault in the direction of the client.
     pub to_client: Option<Fault>,
 }
 
-/// What happens in one direction, and when.
+/// Fault in one direction, and the position at which it occurs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fault {
     /// Bytes that still pass in this direction, from the moment the fault is set. It happens once they have passed,
     /// whether or not more would come.
     pub after: u64,
-    /// What happens then.
+    /// The effect at that position.
     pub what: What,
 }
 
-/// What happens to a connection.
+/// Effect of a fault on a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum What {
-    /// Both sides see the end of the connection, in good order: FIN.
+    /// Both sides see the connection close cleanly: FIN.
     Cut,
     /// Both sides see the connection break: RST.
     Reset,
@@ -57,14 +57,14 @@ pub enum What {
     Stall,
 }
 
-/// What a connection has carried so far.
+/// Bytes that a connection has carried so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Traffic {
     /// Bytes that were passed on to the server.
     pub to_server: u64,
     /// Bytes that were passed on to the client.
     pub to_client: u64,
-    /// Whether it is still open.
+    /// True while it is open.
     pub is_open: bool,
 }
 
@@ -92,7 +92,7 @@ impl Proxy {
     /// Begins to pass everything on to a server, which need not be there yet.
     pub async fn start(upstream: SocketAddr) -> Self {
         let (port, listener) = chance::free_port();
-        listener.set_nonblocking(true).expect("a listener can be told not to block");
+        listener.set_nonblocking(true).expect("a listener can be set to non-blocking");
         let listener = TcpListener::from_std(listener).expect("a proxy is started inside of a runtime");
         let state = State {
             faults: Faults::default(),
@@ -117,7 +117,7 @@ impl Proxy {
         (proxy, through)
     }
 
-    /// Where it listens.
+    /// Its address.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
@@ -158,7 +158,7 @@ impl Proxy {
         self.open(true).await;
     }
 
-    /// What each connection has carried, in the order in which they came.
+    /// Bytes that each connection has carried, in the order in which the connections were opened.
     pub fn traffic(&self) -> Vec<Traffic> {
         self.shared.lock().traffic.clone()
     }
@@ -166,8 +166,8 @@ impl Proxy {
     async fn open(&self, is_open: bool) {
         self.shared.lock().is_open = is_open;
         self.shared.changed.send_replace(());
-        let mut told = self.is_open.clone();
-        told.wait_for(|told| *told == is_open).await.expect("the acceptor lives as long as the proxy");
+        let mut acceptor = self.is_open.clone();
+        acceptor.wait_for(|now| *now == is_open).await.expect("the acceptor lives as long as the proxy");
     }
 }
 

@@ -9,7 +9,7 @@ use super::programs::plain;
 use crate::chance;
 use crate::error::{Error, feed};
 
-/// Where a server takes orders: the port of its Erlang node, and the folder with the cookie that opens it.
+/// Access to a server's Erlang node: its port, and the folder with its cookie.
 #[derive(Clone, Debug)]
 pub(crate) struct Control {
     pub port: u16,
@@ -17,7 +17,7 @@ pub(crate) struct Control {
 }
 
 impl Control {
-    /// What an expression is worth, as Erlang prints it.
+    /// The value of an expression, as Erlang prints it.
     pub fn eval(&self, expression: &str) -> Result<String, Error> {
         let mut call = plain(Path::new("erl_call"), &self.home);
         // Under a name of its own, for the server takes one caller of a name at a time.

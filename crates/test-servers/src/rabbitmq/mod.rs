@@ -20,13 +20,13 @@ use crate::tls;
 pub(crate) use self::control::Control;
 pub use self::programs::RabbitMqPrograms;
 
-/// Who connects by the URLs.
+/// User of the URLs.
 const USER: &str = "tradepost";
 
 /// A start takes 5 to 15 seconds, and several times that on a busy machine.
 const START_PATIENCE: Duration = Duration::from_mins(3);
 
-/// How often a start is looked after.
+/// Interval between two checks of a server that is starting.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// A port may be taken in the moment between its choice and the start.
@@ -38,7 +38,7 @@ const ENDS: Ends = Ends { drain: "TERM", quit: "KILL" };
 /// One scheduler and few threads: a test server shares its machine. Erlang's own port is on loopback too.
 const ERLANG: &str = "+S 1:1 +SDio 2 +A 2 -kernel inet_dist_use_interface {127,0,0,1}";
 
-/// Has every quorum queue without a leader elect one; tells for how many. After a kill RabbitMQ 3.10 now and then starts
+/// Makes every quorum queue without a leader elect one; returns their number. After a kill RabbitMQ 3.10 now and then starts
 /// one that does not, and then answers nobody about that queue until somebody asks for an election.
 const ELECT: &str = "length([catch ra:trigger_election({Name, node()}) || \
      {Name, _} <- ra_directory:list_registered(quorum_queues), ra_leaderboard:lookup_leader(Name) =:= undefined])";
@@ -55,7 +55,7 @@ const DISK_LIMIT: &str = "50000000";
 /// A RabbitMQ server of its own: on free ports of loopback, in a temporary folder, without plugins.
 ///
 /// It ends with this value, or with the process if that is killed. Calls block until they are done; a start takes some
-/// seconds. All of them panic, with what the server said, where the server does not do as it is told.
+/// seconds. All of them panic, with what the server said, where the server fails to do it.
 pub struct RabbitMq {
     /// It ends first, and its folder goes last.
     running: Option<Supervised>,
@@ -116,7 +116,7 @@ impl RabbitMq {
         server.run_on_free_ports().map(|()| server)
     }
 
-    /// Where its default virtual host is, for a user who may do everything in it.
+    /// The URL of its default virtual host, for a user with all rights in it.
     pub fn url(&self) -> String {
         self.url_of("/")
     }
@@ -143,14 +143,14 @@ impl RabbitMq {
         self.ports.amqp
     }
 
-    /// What a run of tests needs to share this server, as the value of
+    /// Data by which a run of tests shares this server, as the value of
     /// [`RABBITMQ_VARIABLE`](crate::RABBITMQ_VARIABLE).
     pub fn shared(&self) -> String {
         let Control { port, home } = self.control();
         format!("{}?control={port}&home={}", self.url(), home.display())
     }
 
-    /// What an Erlang expression is worth in the server.
+    /// The value of an Erlang expression in the server.
     #[track_caller]
     pub fn eval(&self, expression: &str) -> String {
         expect(self.control().eval(expression))
@@ -164,14 +164,14 @@ impl RabbitMq {
         expect(output(&mut ctl))
     }
 
-    /// Whether it takes its memory for used up: then publishers wait.
+    /// True while its memory alarm is set: then publishers wait.
     #[track_caller]
     pub fn set_memory_alarm(&self, is_on: bool) {
         let watermark = if is_on { "{absolute, 1000}" } else { MEMORY_WATERMARK };
         self.eval(&format!("vm_memory_monitor:set_vm_memory_high_watermark({watermark})"));
     }
 
-    /// Whether it takes its disk for full: then publishers wait.
+    /// True while its disk alarm is set: then publishers wait.
     #[track_caller]
     pub fn set_disk_alarm(&self, is_on: bool) {
         let limit = if is_on { "1000000000000000" } else { DISK_LIMIT };
@@ -230,12 +230,12 @@ impl RabbitMq {
         }
     }
 
-    /// Where its data and its log are, as long as it lives.
+    /// The folder of its data and log, which exists as long as the server.
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
 
-    /// What the server logged so far.
+    /// The server's log so far.
     pub fn log(&self) -> String {
         let log = fs::read(self.folder.path().join("log")).unwrap_or_default();
         String::from_utf8_lossy(&log).into_owned()
@@ -301,7 +301,7 @@ impl RabbitMq {
         }
     }
 
-    /// A shell with the environment of the server, which is the only way to tell it most things.
+    /// A shell with the server's environment: most settings can only be given there.
     fn shell(&self) -> Command {
         let mut shell = plain(Path::new("sh"), self.folder.path());
         shell.envs(self.environment());

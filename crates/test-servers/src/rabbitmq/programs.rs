@@ -6,10 +6,10 @@ use std::sync::OnceLock;
 
 use crate::error::Error;
 
-/// Where Debian's and Ubuntu's packages put the scripts that run as whoever calls them.
+/// Folder in which Debian's and Ubuntu's packages install the scripts that run as their caller.
 const FOLDER: &str = "/usr/lib/rabbitmq/bin";
 
-/// Where Erlang's own programs are looked for, beside the caller's PATH.
+/// Folders in which Erlang's own programs are searched, beside the caller's PATH.
 const PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 
 /// The installed RabbitMQ.

@@ -45,11 +45,11 @@ fn hold<S>(server: &S, place: impl FnOnce(&S) -> (u16, PathBuf)) -> ! {
     }
 }
 
-/// Whether some process was told of this folder in its environment or its arguments.
+/// True if some process has this folder in its environment or its arguments.
 fn has_processes(folder: &str) -> bool {
-    std::fs::read_dir("/proc").expect("Linux tells of processes").flatten().any(|process| {
+    std::fs::read_dir("/proc").expect("Linux lists processes").flatten().any(|process| {
         let read = |file| std::fs::read(process.path().join(file)).unwrap_or_default();
-        let told = [read("environ"), read("cmdline")].concat();
-        String::from_utf8_lossy(&told).contains(folder)
+        let known = [read("environ"), read("cmdline")].concat();
+        String::from_utf8_lossy(&known).contains(folder)
     })
 }

@@ -33,7 +33,7 @@ fn every_client_is_thrown_out_and_counted() {
     let mut client = client.args(["--command", "select pg_sleep(60)"]).spawn().unwrap();
     let deadline = Instant::now() + PATIENCE;
     let mut thrown_out = 0;
-    // One that is only starting may not hear it.
+    // One that is only starting may miss it.
     let ended = loop {
         thrown_out += server.terminate_connections();
         if let Some(ended) = client.try_wait().unwrap() {

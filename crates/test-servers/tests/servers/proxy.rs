@@ -76,7 +76,7 @@ async fn a_cut_at_each_byte_of_either_direction_lets_just_those_before_it_throug
             // It may be cut off already.
             let _ = client.write_all(b"after").await;
             let (got, end) = rest(&mut client).await;
-            assert_eq!(end, None, "a cut is an end in good order");
+            assert_eq!(end, None, "a cut closes the connection cleanly");
             assert!(b"after".starts_with(&got));
             let carried = *stage.proxy.traffic().last().unwrap();
             match echoes {
