@@ -31,3 +31,7 @@ pub use uuid::Uuid;
 pub use version::Version;
 
 pub use money::{Currency, InvalidCurrency, Money};
+
+/// For what [`named!`] writes.
+#[doc(hidden)]
+pub use utoipa;

@@ -1,6 +1,6 @@
 //! Enums whose variants have a name in tables, bodies and metrics.
 
-/// Gives a fieldless enum its names: `ALL`, `as_str` and `FromStr`.
+/// Gives a fieldless enum its names: `ALL`, `as_str`, `FromStr`, and a schema that lists them.
 ///
 /// ```
 /// #[derive(Clone, Copy, Debug, PartialEq)]
@@ -32,5 +32,17 @@ macro_rules! named {
                 found.ok_or_else(|| format!("one of {}", [$($name),*].join(", ")))
             }
         }
+
+        impl $crate::utoipa::PartialSchema for $kind {
+            fn schema() -> $crate::utoipa::openapi::RefOr<$crate::utoipa::openapi::Schema> {
+                let names = [$($name),*];
+                $crate::utoipa::openapi::ObjectBuilder::new()
+                    .schema_type($crate::utoipa::openapi::schema::Type::String)
+                    .enum_values(Some(names))
+                    .into()
+            }
+        }
+
+        impl $crate::utoipa::ToSchema for $kind {}
     };
 }

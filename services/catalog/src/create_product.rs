@@ -18,23 +18,24 @@ const LOW_STOCK_THRESHOLD_DEFAULT: i64 = 5;
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct CreateProduct {
-    /// 1 to 64 of letters, digits, `.`, `_` and `-`; no two products that are for sale share one.
-    #[schema(example = "123")]
+    /// No two products that are for sale share one.
+    #[schema(example = "123", min_length = 1, max_length = 64, pattern = "^[A-Za-z0-9._-]*$")]
     sku: String,
-    /// A line of 1 to 200 characters.
-    #[schema(example = "Laptop")]
+    /// A single line.
+    #[schema(example = "Laptop", min_length = 1, max_length = 200)]
     name: String,
-    /// At most 5,000 characters.
+    #[schema(max_length = 5_000)]
     description: Option<String>,
-    /// A line of 1 to 100 characters.
+    /// A single line.
+    #[schema(min_length = 1, max_length = 100)]
     category: Option<String>,
-    /// 1 to 10^12 minor units of the shop's currency.
+    #[schema(value_type = fields::Price)]
     price: Money,
-    /// Units to begin with: 0 to 10^9.
-    #[schema(example = 10)]
+    /// Units to begin with.
+    #[schema(example = 10, minimum = 0, maximum = 1_000_000_000)]
     stock: i64,
-    /// Available units at which stock counts as low: 0 to 10^9, and 5 if left out.
-    #[schema(default = 5)]
+    /// Available units at which stock counts as low.
+    #[schema(default = 5, minimum = 0, maximum = 1_000_000_000)]
     low_stock_threshold: Option<i64>,
 }
 
@@ -65,7 +66,8 @@ impl CreateProduct {
     }
 }
 
-#[utoipa::path(post, path = "/v1/products", tag = "catalog", request_body = CreateProduct,
+/// Puts a product up for sale.
+#[utoipa::path(post, path = "/v1/products", operation_id = "create_product", tag = "catalog", request_body = CreateProduct,
     responses(
         (status = 201, body = queries::Product, headers(("Location" = String, description = "where the product is"))),
         (status = 409, body = ProblemBody, description = "`sku_taken`"),

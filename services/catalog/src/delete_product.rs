@@ -8,7 +8,8 @@ use service::{Ctx, decide};
 
 use crate::{domain, store};
 
-#[utoipa::path(delete, path = "/v1/products/{id}", tag = "catalog",
+/// Takes a product off sale.
+#[utoipa::path(delete, path = "/v1/products/{id}", operation_id = "delete_product", tag = "catalog",
     params(("id" = ProductId, Path)),
     responses(
         (status = 204, description = "no longer for sale; its sku may be used again"),

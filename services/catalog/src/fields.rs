@@ -3,6 +3,7 @@
 use kernel::{Currency, Money};
 use serde::{Deserialize, Deserializer};
 use service::http::Fields;
+use utoipa::ToSchema;
 
 const SKU_MAX: usize = 64;
 const NAME_MAX: usize = 200;
@@ -14,6 +15,17 @@ const PRICE_MAX: i64 = 1_000_000_000_000;
 
 /// Units in stock, and units at which stock counts as low.
 const UNITS_MAX: i64 = 1_000_000_000;
+
+/// What a product costs, as requests describe it: [`Money`] within [`PRICE_MAX`].
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "it describes what is read as Money")]
+pub(crate) struct Price {
+    /// Minor units: 1999 is 19.99 EUR.
+    #[schema(example = 1999, minimum = 1, maximum = 1_000_000_000_000_i64)]
+    amount: i64,
+    /// The shop's currency.
+    currency: Currency,
+}
 
 pub(crate) fn check_sku(fields: &mut Fields, sku: &str) {
     fields.check((1..=SKU_MAX).contains(&sku.len()), "sku", "length", format!("1 to {SKU_MAX} characters"));

@@ -7,7 +7,7 @@ use kernel::{Money, ProductId, Version};
 use serde::{Deserialize, Serialize};
 use service::Ctx;
 use service::http::{Listing, Page, PathId, Problem, ProblemBody, QueryOf};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::{domain, store};
 
@@ -47,10 +47,15 @@ impl From<domain::Product> for Product {
     }
 }
 
-/// Which products to list; an empty filter is none.
-#[derive(Debug, Deserialize)]
+/// The products to list; an empty filter is none.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct Filter {
+    /// Part of name, sku or description, in any case.
+    #[param(max_length = 200)]
     q: Option<String>,
+    /// The exact category.
+    #[param(max_length = 200)]
     category: Option<String>,
 }
 
@@ -67,13 +72,9 @@ impl Filter {
     }
 }
 
-#[utoipa::path(get, path = "/v1/products", tag = "catalog",
-    params(
-        ("q" = Option<String>, Query, description = "part of name, sku or description, in whatever case"),
-        ("category" = Option<String>, Query, description = "the exact category"),
-        ("limit" = Option<i64>, Query, description = "1 to 100, 20 if left out"),
-        ("cursor" = Option<String>, Query, description = "`next` of the page before"),
-    ),
+/// Products for sale, newest first.
+#[utoipa::path(get, path = "/v1/products", operation_id = "list_products", tag = "catalog",
+    params(Filter, Page),
     responses((status = 200, body = Listing<Product>), (status = 400, body = ProblemBody)))]
 pub(crate) async fn list(
     State(ctx): State<Ctx>,
@@ -87,7 +88,8 @@ pub(crate) async fn list(
     Ok(Json(page.listing(products, |product| product.product_id.into()).map(Product::from)))
 }
 
-#[utoipa::path(get, path = "/v1/products/{id}", tag = "catalog",
+/// One product.
+#[utoipa::path(get, path = "/v1/products/{id}", operation_id = "get_product", tag = "catalog",
     params(("id" = ProductId, Path)),
     responses((status = 200, body = Product), (status = 404, body = ProblemBody)))]
 pub(crate) async fn get(

@@ -55,8 +55,8 @@ impl DeadLetter {
 
 /// Dead letters of all services, newest first.
 #[utoipa::path(
-    get, path = "/v1/dead-letters", tag = "console",
-    params(("limit" = Option<i64>, Query, description = "1 to 100, default 20"), ("cursor" = Option<String>, Query)),
+    get, path = "/v1/dead-letters", operation_id = "list_dead_letters", tag = "console",
+    params(Page),
     responses((
         status = 200, body = Listing<DeadLetter>,
         headers(("x-tradepost-missing" = String, description = "services that are away: theirs are missing")),
@@ -80,7 +80,7 @@ pub(crate) async fn list(
 
 /// One dead letter.
 #[utoipa::path(
-    get, path = "/v1/dead-letters/{id}", tag = "console",
+    get, path = "/v1/dead-letters/{id}", operation_id = "get_dead_letter", tag = "console",
     params(("id" = DeadLetterId, Path)),
     responses(
         (status = 200, body = DeadLetter),
@@ -97,7 +97,7 @@ pub(crate) async fn get(
 
 /// Handles a dead letter again, with all its attempts before it. What waits behind it follows once it is handled.
 #[utoipa::path(
-    post, path = "/v1/dead-letters/{id}/replay", tag = "console",
+    post, path = "/v1/dead-letters/{id}/replay", operation_id = "replay_dead_letter", tag = "console",
     params(("id" = DeadLetterId, Path)),
     responses(
         (status = 202, body = DeadLetter),
@@ -115,7 +115,7 @@ pub(crate) async fn replay(
 
 /// Gives a dead letter up. What waits behind it follows.
 #[utoipa::path(
-    post, path = "/v1/dead-letters/{id}/discard", tag = "console",
+    post, path = "/v1/dead-letters/{id}/discard", operation_id = "discard_dead_letter", tag = "console",
     params(("id" = DeadLetterId, Path)),
     responses(
         (status = 200, body = DeadLetter),

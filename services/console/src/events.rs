@@ -6,7 +6,7 @@ use kernel::{EventId, Timestamp, Uuid};
 use serde::{Deserialize, Serialize};
 use service::http::{Listing, Page, PathId, Problem, ProblemBody, QueryOf};
 use service::storage::archive::StoredEvent;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::gather::{Missing, gather};
 use crate::redact::shown;
@@ -51,19 +51,20 @@ impl Event {
     }
 }
 
-#[derive(Clone, Deserialize)]
+/// The events to list.
+#[derive(Clone, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct Filter {
+    /// Only events of this type, as in `orders.order_placed.v1`.
     r#type: Option<String>,
+    /// Only events about this thing.
     subject: Option<Uuid>,
 }
 
 /// Events of all services, newest first.
 #[utoipa::path(
-    get, path = "/v1/events", tag = "console",
-    params(
-        ("type" = Option<String>, Query), ("subject" = Option<Uuid>, Query),
-        ("limit" = Option<i64>, Query, description = "1 to 100, default 20"), ("cursor" = Option<String>, Query),
-    ),
+    get, path = "/v1/events", operation_id = "list_events", tag = "console",
+    params(Filter, Page),
     responses((
         status = 200, body = Listing<Event>,
         headers(("x-tradepost-missing" = String, description = "services that are away: theirs are missing")),
@@ -98,7 +99,7 @@ fn may_emit(service: &str, event_type: Option<&str>) -> bool {
 
 /// One event.
 #[utoipa::path(
-    get, path = "/v1/events/{id}", tag = "console", params(("id" = EventId, Path)),
+    get, path = "/v1/events/{id}", operation_id = "get_event", tag = "console", params(("id" = EventId, Path)),
     responses(
         (status = 200, body = Event),
         (status = 404, body = ProblemBody),

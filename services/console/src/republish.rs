@@ -20,9 +20,10 @@ const STEP: i64 = 1_000;
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Republish {
-    /// Whose events.
+    /// The service that emitted the events.
+    #[schema(example = "orders", min_length = 1, max_length = 64)]
     service: String,
-    /// Since when: within `republish_window`, for consumers remember for longer what they have handled.
+    /// The earliest time of an event, within `republish_window`: consumers remember for longer what they have handled.
     since: Timestamp,
     /// The `next` of the step before.
     after: Option<EventId>,
@@ -41,7 +42,7 @@ pub(crate) struct Republished {
 
 /// Sends a service's events again, a thousand at a time. Consumers know what they have handled, and take what they missed.
 #[utoipa::path(
-    post, path = "/v1/events/republish", tag = "console", request_body = Republish,
+    post, path = "/v1/events/republish", operation_id = "republish_events", tag = "console", request_body = Republish,
     responses(
         (status = 200, body = Republished),
         (status = 422, body = ProblemBody),

@@ -48,7 +48,7 @@ pub(crate) struct Settled {
 
 /// Answers once nothing is pending anywhere: no unsent event, no due retry, no due timer, no running handler.
 #[utoipa::path(
-    get, path = "/internal/settled", tag = "console",
+    get, path = "/internal/settled", operation_id = "wait_until_settled", tag = "console",
     params(("timeout" = Option<String>, Query, description = "as in 10s or 500ms; at most 300s")),
     responses(
         (status = 200, body = Settled),

@@ -10,6 +10,7 @@ use service::DeliveryStatus;
 use service::http::auth::Caller;
 use service::http::{PathId, Problem, ProblemBody};
 use utoipa::ToSchema;
+use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
 
 use crate::Console;
 use crate::events::{Event, of_peer};
@@ -40,7 +41,7 @@ struct Step {
 #[derive(Clone, Serialize, ToSchema)]
 pub(crate) struct Delivery {
     consumer: &'static str,
-    /// `pending`, `done`, `retrying`, `waiting` or `parked`.
+    #[schema(schema_with = known_statuses)]
     status: &'static str,
     /// How often handling began.
     attempts: i64,
@@ -48,6 +49,10 @@ pub(crate) struct Delivery {
     /// Why the last attempt failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
+}
+
+fn known_statuses() -> Object {
+    ObjectBuilder::new().schema_type(Type::String).enum_values(Some(DeliveryStatus::STATUSES)).build()
 }
 
 impl From<DeliveryStatus> for Delivery {
@@ -59,7 +64,7 @@ impl From<DeliveryStatus> for Delivery {
 
 /// The story of an order.
 #[utoipa::path(
-    get, path = "/v1/orders/{id}/events", tag = "console",
+    get, path = "/v1/orders/{id}/events", operation_id = "get_order_story", tag = "console",
     params(("id" = OrderId, Path)),
     responses(
         (

@@ -32,7 +32,7 @@ struct Position {
 ///
 /// A service that is away is followed again when it comes back.
 #[utoipa::path(
-    get, path = "/v1/events/tail", tag = "console",
+    get, path = "/v1/events/tail", operation_id = "tail_events", tag = "console",
     responses((
         status = 200, content_type = "text/event-stream", body = String,
         headers(("x-tradepost-missing" = String, description = "services that were away when it began")),

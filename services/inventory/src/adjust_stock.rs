@@ -20,9 +20,11 @@ const DELTA_MAX: u64 = 1_000_000_000;
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Adjustment {
-    /// Units to add, or to remove if negative; not 0, at most a billion.
+    /// Units to add, or to remove if negative; not 0.
+    #[schema(example = 5, minimum = -1_000_000_000, maximum = 1_000_000_000)]
     delta: i64,
-    /// Why: 1 to 200 characters.
+    /// Why.
+    #[schema(example = "delivery 4711", min_length = 1, max_length = 200)]
     reason: String,
 }
 
@@ -35,7 +37,7 @@ impl From<BelowZero> for Problem {
 
 /// Adds units, or removes some that nothing is held for.
 #[utoipa::path(
-    post, path = "/v1/stock/{product_id}/adjustments", tag = "inventory",
+    post, path = "/v1/stock/{product_id}/adjustments", operation_id = "adjust_stock", tag = "inventory",
     params(("product_id" = ProductId, Path)), request_body = Adjustment,
     responses(
         (status = 201, body = Stock), (status = 404, body = ProblemBody),

@@ -40,8 +40,8 @@ impl From<Level> for Stock {
 
 /// Stock of all products, oldest product first.
 #[utoipa::path(
-    get, path = "/v1/stock", tag = "inventory",
-    params(("limit" = Option<i64>, Query, description = "1 to 100, default 20"), ("cursor" = Option<String>, Query)),
+    get, path = "/v1/stock", operation_id = "list_stock", tag = "inventory",
+    params(Page),
     responses((status = 200, body = Listing<Stock>))
 )]
 pub(crate) async fn list(State(ctx): State<Ctx>, page: Page) -> Result<Json<Listing<Stock>>, Problem> {
@@ -51,7 +51,7 @@ pub(crate) async fn list(State(ctx): State<Ctx>, page: Page) -> Result<Json<List
 
 /// One product's stock.
 #[utoipa::path(
-    get, path = "/v1/stock/{product_id}", tag = "inventory",
+    get, path = "/v1/stock/{product_id}", operation_id = "get_stock", tag = "inventory",
     params(("product_id" = ProductId, Path)),
     responses((status = 200, body = Stock), (status = 404, body = ProblemBody))
 )]

@@ -5,7 +5,7 @@ use axum::extract::State;
 use kernel::{MailId, OrderId, Timestamp};
 use serde::{Deserialize, Serialize};
 use service::http::{Listing, Page, PathId, Problem, ProblemBody, QueryOf};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::{Ctx, domain, store};
 
@@ -17,8 +17,7 @@ pub(crate) struct Mail {
     message_id: String,
     #[schema(example = "ada@example.com")]
     to: String,
-    /// welcome, confirmation, rejection, payment_failed or cancelled.
-    #[schema(example = "confirmation")]
+    #[schema(value_type = domain::Template, inline)]
     template: &'static str,
     #[schema(example = "Order 1042 is confirmed")]
     subject: String,
@@ -26,8 +25,8 @@ pub(crate) struct Mail {
     html: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     order_id: Option<OrderId>,
-    /// queued, sent, captured (there is no mail server) or failed.
-    #[schema(example = "captured")]
+    /// `captured` where no mail server is configured.
+    #[schema(value_type = domain::Status, inline)]
     status: &'static str,
     /// Why it was given up.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -54,18 +53,17 @@ impl From<domain::Mail> for Mail {
     }
 }
 
-#[derive(Debug, Deserialize)]
+/// The mails to list.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct Filter {
+    /// Only those about this order.
     order_id: Option<OrderId>,
 }
 
 /// Mails, newest first.
-#[utoipa::path(get, path = "/v1/mail", tag = "notifications",
-    params(
-        ("order_id" = Option<OrderId>, Query, description = "only those about this order"),
-        ("limit" = Option<i64>, Query, description = "1 to 100, 20 if left out"),
-        ("cursor" = Option<String>, Query, description = "`next` of the page before"),
-    ),
+#[utoipa::path(get, path = "/v1/mail", operation_id = "list_mail", tag = "notifications",
+    params(Filter, Page),
     responses(
         (status = 200, body = Listing<Mail>), (status = 400, body = ProblemBody),
     ))]
@@ -79,7 +77,7 @@ pub(crate) async fn list(
 }
 
 /// One mail.
-#[utoipa::path(get, path = "/v1/mail/{id}", tag = "notifications",
+#[utoipa::path(get, path = "/v1/mail/{id}", operation_id = "get_mail", tag = "notifications",
     params(("id" = MailId, Path)),
     responses(
         (status = 200, body = Mail), (status = 404, body = ProblemBody),

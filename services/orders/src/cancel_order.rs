@@ -22,7 +22,7 @@ impl From<TooLate> for Problem {
 
 /// Cancels an order that is not paid. Cancelling it again changes nothing.
 #[utoipa::path(
-    post, path = "/v1/orders/{id}/cancel", tag = "orders",
+    post, path = "/v1/orders/{id}/cancel", operation_id = "cancel_order", tag = "orders",
     params(("id" = OrderId, Path)),
     responses(
         (status = 200, body = Order), (status = 404, body = ProblemBody),

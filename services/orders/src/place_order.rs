@@ -11,7 +11,7 @@ use service::http::idempotency::{self, Answer, Claim, KeyedBody, Turn};
 use service::http::{FieldError, Fields, Problem, ProblemBody, RequestInfo};
 use utoipa::ToSchema;
 
-use crate::domain::{CannotPlace, Draft, Order, place};
+use crate::domain::{CannotPlace, Draft, Order, Status, place};
 use crate::queries::{Line, ShipTo};
 use crate::{Ctx, contact, numbers, store};
 
@@ -25,9 +25,11 @@ const QUANTITY_MAX: i64 = 10_000;
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct PlaceOrder {
-    /// 1 to 100 lines, each of another product.
+    /// Each line is of another product.
+    #[schema(min_items = 1, max_items = 100)]
     lines: Vec<WantedLine>,
     /// Where mail about the order goes. Required of guests; else the account's address is taken.
+    #[schema(example = "ada@example.com", max_length = 254)]
     email: Option<String>,
     ship_to: Option<ShipTo>,
     /// Without it the order waits for `POST /v1/orders/{id}/payment` until its reservation expires.
@@ -39,8 +41,8 @@ pub(crate) struct PlaceOrder {
 #[serde(deny_unknown_fields)]
 struct WantedLine {
     product_id: ProductId,
-    /// 1 to 10,000 units.
-    #[schema(minimum = 1, maximum = 10000)]
+    /// Units.
+    #[schema(minimum = 1, maximum = 10_000, example = 1)]
     quantity: i64,
 }
 
@@ -49,7 +51,7 @@ struct WantedLine {
 #[serde(deny_unknown_fields)]
 pub(crate) struct PaymentToken {
     /// A token for one use, from the payment provider.
-    #[schema(example = "tok_ok")]
+    #[schema(example = "tok_ok", min_length = 1, max_length = 200)]
     pub token: String,
 }
 
@@ -59,7 +61,7 @@ pub(crate) struct PlacedOrder {
     order_id: OrderId,
     /// The number for people.
     number: i64,
-    #[schema(example = "placed")]
+    #[schema(value_type = Status, inline)]
     status: &'static str,
     lines: Vec<Line>,
     total: Money,
@@ -149,7 +151,7 @@ impl From<CannotPlace> for Problem {
 
 /// Places an order. The answer comes at once; stock and money are decided in the background.
 #[utoipa::path(
-    post, path = "/v1/orders", tag = "orders", request_body = PlaceOrder,
+    post, path = "/v1/orders", operation_id = "place_order", tag = "orders", request_body = PlaceOrder,
     params(("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255,
         description = "Visible ASCII that nobody can guess, such as a random UUID. \
             Repeated within 24 hours with the same body, the request gets the same answer and places nothing.")),

@@ -8,7 +8,7 @@ use kernel::{Money, OrderId, ProductId, Timestamp};
 use serde::{Deserialize, Serialize};
 use service::http::auth::Caller;
 use service::http::{Listing, Page, PathId, Problem, ProblemBody, QueryOf};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::access::own_order;
 use crate::domain::{self, Status};
@@ -20,7 +20,7 @@ pub(crate) struct Order {
     order_id: OrderId,
     /// The number for people.
     number: i64,
-    /// `placed`, `reserved`, `paid`, `rejected` or `cancelled`.
+    #[schema(value_type = Status, inline)]
     status: &'static str,
     /// Why it was rejected or cancelled: `out_of_stock`, `cancelled`, `expired`, `payment_failed`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -37,8 +37,9 @@ pub(crate) struct Order {
 
 /// An order's money.
 #[derive(Serialize, ToSchema)]
+#[schema(as = OrderPayment)]
 pub(crate) struct Payment {
-    /// `none`, `requested`, `captured`, `failed` or `refunded`.
+    #[schema(value_type = domain::PaymentStatus, inline)]
     status: &'static str,
 }
 
@@ -46,10 +47,15 @@ pub(crate) struct Payment {
 #[derive(Clone, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ShipTo {
+    #[schema(example = "Ada Lovelace", min_length = 1, max_length = 200)]
     pub name: String,
+    #[schema(example = "12 St James's Square", min_length = 1, max_length = 200)]
     pub street: String,
+    #[schema(example = "London", min_length = 1, max_length = 200)]
     pub city: String,
+    #[schema(example = "SW1Y 4JH", min_length = 1, max_length = 200)]
     pub postal_code: String,
+    #[schema(example = "GB", min_length = 1, max_length = 200)]
     pub country: String,
 }
 
@@ -102,8 +108,12 @@ impl From<domain::Order> for Order {
     }
 }
 
-#[derive(Deserialize)]
+/// The orders to list.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct Filter {
+    /// Only orders in this status.
+    #[param(value_type = Option<Status>, inline)]
     status: Option<String>,
 }
 
@@ -119,11 +129,8 @@ impl Filter {
 
 /// Orders, newest first: all for the admin, a customer's own, and a guest's with `X-Order-Token`.
 #[utoipa::path(
-    get, path = "/v1/orders", tag = "orders",
-    params(
-        ("status" = Option<String>, Query), ("limit" = Option<i64>, Query, description = "1 to 100, default 20"),
-        ("cursor" = Option<String>, Query),
-    ),
+    get, path = "/v1/orders", operation_id = "list_orders", tag = "orders",
+    params(Filter, Page),
     responses(
         (status = 200, body = Listing<Order>), (status = 400, body = ProblemBody),
     )
@@ -147,7 +154,7 @@ pub(crate) async fn list(
 
 /// One order.
 #[utoipa::path(
-    get, path = "/v1/orders/{id}", tag = "orders",
+    get, path = "/v1/orders/{id}", operation_id = "get_order", tag = "orders",
     params(("id" = OrderId, Path)),
     responses((status = 200, body = Order), (status = 404, body = ProblemBody))
 )]

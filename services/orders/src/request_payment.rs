@@ -31,7 +31,7 @@ impl From<CannotPay> for Problem {
 
 /// Gives a payment token.
 #[utoipa::path(
-    post, path = "/v1/orders/{id}/payment", tag = "orders",
+    post, path = "/v1/orders/{id}/payment", operation_id = "request_payment", tag = "orders",
     params(("id" = OrderId, Path)), request_body = PaymentToken,
     responses(
         (status = 202, body = Order), (status = 404, body = ProblemBody),

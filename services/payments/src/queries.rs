@@ -5,7 +5,7 @@ use axum::extract::State;
 use kernel::{Money, OrderId, PaymentId, Timestamp};
 use serde::{Deserialize, Serialize};
 use service::http::{Listing, Page, Problem, ProblemBody, QueryOf};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::{Ctx, domain, store};
 
@@ -15,8 +15,7 @@ pub(crate) struct Payment {
     payment_id: PaymentId,
     order_id: OrderId,
     amount: Money,
-    /// requested, charging, captured, failed, voided, refunding or refunded.
-    #[schema(example = "captured")]
+    #[schema(value_type = domain::Status, inline)]
     status: &'static str,
     /// Why it failed.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -42,18 +41,17 @@ impl From<domain::Payment> for Payment {
     }
 }
 
-#[derive(Debug, Deserialize)]
+/// The payments to list.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct Filter {
+    /// Only those of this order.
     order_id: Option<OrderId>,
 }
 
 /// Payments, newest first.
-#[utoipa::path(get, path = "/v1/payments", tag = "payments",
-    params(
-        ("order_id" = Option<OrderId>, Query, description = "only those of this order"),
-        ("limit" = Option<i64>, Query, description = "1 to 100, 20 if left out"),
-        ("cursor" = Option<String>, Query, description = "`next` of the page before"),
-    ),
+#[utoipa::path(get, path = "/v1/payments", operation_id = "list_payments", tag = "payments",
+    params(Filter, Page),
     responses(
         (status = 200, body = Listing<Payment>), (status = 400, body = ProblemBody),
     ))]

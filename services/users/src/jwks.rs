@@ -43,7 +43,7 @@ impl From<SigningKey> for Jwk {
 }
 
 /// The public keys by which access tokens are checked.
-#[utoipa::path(get, path = "/.well-known/jwks.json", tag = "users", responses((status = 200, body = KeySet)))]
+#[utoipa::path(get, path = "/.well-known/jwks.json", operation_id = "list_signing_keys", tag = "users", responses((status = 200, body = KeySet)))]
 pub(crate) async fn handler(
     State(ctx): State<Ctx>,
 ) -> Result<([(HeaderName, &'static str); 1], Json<KeySet>), Problem> {

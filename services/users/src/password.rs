@@ -33,7 +33,7 @@ const WAITING_MAX: usize = 64;
 /// A password as the user typed it: never trimmed, never cut, never shown.
 #[derive(Clone, Deserialize, ToSchema)]
 #[serde(transparent)]
-#[schema(value_type = String, format = Password, min_length = 8, max_length = 1024)]
+#[schema(value_type = String, format = Password, min_length = 8, max_length = 1024, example = "correct horse battery")]
 pub(crate) struct Password(String);
 
 impl Password {

@@ -35,7 +35,7 @@ pub(crate) fn check_own(caller: &Caller, user_id: UserId) -> Result<(), Problem>
 }
 
 /// One user.
-#[utoipa::path(get, path = "/v1/users/{id}", tag = "users",
+#[utoipa::path(get, path = "/v1/users/{id}", operation_id = "get_user", tag = "users",
     params(("id" = UserId, Path)),
     responses((status = 200, body = User), (status = 404, body = ProblemBody)))]
 pub(crate) async fn get(

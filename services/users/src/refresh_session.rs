@@ -20,7 +20,7 @@ pub(crate) struct RefreshSession {
 }
 
 /// Gives new tokens for a refresh token. One that was used before ends the sign-in, whoever uses it.
-#[utoipa::path(post, path = "/v1/sessions/refresh", tag = "users", request_body = RefreshSession,
+#[utoipa::path(post, path = "/v1/sessions/refresh", operation_id = "refresh_session", tag = "users", request_body = RefreshSession,
     responses((status = 200, body = Tokens), (status = 422, body = ProblemBody)))]
 pub(crate) async fn handler(
     State(ctx): State<Ctx>,

@@ -18,10 +18,9 @@ use crate::{Ctx, attempts, fields, queries, store};
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Register {
-    /// 3 to 32 of letters, digits, `_`, `.` and `-`.
-    #[schema(example = "ada")]
+    #[schema(example = "ada", min_length = 3, max_length = 32, pattern = "^[A-Za-z0-9_.-]*$")]
     username: String,
-    #[schema(example = "ada@example.com")]
+    #[schema(example = "ada@example.com", max_length = 254)]
     email: String,
     /// At least 8 characters and at most 1,024 bytes; none of the most common passwords.
     password: Password,
@@ -37,7 +36,8 @@ impl Register {
     }
 }
 
-#[utoipa::path(post, path = "/v1/users", tag = "users", request_body = Register,
+/// Opens an account.
+#[utoipa::path(post, path = "/v1/users", operation_id = "register_user", tag = "users", request_body = Register,
     responses(
         (status = 201, body = queries::User),
         (status = 409, body = ProblemBody, description = "`email_taken`, `username_taken`"),

@@ -20,7 +20,7 @@ use crate::{Ctx, attempts, fields, store};
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct SignIn {
-    #[schema(example = "ada@example.com")]
+    #[schema(example = "ada@example.com", max_length = 254)]
     email: String,
     password: Password,
 }
@@ -35,7 +35,7 @@ impl SignIn {
 }
 
 /// Signs in.
-#[utoipa::path(post, path = "/v1/sessions", tag = "users", request_body = SignIn,
+#[utoipa::path(post, path = "/v1/sessions", operation_id = "sign_in", tag = "users", request_body = SignIn,
     responses(
         (status = 201, body = Tokens),
         (status = 422, body = ProblemBody),

@@ -9,7 +9,7 @@ use service::http::{Problem, ProblemBody, RequestInfo};
 use crate::{Ctx, store};
 
 /// Ends the sign-in of the token that is sent: its refresh token is good no longer. Again, it changes nothing.
-#[utoipa::path(delete, path = "/v1/sessions/current", tag = "users",
+#[utoipa::path(delete, path = "/v1/sessions/current", operation_id = "sign_out", tag = "users",
     responses((status = 204), (status = 404, body = ProblemBody, description = "the admin token has no session")))]
 pub(crate) async fn handler(
     State(ctx): State<Ctx>,

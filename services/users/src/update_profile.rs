@@ -16,8 +16,9 @@ use crate::{Ctx, fields, queries, store};
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct UpdateProfile {
-    /// 3 to 32 of letters, digits, `_`, `.` and `-`.
+    #[schema(min_length = 3, max_length = 32, pattern = "^[A-Za-z0-9_.-]*$")]
     username: Option<String>,
+    #[schema(max_length = 254)]
     email: Option<String>,
 }
 
@@ -41,7 +42,8 @@ impl UpdateProfile {
     }
 }
 
-#[utoipa::path(patch, path = "/v1/users/{id}", tag = "users", request_body = UpdateProfile,
+/// Changes a username or an e-mail address.
+#[utoipa::path(patch, path = "/v1/users/{id}", operation_id = "update_profile", tag = "users", request_body = UpdateProfile,
     params(("id" = UserId, Path)),
     responses(
         (status = 200, body = queries::User),

@@ -5,7 +5,9 @@ use axum::http::StatusCode;
 use axum::http::request::Parts;
 use kernel::{Cursor, Uuid};
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
+use utoipa::openapi::schema::{ObjectBuilder, Type};
+use utoipa::{IntoParams, ToSchema};
 
 use super::{Problem, QueryOf};
 
@@ -28,6 +30,24 @@ pub struct Page {
 struct Raw {
     limit: Option<i64>,
     cursor: Option<String>,
+}
+
+/// Its parameters, for the description of a route: `params(Page)`.
+impl IntoParams for Page {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let limit = ObjectBuilder::new()
+            .schema_type(Type::Integer)
+            .minimum(Some(1))
+            .maximum(Some(LIMIT_MAX))
+            .default(Some(LIMIT_DEFAULT.into()));
+        let cursor = ObjectBuilder::new().schema_type(Type::String);
+        [("limit", limit, "Items of a page at most."), ("cursor", cursor, "`next` of the page before.")]
+            .map(|(name, schema, description)| {
+                let parameter = ParameterBuilder::new().name(name).parameter_in(ParameterIn::Query);
+                parameter.schema(Some(schema)).description(Some(description)).build()
+            })
+            .into()
+    }
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Page {

@@ -201,19 +201,19 @@ struct Check {
 }
 
 /// Whether the process lives.
-#[utoipa::path(get, path = "/healthz", tag = "process", responses((status = 200, content_type = "text/plain", body = String)))]
+#[utoipa::path(get, path = "/healthz", operation_id = "check_health", tag = "process", responses((status = 200, content_type = "text/plain", body = String)))]
 async fn healthz() -> &'static str {
     "ok\n"
 }
 
 /// The API's description.
-#[utoipa::path(get, path = "/openapi.json", tag = "process", responses((status = 200, body = Object)))]
+#[utoipa::path(get, path = "/openapi.json", operation_id = "get_api_description", tag = "process", responses((status = 200, body = Object)))]
 async fn document(State(own): State<Own>) -> impl IntoResponse {
     ([(header::CONTENT_TYPE, "application/json")], own.document.to_string())
 }
 
 /// The API's description for people.
-#[utoipa::path(get, path = "/docs", tag = "process", responses((status = 200, content_type = "text/html", body = String)))]
+#[utoipa::path(get, path = "/docs", operation_id = "get_api_page", tag = "process", responses((status = 200, content_type = "text/html", body = String)))]
 async fn docs(State(own): State<Own>) -> Html<String> {
     Html(own.page.to_string())
 }
@@ -222,7 +222,7 @@ async fn docs(State(own): State<Own>) -> Html<String> {
 ///
 /// 503 only while draining or without a store; a broken broker is `degraded`, for orders are still accepted.
 #[utoipa::path(
-    get, path = "/readyz", tag = "process",
+    get, path = "/readyz", operation_id = "check_readiness", tag = "process",
     responses((status = 200, body = Readiness), (status = 503, body = Readiness))
 )]
 async fn readyz(State(Own { shell, .. }): State<Own>) -> Response {
@@ -251,7 +251,7 @@ async fn readyz(State(Own { shell, .. }): State<Own>) -> Response {
 
 /// Counters and histograms, as OpenMetrics. Open to whoever asks from this machine itself.
 #[utoipa::path(
-    get, path = "/metrics", tag = "process",
+    get, path = "/metrics", operation_id = "get_metrics", tag = "process",
     responses((status = 200, content_type = "application/openmetrics-text", body = String))
 )]
 async fn metrics(State(Own { shell, .. }): State<Own>) -> impl IntoResponse {
