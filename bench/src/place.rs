@@ -8,10 +8,10 @@ use bus::{Broker, Topology};
 use bus_rabbitmq::RabbitMq;
 use events::{OrderPlaced, PaymentCaptured, PaymentFailed, SigningKeyPublished};
 use kernel::{Clock, Event, Ids, Shards};
-use service::http::Capacity;
 use service::http::auth::Auth;
+use service::http::overload::Overload;
 use service::telemetry::Metrics;
-use service::{Admission, AnyService, Running, Runtime, Settings, Tasks, Tracer};
+use service::{AnyService, Running, Runtime, Settings, Tasks, Tracer};
 use storage::{Db, Location};
 
 use crate::parts::{CONSUMER, ORDERS, PAYMENTS, tables_of};
@@ -124,8 +124,7 @@ impl Process {
             settings: Arc::new(Settings::default()),
             metrics: Arc::new(Metrics::new(servers.clock.now())),
             auth: Arc::new(Auth::new(Vec::new(), servers.clock.clone())),
-            admission: Admission::default(),
-            capacity: Capacity::new(&[]),
+            overload: Overload::new(&[]),
             tracer: Tracer::default(),
             tasks: tasks.clone(),
         };

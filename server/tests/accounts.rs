@@ -8,7 +8,7 @@ use axum::http::Method;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
-use service::http::limit::{Limits, Rate};
+use service::http::overload::{Limits, Rate};
 use testkit::{Answer, Place, Setup, TestShop, on_each_store};
 
 on_each_store! {

@@ -15,6 +15,7 @@ mod event;
 mod ids;
 mod money;
 mod named;
+mod panics;
 mod shards;
 mod version;
 
@@ -26,6 +27,7 @@ pub use ids::{
     DeadLetterId, EventId, Ids, KeyId, MailId, OrderId, PaymentId, ProductId, RequestId, Secret, SessionId, UserId,
 };
 pub use jiff::{SignedDuration, Timestamp};
+pub use panics::panic_text;
 pub use shards::{Shards, fnv1a};
 pub use uuid::Uuid;
 pub use version::Version;

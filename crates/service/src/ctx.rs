@@ -4,13 +4,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use http::idempotency::Idempotency;
+use http::overload::{Limits, Overload};
+use http::{Keyring, Network, Problem};
 use kernel::{Cause, Clock, Currency, Ids, Shards};
 use storage::{Batch, Committed, Db, Error};
 
-use crate::http::{Capacity, Keyring, Network, Problem, idempotency::InFlight, limit::Limits};
 use crate::telemetry::Metrics;
 use crate::traces::Tracer;
-use crate::{Admission, Backoff};
+use crate::Backoff;
 
 /// Settings that all services share; their units are those of the configuration.
 #[derive(Clone, Debug)]
@@ -76,19 +78,19 @@ pub struct Ctx<S = ()> {
     pub state: S,
     /// Counters and histograms.
     pub metrics: Arc<Metrics>,
+    /// Requests with an `Idempotency-Key`.
+    pub idempotency: Idempotency,
     pub(crate) tracer: Tracer,
     pub(crate) keys: Keyring,
-    pub(crate) in_flight: InFlight,
     pub(crate) store_away: Arc<AtomicBool>,
-    pub(crate) admission: Admission,
-    pub(crate) capacity: Capacity,
+    pub(crate) overload: Overload,
 }
 
 impl<S> Ctx<S> {
     /// 503 `overloaded` while the shop is too far behind for new work. For requests that begin some, before anything
     /// else: those about work that has begun go on.
     pub fn admit(&self) -> Result<(), Problem> {
-        self.admission.admit()
+        self.overload.backlog.admit()
     }
 
     /// Executes the batch and records its cause in one transaction; see [`Db::commit`].
@@ -103,7 +105,7 @@ impl<S> Ctx<S> {
     }
 }
 
-/// Reads and decisions that may run again before a request is told that the shop is busy.
+/// Reads and decisions that may run again before a request is refused as `busy`.
 const DECISIONS: i64 = 16;
 
 /// Waits between decisions: short, because what changed the row has committed already.

@@ -2,13 +2,13 @@
 
 use events::SigningKeyPublished;
 use futures_util::future::BoxFuture;
+use http::auth::Caller;
+use http::{Policy, Routes};
 use kernel::Event;
 use storage::{Committed, Migrations, Registered};
 use utoipa_axum::router::UtoipaMethodRouter;
 use uuid::Uuid;
 
-use crate::http::auth::Caller;
-use crate::http::{Policy, Routes};
 use crate::operator::AccessCheck;
 use crate::reaction::Reaction;
 use crate::timers::{ErasedTimer, Timer, TimerKind};

@@ -3,7 +3,7 @@
 //! A service's `lib.rs` describes itself as a [`Service`]; [`Running`] opens its store and starts its relays,
 //! consumers and timers. Handlers see a [`Ctx`], read through its `db`, decide, and [`Ctx::commit`].
 //!
-//! Not here: business, SQL of a service, or a particular broker.
+//! Not here: business, SQL of a service, a particular broker, or HTTP itself, which is the crate `http`.
 //!
 //! Start with [`Service`] and [`Ctx`]; then `runner` (how a delivery is handled) and `relay` (how an event leaves).
 //!
@@ -13,7 +13,6 @@
 //! - A pointer leaves the outbox only when the destination has the event.
 //! - A failing delivery holds back its own key in its own lane, and nothing else.
 
-mod admission;
 mod backoff;
 mod ctx;
 mod definition;
@@ -23,22 +22,24 @@ mod membership;
 mod on_signing_key_published;
 mod reaction;
 mod relay;
+mod request_span;
 mod running;
 mod tasks;
 mod timers;
+mod watch_backlog;
 
-pub mod http;
 pub mod late;
 pub mod operator;
 pub mod runner;
+pub mod shell;
 pub mod telemetry;
 pub mod traces;
 
-pub use admission::Admission;
 pub use backoff::Backoff;
 pub use ctx::{Ctx, Settings, decide};
 pub use definition::Service;
 pub use failure::Failure;
+pub use http;
 pub use operator::{Activity, DeliveryStatus, Operator};
 pub use reaction::{Delivery, causes};
 pub use running::{AnyService, Running, Runtime};

@@ -8,23 +8,24 @@ use std::time::Duration;
 use axum::Router;
 use bus::Broker;
 use futures_util::future::BoxFuture;
+use http::Keyring;
+use http::auth::Auth;
+use http::idempotency::Idempotency;
+use http::overload::Overload;
 use kernel::{Clock, Ids, Lane, SignedDuration};
 use storage::{Db, Location, Migrations, Options, Registered};
 use tokio::sync::watch;
 use utoipa::openapi::OpenApi;
 
-use crate::admission::{self, Work};
-use crate::http::auth::Auth;
-use crate::http::idempotency::InFlight;
-use crate::http::shell::served_by;
-use crate::http::{Capacity, Keyring};
 use crate::membership::Membership;
 use crate::reaction::{Handler, Reaction};
 use crate::relay::Relay;
 use crate::runner::Runner;
+use crate::shell::served_by;
 use crate::telemetry::Metrics;
 use crate::traces::Tracer;
-use crate::{Admission, Ctx, Operator, Service, Settings, Tasks, operator};
+use crate::watch_backlog::{self, Work};
+use crate::{Ctx, Operator, Service, Settings, Tasks, operator};
 
 /// What a service gets from the process that runs it.
 #[derive(Clone)]
@@ -45,10 +46,8 @@ pub struct Runtime {
     pub tracer: Tracer,
     /// Who is let in beside users.
     pub auth: Arc<Auth>,
-    /// Whether new work is taken.
-    pub admission: Admission,
-    /// Room for requests, to which background work gives way.
-    pub capacity: Capacity,
+    /// Bounds on load, to which background work yields.
+    pub overload: Overload,
     /// Where background work runs.
     pub tasks: Tasks,
 }
@@ -144,10 +143,9 @@ impl<S: Clone + Send + Sync + 'static> Service<S> {
             metrics: runtime.metrics.clone(),
             tracer: runtime.tracer.clone(),
             keys: Keyring::default(),
-            in_flight: InFlight::default(),
+            idempotency: Idempotency::new(db.clone(), runtime.clock.clone()),
             store_away: store_away.clone(),
-            admission: runtime.admission.clone(),
-            capacity: runtime.capacity.clone(),
+            overload: runtime.overload.clone(),
         };
         crate::keys::load(&ctx).await?;
         if let Some(run) = self.at_start {
@@ -168,7 +166,7 @@ impl<S: Clone + Send + Sync + 'static> Service<S> {
             destinations: start_relays(&ctx, runtime, &membership),
             timers: self.timers.iter().map(|timer| timer.kind.name).collect(),
         };
-        runtime.tasks.spawn(admission::watch(ctx.clone(), work, operator.wake.subscribe(), runtime.tasks.clone()));
+        runtime.tasks.spawn(watch_backlog::watch(ctx.clone(), work, operator.wake.subscribe(), runtime.tasks.clone()));
         start_runners(&ctx, self.reactions, runtime, &membership, &operator, after_crash);
         for timer in self.timers {
             let wake = operator.wake.subscribe();

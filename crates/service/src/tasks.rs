@@ -42,6 +42,11 @@ impl Tasks {
         self.stop.clone().cancelled_owned()
     }
 
+    /// A token that is cancelled when the tasks are asked to stop.
+    pub fn stop_token(&self) -> CancellationToken {
+        self.stop.clone()
+    }
+
     /// Whether the tasks were asked to stop.
     pub fn is_stopping(&self) -> bool {
         self.stop.is_cancelled()

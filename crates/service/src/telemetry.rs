@@ -4,7 +4,6 @@ use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::time::Duration;
 
-use bus::Health;
 use kernel::{Lane, Timestamp};
 use prometheus_client::encoding::{EncodeLabelSet, text};
 use prometheus_client::metrics::counter::Counter;
@@ -13,8 +12,6 @@ use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 use storage::Committed;
-
-use crate::Operator;
 
 /// Bounds in seconds, from a commit in memory to a retry after minutes.
 const SECONDS: [f64; 14] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0, 300.0];
@@ -168,35 +165,35 @@ impl Metrics {
         r.register("degraded", "1 while events can't be sent or received, else 0", self.degraded.clone());
     }
 
-    /// Everything, as Prometheus text; gauges are read from the services first.
-    pub async fn render(&self, operators: &[Operator], broker: &Health, now: Timestamp) -> String {
-        self.degraded.set(i64::from(*broker != Health::Ready));
-        for operator in operators {
-            self.refresh(operator, now).await;
-        }
+    /// Everything, as Prometheus text.
+    pub fn render(&self) -> String {
         let mut rendered = String::new();
         let registry = self.registry.lock().unwrap_or_else(PoisonError::into_inner);
         text::encode(&mut rendered, &registry).expect("text can always be added to a string");
         rendered
     }
 
-    async fn refresh(&self, operator: &Operator, now: Timestamp) {
-        let service = operator.service();
-        // There from the start, for what rises from nothing has not risen to Prometheus.
+    pub(crate) fn set_degraded(&self, is_degraded: bool) {
+        self.degraded.set(i64::from(is_degraded));
+    }
+
+    /// Shows counters of this service from the start: a rise from nothing is no rise to Prometheus.
+    pub(crate) fn prepare(&self, service: &'static str) {
         let _ = self.redelivered.get_or_create(&OfConsumer { consumer: service });
-        for lane in Lane::ALL {
-            let Ok((pending, oldest)) = storage::outbox::backlog(operator.db(), lane).await else { continue };
-            let labels = InLane { service, lane: lane.as_str() };
-            self.outbox_pending.get_or_create(&labels).set(pending);
-            let age = oldest.map_or(0.0, |time| now.duration_since(time).as_secs_f64().max(0.0));
-            self.outbox_oldest.get_or_create(&labels).set(age);
-        }
-        if let Ok(counts) = storage::held::counts(operator.db()).await {
-            self.parked.get_or_create(&OfConsumer { consumer: service }).set(counts.parked);
-        }
-        if let Ok(due) = storage::timers::due(operator.db(), now).await {
-            self.timers_due.get_or_create(&OfService { service }).set(due);
-        }
+    }
+
+    pub(crate) fn set_outbox(&self, service: &'static str, lane: Lane, pending: i64, oldest_seconds: f64) {
+        let labels = InLane { service, lane: lane.as_str() };
+        self.outbox_pending.get_or_create(&labels).set(pending);
+        self.outbox_oldest.get_or_create(&labels).set(oldest_seconds);
+    }
+
+    pub(crate) fn set_parked(&self, consumer: &'static str, parked: i64) {
+        self.parked.get_or_create(&OfConsumer { consumer }).set(parked);
+    }
+
+    pub(crate) fn set_timers_due(&self, service: &'static str, due: i64) {
+        self.timers_due.get_or_create(&OfService { service }).set(due);
     }
 
     /// An order reached a status.

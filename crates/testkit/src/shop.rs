@@ -11,7 +11,7 @@ use notifications::Mailer;
 use serde_json::{Value, json};
 use server::app::{App, Options, Scope};
 use server::config::Broker;
-use service::http::limit::Limits;
+use service::http::overload::Limits;
 use service::storage::Location;
 use service::{Settings, Tracer};
 use tower::ServiceExt;

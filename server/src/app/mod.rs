@@ -27,11 +27,12 @@ use kernel::{Clock, Currency, Ids};
 use notifications::Mailer;
 use payments::{Provider, Simulated};
 use service::http::auth::{Auth, digest};
-use service::http::shell::{Shell, served_by};
-use service::http::{Capacity, Keyring};
+use service::http::Keyring;
+use service::http::overload::Overload;
+use service::shell::{Shell, served_by};
 use service::storage::Location;
 use service::telemetry::Metrics;
-use service::{Admission, AnyService, Operator, Running, Runtime, Settings, Tasks, Tracer};
+use service::{AnyService, Operator, Running, Runtime, Settings, Tasks, Tracer};
 use utoipa::openapi::OpenApi;
 
 use crate::config;
@@ -154,8 +155,7 @@ impl App {
             metrics: metrics.clone(),
             tracer: options.tracer.clone(),
             auth: auth.clone(),
-            admission: Admission::default(),
-            capacity: Capacity::new(&console::SLOW_ROUTES),
+            overload: Overload::new(&console::SLOW_ROUTES),
             tasks: tasks.clone(),
         };
         let here = services.into_iter().filter(|service| options.scope.includes(service.name())).collect();
@@ -184,7 +184,7 @@ impl App {
             ids: ids.clone(),
             clock: options.clock,
             settings,
-            capacity: runtime.capacity,
+            overload: runtime.overload,
             tasks: tasks.clone(),
         };
         let router = shell.wrap(routes, openapi, docs::page);

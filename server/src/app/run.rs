@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, anyhow};
 use kernel::Clock;
 use notifications::Mailer;
-use service::http::limit::{Limits, Rate};
+use service::http::overload::{Limits, Rate};
 use service::http::listener::{self, Bounds};
 use service::{Backoff, Settings};
 use tokio::net::TcpListener;
@@ -53,8 +53,8 @@ pub async fn run(settings: config::Settings, options: RunOptions) -> anyhow::Res
     let mut stop_signals = StopSignals::new()?;
     say(&banner::of(&url, &app, &options, settings.admin_token.is_some()));
     app.keep_made_token()?;
-    let (router, ids, tasks) = (app.router.clone(), app.ids.clone(), app.tasks.clone());
-    let mut server = Box::pin(listener::serve(listener, router, Bounds::for_this_process(), ids, tasks));
+    let (router, ids, stop) = (app.router.clone(), app.ids.clone(), app.tasks.stop_token());
+    let mut server = Box::pin(listener::serve(listener, router, Bounds::for_this_process(), ids, stop));
     let mut ended = Ok(());
     tokio::select! {
         // It ends once the tasks are told to stop, which only the drain does.

@@ -174,11 +174,11 @@ pub(crate) async fn handler(
 ) -> Result<Answer, Problem> {
     input.check(&caller)?;
     let scope = idempotency::scope(&caller, input.email.as_deref().unwrap_or_default());
-    match idempotency::claim(&ctx, key, scope).await? {
+    match ctx.idempotency.claim(key, scope).await? {
         Turn::Repeated(answer) => Ok(answer),
         Turn::First(claim) => {
             let outcome = place_once(&ctx, &caller, &request, &claim, input).await;
-            claim.finish(&ctx, outcome).await
+            claim.finish(outcome).await
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use service::http::auth::Caller;
-use service::http::limit::Limiter;
+use service::http::overload::Limiter;
 use service::http::{ClientAddress, Problem};
 
 use crate::{Ctx, domain};

@@ -3,6 +3,7 @@
 //! The console gathers these; business code never uses them, so services still don't call one another.
 //! `route.rs` answers the same questions over HTTP, for a console in another process; `wire.rs` says how they are put.
 
+mod gauges;
 pub(crate) mod route;
 pub mod wire;
 
@@ -13,6 +14,8 @@ use std::time::Duration;
 
 use bus::Broker;
 use futures_util::future::BoxFuture;
+use http::OPERATOR_PATH;
+use http::auth::Caller;
 use kernel::{Clock, DeadLetterId, EventId, Timestamp, Uuid};
 use serde::{Deserialize, Serialize};
 use storage::archive::{self, StoredEvent};
@@ -23,14 +26,10 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::Ctx;
-use crate::http::auth::Caller;
 
-/// Where services answer the operator's questions, each at a path of its own below.
-pub const PATH: &str = "/internal/operator/";
-
-/// Where one service answers.
+/// The path at which one service answers the operator's questions.
 pub fn path(service: &str) -> String {
-    format!("{PATH}{service}")
+    format!("{OPERATOR_PATH}{service}")
 }
 
 /// The longest sleep of whoever waits for an event: another instance on the same store wakes nobody here.
@@ -109,10 +108,6 @@ impl Operator {
     /// The service.
     pub fn service(&self) -> &'static str {
         self.db.service()
-    }
-
-    pub(crate) fn db(&self) -> &Db {
-        &self.db
     }
 
     /// Whether the store can be read, and written again if the last commit could not write.

@@ -6,14 +6,14 @@ use std::time::Duration;
 use axum::extract::State;
 use axum::routing::post;
 use axum::{Json, Router};
+use http::auth::Auth;
+use http::{Body, Policy, Problem, Routes};
 use kernel::EventId;
 use storage::Error;
 
 use super::wire::{Answer, Delivery, Event, EventName, IDS_MAX, Key, Letter, Question, ROWS_MAX, WAIT_MAX};
 use super::{Operator, path};
 use crate::Tasks;
-use crate::http::auth::Auth;
-use crate::http::{Body, Policy, Problem, Routes};
 
 #[derive(Clone)]
 struct Answering {

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use http::auth;
 use kernel::{DeadLetterId, EventId, KeyId, Lane, SessionId, Timestamp, UserId, Uuid};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use storage::archive::StoredEvent;
@@ -16,7 +17,6 @@ use storage::held::{Held, State};
 use storage::published_keys::PublishedKey;
 
 use super::{Activity, DeliveryStatus};
-use crate::http::auth;
 
 /// Events or dead letters of one answer at most. A longer limit counts as this one.
 pub const ROWS_MAX: i64 = 1_000;

@@ -1,6 +1,5 @@
 //! One attempt to handle a delivery or a set of them.
 
-use std::any::Any;
 use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
 
@@ -8,7 +7,7 @@ use bus::Message;
 use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use kernel::{DeliveryCause, Origin};
+use kernel::{DeliveryCause, Origin, panic_text};
 use sha2::{Digest, Sha256};
 use storage::Committed;
 
@@ -32,12 +31,6 @@ pub(super) const STORE_AWAY: &str = "store_away";
 pub(super) fn digest(event_type: &str, body: &[u8]) -> [u8; 16] {
     let hash = Sha256::new().chain_update(event_type).chain_update([0]).chain_update(body).finalize();
     hash[..16].try_into().expect("SHA-256 has 32 bytes")
-}
-
-/// What a panic said.
-pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> &str {
-    let text = panic.downcast_ref::<&str>().copied();
-    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no text")
 }
 
 impl<S: Clone + Send + Sync + 'static> Runner<S> {

@@ -22,7 +22,6 @@ use crate::membership::{Membership, Share};
 use crate::reaction::Handler;
 use crate::{Ctx, Operator, Tasks};
 
-pub(crate) use attempt::panic_text;
 
 /// Deliveries that are taken at once, and the most that one batch of `handle_many` holds.
 pub const WINDOW: usize = 256;
@@ -132,7 +131,7 @@ impl<S: Clone + Send + Sync + 'static> Runner<S> {
             tokio::select! {
                 arrived = subscription.next(WINDOW) => {
                     let deliveries = arrived.map_err(|error| error.to_string())?;
-                    self.give_way(&deliveries).await;
+                    self.yield_to_requests(&deliveries).await;
                     self.work(async |runner| runner.handle_window(subscription, deliveries).await).await?;
                     self.failures = 0;
                     if !self.held.is_empty() {
@@ -169,11 +168,11 @@ impl<S: Clone + Send + Sync + 'static> Runner<S> {
     }
 
     /// What is not urgent lets requests go first.
-    async fn give_way(&self, deliveries: &[Delivery]) {
+    async fn yield_to_requests(&self, deliveries: &[Delivery]) {
         if self.lane == Lane::Background
             && let Some(first) = deliveries.first()
         {
-            self.ctx.capacity.give_way(self.ctx.clock.now().duration_since(first.message.time)).await;
+            self.ctx.overload.yielding.wait(self.ctx.clock.now().duration_since(first.message.time)).await;
         }
     }
 

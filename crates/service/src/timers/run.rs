@@ -6,13 +6,12 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::{BoxFuture, FutureExt};
 use futures_util::stream::{FuturesUnordered, StreamExt};
-use kernel::{SignedDuration, TimerCause};
+use kernel::{SignedDuration, TimerCause, panic_text};
 use storage::TimerSignal;
 use tokio::sync::watch;
 use uuid::Uuid;
 
 use super::{Begin, ErasedTimer, Handled, Left, Timer, TimerKind};
-use crate::runner::panic_text;
 use crate::traces::{End, Span, SpanKind};
 use crate::{Ctx, Failure, Tasks};
 

@@ -8,8 +8,8 @@ use axum::body::Body;
 use axum::http::{Request, StatusCode, header};
 use serde_json::{Value, json};
 use tempfile::{TempDir, tempdir};
-use tradepost_service::http::Capacity;
-use tradepost_service::http::shell::BODY_BYTES_MAX;
+use tradepost_service::http::BODY_BYTES_MAX;
+use tradepost_service::http::overload::Overload;
 
 use crate::support::{ADMIN_TOKEN, Answer, House, Script, consumer, emitter, send};
 
@@ -224,7 +224,7 @@ fn assert_problem(answer: &Answer, status: u16, code: &str, request: &str) {
 async fn requests_beyond_what_the_process_can_carry_are_refused_and_health_is_still_told() {
     let shop = Shop::start().await;
     let within = Duration::from_millis(100);
-    let router = shop.house.router_with("users", Capacity::with(1, within, &[]));
+    let router = shop.house.router_with("users", Overload::new(&[]).with_room(1, within));
     // Its body never comes.
     let pending = Body::from_stream(futures_util::stream::pending::<Result<Vec<u8>, std::io::Error>>());
     let mut first = pin!(send(&router, tell(pending)));

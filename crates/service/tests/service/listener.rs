@@ -7,8 +7,8 @@ use serde_json::Value;
 use tempfile::{TempDir, tempdir};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
-use tradepost_service::http::Capacity;
 use tradepost_service::http::listener::{Bounds, serve};
+use tradepost_service::http::overload::Overload;
 
 use crate::support::{House, Script, emitter};
 
@@ -36,9 +36,9 @@ impl Shop {
         let house = House::start(folder.path(), vec![emitter("users", &Script::new())]).await;
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let router = house.router_with("users", Capacity::new(&[]));
-        let (ids, tasks) = (house.runtime.ids.clone(), house.runtime.tasks.clone());
-        house.runtime.tasks.spawn(serve(listener, router, bounds, ids, tasks));
+        let router = house.router_with("users", Overload::new(&[]));
+        let (ids, stop) = (house.runtime.ids.clone(), house.runtime.tasks.stop_token());
+        house.runtime.tasks.spawn(serve(listener, router, bounds, ids, stop));
         Self { house, address, _folder: folder }
     }
 

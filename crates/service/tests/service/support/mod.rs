@@ -19,14 +19,13 @@ use storage::archive::StoredEvent;
 use storage::held::Held;
 use storage::{Db, Migrations, Options};
 use tower::ServiceExt;
-use tradepost_service::http::Capacity;
 use tradepost_service::http::auth::{Auth, digest};
-use tradepost_service::http::limit::Limits;
-use tradepost_service::http::shell::Shell;
+use tradepost_service::http::overload::{Limits, Overload};
+use tradepost_service::shell::Shell;
 use tradepost_service::storage::Location;
 use tradepost_service::telemetry::Metrics;
 use tradepost_service::{
-    Admission, AnyService, Backoff, DeliveryStatus, Operator, Running, Runtime, Service, Settings, Tasks, Tracer,
+    AnyService, Backoff, DeliveryStatus, Operator, Running, Runtime, Service, Settings, Tasks, Tracer,
 };
 
 pub use script::{Script, Step};
@@ -106,8 +105,7 @@ impl House {
             settings: Arc::new(settings),
             tracer,
             auth: Arc::new(auth),
-            admission: Admission::default(),
-            capacity: Capacity::new(&[]),
+            overload: Overload::new(&[]),
             tasks: Tasks::new(),
         };
         let mut running = BTreeMap::new();
@@ -150,11 +148,11 @@ impl House {
 
     /// The HTTP surface of one service, with all that surrounds it.
     pub fn router(&self, service: &str) -> Router {
-        self.router_with(service, Capacity::new(&[]))
+        self.router_with(service, Overload::new(&[]))
     }
 
     /// The same, with room for as much as a test wants.
-    pub fn router_with(&self, service: &str, capacity: Capacity) -> Router {
+    pub fn router_with(&self, service: &str, overload: Overload) -> Router {
         let running = &self.services[service];
         let shell = Shell {
             tracer: self.runtime.tracer.clone(),
@@ -165,7 +163,7 @@ impl House {
             ids: self.runtime.ids.clone(),
             clock: self.runtime.clock.clone(),
             settings: self.runtime.settings.clone(),
-            capacity,
+            overload,
             tasks: self.runtime.tasks.clone(),
         };
         shell.wrap(running.router.clone(), running.openapi.clone(), |_| String::new())

@@ -30,9 +30,9 @@ use kernel::Ids;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-use crate::Tasks;
 use body::{Answering, InTime};
 use stream::Stream;
 use waiting::Waiting;
@@ -95,13 +95,13 @@ impl Bounds {
 
 type Served<S> = http1::Connection<TokioIo<Stream>, S>;
 
-/// Serves until the tasks are asked to stop, then until the requests that are open have been answered.
+/// Serves until it is asked to stop, then until the requests that are open have been answered.
 /// Whoever drops the future cuts these off.
-pub async fn serve(listener: TcpListener, router: Router, bounds: Bounds, ids: Ids, tasks: Tasks) {
+pub async fn serve(listener: TcpListener, router: Router, bounds: Bounds, ids: Ids, stop: CancellationToken) {
     let places = Arc::new(Semaphore::new(bounds.connections));
     let waiting = Arc::new(Waiting::default());
     let mut connections = JoinSet::new();
-    let mut stopping = pin!(tasks.stopping());
+    let mut stopping = pin!(stop.cancelled());
     loop {
         let (socket, peer) = tokio::select! {
             accepted = accept(&listener, &waiting) => accepted,
@@ -112,7 +112,7 @@ pub async fn serve(listener: TcpListener, router: Router, bounds: Bounds, ids: I
             () = &mut stopping => break,
         };
         let watch = Watch::new(bounds, waiting.clone());
-        connections.spawn(connection(socket, peer, router.clone(), watch, ids.clone(), tasks.clone(), place));
+        connections.spawn(connection(socket, peer, router.clone(), watch, ids.clone(), stop.clone(), place));
         while connections.try_join_next().is_some() {}
     }
     drop(listener);
@@ -165,7 +165,7 @@ async fn connection(
     router: Router,
     watch: Arc<Watch>,
     ids: Ids,
-    tasks: Tasks,
+    stop: CancellationToken,
     _place: OwnedSemaphorePermit,
 ) {
     // Answers are small, and nobody is served by holding them back. A socket that is gone shows it when it is read.
@@ -180,7 +180,7 @@ async fn connection(
         async move { Ok::<_, Infallible>(answer.await?.map(|body| Answering::new(body, busy))) }
     });
     let served = http1::Builder::new().max_buf_size(HEAD_BYTES_MAX).serve_connection(stream, service);
-    in_time(served, &watch, tasks.stopping()).await;
+    in_time(served, &watch, stop.cancelled()).await;
 }
 
 /// Drives the connection until it ends, takes too long, or has to make room.

@@ -1,8 +1,5 @@
-//! Whether new work can still be done in time.
-//!
-//! What a shop can't do in time it had better not accept: an order that waits beyond its reservation is cancelled.
+//! Looks again and again for late work, so that no new work is taken that could not be done in time.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +8,6 @@ use kernel::{Lane, SignedDuration, Timestamp};
 use storage::{Db, Error, outbox, timers};
 use tokio::sync::watch;
 
-use crate::http::Problem;
 use crate::{Ctx, Tasks};
 
 /// Pieces of work that must be late before the shop is: fewer may have reasons of their own, such as a retry.
@@ -26,35 +22,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Looks between two counts of what is unsent, beside other instances: a count reads all of it, up to the cap.
 const RECOUNT_EVERY: u32 = 5;
 
-/// When the client should try again: about as long as a backlog that has formed takes to shrink.
-const RETRY_AFTER_S: u32 = 5;
-
-/// Which services of the process are late with their work. Clones share it.
-#[derive(Clone, Debug)]
-pub struct Admission(Arc<watch::Sender<BTreeSet<&'static str>>>);
-
-impl Default for Admission {
-    fn default() -> Self {
-        Self(Arc::new(watch::Sender::new(BTreeSet::new())))
-    }
-}
-
-impl Admission {
-    /// 503 `overloaded` while any service is late.
-    pub fn admit(&self) -> Result<(), Problem> {
-        if self.0.borrow().is_empty() {
-            return Ok(());
-        }
-        let detail = "the shop is so far behind that this might not be done in time: try again later";
-        Err(Problem::overloaded(detail, RETRY_AFTER_S))
-    }
-
-    fn report(&self, service: &'static str, is_late: bool) {
-        self.0.send_if_modified(|late| if is_late { late.insert(service) } else { late.remove(service) });
-    }
-}
-
-/// What a service might be late with.
+/// Work that a service might be late with.
 pub(crate) struct Work {
     pub broker: Arc<dyn Broker>,
     pub destinations: Vec<(String, Lane)>,
@@ -82,7 +50,7 @@ pub(crate) async fn watch<S>(ctx: Ctx<S>, work: Work, mut wake: watch::Receiver<
             let _ = outbox::recount(&ctx.db, ctx.settings.outbox_cap).await;
         }
         looks += 1;
-        ctx.admission.report(service, is_late);
+        ctx.overload.backlog.report(service, is_late);
         tokio::select! {
             () = tokio::time::sleep(LOOK_EVERY) => {}
             Ok(()) = wake.changed() => {}
@@ -97,7 +65,7 @@ async fn is_late(db: &Db, work: &Work, late_since: Timestamp) -> Result<bool, Er
             return Ok(true);
         }
     }
-    // While the broker is away everything waits for it, and orders are accepted all the same.
+    // While the broker is unreachable everything waits for it, and orders are accepted all the same.
     if work.broker.health() != Health::Ready {
         return Ok(false);
     }

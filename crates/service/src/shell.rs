@@ -1,43 +1,29 @@
-//! What surrounds the routes of all services: ids, logs, metrics, caps, panics, health.
+//! The HTTP surface of a process: its services' routes, health, metrics, the description, and a record of each request.
 
-use std::any::Any;
 use std::sync::Arc;
 use std::time::Instant;
 
-use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
-use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::{Method, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{Html, IntoResponse, Response};
 use axum::{Extension, Json, Router};
 use bus::{Broker, Health};
-use kernel::{Clock, Ids, RequestId};
+use http::auth::Auth;
+use http::overload::{Limiter, Overload};
+use http::{Policy, Routes, current_request_id};
+use kernel::{Clock, Ids};
 use serde::Serialize;
-use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::ToSchema;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::routes;
 
-use super::address::ClientAddress;
-use super::auth::Auth;
-use super::capacity::{self, Capacity};
-use super::limit::Limiter;
-use super::problem::Problem;
-use super::request;
-use super::trace::RequestSpan;
-use super::{Policy, Routes};
+use crate::request_span::RequestSpan;
 use crate::telemetry::Metrics;
 use crate::traces::Tracer;
 use crate::{Operator, Settings, Tasks};
 
-/// The largest body, in bytes.
-pub const BODY_BYTES_MAX: usize = 256 * 1024;
-
-/// The longest `X-Request-Id` that is taken over, in characters.
-const REQUEST_ID_MAX: usize = 128;
-
-static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-
-/// What the shell needs to know about the process.
+/// The parts of a process that its HTTP surface shows or uses.
 #[derive(Clone)]
 pub struct Shell {
     /// All services of the process.
@@ -48,7 +34,7 @@ pub struct Shell {
     pub metrics: Arc<Metrics>,
     /// Spans of requests.
     pub tracer: Tracer,
-    /// Who is let in.
+    /// Tokens of admins and users.
     pub auth: Arc<Auth>,
     /// Request ids.
     pub ids: Ids,
@@ -56,13 +42,13 @@ pub struct Shell {
     pub clock: Clock,
     /// What all services share.
     pub settings: Arc<Settings>,
-    /// How much it can carry.
-    pub capacity: Capacity,
+    /// Bounds on load.
+    pub overload: Overload,
     /// Tells whether the process is draining.
     pub tasks: Tasks,
 }
 
-/// What the shell's own routes need.
+/// The state of the shell's own routes.
 #[derive(Clone)]
 struct Own {
     shell: Shell,
@@ -83,45 +69,33 @@ impl Shell {
             .add(Policy::Guest, routes!(docs));
         let (own, described) = own.describe();
         openapi.merge(described);
-        let writes =
-            Writes { limiter: Limiter::new(self.settings.limits.writes, self.clock.clone()), auth: self.auth.clone() };
         let document = openapi.to_pretty_json().expect("the description is plain data");
         let own = own.with_state(Own { shell: self.clone(), document: document.into(), page: page(&openapi).into() });
-        own.layer(Extension(self.auth.clone()))
-            .merge(routes)
-            .fallback(async || Problem::not_found("route: GET /openapi.json lists them all"))
-            .method_not_allowed_fallback(async || {
-                let detail = "this route does not take this method: see the Allow header";
-                Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail)
-            })
-            .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
-            .layer(middleware::from_fn_with_state(writes, limit_writes))
-            .layer(middleware::from_fn_with_state(self.capacity.clone(), capacity::within))
-            .layer(CatchPanicLayer::custom(panicked))
-            .layer(middleware::from_fn_with_state(Arc::new(self), around))
+        let layers = self.layers();
+        let routes = layers.protect(own.layer(Extension(self.auth.clone())).merge(routes));
+        layers.identify(routes.layer(middleware::from_fn_with_state(Arc::new(self), observed)))
+    }
+
+    fn layers(&self) -> http::Shell {
+        http::Shell {
+            auth: self.auth.clone(),
+            ids: self.ids.clone(),
+            writes: Limiter::new(self.settings.limits.writes, self.clock.clone()),
+            trusted_proxies: self.settings.trusted_proxies.clone().into(),
+            overload: self.overload.clone(),
+        }
     }
 }
 
-fn panicked(panic: Box<dyn Any + Send>) -> Response {
-    tracing::error!(panic = crate::runner::panic_text(&*panic), "a request's handler panicked");
-    Problem::internal().into_response()
-}
-
-/// Gives the request its id, measures it, logs it.
-async fn around(State(shell): State<Arc<Shell>>, mut request: Request, next: Next) -> Response {
+/// Measures the request, logs it, and records its span.
+async fn observed(State(shell): State<Arc<Shell>>, mut request: Request, next: Next) -> Response {
     let began = Instant::now();
-    let id = request_id(&request).unwrap_or_else(|| shell.ids.next::<RequestId>().to_string());
-    let address = ClientAddress::find(request.extensions(), request.headers(), &shell.settings.trusted_proxies);
-    request.extensions_mut().insert(address);
+    let id = current_request_id();
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str).to_owned();
     let span = RequestSpan::begin(&shell.tracer, &mut request, known(&method), &route, &id);
-    let mut response = request::under_id(id.clone(), next.run(request)).await;
+    let response = next.run(request).await;
     let (status, took) = (response.status(), began.elapsed());
-    if let Ok(value) = HeaderValue::from_str(&id) {
-        response.headers_mut().insert(REQUEST_ID.clone(), value);
-    }
-    response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     let service: &'static str = response.extensions().get().map_or("shell", |ServedBy(service)| service);
     shell.metrics.answered(service, format!("{} {route}", known(&method)), status.as_u16(), took);
     if let Some(span) = span {
@@ -130,25 +104,6 @@ async fn around(State(shell): State<Arc<Shell>>, mut request: Request, next: Nex
     let duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
     tracing::debug!(request_id = id, %method, route, status = status.as_u16(), duration_ms, "request");
     response
-}
-
-/// What the limit of writes needs.
-#[derive(Clone)]
-struct Writes {
-    limiter: Limiter,
-    auth: Arc<Auth>,
-}
-
-/// Reads cost little and change nothing, so only what may write is counted.
-async fn limit_writes(State(writes): State<Writes>, address: ClientAddress, request: Request, next: Next) -> Response {
-    let reads = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
-    if !reads
-        && !writes.auth.is_admin(request.headers())
-        && let Err(refused) = writes.limiter.check_address(address.0)
-    {
-        return refused.into_response();
-    }
-    next.run(request).await
 }
 
 /// The method's name, or one name for all that HTTP doesn't define: a client must not make up labels.
@@ -165,13 +120,7 @@ fn known(method: &Method) -> &'static str {
     }
 }
 
-fn request_id(request: &Request) -> Option<String> {
-    let text = request.headers().get(&REQUEST_ID)?.to_str().ok()?;
-    let plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte));
-    (plain && (1..=REQUEST_ID_MAX).contains(&text.len())).then(|| text.to_owned())
-}
-
-/// Which service answered.
+/// The service that answered.
 #[derive(Clone, Copy)]
 struct ServedBy(&'static str);
 
@@ -255,6 +204,10 @@ async fn readyz(State(Own { shell, .. }): State<Own>) -> Response {
     responses((status = 200, content_type = "application/openmetrics-text", body = String))
 )]
 async fn metrics(State(Own { shell, .. }): State<Own>) -> impl IntoResponse {
-    let text = shell.metrics.render(&shell.operators, &shell.broker.health(), shell.clock.now()).await;
+    shell.metrics.set_degraded(shell.broker.health() != Health::Ready);
+    for operator in &shell.operators {
+        operator.measure(&shell.metrics, shell.clock.now()).await;
+    }
+    let text = shell.metrics.render();
     ([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text)
 }

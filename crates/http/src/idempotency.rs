@@ -10,14 +10,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use kernel::Keyed;
+use kernel::{Clock, Keyed};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
+use storage::Db;
 
 use super::auth::Caller;
 use super::{Problem, body};
-use crate::Ctx;
 
 /// The longest key, in characters.
 const KEY_LENGTH_MAX: usize = 255;
@@ -45,7 +45,7 @@ pub struct KeyedBody<T> {
     pub key: Option<SentKey>,
 }
 
-/// A key, and what was asked under it.
+/// A key, and a digest of what was asked under it.
 pub struct SentKey {
     key: String,
     digest: [u8; 32],
@@ -98,7 +98,15 @@ pub fn scope(caller: &Caller, guest_email: &str) -> String {
     }
 }
 
-/// What a request with a key is to do.
+/// The keyed requests of one service. Clones share what they know.
+#[derive(Clone)]
+pub struct Idempotency {
+    db: Db,
+    clock: Clock,
+    in_use: KeysInUse,
+}
+
+/// The way to answer a request with a key.
 #[derive(Debug)]
 pub enum Turn {
     /// Carry it out, and end with [`Claim::finish`].
@@ -109,52 +117,72 @@ pub enum Turn {
 
 /// The right to carry out a request: nobody else in this process does so under its key before it is dropped.
 #[derive(Debug)]
-pub struct Claim(Option<Held>);
+pub struct Claim {
+    held: Option<Held>,
+    idempotency: Idempotency,
+}
 
-/// Takes the key, if there is one, for this request.
-///
-/// 422 `idempotency_key_reused` if something else was asked under it, 409 `idempotency_key_in_flight` while the same
-/// key's request is being carried out.
-pub async fn claim<S>(ctx: &Ctx<S>, key: Option<SentKey>, scope: String) -> Result<Turn, Problem> {
-    let Some(SentKey { key, digest }) = key else { return Ok(Turn::First(Claim(None))) };
-    let key = Key { scope, key, digest };
-    // Taken before it is looked up: whoever had it before has committed by then. Repetitions of what is done already
-    // don't get in each other's way.
-    let taken = ctx.in_flight.take(key.clone());
-    match (find(ctx, &key).await?, taken) {
-        (Some(answer), _) => Ok(Turn::Repeated(answer)),
-        (None, taken) => Ok(Turn::First(Claim(Some(taken?)))),
+impl Idempotency {
+    /// No request is being carried out. Answers are kept in the service's store.
+    pub fn new(db: Db, clock: Clock) -> Self {
+        Self { db, clock, in_use: KeysInUse::default() }
+    }
+
+    /// Takes the key, if there is one, for this request.
+    ///
+    /// 422 `idempotency_key_reused` if something else was asked under it, 409 `idempotency_key_in_flight` while the
+    /// same key's request is being carried out.
+    pub async fn claim(&self, key: Option<SentKey>, scope: String) -> Result<Turn, Problem> {
+        let first = |held| Ok(Turn::First(Claim { held, idempotency: self.clone() }));
+        let Some(SentKey { key, digest }) = key else { return first(None) };
+        let key = Key { scope, key, digest };
+        // Taken before it is looked up: whoever had it before has committed by then. Repetitions of what is done
+        // already don't get in each other's way.
+        let taken = self.in_use.take(key.clone());
+        match (self.find(&key).await?, taken) {
+            (Some(answer), _) => Ok(Turn::Repeated(answer)),
+            (None, taken) => first(Some(taken?)),
+        }
+    }
+
+    async fn find(&self, key: &Key) -> Result<Option<Answer>, Problem> {
+        let kept = storage::idempotency::find(&self.db, &key.scope, &key.key, self.clock.now()).await?;
+        let Some(kept) = kept else { return Ok(None) };
+        if kept.digest != key.digest {
+            let detail = "this Idempotency-Key was used with a different request: a new request needs a new key";
+            return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key_reused", detail));
+        }
+        let answer = Answer::decode(&kept.answer);
+        answer.map(Some).ok_or_else(|| {
+            let service = self.db.service();
+            tracing::error!(service, "an answer is kept in a form that this Tradepost doesn't know");
+            Problem::internal()
+        })
+    }
+}
+
+impl fmt::Debug for Idempotency {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Idempotency").field("service", &self.db.service()).finish_non_exhaustive()
     }
 }
 
 impl Claim {
-    /// What the commit has to write, so that this answer is given to whoever repeats the request.
+    /// The row that the commit writes, so that this answer is given to whoever repeats the request.
     pub fn keep(&self, answer: &Answer) -> Option<Keyed> {
-        let Key { scope, key, digest } = self.0.as_ref()?.key.clone();
+        let Key { scope, key, digest } = self.held.as_ref()?.key.clone();
         Some(Keyed { scope, key, digest, answer: answer.encode() })
     }
 
     /// The outcome, or the answer of another process that carried out the same request meanwhile.
-    pub async fn finish<S>(self, ctx: &Ctx<S>, outcome: Result<Answer, Problem>) -> Result<Answer, Problem> {
-        match (&self.0, outcome) {
-            (Some(held), Err(problem)) if problem.is_in_flight() => find(ctx, &held.key).await?.ok_or(problem),
+    pub async fn finish(self, outcome: Result<Answer, Problem>) -> Result<Answer, Problem> {
+        match (&self.held, outcome) {
+            (Some(held), Err(problem)) if problem.is_in_flight() => {
+                self.idempotency.find(&held.key).await?.ok_or(problem)
+            }
             (_, outcome) => outcome,
         }
     }
-}
-
-async fn find<S>(ctx: &Ctx<S>, key: &Key) -> Result<Option<Answer>, Problem> {
-    let kept = storage::idempotency::find(&ctx.db, &key.scope, &key.key, ctx.clock.now()).await?;
-    let Some(kept) = kept else { return Ok(None) };
-    if kept.digest != key.digest {
-        let detail = "something else was asked under this Idempotency-Key: a new request needs a new key";
-        return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key_reused", detail));
-    }
-    let answer = Answer::decode(&kept.answer);
-    answer.map(Some).ok_or_else(|| {
-        tracing::error!(service = ctx.db.service(), "an answer is kept in a form that this Tradepost doesn't know");
-        Problem::internal()
-    })
 }
 
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -166,9 +194,9 @@ struct Key {
 
 /// The keys whose requests this process is carrying out. Cheap to clone; clones are one.
 #[derive(Clone, Default)]
-pub(crate) struct InFlight(Arc<Mutex<HashSet<(String, String)>>>);
+struct KeysInUse(Arc<Mutex<HashSet<(String, String)>>>);
 
-impl InFlight {
+impl KeysInUse {
     fn take(&self, key: Key) -> Result<Held, Problem> {
         let mut taken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if taken.len() >= IN_FLIGHT_MAX {
@@ -178,7 +206,7 @@ impl InFlight {
         if !taken.insert(key.id()) {
             return Err(Problem::idempotency_key_in_flight());
         }
-        Ok(Held { key, in_flight: self.clone() })
+        Ok(Held { key, in_use: self.clone() })
     }
 }
 
@@ -192,12 +220,12 @@ impl Key {
 /// keeps from being done twice.
 struct Held {
     key: Key,
-    in_flight: InFlight,
+    in_use: KeysInUse,
 }
 
 impl Drop for Held {
     fn drop(&mut self) {
-        self.in_flight.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.key.id());
+        self.in_use.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.key.id());
     }
 }
 
@@ -315,22 +343,22 @@ mod tests {
 
     #[test]
     fn a_key_is_taken_until_its_request_ends_and_each_sender_has_their_own() {
-        let in_flight = InFlight::default();
-        let held = in_flight.take(key("ada@example.com", "k")).unwrap();
-        let refused = in_flight.take(Key { digest: [1; 32], ..key("ada@example.com", "k") }).unwrap_err();
+        let in_use = KeysInUse::default();
+        let held = in_use.take(key("ada@example.com", "k")).unwrap();
+        let refused = in_use.take(Key { digest: [1; 32], ..key("ada@example.com", "k") }).unwrap_err();
         assert_eq!((refused.status().as_u16(), refused.code()), (409, "idempotency_key_in_flight"));
-        let _other = in_flight.take(key("eve@example.com", "k")).unwrap();
+        let _other = in_use.take(key("eve@example.com", "k")).unwrap();
         drop(held);
-        in_flight.take(key("ada@example.com", "k")).unwrap();
+        in_use.take(key("ada@example.com", "k")).unwrap();
     }
 
     #[test]
     fn keys_beyond_the_bound_are_refused_until_others_end() {
-        let in_flight = InFlight::default();
+        let in_use = KeysInUse::default();
         let mut held: Vec<Held> =
-            (0..IN_FLIGHT_MAX).map(|nth| in_flight.take(key("ada", &nth.to_string())).unwrap()).collect();
-        assert_eq!(in_flight.take(key("ada", "more")).unwrap_err().code(), "overloaded");
+            (0..IN_FLIGHT_MAX).map(|nth| in_use.take(key("ada", &nth.to_string())).unwrap()).collect();
+        assert_eq!(in_use.take(key("ada", "more")).unwrap_err().code(), "overloaded");
         held.pop();
-        in_flight.take(key("ada", "more")).unwrap();
+        in_use.take(key("ada", "more")).unwrap();
     }
 }

@@ -1,4 +1,4 @@
-//! Who asks: the admin, a customer, or a guest.
+//! Callers: the admin, a customer, or a guest.
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
@@ -79,7 +79,8 @@ pub struct Caller {
     pub user_id: Option<UserId>,
     /// By which sign-in.
     pub session_id: Option<SessionId>,
-    pub(crate) order_token: Option<[u8; 32]>,
+    /// The digest of the order token that was sent.
+    pub order_token: Option<[u8; 32]>,
 }
 
 impl Caller {
@@ -93,7 +94,7 @@ impl Caller {
         self.order_token.is_some_and(|sent| bool::from(sent.as_slice().ct_eq(expected)))
     }
 
-    /// The digest of the order token that the caller sent.
+    /// The same as bytes.
     pub fn order_token(&self) -> Option<&[u8]> {
         self.order_token.as_ref().map(<[u8; 32]>::as_slice)
     }

@@ -12,8 +12,11 @@ use serde::de::DeserializeOwned;
 use serde_json::error::Category;
 
 use super::listener::{TooSlow, refusal};
-use super::objects::Objects;
 use super::problem::{FieldError, Problem};
+use super::strict_objects::Objects;
+
+/// The largest body, in bytes.
+pub const BODY_BYTES_MAX: usize = 256 * 1024;
 
 /// A JSON body.
 ///
@@ -52,7 +55,7 @@ pub(super) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
 
 fn incomplete(rejection: &BytesRejection) -> Problem {
     if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
-        let detail = format!("a body has at most {} KiB", super::shell::BODY_BYTES_MAX / 1024);
+        let detail = format!("a body has at most {} KiB", BODY_BYTES_MAX / 1024);
         return Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail);
     }
     let mut reason = rejection.source();

@@ -3,7 +3,7 @@
 use axum::http::StatusCode;
 use kernel::{Ids, RequestId};
 
-use super::super::problem::{CONTENT_TYPE, Problem};
+use crate::problem::{CONTENT_TYPE, Problem};
 
 /// The longest path and query, in bytes.
 pub(crate) const URI_BYTES_MAX: usize = 8 * 1024;

@@ -144,7 +144,8 @@ impl Problem {
         self.code == IN_FLIGHT
     }
 
-    pub(crate) fn is_conflict(&self) -> bool {
+    /// Whether a row had changed since it was read: read and decide again.
+    pub fn is_conflict(&self) -> bool {
         self.code == BUSY
     }
 }
@@ -219,7 +220,7 @@ impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let (status, retry_after_s) = (self.status, self.retry_after_s);
         let content_type = [(header::CONTENT_TYPE, HeaderValue::from_static(CONTENT_TYPE))];
-        let mut response = (status, content_type, self.document(request::current_id())).into_response();
+        let mut response = (status, content_type, self.document(request::current_request_id())).into_response();
         let headers = response.headers_mut();
         if let Some(seconds) = retry_after_s {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));

@@ -19,6 +19,9 @@ use super::address::ClientAddress;
 use super::auth::{Auth, Caller};
 use super::query::Known;
 
+/// Where services answer the operator's questions, each at a path of its own below. Processes of one shop ask there.
+pub const OPERATOR_PATH: &str = "/internal/operator/";
+
 /// Who may call a route. Whoever sends a token that isn't good is answered 401 on any route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Policy {
@@ -115,7 +118,7 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
     }
 
     /// Adds a path that the description leaves out: it is for parts of Tradepost, and takes no query.
-    pub(crate) fn add_internal(self, policy: Policy, path: &str, router: MethodRouter<S>) -> Self {
+    pub fn add_internal(self, policy: Policy, path: &str, router: MethodRouter<S>) -> Self {
         let known = Known::of(&PathItem::default());
         let guard =
             middleware::from_fn(move |request: Request, next: Next| enforce(policy, known.clone(), request, next));
@@ -128,7 +131,8 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
         (router.with_state(state).layer(Extension(auth)), openapi)
     }
 
-    pub(super) fn describe(self) -> (Router<S>, OpenApi) {
+    /// The routes before they have their state, and their description.
+    pub fn describe(self) -> (Router<S>, OpenApi) {
         self.0.split_for_parts()
     }
 }

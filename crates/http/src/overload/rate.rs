@@ -1,4 +1,4 @@
-//! How many requests a client may send, and what it is told beyond that.
+//! A limit on the requests that each client may send over time.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -16,9 +16,9 @@ use governor::state::keyed::ShrinkableKeyedStateStore;
 use governor::{Quota, RateLimiter};
 use kernel::{Clock, Timestamp};
 
-use super::Problem;
+use crate::problem::Problem;
 
-/// Clients that are told apart by one limiter, about 3 MB: more than use a shop within a minute.
+/// Clients that one limiter distinguishes, about 3 MB: more than use a shop within a minute.
 const KEYS_MAX: usize = 65_536;
 
 /// Buckets for clients beyond [`KEYS_MAX`]: enough that one flood doesn't empty all of them.
@@ -55,7 +55,7 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// What a shop has unless it is told otherwise.
+    /// The defaults of the configuration.
     pub const DEFAULT: Self = Self {
         writes: Rate::new(100, Duration::from_secs(1)),
         sign_ins_of_account: Rate::new(10, Duration::from_mins(1)),
@@ -71,7 +71,7 @@ impl Limits {
 
 /// Lets each client send at its [`Rate`]. Cheap to clone; clones share what they count.
 ///
-/// It tells [`KEYS_MAX`] clients apart. Those who come while so many are known share buckets by their hash,
+/// It distinguishes [`KEYS_MAX`] clients. Those who come while so many are known share buckets by their hash,
 /// so that a flood of addresses costs no memory, and lets nobody send more. Only hashes are kept, under a key of
 /// the process, so that neither addresses nor names can be read from it.
 #[derive(Clone)]

@@ -1,4 +1,4 @@
-//! Which address a request comes from.
+//! The address that a request comes from.
 
 use std::convert::Infallible;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};

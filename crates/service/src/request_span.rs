@@ -1,30 +1,19 @@
 //! The span of a request.
 
 use axum::extract::Request;
-use axum::http::{HeaderMap, StatusCode};
-use kernel::TraceParent;
+use axum::http::StatusCode;
+use http::{TraceContext, traceparent};
 
 use crate::traces::{End, Span, SpanKind, Tracer};
 
 /// Routes that programs ask all the time. Alone they begin no trace.
 const QUIET: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
 
-/// What begins the routes that processes of one shop ask each other.
+/// The beginning of routes that processes of one shop ask each other.
 const INTERNAL: &str = "/internal/";
 
-/// What the events of a request carry, as an extension of it.
-#[derive(Clone, Copy)]
-pub(super) struct Carried(pub Option<TraceParent>);
-
-/// The trace that the client sent, if it sent one that is valid. Two are none.
-pub(super) fn traceparent(headers: &HeaderMap) -> Option<TraceParent> {
-    let mut sent = headers.get_all("traceparent").iter();
-    let (first, second) = (sent.next()?, sent.next());
-    if second.is_some() { None } else { first.to_str().ok()?.parse().ok() }
-}
-
 /// A request that is being answered. It ends when it is dropped, for whoever asked may hang up before the answer.
-pub(super) struct RequestSpan {
+pub(crate) struct RequestSpan {
     tracer: Tracer,
     span: Span,
     method: &'static str,
@@ -34,7 +23,7 @@ pub(super) struct RequestSpan {
 }
 
 impl RequestSpan {
-    /// Begins it, and gives the request what its events carry. `None` if nobody wants to know.
+    /// Begins it, and gives the request the trace context that its events carry. `None` if no spans are exported.
     pub fn begin(
         tracer: &Tracer,
         request: &mut Request,
@@ -50,7 +39,7 @@ impl RequestSpan {
             return None;
         }
         let span = tracer.begin(came);
-        request.extensions_mut().insert(Carried(span.carried));
+        request.extensions_mut().insert(TraceContext(span.carried));
         let (route, request_id) = (route.to_owned(), request_id.to_owned());
         Some(Self { tracer: tracer.clone(), span, method, route, request_id, answer: None })
     }

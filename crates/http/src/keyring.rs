@@ -8,7 +8,7 @@ use jsonwebtoken::DecodingKey;
 use kernel::{KeyId, Timestamp};
 use storage::published_keys::PublishedKey;
 
-/// The keys that a service was told of. Clones share them.
+/// The keys that a service has received. Clones share them.
 #[derive(Clone, Default)]
 pub struct Keyring(Arc<RwLock<HashMap<KeyId, Key>>>);
 
@@ -26,12 +26,12 @@ impl Keyring {
     }
 
     /// Takes a key beside those it has.
-    pub(crate) fn add(&self, key: PublishedKey) {
+    pub fn add(&self, key: PublishedKey) {
         self.0.write().unwrap_or_else(PoisonError::into_inner).insert(key.key_id, key.into());
     }
 
     /// Whether there is a key whose tokens are good no longer.
-    pub(crate) fn has_outdated(&self, now: Timestamp) -> bool {
+    pub fn has_outdated(&self, now: Timestamp) -> bool {
         let keys = self.0.read().unwrap_or_else(PoisonError::into_inner);
         keys.values().any(|key| key.not_after <= now)
     }

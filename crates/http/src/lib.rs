@@ -1,0 +1,38 @@
+//! HTTP as all services speak it: connections, problems, bodies, pages, callers, and bounds on load.
+//!
+//! Not here: a service's context, events, or a broker. What a request carries travels in its extensions:
+//! [`Shell::identify`] puts the request's id and the client's address there, [`Policy`] the [`Caller`](auth::Caller).
+//!
+//! Start with [`Shell`] (the layers around all routes), then [`Policy`] and [`Routes`] (who may call a route),
+//! [`Problem`] (every refusal), `overload` (what happens when more is asked than can be done) and `listener`.
+//!
+//! **Invariants**
+//! - No route without a policy, no error without a problem document.
+//! - No client can make the process hold more than a bounded amount of memory, connections or time.
+//! - A request with an `Idempotency-Key` is carried out once, and its answer shares a transaction with its effect.
+
+mod address;
+mod body;
+mod keyring;
+mod page;
+mod policy;
+mod problem;
+mod query;
+mod request;
+mod shell;
+mod strict_objects;
+
+pub mod auth;
+pub mod idempotency;
+pub mod listener;
+pub mod overload;
+pub mod token;
+
+pub use address::{BadNetwork, ClientAddress, Network};
+pub use body::{BODY_BYTES_MAX, Body, PathId, QueryOf};
+pub use keyring::Keyring;
+pub use page::{Listing, Page};
+pub use policy::{OPERATOR_PATH, Policy, Routes};
+pub use problem::{FieldError, Fields, Problem, ProblemBody};
+pub use request::{RequestInfo, TraceContext, current_request_id, traceparent};
+pub use shell::Shell;

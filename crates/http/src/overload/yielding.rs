@@ -1,0 +1,126 @@
+//! Background work yields under high request load: people wait for their answers, and what follows is in the store.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use kernel::SignedDuration;
+
+/// How long a crowd is taken to be there after it was seen: a commit answers many at once, and as many come back.
+const GONE_AFTER: Duration = Duration::from_millis(50);
+
+/// How long it must have been there: what gathers while the disk is slow for a moment is none.
+const THERE_AFTER: Duration = Duration::from_millis(200);
+
+/// The age of work that no longer yields. A burst may last as long; then both get their share.
+const WAITED_ENOUGH: Duration = Duration::from_secs(10);
+
+/// The time between two looks whether the crowd is gone.
+const LOOK_AGAIN: Duration = Duration::from_millis(5);
+
+/// Remembers when a crowd of requests was seen, and holds back what can wait. Clones share it.
+#[derive(Clone, Debug)]
+pub struct Yielding(Arc<Crowd>);
+
+impl Default for Yielding {
+    fn default() -> Self {
+        Self::since(Instant::now())
+    }
+}
+
+impl Yielding {
+    fn since(began: Instant) -> Self {
+        Self(Arc::new(Crowd { began, since: AtomicU64::new(0), last: AtomicU64::new(0) }))
+    }
+
+    /// A crowd is seen.
+    pub(crate) fn note_crowd(&self) {
+        self.0.seen(Instant::now());
+    }
+
+    /// Waits while a crowd of requests is being answered, until the work, which is that old, has waited for ten
+    /// seconds.
+    pub async fn wait(&self, age: SignedDuration) {
+        let waited_before = Duration::try_from(age).unwrap_or_default();
+        let began = Instant::now();
+        while self.0.is_there(Instant::now()) && waited_before + began.elapsed() < WAITED_ENOUGH {
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn has_seen_any(&self) -> bool {
+        self.0.last.load(Ordering::Relaxed) > 0
+    }
+}
+
+/// Both times are in microseconds since its beginning.
+#[derive(Debug)]
+struct Crowd {
+    began: Instant,
+    since: AtomicU64,
+    last: AtomicU64,
+}
+
+impl Crowd {
+    fn seen(&self, now: Instant) {
+        let now = self.micros(now);
+        let last = self.last.swap(now, Ordering::Relaxed);
+        if last == 0 || now.saturating_sub(last) > micros(GONE_AFTER) {
+            self.since.store(now, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether a crowd has been there for some time, and is not gone.
+    fn is_there(&self, now: Instant) -> bool {
+        let now = self.micros(now);
+        let (since, last) = (self.since.load(Ordering::Relaxed), self.last.load(Ordering::Relaxed));
+        last > 0 && now.saturating_sub(last) <= micros(GONE_AFTER) && now.saturating_sub(since) >= micros(THERE_AFTER)
+    }
+
+    fn micros(&self, now: Instant) -> u64 {
+        micros(now.saturating_duration_since(self.began)).max(1)
+    }
+}
+
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_crowd_is_one_that_stays_and_is_gone_when_it_is_not_seen_for_a_moment() {
+        let began = Instant::now();
+        let yielding = Yielding::since(began);
+        let crowd = &yielding.0;
+        let at = |millis| began + Duration::from_millis(millis);
+        assert!(!crowd.is_there(at(1_000)));
+        for millis in (1_000..1_200).step_by(20) {
+            crowd.seen(at(millis));
+            assert!(!crowd.is_there(at(millis)), "it may be a moment's");
+        }
+        crowd.seen(at(1_200));
+        assert!(crowd.is_there(at(1_200)) && crowd.is_there(at(1_250)));
+        assert!(!crowd.is_there(at(1_251)));
+        crowd.seen(at(1_300));
+        assert!(!crowd.is_there(at(1_300)), "it is another one");
+    }
+
+    #[tokio::test]
+    async fn work_yields_to_a_crowd_until_that_is_gone_or_the_work_is_old() {
+        let now = Instant::now();
+        let ago = |millis| now.checked_sub(Duration::from_millis(millis)).expect("the machine runs for a second");
+        let yielding = Yielding::since(ago(1_000));
+        let is_held_up =
+            async |age| futures_util::poll!(Box::pin(yielding.wait(SignedDuration::from_secs(age)))).is_pending();
+        (0..300).rev().step_by(20).for_each(|millis| yielding.0.seen(ago(millis)));
+
+        assert!(is_held_up(0).await && is_held_up(9).await);
+        assert!(!is_held_up(10).await, "it has waited enough");
+        yielding.wait(SignedDuration::ZERO).await;
+        assert!(!is_held_up(0).await, "nobody was seen any more");
+    }
+}

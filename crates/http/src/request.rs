@@ -1,0 +1,65 @@
+//! A request's id and trace, as its handler and its problems need them.
+
+use axum::extract::FromRequestParts;
+use axum::http::HeaderMap;
+use axum::http::request::Parts;
+use kernel::{Cause, Keyed, RequestCause, RequestId, TraceParent};
+
+use super::Problem;
+
+tokio::task_local! {
+    static REQUEST_ID: String;
+}
+
+/// Runs the request under its id, so that problems can name it.
+pub(super) async fn under_id<T>(id: String, request: impl Future<Output = T>) -> T {
+    REQUEST_ID.scope(id, request).await
+}
+
+/// The id of the request that this task answers, as the client sees it; empty outside of one.
+pub fn current_request_id() -> String {
+    REQUEST_ID.try_with(Clone::clone).unwrap_or_default()
+}
+
+/// The trace context that events of a request carry, as an extension of the request.
+#[derive(Clone, Copy, Debug)]
+pub struct TraceContext(pub Option<TraceParent>);
+
+/// The trace that the client sent, if it sent one that is valid. Two are none.
+pub fn traceparent(headers: &HeaderMap) -> Option<TraceParent> {
+    let mut sent = headers.get_all("traceparent").iter();
+    let (first, second) = (sent.next()?, sent.next());
+    if second.is_some() { None } else { first.to_str().ok()?.parse().ok() }
+}
+
+/// The request as a cause: an extractor.
+#[derive(Clone, Debug)]
+pub struct RequestInfo {
+    request_id: RequestId,
+    traceparent: Option<TraceParent>,
+}
+
+impl RequestInfo {
+    /// The cause of the request's commit. Each call is for another try of the same request.
+    pub fn cause(&self) -> Cause {
+        self.cause_keyed(None)
+    }
+
+    /// The same for a request with an idempotency key: the commit writes it, and is refused if it is there already.
+    pub fn cause_keyed(&self, keyed: Option<Keyed>) -> Cause {
+        Cause::Request(RequestCause { request_id: self.request_id, traceparent: self.traceparent, keyed })
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for RequestInfo {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        let Some(request_id) = parts.extensions.get().copied() else {
+            tracing::error!(uri = %parts.uri, "the request was not identified: its routes have no shell");
+            return Err(Problem::internal());
+        };
+        let carried = parts.extensions.get().map(|TraceContext(carried)| *carried);
+        Ok(Self { request_id, traceparent: carried.unwrap_or_else(|| traceparent(&parts.headers)) })
+    }
+}

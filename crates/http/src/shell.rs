@@ -1,0 +1,98 @@
+//! The layers around all routes: ids, addresses, bounds, panics, and answers where there is no route.
+
+use std::any::Any;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use kernel::{Ids, RequestId, panic_text};
+use tower_http::catch_panic::CatchPanicLayer;
+
+use super::address::{ClientAddress, Network};
+use super::auth::Auth;
+use super::body::BODY_BYTES_MAX;
+use super::overload::{Limiter, Overload, within};
+use super::problem::Problem;
+use super::request;
+
+/// The longest `X-Request-Id` that is taken over, in characters.
+const REQUEST_ID_MAX: usize = 128;
+
+static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// What surrounds the routes of a process. What a process observes of its requests goes between the two layers.
+#[derive(Clone, Debug)]
+pub struct Shell {
+    /// Admins are exempt from the limit of writes.
+    pub auth: Arc<Auth>,
+    /// Request ids.
+    pub ids: Ids,
+    /// The writes that one address may send.
+    pub writes: Limiter,
+    /// Proxies whose word about a client's address is taken.
+    pub trusted_proxies: Arc<[Network]>,
+    /// Bounds on the load.
+    pub overload: Overload,
+}
+
+impl Shell {
+    /// The inner layer: refuses what is too much, answers where there is no route, survives panics.
+    pub fn protect(&self, routes: Router) -> Router {
+        routes
+            .fallback(async || Problem::not_found("route: GET /openapi.json lists them all"))
+            .method_not_allowed_fallback(async || {
+                let detail = "this route does not take this method: see the Allow header";
+                Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail)
+            })
+            .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+            .layer(middleware::from_fn_with_state(self.clone(), limit_writes))
+            .layer(middleware::from_fn_with_state(self.overload.in_flight.clone(), within))
+            .layer(CatchPanicLayer::custom(panicked))
+    }
+
+    /// The outer layer: gives each request its id and the address of its client.
+    pub fn identify(&self, routes: Router) -> Router {
+        routes.layer(middleware::from_fn_with_state(self.clone(), identified))
+    }
+}
+
+fn panicked(panic: Box<dyn Any + Send>) -> Response {
+    tracing::error!(panic = panic_text(&*panic), "a request's handler panicked");
+    Problem::internal().into_response()
+}
+
+async fn identified(State(shell): State<Shell>, mut request: Request, next: Next) -> Response {
+    let request_id = shell.ids.next::<RequestId>();
+    let id = sent_id(&request).unwrap_or_else(|| request_id.to_string());
+    let address = ClientAddress::find(request.extensions(), request.headers(), &shell.trusted_proxies);
+    request.extensions_mut().insert(request_id);
+    request.extensions_mut().insert(address);
+    let header_value = HeaderValue::from_str(&id);
+    let mut response = request::under_id(id, next.run(request)).await;
+    if let Ok(id) = header_value {
+        response.headers_mut().insert(REQUEST_ID.clone(), id);
+    }
+    response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}
+
+/// Reads cost little and change nothing, so only what may write is counted.
+async fn limit_writes(State(shell): State<Shell>, address: ClientAddress, request: Request, next: Next) -> Response {
+    let reads = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
+    if !reads
+        && !shell.auth.is_admin(request.headers())
+        && let Err(refused) = shell.writes.check_address(address.0)
+    {
+        return refused.into_response();
+    }
+    next.run(request).await
+}
+
+fn sent_id(request: &Request) -> Option<String> {
+    let text = request.headers().get(&REQUEST_ID)?.to_str().ok()?;
+    let plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte));
+    (plain && (1..=REQUEST_ID_MAX).contains(&text.len())).then(|| text.to_owned())
+}
