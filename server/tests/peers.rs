@@ -381,5 +381,5 @@ async fn only_the_admin_asks_a_service_and_only_what_it_knows() {
         shop.request(Method::GET, &path).admin().send().await.expect(405);
     }
     let api = shop.get("/openapi.json").await.expect(200);
-    assert!(!String::from_utf8_lossy(&api.body).contains(service::operator::PATH), "it is for consoles alone");
+    assert!(!String::from_utf8_lossy(&api.body).contains(service::http::OPERATOR_PATH), "it is for consoles alone");
 }

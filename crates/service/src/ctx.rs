@@ -10,9 +10,9 @@ use http::{Keyring, Network, Problem};
 use kernel::{Cause, Clock, Currency, Ids, Shards};
 use storage::{Batch, Committed, Db, Error};
 
+use crate::Backoff;
 use crate::telemetry::Metrics;
 use crate::traces::Tracer;
-use crate::Backoff;
 
 /// Settings that all services share; their units are those of the configuration.
 #[derive(Clone, Debug)]

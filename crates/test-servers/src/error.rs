@@ -13,7 +13,7 @@ impl Error {
         Self(text)
     }
 
-/// The thing that could not be read, written or run.
+    /// The thing that could not be read, written or run.
     pub(crate) fn of(what: &str) -> impl Fn(std::io::Error) -> Self + '_ {
         move |error| Self(format!("{what} can't be used: {error}"))
     }

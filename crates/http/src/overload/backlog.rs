@@ -25,7 +25,11 @@ impl Backlog {
     /// Notes that a service is late, or is late no longer.
     pub fn report(&self, service: &'static str, is_late: bool) {
         let mut late = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if is_late { late.insert(service) } else { late.remove(service) };
+        if is_late {
+            late.insert(service)
+        } else {
+            late.remove(service)
+        };
     }
 }
 

@@ -22,7 +22,6 @@ use crate::membership::{Membership, Share};
 use crate::reaction::Handler;
 use crate::{Ctx, Operator, Tasks};
 
-
 /// Deliveries that are taken at once, and the most that one batch of `handle_many` holds.
 pub const WINDOW: usize = 256;
 

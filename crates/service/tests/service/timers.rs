@@ -108,17 +108,17 @@ async fn new_work_is_refused_while_old_work_waits_for_too_long() {
     }
     house.hands.advance(REMIND_AFTER);
     until("the first are at work", async || script.calls("remind") == REMIND.concurrency).await;
-    house.runtime.admission.admit().unwrap();
+    house.runtime.overload.backlog.admit().unwrap();
 
     let late_after = SignedDuration::try_from(house.runtime.settings.reservation_ttl / 4).unwrap();
     house.hands.advance(late_after + SignedDuration::from_secs(1));
-    until("the rest is late", async || house.runtime.admission.admit().is_err()).await;
-    let refused = house.runtime.admission.admit().unwrap_err();
+    until("the rest is late", async || house.runtime.overload.backlog.admit().is_err()).await;
+    let refused = house.runtime.overload.backlog.admit().unwrap_err();
     assert_eq!((refused.status().as_u16(), refused.code(), refused.retry_after_s()), (503, "overloaded", Some(5)));
 
     script.heal("remind");
     script.let_go(110);
-    until("the rest is done", async || house.runtime.admission.admit().is_ok()).await;
+    until("the rest is done", async || house.runtime.overload.backlog.admit().is_ok()).await;
     house.stop().await;
 }
 
