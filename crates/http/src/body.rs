@@ -14,6 +14,7 @@ use serde_json::error::Category;
 use super::listener::{TooSlow, refusal};
 use super::problem::{FieldError, Problem};
 use super::strict_objects::Objects;
+use super::wording::plain;
 
 /// The largest body, in bytes.
 pub const BODY_BYTES_MAX: usize = 256 * 1024;
@@ -83,8 +84,9 @@ fn rejected(error: &serde_path_to_error::Error<serde_json::Error>) -> Problem {
         return Problem::malformed_body(format!("not JSON: {inner}"));
     }
     let text = inner.to_string();
-    let detail = text.split(" at line ").next().unwrap_or(&text).to_owned();
-    let named = |prefix: &str| detail.strip_prefix(prefix)?.split('`').next().map(str::to_owned);
+    let message = text.split(" at line ").next().unwrap_or(&text);
+    let detail = plain(message);
+    let named = |prefix: &str| message.strip_prefix(prefix)?.split('`').next().map(str::to_owned);
     let inside = |field: String| if path == "." { field } else { format!("{path}.{field}") };
     if let Some(field) = named("unknown field `") {
         // The path leads to the field itself where it leads anywhere.
@@ -96,7 +98,7 @@ fn rejected(error: &serde_path_to_error::Error<serde_json::Error>) -> Problem {
     }
     let whole = if path == "." { "body".to_owned() } else { path.clone() };
     let field = named("duplicate field `").map_or(whole, inside);
-    if detail.starts_with("invalid type") || detail.starts_with("duplicate field") {
+    if message.starts_with("invalid type") || message.starts_with("duplicate field") {
         let problem = Problem::malformed_body(format!("{field}: {detail}"));
         return problem.with_errors(vec![FieldError { field, code: "shape", detail }]);
     }
@@ -113,7 +115,11 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for QueryOf<T> {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
         let parsed = Query::<T>::try_from_uri(&parts.uri).map_err(|rejection| {
             let text = rejection.body_text();
-            let detail = text.strip_prefix("Failed to deserialize query string: ").unwrap_or(&text);
+            let text = text.strip_prefix("Failed to deserialize query string: ").unwrap_or(&text);
+            let detail = match text.split_once(": ") {
+                Some((parameter, message)) => format!("{parameter}: {}", plain(message)),
+                None => plain(text),
+            };
             Problem::new(StatusCode::BAD_REQUEST, "invalid_query", detail)
         })?;
         Ok(Self(parsed.0))

@@ -21,6 +21,7 @@ mod query;
 mod request;
 mod shell;
 mod strict_objects;
+mod wording;
 
 pub mod auth;
 pub mod idempotency;
