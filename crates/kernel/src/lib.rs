@@ -10,6 +10,7 @@
 
 mod cause;
 mod clock;
+mod currency;
 mod cursor;
 mod event;
 mod ids;
@@ -21,18 +22,18 @@ mod version;
 
 pub use cause::{Cause, DeliveryCause, Keyed, Origin, RequestCause, TimerCause, TraceParent};
 pub use clock::{Clock, MockClock};
+pub use currency::{Currency, InvalidCurrency};
 pub use cursor::{BadCursor, Cursor};
 pub use event::{Event, Lane};
 pub use ids::{
     DeadLetterId, EventId, Ids, KeyId, MailId, OrderId, PaymentId, ProductId, RequestId, Secret, SessionId, UserId,
 };
 pub use jiff::{SignedDuration, Timestamp};
+pub use money::{InvalidMoney, Money};
 pub use panics::panic_text;
 pub use shards::{Shards, fnv1a};
 pub use uuid::Uuid;
 pub use version::Version;
-
-pub use money::{Currency, InvalidCurrency, Money};
 
 /// For what [`named!`] writes.
 #[doc(hidden)]
