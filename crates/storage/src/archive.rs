@@ -53,7 +53,7 @@ static HAVE_ENDED: Sql = Sql::each(
 /// The kit's statements of this module.
 pub(crate) const STATEMENTS: &[&Sql] = &[&OF_KEY, &AFTER, &OF_TYPES, &BEFORE, &BY_ID, &NEWEST, &HAVE_ENDED];
 
-/// How long open transactions are waited for: commits take milliseconds.
+/// Longest wait for open transactions: commits take milliseconds.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The time between two looks at them.
@@ -68,13 +68,13 @@ pub struct StoredEvent {
     pub event_id: EventId,
     /// Its type.
     pub event_type: String,
-    /// What it is about.
+    /// The id of the aggregate, by which events are kept in order.
     pub key: Uuid,
     /// Its lane.
     pub lane: Lane,
-    /// The version of the aggregate that it tells.
+    /// The version of the aggregate that the event made.
     pub sequence: i64,
-    /// When it was committed.
+    /// Time of the commit.
     pub time: Timestamp,
     /// The request from which it followed.
     pub correlation_id: Uuid,
@@ -132,7 +132,7 @@ async fn horizon(db: &Db) -> Result<Horizon, Error> {
 /// The events of some types behind the position `after`, up to the position `up_to`, oldest first, at most `limit`.
 ///
 /// Where `up_to` was the [`newest`] at some time, all that was committed by then is found, and nothing of a key is found
-/// without what its key told before: an event gets its position after the one before it was committed.
+/// without the earlier events of that key: an event gets its position after the one before it was committed.
 pub async fn of_types(
     db: &Db,
     types: Vec<String>,

@@ -53,7 +53,7 @@ pub(crate) enum TimerChange {
 }
 
 impl TimerChange {
-    /// Which timer it changes.
+    /// The timer that it changes.
     pub fn target(&self) -> (&'static str, Uuid) {
         match self {
             Self::Set { name, key, .. } | Self::Clear { name, key } => (name, *key),

@@ -44,7 +44,7 @@ pub(crate) struct Commit {
     pub batch: Batch,
     pub cause: Cause,
     pub now: Timestamp,
-    /// Where each event of the batch has to be sent.
+    /// The destinations of each event of the batch.
     pub destinations: Vec<Vec<String>>,
     shards: Shards,
 }
@@ -83,7 +83,7 @@ impl Commit {
         params![delivery.event_id, delivery.digest.as_slice(), delivery.attempts, self.now]
     }
 
-    /// What ends each timer of the cause, or only holds it; every row must be met.
+    /// Statements that end each timer of the cause, or only check its lease; every row must exist.
     pub fn timer_causes(&self) -> impl Iterator<Item = (&'static Sql, &TimerCause, Vec<Value>)> {
         let (timers, holds) = match &self.cause {
             Cause::Timers(timers) => (timers.as_slice(), false),

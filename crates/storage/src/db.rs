@@ -15,28 +15,28 @@ use crate::sqlite::Sqlite;
 use crate::statement::{Claim, Sql};
 use crate::{Batch, Error, Migrations, Query, Registered, Row, Value};
 
-/// How to open a store.
+/// Options for opening a store.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Whose store: the name of its file or schema, and of the source of its events.
+    /// The service: the name of its file or schema, and of the source of its events.
     pub service: &'static str,
-    /// Where the store is.
+    /// The store's location.
     pub location: Location,
     /// The service's own tables.
     pub migrations: Migrations,
-    /// Where events of each type have to be sent. A type without an entry is kept in the archive only.
+    /// Destinations of each event type. A type without an entry is kept in the archive only.
     pub destinations: HashMap<String, Vec<String>>,
-    /// How keys are parted among instances of the service. It never changes once the store is made.
+    /// Number of shards of the keys. It never changes once the store is made.
     pub shards: Shards,
-    /// How many unsent events there may be before requests are refused.
+    /// Number of unsent events above which requests are refused.
     pub outbox_cap: u64,
-    /// Where times come from.
+    /// Source of times.
     pub clock: Clock,
-    /// Where event ids come from.
+    /// Source of event ids.
     pub ids: Ids,
 }
 
-/// Where stores are. All services of a process may share one.
+/// Location of stores. All services of a process may share one.
 #[derive(Clone, Debug)]
 pub enum Location {
     /// A folder: one SQLite file for each service.
@@ -46,7 +46,7 @@ pub enum Location {
 }
 
 impl Location {
-    /// Where a service's store is.
+    /// The location of a service's store.
     ///
     /// # Errors
     ///
@@ -79,7 +79,7 @@ enum Engine {
 pub struct Committed {
     /// The events that were emitted, in their order.
     pub events: Vec<EventId>,
-    /// How many batches shared the transaction.
+    /// Number of batches that shared the transaction.
     pub group_size: usize,
     /// From the call to the answer.
     pub took: Duration,
@@ -88,7 +88,7 @@ pub struct Committed {
 impl Db {
     /// Opens the store, making it if it isn't there, and brings its tables up to date.
     ///
-    /// A database server that is away is waited for, at most as long as its [`Server`] says.
+    /// Waits for a database server that is down, at most as long as its [`Server`] says.
     pub async fn open(mut options: Options) -> Result<Self, Error> {
         options.location = options.location.of(options.service)?;
         let engine = match &options.location {
@@ -216,12 +216,12 @@ impl Db {
         &self.options.destinations
     }
 
-    /// How keys are parted among instances.
+    /// The number of shards of the keys.
     pub fn shards(&self) -> Shards {
         self.options.shards
     }
 
-    /// Where the store is, for messages.
+    /// The store's location, for messages.
     pub(crate) fn store(&self) -> String {
         match &self.options.location {
             Location::Folder(folder) => folder.join(format!("{}.db", self.service())).display().to_string(),

@@ -1,8 +1,8 @@
-//! Why a read or a commit failed. Driver types never leave the crate.
+//! Errors of reads and commits. Driver types never leave the crate.
 
 use kernel::EventId;
 
-/// Why a read or a commit failed.
+/// Failure of a read or a commit.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// A row was not as it had been read, or a row that must be new was there already.
@@ -33,24 +33,24 @@ pub enum Error {
     /// The store can't work now: full disk, read-only folder, closed. Nothing was written. May pass.
     #[error("the store {store} is unavailable: {detail}")]
     Unavailable {
-        /// Which store.
+        /// The store.
         store: String,
-        /// What the database said.
+        /// The database's message.
         detail: String,
     },
     /// The connection died while the database was committing, and it could not be asked in time whether it did.
     /// The write may have happened or not.
-    #[error("the store {store} went away during a commit: whether it took effect is not known")]
+    #[error("the connection to the store {store} was lost during a commit: it is not known whether it took effect")]
     Unknown {
-        /// Which store.
+        /// The store.
         store: String,
     },
     /// The store refuses this program: a wrong password, a missing right, no such database. Won't pass by itself.
     #[error("the store {store} can't be used: {detail}")]
     Unusable {
-        /// Which store.
+        /// The store.
         store: String,
-        /// What the database said, and what to do.
+        /// The database's message, and the remedy.
         detail: String,
     },
     /// A stored value is not what the code knows.
@@ -60,7 +60,7 @@ pub enum Error {
         statement: &'static str,
         /// The column.
         column: String,
-        /// What is wrong with it.
+        /// The fault in it.
         detail: String,
     },
     /// A statement is wrong: a defect of Tradepost.
@@ -68,7 +68,7 @@ pub enum Error {
     Broken {
         /// The statement.
         statement: &'static str,
-        /// What the database said.
+        /// The database's message.
         detail: String,
     },
     /// The store was written by a newer Tradepost and was left as it is.
@@ -77,9 +77,9 @@ pub enum Error {
          start the newer Tradepost that wrote it, or use another data folder"
     )]
     Newer {
-        /// Which store.
+        /// The store.
         store: String,
-        /// Whose tables.
+        /// The set of tables.
         set: &'static str,
         /// The version found.
         found: i64,

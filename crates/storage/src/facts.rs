@@ -1,4 +1,4 @@
-//! What a store knows of itself: whether the process that used it before ended cleanly, and which events its service has
+//! Facts about the store itself: whether the process that used it before ended cleanly, and which events its service has
 //! been served from their beginning.
 
 use std::collections::BTreeSet;
@@ -31,7 +31,7 @@ impl Db {
         Ok(before.first().is_some_and(|value| value == "yes"))
     }
 
-    /// Whether a process of the service ever used the store.
+    /// True if a process of the service ever used the store.
     pub async fn has_run(&self) -> Result<bool, Error> {
         Ok(!self.read(&RUNNING, params![], |row| row.get::<String>("value")).await?.is_empty())
     }
@@ -53,7 +53,7 @@ impl Db {
         self.sweep(vec![(&SET_SUBSCRIBED, params![text])]).await.map(drop)
     }
 
-    /// Marks the store as left in good order.
+    /// Marks the store as closed cleanly.
     pub async fn mark_stopped(&self) -> Result<(), Error> {
         self.sweep(vec![(&SET_RUNNING, params!["no"])]).await?;
         Ok(())

@@ -138,7 +138,7 @@ pub(crate) const STATEMENTS: &[&Sql] = &[
     &REMOVE_DISCARDED,
 ];
 
-/// What a held delivery waits for.
+/// Reason why a delivery is held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
     /// Its time.
@@ -238,7 +238,7 @@ impl Held {
     }
 }
 
-/// PostgreSQL has no text with a NUL in it, and a stranger's may have one.
+/// PostgreSQL's text can't contain a NUL, and a foreign message may.
 fn storable(text: String) -> String {
     if text.contains('\0') { text.replace('\0', "\u{fffd}") } else { text }
 }
@@ -284,7 +284,7 @@ pub async fn drop_duplicate(db: &Db, position: i64, now: Timestamp) -> Result<()
     Ok(())
 }
 
-/// What the transaction of the effect runs beside it: lets the next of the key go, and removes this one.
+/// Statements that run in the effect's transaction: they make the next delivery of the key due, and remove this one.
 pub(crate) fn release(position: i64, now: Timestamp) -> [(&'static Sql, Vec<Value>); 2] {
     [(&NEXT_OF_KEY, params![position, now]), (&REMOVE, params![position])]
 }
@@ -299,7 +299,7 @@ pub async fn due(db: &Db, lane: Lane, shards: &[u16], now: Timestamp, limit: i64
     db.read(&DUE, params![lane, now, limit, numbers(shards)], held).await
 }
 
-/// When the next delivery of a lane's shards comes due.
+/// Time at which the next delivery of a lane's shards is due.
 pub async fn next_due(db: &Db, lane: Lane, shards: &[u16]) -> Result<Option<Timestamp>, Error> {
     let found = db.read(&NEXT_DUE, params![lane, numbers(shards)], |row| row.get("due_at")).await?;
     Ok(found.into_iter().next().flatten())
@@ -322,7 +322,7 @@ pub async fn of_events(db: &Db, events: Vec<EventId>) -> Result<Vec<Held>, Error
     db.read(&OF_EVENTS, params![events], held).await
 }
 
-/// How many deliveries are held.
+/// Number of held deliveries.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Parked as dead letters.
@@ -333,13 +333,13 @@ pub struct Counts {
     pub held: i64,
 }
 
-/// How many deliveries are held, by state.
+/// Number of held deliveries by state.
 pub async fn counts(db: &Db) -> Result<Counts, Error> {
     let map = |row: &Row<'_>| Ok(Counts { parked: row.get("parked")?, due: row.get("due")?, held: row.get("held")? });
     Ok(db.read(&COUNTS, params![], map).await?.into_iter().next().unwrap_or_default())
 }
 
-/// How many deliveries, of all lanes, are due.
+/// Number of due deliveries of all lanes.
 pub async fn due_by(db: &Db, now: Timestamp) -> Result<i64, Error> {
     let found = db.read(&COUNT_DUE, params![now], |row| row.get("due")).await?;
     Ok(found.into_iter().next().unwrap_or_default())

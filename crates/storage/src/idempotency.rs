@@ -20,7 +20,7 @@ static FORGET: Sql = Sql::new(
 /// The kit's statements of this module.
 pub(crate) const STATEMENTS: &[&Sql] = &[&FIND, &FORGET];
 
-/// How long a key stands for its first request. After that it is a new one.
+/// Time for which a key is bound to its first request. After that it is a new key.
 pub const KEPT: SignedDuration = SignedDuration::from_hours(24);
 
 /// A key that was used.
@@ -30,11 +30,11 @@ pub struct Kept {
     pub digest: [u8; 32],
     /// The whole answer.
     pub answer: Vec<u8>,
-    /// When.
+    /// Time at which it ends.
     pub committed_at: Timestamp,
 }
 
-/// What was answered under this key, if that still stands at `now`.
+/// The answer that is stored under this key, if it is still valid at `now`.
 pub async fn find(db: &Db, scope: &str, key: &str, now: Timestamp) -> Result<Option<Kept>, Error> {
     let map = |row: &crate::Row<'_>| {
         Ok(Kept { digest: row.get("digest")?, answer: row.get("answer")?, committed_at: row.get("committed_at")? })

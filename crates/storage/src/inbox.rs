@@ -25,13 +25,13 @@ pub(crate) const STATEMENTS: &[&Sql] = &[&SEEN, &FORGET];
 pub struct Handled {
     /// The digest of the bytes that were handled.
     pub digest: [u8; 16],
-    /// How often handling began.
+    /// Number of times that handling began.
     pub attempts: i64,
-    /// When its effect was committed.
+    /// Time at which its effect was committed.
     pub handled_at: Timestamp,
 }
 
-/// Which of these events were handled.
+/// Those of these events that were handled.
 pub async fn handled(db: &Db, events: Vec<EventId>) -> Result<HashMap<EventId, Handled>, Error> {
     let map = |row: &crate::Row<'_>| {
         let handled =

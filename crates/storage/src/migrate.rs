@@ -5,7 +5,7 @@ use crate::Error;
 /// The versions of one set of tables, oldest first. Released versions never change.
 #[derive(Clone, Copy, Debug)]
 pub struct Migrations {
-    /// Whose tables: the kit's or a service's.
+    /// The name of the set: the kit's or a service's.
     pub set: &'static str,
     /// Version 1, 2, ….
     pub steps: &'static [Migration],

@@ -1,4 +1,4 @@
-//! What is still to be sent: pointers to events, one for each destination.
+//! Unsent events: pointers to them, one for each destination.
 
 use kernel::{EventId, Lane, Timestamp, Uuid};
 
@@ -99,13 +99,13 @@ pub(crate) const STATEMENTS: &[&Sql] = &[
     &POINT_AGAIN,
 ];
 
-/// How many pointers the gauges count before they stop: a scrape must not walk a backlog of millions.
+/// Pointers at which the gauges stop counting: a scrape must not walk a backlog of millions.
 const COUNTED: i64 = 100_000;
 
-/// Which pending events are asked for.
+/// Selection of pending events.
 #[derive(Clone, Copy, Debug)]
 pub struct Wanted<'a> {
-    /// Where they have to go.
+    /// Their destination.
     pub destination: &'a str,
     /// In which lane.
     pub lane: Lane,
@@ -147,7 +147,7 @@ pub(crate) fn numbers(shards: &[u16]) -> Vec<i64> {
 }
 
 /// Points to the destinations that the types have now, wherever the pointers pointed before: the shop has another
-/// broker. A consumer that had an event by its old destination knows it when it comes again.
+/// broker. A consumer that had an event by its old destination drops the duplicate.
 pub async fn redirect(db: &Db) -> Result<(), Error> {
     if unsent(db) == 0 {
         return Ok(());
@@ -166,10 +166,10 @@ pub async fn redirect(db: &Db) -> Result<(), Error> {
     recount(db, u64::MAX).await
 }
 
-/// What was told since a time is to be sent again: the pointers of at most `limit` events after `after`, oldest first.
+/// Marks events for being published again: writes the pointers of at most `limit` events after `after`, oldest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Republished {
-    /// How many events have pointers again. Those to whose type nobody reacts have none.
+    /// Number of events that have pointers again. Types to which nobody reacts have none.
     pub events: usize,
     /// The event up to which this came, if there may be more.
     pub up_to: Option<EventId>,
@@ -209,7 +209,7 @@ pub async fn sent(db: &Db, destination: &str, lane: Lane, positions: Vec<i64>) -
     Ok(())
 }
 
-/// How much is unsent in a lane (counted to 100,000) and since when the oldest waits.
+/// Number of unsent events in a lane (counted to 100,000), and the age of the oldest.
 pub async fn backlog(db: &Db, lane: Lane) -> Result<(i64, Option<Timestamp>), Error> {
     let map = |row: &crate::Row<'_>| Ok((row.get("pending")?, row.get("oldest")?));
     let found = db.read(&OLDEST, params![lane, COUNTED], map).await?;
@@ -222,7 +222,7 @@ pub async fn nth_oldest(db: &Db, destination: &str, lane: Lane, n: i64) -> Resul
     Ok(found.into_iter().next())
 }
 
-/// How many pointers are unsent, in all lanes.
+/// Number of unsent pointers in all lanes.
 pub async fn count(db: &Db) -> Result<i64, Error> {
     let found = db.read(&COUNT, params![], |row| row.get("pending")).await?;
     Ok(found.into_iter().next().unwrap_or_default())

@@ -15,7 +15,7 @@ pub struct Row<'a> {
     pub(crate) source: Source<'a>,
 }
 
-/// Where a row comes from.
+/// Source of a row.
 pub(crate) enum Source<'a> {
     /// And the column that is probably read next: they are read in their order, as a rule.
     Sqlite(&'a rusqlite::Row<'a>, Cell<usize>),

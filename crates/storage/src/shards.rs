@@ -1,4 +1,4 @@
-//! Which instance of the service has which shard.
+//! Assignment of shards to instances of a service.
 //!
 //! Each instance moves a counter on while it lives. Whoever sees one stand still for longer than a lease, by a clock of
 //! its own, takes that instance for gone: no two clocks are ever compared.
@@ -79,7 +79,7 @@ pub struct Shard {
     pub number: u16,
 }
 
-/// Who has a shard.
+/// Owner of a shard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Owner {
     /// The instance, if any.
@@ -88,9 +88,9 @@ pub struct Owner {
     pub fence: i64,
 }
 
-/// What all instances know of one another.
+/// State that all instances share: the counter of each, and the owner of each shard.
 #[derive(Clone, Debug, Default)]
-pub struct Standing {
+pub struct Assignment {
     /// The counter of each instance.
     pub beats: HashMap<Uuid, i64>,
     /// The owner of each shard that was ever asked for.
@@ -102,12 +102,12 @@ pub async fn beat(db: &Db, instance_id: Uuid, beat: i64) -> Result<(), Error> {
     db.sweep(vec![(&BEAT, params![instance_id, beat])]).await.map(drop)
 }
 
-/// What all instances know of one another.
-pub async fn standing(db: &Db) -> Result<Standing, Error> {
+/// State that all instances share: the counter of each, and the owner of each shard.
+pub async fn assignment(db: &Db) -> Result<Assignment, Error> {
     // Owners first: whoever owns something has beaten before, and must not be taken for gone.
     let owners = db.read(&SHARDS, params![], owner).await?;
     let beats = db.read(&INSTANCES, params![], |row| Ok((row.get("instance_id")?, row.get("beat")?))).await?;
-    Ok(Standing { beats: beats.into_iter().collect(), owners: owners.into_iter().collect() })
+    Ok(Assignment { beats: beats.into_iter().collect(), owners: owners.into_iter().collect() })
 }
 
 fn owner(row: &Row<'_>) -> Result<(Shard, Owner), Error> {
@@ -152,7 +152,7 @@ impl Db {
             known = self.shard_count().await?;
         }
         if let Some(known) = known.filter(|known| *known != count) {
-            let detail = format!("its keys are parted into {known} shards, for good: set `shards` to {known}");
+            let detail = format!("its keys are split into {known} shards, for good: set `shards` to {known}");
             return Err(Error::Unusable { store: self.store(), detail });
         }
         for (find, give) in [(&POINTERS_WITHOUT, &GIVE_POINTERS), (&HELD_WITHOUT, &GIVE_HELD)] {
@@ -162,9 +162,9 @@ impl Db {
                 if keys.is_empty() {
                     break;
                 }
-                let parted =
+                let shards_to_add =
                     keys.into_iter().map(|(key, lane)| (give, params![key, lane, self.shards().of(lane, key)]));
-                self.sweep(parted.collect()).await?;
+                self.sweep(shards_to_add.collect()).await?;
             }
         }
         Ok(())

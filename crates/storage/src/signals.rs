@@ -1,4 +1,4 @@
-//! Who is woken after a commit.
+//! Wake-ups after a commit.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -17,13 +17,13 @@ pub(crate) struct Signals {
     pending: AtomicI64,
 }
 
-/// What a commit changed that others wait for.
+/// Changes of a commit for which others wait.
 #[derive(Debug, Default)]
 pub(crate) struct Effects {
     pub destinations: HashSet<(String, Lane)>,
     pub events: bool,
     pub pending: i64,
-    /// When the first of each kind of timer that was set comes due.
+    /// Time at which the first timer of each kind that was set is due.
     timers: HashMap<&'static str, Timestamp>,
 }
 
@@ -52,7 +52,7 @@ impl TimerSignal {
         *next = due_at.min(*next);
     }
 
-    /// When the next one comes due, as far as is known.
+    /// Time at which the next one is due, as far as is known.
     pub fn next_due(&self) -> Timestamp {
         *self.next()
     }

@@ -8,9 +8,9 @@ use crate::Type;
 #[derive(Debug)]
 pub(crate) struct Sql {
     name: &'static str,
-    /// What PostgreSQL runs.
+    /// The text for PostgreSQL.
     text: &'static str,
-    /// What SQLite's is made from.
+    /// The text from which SQLite's is made.
     text_for_sqlite: &'static str,
     sqlite: OnceLock<String>,
     is_lookup: bool,
@@ -221,7 +221,7 @@ impl Registered {
         }
     }
 
-    /// What is wrong with the text, by the rules of the kit.
+    /// Violations of the kit's rules in the text.
     pub fn fault(&self) -> Option<&'static str> {
         let text = self.sqlite().to_lowercase();
         let parameters = (1..=text.len()).take_while(|n| text.contains(&format!("?{n}"))).count();

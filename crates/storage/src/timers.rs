@@ -68,25 +68,25 @@ pub async fn defer(db: &Db, timer: &TimerCause, due_at: Timestamp) -> Result<(),
     Ok(())
 }
 
-/// When the next timer of a kind comes due.
+/// Time at which the next timer of a kind is due.
 pub async fn next_due(db: &Db, name: &'static str) -> Result<Option<Timestamp>, Error> {
     let found = db.read(&NEXT_DUE, params![name], |row| row.get("due_at")).await?;
     Ok(found.into_iter().next().flatten())
 }
 
-/// When the `n`th next timer of a kind comes due, if there are so many.
+/// Time at which the `n`th next timer of a kind is due, if there are so many.
 pub async fn nth_due(db: &Db, name: &str, n: i64) -> Result<Option<Timestamp>, Error> {
     let found = db.read(&NTH_DUE, params![name, n - 1], |row| row.get("due_at")).await?;
     Ok(found.into_iter().next())
 }
 
-/// How many timers are due.
+/// Number of due timers.
 pub async fn due(db: &Db, now: Timestamp) -> Result<i64, Error> {
     let found = db.read(&COUNT_DUE, params![now], |row| row.get("due")).await?;
     Ok(found.into_iter().next().unwrap_or_default())
 }
 
-/// How many timers are due or being handled.
+/// Number of timers that are due or being handled.
 pub async fn unfinished(db: &Db, now: Timestamp) -> Result<i64, Error> {
     let found = db.read(&COUNT_UNFINISHED, params![now, true], |row| row.get("unfinished")).await?;
     Ok(found.into_iter().next().unwrap_or_default())

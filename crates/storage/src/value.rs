@@ -101,7 +101,7 @@ macro_rules! params {
     ($($value:expr),* $(,)?) => { vec![$($crate::Value::from($value)),*] };
 }
 
-/// What a column holds, whichever database it comes from. The variants that a column may arrive as are those of its
+/// Value of a column, whichever database it comes from. The variants that a column may arrive as are those of its
 /// [`Type`] on either side: a UUID is 16 bytes on SQLite, a time is an integer there, a boolean too.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Found<'a> {
@@ -121,7 +121,7 @@ pub enum Found<'a> {
     Time(Timestamp),
 }
 
-/// What a column can be read as.
+/// Type as which a column can be read.
 pub trait FromValue: Sized {
     /// Reads the value; the error says what was found instead.
     fn from_value(value: Found<'_>) -> Result<Self, String>;

@@ -14,13 +14,13 @@ use super::server::{Server, cause_of};
 use super::tables::running;
 use crate::Error;
 
-/// How long making a connection may take, its start included.
+/// Deadline for making a connection, its start-up included.
 const CONNECT: Duration = Duration::from_secs(5);
 
-/// How long sent bytes may stay unacknowledged before the connection counts as dead.
+/// Time after which a connection whose bytes are not acknowledged counts as dead.
 const UNACKNOWLEDGED: Duration = Duration::from_secs(10);
 
-/// How long a connection may be silent before the operating system asks whether the other side is still there.
+/// Idle time after which the operating system probes the other side.
 const KEEPALIVE: Duration = Duration::from_secs(30);
 
 /// Settings of every session, beside its schema.
@@ -35,7 +35,7 @@ const SESSION: &str = "-c synchronous_commit=on -c jit=off -c enable_seqscan=off
 /// Settings of the writer's session.
 const WRITER: &str = "-c enable_hashjoin=off -c enable_mergejoin=off";
 
-/// What a connection is for: its name in `pg_stat_activity`.
+/// Role of a connection: its name in `pg_stat_activity`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Role {
     Reader,
@@ -53,7 +53,7 @@ pub(super) struct Connection {
 #[derive(Clone)]
 pub(super) struct Prepared {
     pub statement: Statement,
-    /// How many rows it takes.
+    /// Number of rows that it takes.
     pub takes_many: bool,
 }
 
@@ -75,7 +75,7 @@ impl Connection {
         let (client, connection) = match tokio::time::timeout(CONNECT, connecting).await {
             Ok(Ok(connected)) => connected,
             Ok(Err(error)) => return Err(refused(&error, server)),
-            Err(_) => return Err(away(server, format!("no connection within {CONNECT:?}"))),
+            Err(_) => return Err(unavailable(server, format!("no connection within {CONNECT:?}"))),
         };
         #[expect(clippy::disallowed_methods, reason = "the driver ends with its connection, and `Drop` ends it")]
         let driver = tokio::spawn(async move {
@@ -90,7 +90,7 @@ impl Connection {
             let share = connection.client.execute("select pg_advisory_lock_shared($1)", &row);
             match tokio::time::timeout(CONNECT, share).await {
                 Ok(shared) => shared.map(drop).map_err(|error| classify(&error, "SHARE_LOCK", server))?,
-                Err(_) => return Err(away(server, format!("no answer within {CONNECT:?}"))),
+                Err(_) => return Err(unavailable(server, format!("no answer within {CONNECT:?}"))),
             }
         }
         Ok(connection)
@@ -137,7 +137,7 @@ impl Drop for Connection {
     }
 }
 
-/// What an error of a statement means to the caller.
+/// Maps a statement's error to the caller's.
 pub(super) fn classify(error: &tokio_postgres::Error, statement: &'static str, server: &Server) -> Error {
     let Some(code) = error.code() else {
         let detail = cause_of(error);
@@ -145,12 +145,16 @@ pub(super) fn classify(error: &tokio_postgres::Error, statement: &'static str, s
         if detail.starts_with("error serializing") || detail.starts_with("error deserializing") {
             return Error::Broken { statement, detail };
         }
-        return away(server, detail);
+        return unavailable(server, detail);
     };
     if *code == SqlState::UNIQUE_VIOLATION || is_contended(code) {
         return Error::Conflict { statement };
     }
-    if passes(code) { away(server, cause_of(error)) } else { Error::Broken { statement, detail: cause_of(error) } }
+    if passes(code) {
+        unavailable(server, cause_of(error))
+    } else {
+        Error::Broken { statement, detail: cause_of(error) }
+    }
 }
 
 /// Others were at the same rows at the same moment: the same may succeed at once.
@@ -158,14 +162,14 @@ pub(super) fn is_contended(code: &SqlState) -> bool {
     *code == SqlState::T_R_SERIALIZATION_FAILURE || *code == SqlState::T_R_DEADLOCK_DETECTED
 }
 
-/// Whether the server may do later what it can't do now
+/// True for errors that may pass by themselves
 /// (<https://www.postgresql.org/docs/current/errcodes-appendix.html>: by class).
 fn passes(code: &SqlState) -> bool {
     let code = code.code();
     matches!(&code[..2], "08" | "53" | "57" | "58") || matches!(code, "25006" | "25P03" | "55P03")
 }
 
-/// Why no connection could be made.
+/// Maps a failure to connect to the caller's error.
 fn refused(error: &tokio_postgres::Error, server: &Server) -> Error {
     let user = server.config.get_user().unwrap_or("of the operating system");
     let database = server.config.get_dbname().unwrap_or_default();
@@ -186,11 +190,11 @@ fn refused(error: &tokio_postgres::Error, server: &Server) -> Error {
         None if detail.contains("error performing TLS handshake") => {
             format!("{detail}: check sslmode and sslrootcert in the store's URL")
         }
-        _ => return away(server, detail),
+        _ => return unavailable(server, detail),
     };
     Error::Unusable { store: server.to_string(), detail: remedy }
 }
 
-pub(super) fn away(server: &Server, detail: impl Into<String>) -> Error {
+pub(super) fn unavailable(server: &Server, detail: impl Into<String>) -> Error {
     Error::Unavailable { store: server.to_string(), detail: detail.into() }
 }

@@ -11,7 +11,7 @@ use kernel::{EventId, Timestamp};
 use tokio_postgres::error::{DbError, Error as PgError, Severity};
 use uuid::Uuid;
 
-use super::connection::{Connection, Prepared, away, classify, is_contended};
+use super::connection::{Connection, Prepared, classify, is_contended, unavailable};
 use super::pipeline::{Answer, Call, Params, begin_and_send};
 use super::plan::{Expected, Plan, STORE_EVENTS, Step};
 use super::server::Server;
@@ -19,7 +19,7 @@ use super::task::{Ran, Task};
 use crate::signals::Effects;
 use crate::{Error, Value, params};
 
-/// How long the statements of a group may take before the connection is given up; the same again for `commit`.
+/// Deadline for the statements of a group, and again for `commit`; after it the connection is closed.
 const DEADLINE: Duration = Duration::from_secs(20);
 
 const BEGIN_COMMIT: &str = "insert into commits (commit_id, committed_at) values ($1, $2)";
@@ -36,7 +36,7 @@ pub(super) struct Name {
 /// A group that is on the disk.
 pub(super) struct Done {
     pub effects: Effects,
-    /// What each task's own statements did; nothing for commits.
+    /// Results of each task's own statements; empty for commits.
     pub ran: Vec<Vec<Ran>>,
 }
 
@@ -51,7 +51,7 @@ impl Done {
     }
 }
 
-/// Why a group is not on the disk.
+/// Reason why a group is not on the disk.
 pub(super) enum Failed {
     /// These tasks can't be in this group; the others may try again without them. The error is that of the first.
     Without { tasks: HashSet<usize>, error: Error },
@@ -77,8 +77,10 @@ pub(super) async fn run(
     let ran = match tokio::time::timeout(DEADLINE, send(connection, server, tasks, &plan, name, merged)).await {
         Ok(Ok(ran)) => ran,
         Ok(Err(failed)) => return Err(roll_back(connection, failed).await),
-        // The connection is given up, and its transaction with it, which was not told to commit.
-        Err(_) => return Err(Failed::Away(away(server, format!("a commit was not answered within {DEADLINE:?}")))),
+        // The connection is closed and its transaction rolled back, for `commit` was not sent.
+        Err(_) => {
+            return Err(Failed::Away(unavailable(server, format!("a commit was not answered within {DEADLINE:?}"))));
+        }
     };
     match tokio::time::timeout(DEADLINE, connection.client.batch_execute("commit")).await {
         Ok(Ok(())) => Ok(Done { effects: plan.effects, ran }),
@@ -93,7 +95,7 @@ fn is_refusal(error: &PgError) -> bool {
     severity.is_some_and(|severity| severity == Severity::Error)
 }
 
-/// Whether a transaction whose end was not seen took effect. Waits for it if it is still ending.
+/// True if a transaction with an unknown outcome took effect. Waits for it if it is still ending.
 pub(super) async fn look_up(connection: &Connection, commit_id: Uuid, now: Timestamp) -> Result<bool, PgError> {
     let claim = connection.prepare(CLAIM_COMMIT).await?.statement;
     let claimed = connection.client.execute(&claim, &[&Value::Uuid(commit_id), &Value::Time(now)]).await?;
@@ -217,7 +219,7 @@ fn columns<'a>(rows: impl ExactSizeIterator<Item = &'a [Value]>) -> Vec<Vec<&'a 
     columns
 }
 
-/// Whether every row met what it was decided on.
+/// Checks that every row still was as the decision had read it.
 fn check(
     plan: &Plan<'_>,
     forms: &[Prepared],
@@ -266,7 +268,7 @@ impl Misses {
         self.first.get_or_insert(error);
     }
 
-    /// Which rows of a statement of many were missed. A change says which it met; of new rows only the count is known.
+    /// The rows that a statement of many rows missed. A change returns those that it met; of new rows only the count is known.
     fn find(&mut self, step: &Step<'_>, ran: &Ran) -> Result<(), Failed> {
         let Some(missed) = step.rows.iter().find(|row| row.expected != Expected::Anything) else { return Ok(()) };
         if ran.rows.is_empty() && ran.met > 0 || !matches!(missed.expected, Expected::Lease(_) | Expected::Unchanged) {

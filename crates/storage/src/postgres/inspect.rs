@@ -1,4 +1,4 @@
-//! What an operator wants to know of a server before anything runs on it.
+//! Inspection of a server before anything runs on it.
 
 use std::collections::HashMap;
 use std::time::Instant;
@@ -22,9 +22,9 @@ pub struct Inspection {
     pub careless: Vec<&'static str>,
     /// Connections that it takes.
     pub max_connections: i64,
-    /// How far its clock is ahead of the caller's, to within the time of a question.
+    /// Difference between its clock and the caller's, to within the duration of a query.
     pub ahead: SignedDuration,
-    /// Whether the user may make schemas.
+    /// True if the user may create schemas.
     pub may_create: bool,
     /// The versions of the sets of tables in each schema that has some, by schema and set.
     pub tables: HashMap<(String, String), i64>,
@@ -45,7 +45,7 @@ impl Server {
                 .map_err(failed)?;
             shown.insert(name, row.get::<_, String>(0));
         }
-        // What this session was told to be is not what the server would be without it.
+        // The settings of this session are not those of the server.
         let configured = "select setting from pg_file_settings where name = 'synchronous_commit' and applied
              order by seqno desc limit 1";
         if let Ok(Some(row)) = client.query_opt(configured, &[]).await {

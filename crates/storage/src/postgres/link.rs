@@ -8,12 +8,12 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
-use super::connection::{Connection, Role, away};
+use super::connection::{Connection, Role, unavailable};
 use super::server::Server;
 use crate::Error;
 
 /// The wait before a server that could not be reached is tried again, and the bound to which it doubles.
-/// Who asks in between is refused at once: a request must not hang on a server that is away.
+/// Callers in between are refused at once: a request must not hang on a server that is down.
 const RETRY: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
 
 /// One place for one connection.
@@ -56,10 +56,10 @@ impl Link {
             Err(connecting) => connecting,
         };
         let made = connecting.wait_for(Option::is_some).await.ok().and_then(|made| made.clone());
-        made.unwrap_or_else(|| Err(away(self.server(), "it is closed")))
+        made.unwrap_or_else(|| Err(unavailable(self.server(), "it is closed")))
     }
 
-    /// What there is now, or who tells what there will be.
+    /// The current connection, or a receiver of the one that is being made.
     fn now_or_soon(&self) -> Result<Made, watch::Receiver<Option<Made>>> {
         let mut state = self.0.lock();
         if let Some(connection) = state.connection.as_ref().filter(|connection| !connection.client.is_closed()) {
@@ -73,11 +73,11 @@ impl Link {
         if let Some(failed) = state.failed.as_ref().filter(|failed| Instant::now() < failed.retry_at) {
             return Ok(Err(failed.error.clone()));
         }
-        let (tell, connecting) = watch::channel(None);
+        let (made, connecting) = watch::channel(None);
         state.connecting = Some(connecting.clone());
         drop(state);
         #[expect(clippy::disallowed_methods, reason = "it ends within the bound of a connect")]
-        tokio::spawn(self.0.clone().connect(tell));
+        tokio::spawn(self.0.clone().connect(made));
         Err(connecting)
     }
 
@@ -92,7 +92,7 @@ impl Link {
 }
 
 impl Inner {
-    async fn connect(self: Arc<Self>, tell: watch::Sender<Option<Made>>) {
+    async fn connect(self: Arc<Self>, result: watch::Sender<Option<Made>>) {
         let made = Connection::open(&self.server, self.service, self.role).await.map(Arc::new);
         let mut state = self.lock();
         state.connecting = None;
@@ -103,7 +103,7 @@ impl Inner {
                 Ok(connection)
             }
             Err(error) => {
-                // While it runs, a wrong password or a missing right is a server that is away: it may be mended.
+                // In a running process a wrong password or a missing right counts as a server that is down: it may be mended.
                 let error = match error {
                     Error::Unusable { store, detail } => Error::Unavailable { store, detail },
                     other => other,
@@ -116,7 +116,7 @@ impl Inner {
             }
         };
         drop(state);
-        tell.send_replace(Some(made));
+        result.send_replace(Some(made));
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

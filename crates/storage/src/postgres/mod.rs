@@ -71,7 +71,7 @@ async fn reach(server: &Server, service: &'static str) -> Result<Connection, Err
     const PAUSE: std::time::Duration = std::time::Duration::from_millis(250);
 
     let began = Instant::now();
-    let mut told = false;
+    let mut is_logged = false;
     loop {
         match Connection::open(server, service, Role::Writer).await {
             Ok(connection) => return Ok(connection),
@@ -80,9 +80,9 @@ async fn reach(server: &Server, service: &'static str) -> Result<Connection, Err
                     let detail = format!("{detail} (tried for {:?})", server.patience);
                     return Err(Error::Unavailable { store, detail });
                 }
-                if !std::mem::replace(&mut told, true) {
+                if !std::mem::replace(&mut is_logged, true) {
                     let patience_s = server.patience.as_secs();
-                    tracing::warn!(%store, %detail, patience_s, "the database is away and is tried again");
+                    tracing::warn!(%store, %detail, patience_s, "the database is unavailable and is tried again");
                 }
                 tokio::time::sleep(PAUSE).await;
             }

@@ -1,4 +1,4 @@
-//! Many statements on their way at once, in a fixed order.
+//! Many statements in flight at once, in a fixed order.
 
 use std::pin::Pin;
 use std::task::Poll;

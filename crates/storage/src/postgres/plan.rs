@@ -37,7 +37,7 @@ pub(super) struct Row<'a> {
     pub expected: Expected,
 }
 
-/// What it means if the statement meets no row.
+/// Meaning of a statement that meets no row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Expected {
     /// Nothing.

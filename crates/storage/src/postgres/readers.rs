@@ -1,18 +1,18 @@
-//! Reads: a few connections, each with many reads on their way at once.
+//! Reads: a few connections, each with many reads in flight.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio_postgres::types::ToSql;
 
-use super::connection::{Connection, Role, away, classify};
+use super::connection::{Connection, Role, classify, unavailable};
 use super::link::Link;
 use super::server::Server;
 use crate::row::{Row, Source};
 use crate::statement::Sql;
 use crate::{Error, Registered, Value};
 
-/// How long a read may take. A connection that does not answer in that time is given up.
+/// Deadline of a read. A connection that does not answer in time is closed.
 const DEADLINE: Duration = Duration::from_secs(15);
 
 /// Tries of a read whose connection broke or can't be made: a read changes nothing, so it may be repeated.
@@ -24,7 +24,7 @@ pub(crate) struct Readers {
     closed: AtomicBool,
 }
 
-/// A connection, and how many reads are on their way on it.
+/// A connection, and the number of reads in flight on it.
 struct Reader {
     link: Link,
     reads: AtomicUsize,
@@ -70,7 +70,10 @@ impl Readers {
                 Ok(Err(error)) => return Err(classify(&error, sql.name(), link.server())),
                 Err(_) => {
                     link.drop_connection();
-                    return Err(away(link.server(), format!("{} was not answered within {DEADLINE:?}", sql.name())));
+                    return Err(unavailable(
+                        link.server(),
+                        format!("{} was not answered within {DEADLINE:?}", sql.name()),
+                    ));
                 }
             }
         }
@@ -99,14 +102,14 @@ impl Readers {
         prepared.map(|_| ()).map_err(|error| classify(&error, sql.name(), link.server()))
     }
 
-    /// The one with the fewest reads on their way, for answers come in the order of the questions: what is small does not
+    /// The one with the fewest reads in flight, for answers come in the order of the questions: what is small does not
     /// wait behind what is large where it needn't. Those that are alike take turns.
     fn reader(&self) -> Result<Reading<'_>, Error> {
         let (turn, count) = (self.next.fetch_add(1, Ordering::Relaxed), self.readers.len());
         let in_turn = (0..count).map(|at| &self.readers[(turn + at) % count]);
         let reader = in_turn.min_by_key(|reader| reader.reads.load(Ordering::Relaxed)).expect("there is at least one");
         if self.closed.load(Ordering::Relaxed) {
-            return Err(away(reader.link.server(), "it is closed"));
+            return Err(unavailable(reader.link.server(), "it is closed"));
         }
         reader.reads.fetch_add(1, Ordering::Relaxed);
         Ok(Reading(reader))

@@ -1,4 +1,4 @@
-//! Which server, and how to reach it: the URL, TLS, patience.
+//! Address of a server: the URL, TLS, patience.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,13 +10,13 @@ use tokio_postgres::config::{Host, SslMode};
 
 use super::tls::{Tls, Trust};
 
-/// How long a server that is away at the start is waited for.
+/// Longest wait for a server that is down at the start.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Connections that read, for each service; one more writes. Each carries many reads at once.
 const READERS: usize = 2;
 
-/// What stands in a URL for the name of the service, where each has a database of its own.
+/// Placeholder in a URL for the service's name, where each has a database of its own.
 const SERVICE: &str = "{service}";
 
 /// A name that no service has.
@@ -41,7 +41,7 @@ pub struct Server {
 pub struct BadUrl(String);
 
 impl Server {
-    /// Waits at most this long for a server that is away at the start. The default is 30 s.
+    /// Waits at most this long for a server that is down at the start. The default is 30 s.
     #[must_use]
     pub fn with_patience(mut self, patience: Duration) -> Self {
         self.patience = patience;
@@ -55,12 +55,12 @@ impl Server {
         self
     }
 
-    /// Whether each service has a database of its own.
+    /// True if each service has a database of its own.
     pub fn is_apart(&self) -> bool {
         self.template.is_some()
     }
 
-    /// Where a service's store is.
+    /// The location of a service's store.
     ///
     /// # Errors
     ///

@@ -87,7 +87,7 @@ async fn version(transaction: &Transaction<'_>, set: &str) -> Result<i64, tokio_
     Ok(transaction.query_one(newest, &[&set]).await?.get(0))
 }
 
-/// How many pointers wait in the outbox.
+/// Number of pointers in the outbox.
 pub(super) async fn pending_events(connection: &Connection, server: &Server) -> Result<u64, Error> {
     let found = connection.client.query_one("select count(*) from outbox", &[]).await;
     let found = found.map_err(|error| classify(&error, "PENDING_EVENTS", server))?;
@@ -105,21 +105,21 @@ pub struct Turn {
 }
 
 impl Server {
-    /// Waits for its turn to do something that only one process at a time may do; `told` hears once if it has to wait.
-    /// A process that ends gives up its turn, however it ends.
-    pub async fn turn(&self, purpose: &'static str, told: impl FnOnce()) -> Result<Turn, Error> {
+    /// Waits for its turn to do something that only one process at a time may do; `on_wait` is called once if it must wait.
+    /// A process that ends releases its turn, however it ends.
+    pub async fn turn(&self, purpose: &'static str, on_wait: impl FnOnce()) -> Result<Turn, Error> {
         /// The time between two tries.
         const PAUSE: Duration = Duration::from_millis(250);
 
         let connection = Connection::open(self, "public", Role::Reader).await?;
-        let mut told = Some(told);
+        let mut on_wait = Some(on_wait);
         loop {
             let taken = connection.client.query_one("select pg_try_advisory_lock($1)", &[&lock("turn", purpose)]).await;
             if taken.map_err(|error| classify(&error, "TAKE_TURN", self))?.get::<_, bool>(0) {
                 return Ok(Turn { _connection: connection });
             }
-            if let Some(told) = told.take() {
-                told();
+            if let Some(on_wait) = on_wait.take() {
+                on_wait();
             }
             tokio::time::sleep(PAUSE).await;
         }
@@ -132,7 +132,7 @@ fn lock(purpose: &str, service: &str) -> i64 {
     hash.cast_signed()
 }
 
-/// What the server refuses here is a right that is missing.
+/// Maps a refusal of the server to a missing right.
 fn unusable(error: Error, server: &Server, service: &str) -> Error {
     match error {
         Error::Broken { detail, .. } if detail.contains("permission denied") => {

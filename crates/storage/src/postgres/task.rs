@@ -1,4 +1,4 @@
-//! What waits for the writer: commits, and the kit's own writes.
+//! Tasks of the writer: commits, and the kit's own writes.
 
 use std::collections::HashSet;
 
@@ -20,7 +20,7 @@ pub(super) enum Task {
     Work { statements: Vec<(&'static Sql, Vec<Value>)>, reply: oneshot::Sender<Result<Vec<Ran>, Error>> },
 }
 
-/// What a statement did.
+/// Result of a statement.
 #[derive(Default)]
 pub(super) struct Ran {
     pub rows: Vec<tokio_postgres::Row>,

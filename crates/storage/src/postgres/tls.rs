@@ -10,7 +10,7 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-/// Whose certificate is accepted.
+/// Rule for accepting a server's certificate.
 pub(super) enum Trust {
     /// Any: `prefer` and `require` keep listeners out, and no more.
     Anyone,

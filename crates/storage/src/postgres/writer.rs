@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
-use super::connection::away;
+use super::connection::unavailable;
 use super::group::{self, Done, Failed, Name};
 use super::link::Link;
 use super::task::{Ran, Task};
@@ -25,10 +25,10 @@ const GROUP: usize = 256;
 /// Tasks that may wait before callers wait to hand theirs over.
 const QUEUE: usize = 1_024;
 
-/// Tries of a group whose connection broke before it was told to commit, or that others were in the way of.
+/// Tries of a group whose connection broke before `commit` was sent, or that conflicted with others.
 const TRIES: u32 = 4;
 
-/// How long the outcome of a commit is looked for while the server is away.
+/// Time in which the outcome of a commit is looked up while the server is down.
 const LOOK_UP: Duration = Duration::from_secs(30);
 
 /// The wait between two look-ups.
@@ -135,7 +135,7 @@ impl Worker {
         self.link.drop_connection();
     }
 
-    /// Brings every task of a group to its end. What fails the others is parted from them, by halves where it is not
+    /// Brings every task of a group to its end. A task that fails the others is split off, by halves where it is not
     /// known which it is; a task that fails alone, statement by statement, gets its error.
     async fn write(&mut self, group: Vec<Task>) {
         let mut parts = vec![Part { tasks: group, merged: true, tries: 0 }];
@@ -172,7 +172,7 @@ impl Worker {
                 self.link.drop_connection();
                 match self.look_up(&name).await {
                     Some(true) => Ok(Done::after_look_up(&part.tasks)),
-                    Some(false) => Err(Failed::Away(away(self.link.server(), "the connection died"))),
+                    Some(false) => Err(Failed::Away(unavailable(self.link.server(), "the connection died"))),
                     None => Err(Failed::Unknown),
                 }
             }
@@ -192,13 +192,13 @@ impl Worker {
         outcome
     }
 
-    /// Whether it was only the connection that failed: then another one may do it now.
+    /// True if only the connection failed: then another one may succeed now.
     async fn is_broken(&self, error: &Error) -> bool {
         tracing::warn!(%error, "a transaction could not be made");
         self.link.get().await.is_ok()
     }
 
-    /// Asks until there is an answer. `None` if the server stays away.
+    /// Asks until there is an answer. `None` if the server stays down.
     async fn look_up(&self, name: &Name) -> Option<bool> {
         let began = Instant::now();
         tracing::warn!(store = %self.link.server(), commit_id = %name.commit_id, "the outcome of a commit is looked up");
@@ -234,7 +234,7 @@ impl Worker {
 /// Some of a group.
 struct Part {
     tasks: Vec<Task>,
-    /// Whether the same statement of several rows is run as one.
+    /// True if the same statement of several rows runs as one.
     merged: bool,
     tries: u32,
 }

@@ -1,4 +1,4 @@
-//! How one batch and its cause become rows, inside a transaction.
+//! Execution of one batch and its cause inside a transaction.
 
 use kernel::{Cause, Origin};
 use rusqlite::Connection;

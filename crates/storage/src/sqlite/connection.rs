@@ -58,7 +58,7 @@ pub(super) fn open_new(path: &Path, store: &str) -> Result<Connection, Error> {
     open_with(path, flags).map_err(|error| unavailable(store, &error))
 }
 
-/// How many pointers wait in the outbox.
+/// Number of pointers in the outbox.
 pub(super) fn pending_events(connection: &Connection, store: &str) -> Result<u64, Error> {
     connection
         .query_row("select count(*) from outbox", [], |row| row.get::<_, i64>(0))
@@ -90,7 +90,7 @@ fn configure_writer(connection: &Connection) -> rusqlite::Result<()> {
     ))
 }
 
-/// What a driver's error means to the caller.
+/// Maps a driver's error to the caller's.
 pub(super) fn classify(error: &rusqlite::Error, statement: &'static str, store: &str) -> Error {
     if let rusqlite::Error::SqliteFailure(failure, _) = error {
         match failure.code {

@@ -87,7 +87,7 @@ impl Readers {
     ) -> Result<T, Error> {
         let (reply, answer) = oneshot::channel();
         let read: Read = Box::new(move |connection, store| {
-            // Nobody listens any more when the caller went away: then the result is not wanted.
+            // Nobody receives the result if the caller was dropped: then it is not wanted.
             let _ = reply.send(read(connection, store));
         });
         let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner).clone();

@@ -1,7 +1,7 @@
 //! Copies of several files as they all were at one instant, while another process writes to them.
 //!
-//! Stores that tell one another what happened must be copied at one instant: else a copy knows of an event whose
-//! sender's copy never told it, or an event is out by the one and has not arrived by the other, and nobody sends it again.
+//! Stores that exchange events must be copied at one instant: else a copy knows of an event whose
+//! sender's copy never emitted it, or an event is out by the one and has not arrived by the other, and nobody sends it again.
 //! Whoever holds the write lock of every file knows that no commit is under way anywhere. In that moment a read
 //! transaction is begun on each; then the locks are dropped, and the copying takes as long as it takes.
 
@@ -14,10 +14,10 @@ use rusqlite::backup::{Backup, StepResult};
 use super::connection::{open_locker, open_new, open_reader, unavailable};
 use crate::Error;
 
-/// How long writers may be held up at once: a fraction of what they wait for a lock before they give up.
+/// Longest single pause of the writers: a fraction of the time that they wait for a lock.
 const PAUSE_MAX: Duration = Duration::from_secs(1);
 
-/// How long to try. A busy store's lock is free for moments only, but often.
+/// Total time of all tries. A busy store's lock is free for moments only, but often.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The wait before a lock is tried again: shorter than a commit, so that the moment between two is met.
@@ -46,7 +46,7 @@ struct Snapshot {
 impl Snapshots {
     /// Takes the instant. Writers of all the files, in whatever process, wait for it for a moment.
     ///
-    /// Blocks its thread: for milliseconds as a rule, and for half a minute before it gives up.
+    /// Blocks its thread: for milliseconds as a rule, and for half a minute at most.
     pub fn take(files: &[PathBuf]) -> Result<Self, Error> {
         let lockers = files.iter().map(|path| Locker::open(path)).collect::<Result<Vec<_>, _>>()?;
         let mut snapshots = Vec::new();
@@ -67,7 +67,7 @@ impl Snapshots {
         Ok(Self { files: snapshots, paused })
     }
 
-    /// How long commits were held up.
+    /// Time for which commits were paused.
     pub fn paused(&self) -> Duration {
         self.paused
     }

@@ -43,8 +43,8 @@ async fn a_batch_that_fails_takes_nobody_of_its_group_with_it(place: Place) {
     assert!(notes(&store).await.iter().all(|note| note == "good"));
     let expected = Counts { things: 800, events: 800, pointers: 1_600, ..Counts::default() };
     assert_eq!(store.counts().await, expected);
-    let told: HashSet<EventId> = committed.into_iter().flat_map(|it| it.events).collect();
-    assert_eq!(told.len(), 800);
+    let emitted: HashSet<EventId> = committed.into_iter().flat_map(|it| it.events).collect();
+    assert_eq!(emitted.len(), 800);
 }
 
 async fn a_guard_that_misses_writes_nothing(place: Place) {
@@ -151,7 +151,7 @@ async fn a_full_outbox_refuses_requests_and_no_reactions(place: Place) {
     db.commit(moved(ids.next()), request(&ids)).await.unwrap();
 
     let refused = db.commit(moved(ids.next()), request(&ids)).await.unwrap_err();
-    db.commit(insert(ids.next(), "tells nothing"), request(&ids)).await.unwrap();
+    db.commit(insert(ids.next(), "emits nothing"), request(&ids)).await.unwrap();
     db.commit(moved(ids.next()), Cause::Deliveries(vec![delivery(ids.next())])).await.unwrap();
 
     assert_eq!(refused, Error::OutboxFull { cap: 2 });

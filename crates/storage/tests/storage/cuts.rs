@@ -1,4 +1,4 @@
-//! The connection to PostgreSQL is cut at every byte around a commit: what the caller was told is the truth.
+//! The connection to PostgreSQL is cut at every byte around a commit: the answer to the caller is true.
 
 use kernel::{Cause, Uuid};
 use test_servers::{Database, Fault, Faults, Proxy, What};
@@ -15,7 +15,7 @@ const RESET_EVERY: u64 = 13;
 
 static TOLD: Query = Query::new(
     "TOLD",
-    "select count(distinct t.thing_id) as things, count(e.event_id) as told
+    "select count(distinct t.thing_id) as things, count(e.event_id) as emitted
      from things t left join events e on e.key = t.thing_id where t.note = $1",
 );
 
@@ -26,17 +26,17 @@ enum Towards {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_commit_that_is_cut_on_its_way_to_the_server_is_told_as_it_ended() {
+async fn a_commit_that_is_cut_before_the_server_is_answered_as_it_ended() {
     cut_at_every_byte(Towards::Server, What::Cut, 1).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_commit_whose_answer_is_cut_is_told_as_it_ended() {
+async fn a_commit_whose_answer_is_cut_is_answered_as_it_ended() {
     cut_at_every_byte(Towards::Client, What::Cut, 1).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_commit_whose_connection_breaks_is_told_as_it_ended() {
+async fn a_commit_whose_connection_breaks_is_answered_as_it_ended() {
     cut_at_every_byte(Towards::Server, What::Reset, RESET_EVERY).await;
     cut_at_every_byte(Towards::Client, What::Reset, RESET_EVERY).await;
 }
@@ -46,7 +46,7 @@ async fn cut_at_every_byte(towards: Towards, what: What, step: u64) {
     let (proxy, url) = Proxy::before(&database.url()).await;
     let store = open(&url).await;
     let beside = open(&database.url()).await;
-    let (mut told_done, mut told_not, mut uncut) = (0, 0, false);
+    let (mut answered_ok, mut answered_failed, mut uncut) = (0, 0, false);
     let mut after = 0;
     while !uncut {
         assert!(after < BYTES_MAX, "a commit is never whole");
@@ -60,29 +60,29 @@ async fn cut_at_every_byte(towards: Towards, what: What, step: u64) {
             Towards::Client => Faults { to_client: fault, ..Faults::default() },
         });
         let thing = store.ids.next();
-        let told = commit_as(&store, thing, &note, request(&store.ids)).await;
+        let answer = commit_as(&store, thing, &note, request(&store.ids)).await;
         // A connection that was cut had to be made again; one that was not had fewer bytes to carry.
         uncut = proxy.traffic().len() == made_before;
         let there = count(&beside, &note).await;
-        match &told {
-            Ok(()) => told_done += 1,
-            Err(Error::Unavailable { .. }) => told_not += 1,
+        match &answer {
+            Ok(()) => answered_ok += 1,
+            Err(Error::Unavailable { .. }) => answered_failed += 1,
             Err(other) => panic!("cut after {after} bytes: {other}"),
         }
-        let expected = if told.is_ok() { (1, 1) } else { (0, 0) };
-        assert_eq!(there, expected, "cut after {after} bytes, told {told:?}");
-        // Who was told that it did not happen tries again, and who was told nothing would do the same.
+        let expected = if answer.is_ok() { (1, 1) } else { (0, 0) };
+        assert_eq!(there, expected, "cut after {after} bytes, answered {answer:?}");
+        // A caller whose commit failed tries again, and so does one without an answer.
         match commit_as(&store, thing, &note, request(&store.ids)).await {
-            Ok(()) => assert!(told.is_err(), "cut after {after} bytes: it was done twice"),
-            Err(Error::Conflict { .. } | Error::AlreadyDone { .. }) => assert!(told.is_ok()),
+            Ok(()) => assert!(answer.is_err(), "cut after {after} bytes: it was done twice"),
+            Err(Error::Conflict { .. } | Error::AlreadyDone { .. }) => assert!(answer.is_ok()),
             Err(other) => panic!("tried again after a cut at {after}: {other}"),
         }
         assert_eq!(count(&beside, &note).await, (1, 1), "cut after {after} bytes");
         after += step;
     }
-    eprintln!("{what:?} towards {towards:?} at {after} bytes: {told_done} done, {told_not} not done");
+    eprintln!("{what:?} towards {towards:?} at {after} bytes: {answered_ok} done, {answered_failed} not done");
     assert!(after > 100, "a commit is longer than {after} bytes: too little was cut");
-    assert!(told_done > 1, "every cut was told as a failure: nothing was tried again or looked up");
+    assert!(answered_ok > 1, "every cut was answered as a failure: nothing was tried again or looked up");
     store.close().await;
     beside.close().await;
 }
@@ -104,6 +104,6 @@ async fn commit_as(store: &Store, thing: Uuid, note: &str, cause: Cause) -> Resu
 
 /// Things of this note, and events about them, as the server has them.
 async fn count(beside: &Store, note: &str) -> (i64, i64) {
-    let map = |row: &Row<'_>| Ok((row.get("things")?, row.get("told")?));
+    let map = |row: &Row<'_>| Ok((row.get("things")?, row.get("emitted")?));
     beside.query_one(&TOLD, params![note], map).await.expect("the server is there").expect("a count is a row")
 }

@@ -1,4 +1,4 @@
-//! What was answered stays, whatever ends the process; what a full disk refuses works again once there is room.
+//! An answered commit stays, however the process ends; a full disk's refusal passes once there is room.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
@@ -16,7 +16,7 @@ use crate::support::{Store, insert, moved, notes, request};
 
 static NUMBERED: Query = Query::new("NUMBERED", "select note, count(*) as things from things group by note");
 
-/// How often the committing process is killed.
+/// Number of times that the committing process is killed.
 const ROUNDS: u64 = 10;
 
 /// Set for the process that is to be killed: the same test, started again by itself.
@@ -46,7 +46,7 @@ async fn what_was_answered_is_there_after_a_crash() {
     assert_eq!((counts.things, counts.pointers), (counts.events * 2, counts.events * 2));
 }
 
-/// Starts a process that commits, kills it some time after its first answer, and tells what it had answered.
+/// Starts a process that commits, kills it some time after its first answer, and returns its answers.
 fn killed_after(folder: &Path, round: u64, delay: Duration) -> Vec<String> {
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "durability::what_was_answered_is_there_after_a_crash", "--nocapture"])

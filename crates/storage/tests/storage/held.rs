@@ -19,7 +19,7 @@ on_each_store! {
     a_parked_delivery_is_replayed_with_all_its_attempts_before_it,
     a_discarded_delivery_counts_as_handled_and_lets_the_next_go,
     a_delivery_that_another_instance_has_handled_is_not_held,
-    held_deliveries_are_told_apart_by_the_shards_of_their_keys,
+    held_deliveries_are_selected_by_the_shards_of_their_keys,
 }
 
 const LANE: Lane = Lane::Background;
@@ -88,7 +88,7 @@ async fn a_delivery_is_counted_before_each_attempt_and_parked_when_there_is_no_f
     let none = Attempt { position, counted: 0 };
     let one = none.next(&store).await.unwrap().unwrap();
     let retry_at = store.now() + SignedDuration::from_secs(5);
-    one.failed(&store, Some(retry_at), 1, "away".to_owned(), store.now()).await.unwrap();
+    one.failed(&store, Some(retry_at), 1, "down".to_owned(), store.now()).await.unwrap();
     assert_eq!(due(&store).await, [], "the key waits with its first");
 
     let failed_at = store.now();
@@ -98,19 +98,19 @@ async fn a_delivery_is_counted_before_each_attempt_and_parked_when_there_is_no_f
     assert_eq!(none.next(&store).await.unwrap(), None);
     one.failed(&store, None, 1, "late".to_owned(), store.now()).await.unwrap();
     assert_eq!(due(&store).await, [first.event_id]);
-    two.failed(&store, None, 2, "still away".to_owned(), store.now()).await.unwrap();
+    two.failed(&store, None, 2, "still down".to_owned(), store.now()).await.unwrap();
     two.failed(&store, Some(retry_at), 2, "late".to_owned(), store.now()).await.unwrap();
 
     assert_eq!(due(&store).await, []);
     let parked = held::parked_one(&store, first.dead_letter_id).await.unwrap().unwrap();
     assert_eq!((parked.state, parked.attempts, parked.due_at), (State::Parked, 2, None));
-    assert_eq!((parked.reason.as_deref(), parked.first_failed_at), (Some("still away"), Some(failed_at)));
+    assert_eq!((parked.reason.as_deref(), parked.first_failed_at), (Some("still down"), Some(failed_at)));
     assert_eq!((parked.body, parked.digest), (first.body, first.digest));
     assert_eq!(held::counts(&store).await.unwrap(), held::Counts { parked: 1, due: 0, held: 3 });
     assert_eq!(held::parked_one(&store, second.dead_letter_id).await.unwrap().map(|held| held.event_id), None);
 }
 
-/// PostgreSQL has no text with a NUL in it; what a stranger sent may have one, and so may the reason why it failed.
+/// PostgreSQL's text can't contain a NUL; a foreign message may, and so may the reason why it failed.
 async fn what_no_store_has_a_text_for_is_held_and_parked_all_the_same(place: Place) {
     let store = Store::open(&place).await;
     let [first, ..] = three_of_a_key(&store).await;
@@ -119,8 +119,8 @@ async fn what_no_store_has_a_text_for_is_held_and_parked_all_the_same(place: Pla
     let parked = held::parked_one(&store, first.dead_letter_id).await.unwrap().unwrap();
     assert_eq!(parked.reason.as_deref(), Some("no variant `\u{fffd}`"));
 
-    let [of_a_stranger, ..] = three_of_a_key(&store).await;
-    let stranger = Held {
+    let [sound, ..] = three_of_a_key(&store).await;
+    let foreign = Held {
         event_id: store.ids.next(),
         dead_letter_id: store.ids.next(),
         key: store.ids.next(),
@@ -128,10 +128,10 @@ async fn what_no_store_has_a_text_for_is_held_and_parked_all_the_same(place: Pla
         source: "\0".to_owned(),
         reason: Some("\0".to_owned()),
         state: State::Parked,
-        ..of_a_stranger
+        ..sound
     };
-    let id = stranger.dead_letter_id;
-    held::hold(&store, vec![stranger]).await.unwrap();
+    let id = foreign.dead_letter_id;
+    held::hold(&store, vec![foreign]).await.unwrap();
     let parked = held::parked_one(&store, id).await.unwrap().unwrap();
     assert_eq!((parked.event_type.as_str(), parked.source.as_str()), ("a\u{fffd}b", "\u{fffd}"));
 }
@@ -165,7 +165,7 @@ async fn a_discarded_delivery_counts_as_handled_and_lets_the_next_go(place: Plac
     assert!(!held::discard(&store, id, store.now()).await.unwrap(), "it is gone");
 }
 
-/// What happens to a store of held deliveries.
+/// Operation on a store of held deliveries.
 #[derive(Clone, Copy, Debug)]
 enum Step {
     Arrive { key: usize },
@@ -204,7 +204,7 @@ proptest! {
     }
 }
 
-/// What arrived for each key and what was decided, beside the store that should agree.
+/// Model of the arrivals and decisions of each key, with which the store must agree.
 struct Model {
     store: Store,
     keys: [Uuid; 3],
@@ -235,7 +235,7 @@ impl Model {
             }
             (Step::FailForNow, Some(held), _) => {
                 let retry_at = store.now() + SignedDuration::from_secs(1);
-                attempt(&held).failed(store, Some(retry_at), 1, "away".to_owned(), store.now()).await.unwrap();
+                attempt(&held).failed(store, Some(retry_at), 1, "down".to_owned(), store.now()).await.unwrap();
             }
             (Step::FailForNow, None, _) => store.hands.advance(SignedDuration::from_secs(1)),
             (Step::Park, Some(held), _) => {
@@ -343,7 +343,7 @@ async fn a_delivery_that_another_instance_has_handled_is_not_held(place: Place) 
     assert_eq!(held::due(&store, LANE, &ALL, store.now(), 100).await.unwrap()[0].digest, other_bytes.digest);
 }
 
-async fn held_deliveries_are_told_apart_by_the_shards_of_their_keys(place: Place) {
+async fn held_deliveries_are_selected_by_the_shards_of_their_keys(place: Place) {
     let store = Store::open(&place).await;
     let arrivals: Vec<Held> = (0..40).map(|_| arrival(&store, store.ids.next())).collect();
     held::hold(&store, arrivals.clone()).await.unwrap();

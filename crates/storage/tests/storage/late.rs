@@ -14,7 +14,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 on_each_store! {
     a_store_remembers_of_which_types_it_was_served_all,
-    the_archive_of_some_types_ends_where_it_is_told_to,
+    the_archive_of_some_types_ends_where_it_is_woken_to,
     an_old_event_that_was_handled_lately_is_remembered,
 }
 
@@ -31,7 +31,7 @@ async fn a_store_remembers_of_which_types_it_was_served_all(place: Place) {
     assert!(store.has_run().await.unwrap());
 }
 
-async fn the_archive_of_some_types_ends_where_it_is_told_to(place: Place) {
+async fn the_archive_of_some_types_ends_where_it_is_woken_to(place: Place) {
     let store = Store::open(&place).await;
     for _ in 0..5 {
         let thing_id: Uuid = store.ids.next();
@@ -57,7 +57,7 @@ async fn the_archive_of_some_types_ends_where_it_is_told_to(place: Place) {
     assert_eq!(types, [ThingMoved::TYPE, ThingBroke::TYPE].repeat(5));
 }
 
-/// As from an archive: it was told long before the inbox began to remember.
+/// As from an archive: it was emitted long before the inbox began.
 async fn an_old_event_that_was_handled_lately_is_remembered(place: Place) {
     let store = Store::open(&place).await;
     let old = store.ids.next();

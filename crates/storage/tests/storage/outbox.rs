@@ -15,33 +15,33 @@ on_each_store! {
     what_is_in_flight_is_passed_over_and_nothing_else,
     what_is_unsent_is_counted_again_when_the_store_opens,
     a_commit_wakes_those_who_wait_for_its_events_and_nobody_else,
-    what_is_pending_is_told_apart_by_the_shards_of_its_keys,
+    pending_events_are_selected_by_the_shards_of_their_keys,
     what_pointed_to_another_broker_points_to_this_one,
 }
 
 async fn events_keep_the_order_in_which_they_were_committed(place: Place) {
     let store = Store::open(&place).await;
     let thing_id: Uuid = store.ids.next();
-    let mut told = Vec::new();
+    let mut emitted = Vec::new();
     for n in (1..=9).step_by(3) {
         let batch = (n..n + 3)
             .fold(Batch::new(), |batch, version| batch.emit(Version::from_stored(version), &ThingMoved { thing_id }));
-        told.extend(store.commit(batch, request(&store.ids)).await.unwrap().events);
+        emitted.extend(store.commit(batch, request(&store.ids)).await.unwrap().events);
     }
 
     let stored = archive::of_key(&store, thing_id, 100).await.unwrap();
 
-    assert_eq!(stored.iter().map(|event| event.event_id).collect::<Vec<_>>(), told);
+    assert_eq!(stored.iter().map(|event| event.event_id).collect::<Vec<_>>(), emitted);
     assert_eq!(stored.iter().map(|event| event.sequence).collect::<Vec<_>>(), (1..=9).collect::<Vec<_>>());
     assert!(stored.windows(2).all(|pair| pair[0].position < pair[1].position));
     let pending = outbox::pending(&store, to("mail", Lane::Background), 0, vec![], 100).await.unwrap();
-    assert_eq!(pending.iter().map(|event| event.event_id).collect::<Vec<_>>(), told);
+    assert_eq!(pending.iter().map(|event| event.event_id).collect::<Vec<_>>(), emitted);
 }
 
 async fn an_event_is_pending_exactly_where_it_has_to_go_until_it_was_sent(place: Place) {
     let store = Store::open(&place).await;
     let thing_id: Uuid = store.ids.next();
-    let batch = insert(thing_id, "told")
+    let batch = insert(thing_id, "emitted")
         .emit(Version::FIRST, &ThingMoved { thing_id })
         .emit(Version::FIRST, &ThingBroke { thing_id })
         .emit(Version::FIRST, &ThingSeen { thing_id });
@@ -122,7 +122,7 @@ async fn positions(store: &Store, destination: &str, lane: Lane) -> Vec<i64> {
     pending.into_iter().map(|event| event.position).collect()
 }
 
-async fn what_is_pending_is_told_apart_by_the_shards_of_its_keys(place: Place) {
+async fn pending_events_are_selected_by_the_shards_of_their_keys(place: Place) {
     let store = Store::open(&place).await;
     let things: Vec<Uuid> = (0..40).map(|_| store.ids.next()).collect();
     // Several of one commit: each must get the shard of its own key.

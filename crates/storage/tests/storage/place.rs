@@ -1,4 +1,4 @@
-//! Where a test's store is: every test of the kit runs on each database.
+//! Location of a test's store: every test of the kit runs on each database.
 
 use std::path::PathBuf;
 

@@ -1,7 +1,7 @@
 //! Instances of a service and the shards that they have.
 
 use kernel::{Lane, Shards, Uuid};
-use tradepost_storage::shards::{self, Owner, Shard, Standing};
+use tradepost_storage::shards::{self, Assignment, Owner, Shard};
 use tradepost_storage::{Db, Error};
 
 use crate::place::Place;
@@ -55,7 +55,7 @@ async fn an_instance_that_has_moved_on_is_not_forgotten(place: Place) {
 
     shards::forget(&store, &[(ada, 1), (bob, 1)]).await.unwrap();
 
-    let beats = shards::standing(&store).await.unwrap().beats;
+    let beats = shards::assignment(&store).await.unwrap().beats;
     assert_eq!(beats.into_iter().collect::<Vec<_>>(), [(ada, 2)]);
 }
 
@@ -64,10 +64,10 @@ async fn the_number_of_shards_is_fixed_when_the_store_is_made(place: Place) {
     let (mut options, _) = options(&place);
     options.shards = Shards::new(4).unwrap();
     let Err(Error::Unusable { detail, .. }) = Db::open(options).await else { panic!("keys would move") };
-    assert_eq!(detail, "its keys are parted into 8 shards, for good: set `shards` to 8");
+    assert_eq!(detail, "its keys are split into 8 shards, for good: set `shards` to 8");
 }
 
 async fn owner(store: &Store) -> Owner {
-    let Standing { owners, .. } = shards::standing(store).await.unwrap();
+    let Assignment { owners, .. } = shards::assignment(store).await.unwrap();
     owners[&SHARD]
 }

@@ -1,4 +1,4 @@
-//! Copies of stores that tell one another what happened: taken at one instant, while everybody writes.
+//! Copies of stores that exchange events: taken at one instant, under load.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! A small store for the tests: things, and what is told about them.
+//! A small store for the tests: things, and events about them.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -32,25 +32,25 @@ statements! {
         (select count(*) from held) as held";
 }
 
-/// Told when a thing changes; two services want to know.
+/// Emitted when a thing changes; two services react.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct ThingMoved {
     pub thing_id: Uuid,
 }
 
-/// Told when a thing breaks; urgent, and one service wants to know.
+/// Emitted when a thing breaks; urgent, and one service reacts.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct ThingBroke {
     pub thing_id: Uuid,
 }
 
-/// Told when a thing is looked at; nobody wants to know.
+/// Emitted when a thing is looked at; nobody reacts.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct ThingSeen {
     pub thing_id: Uuid,
 }
 
-macro_rules! told_by_the_warehouse {
+macro_rules! emitted_by_the_warehouse {
     ($($event:ident $lane:ident $event_type:literal;)*) => {$(
         impl Event for $event {
             const TYPE: &'static str = $event_type;
@@ -64,7 +64,7 @@ macro_rules! told_by_the_warehouse {
     )*};
 }
 
-told_by_the_warehouse! {
+emitted_by_the_warehouse! {
     ThingMoved Background "warehouse.thing_moved.v1";
     ThingBroke Immediate "warehouse.thing_broke.v1";
     ThingSeen Background "warehouse.thing_seen.v1";
@@ -123,7 +123,7 @@ impl Store {
     }
 }
 
-/// How many rows there are of each sort.
+/// Number of rows of each sort.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     pub things: i64,

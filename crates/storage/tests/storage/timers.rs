@@ -18,7 +18,7 @@ on_each_store! {
     a_timer_of_a_process_that_ended_is_due_at_once_when_the_store_opens,
     many_timers_are_ended_by_one_commit_or_none_is,
     a_first_commit_holds_its_leases_and_ends_no_timer,
-    who_waits_is_told_only_of_timers_that_come_due_earlier,
+    a_waiting_task_is_woken_only_by_timers_that_are_due_earlier,
 }
 
 const REMIND: &str = "warehouse.remind";
@@ -166,25 +166,25 @@ async fn a_first_commit_holds_its_leases_and_ends_no_timer(place: Place) {
     assert_eq!(notes(&store).await, ["begun", "done"]);
 }
 
-async fn who_waits_is_told_only_of_timers_that_come_due_earlier(place: Place) {
+async fn a_waiting_task_is_woken_only_by_timers_that_are_due_earlier(place: Place) {
     let store = Store::open(&place).await;
     let signal = store.timer_signal(REMIND);
-    let is_told = async || tokio::time::timeout(Duration::ZERO, signal.earlier()).await.is_ok();
-    assert!(!is_told().await);
+    let is_woken = async || tokio::time::timeout(Duration::ZERO, signal.earlier()).await.is_ok();
+    assert!(!is_woken().await);
     scheduled(&store, SignedDuration::from_secs(10)).await;
-    assert!(is_told().await);
+    assert!(is_woken().await);
 
     scheduled(&store, SignedDuration::from_secs(10)).await;
     scheduled(&store, SignedDuration::from_secs(20)).await;
-    assert!(!is_told().await, "none comes due before the first");
+    assert!(!is_woken().await, "none comes due before the first");
     scheduled(&store, SignedDuration::from_secs(5)).await;
-    assert!(is_told().await);
+    assert!(is_woken().await);
     assert_eq!(signal.next_due(), store.now() + SignedDuration::from_secs(5));
 
     signal.forget();
     scheduled(&store, SignedDuration::from_secs(30)).await;
     signal.known(store.now() + SignedDuration::from_secs(5));
-    assert!(is_told().await, "while the store was asked, anything that was set was news");
+    assert!(is_woken().await, "while the store was asked, anything that was set was news");
     assert_eq!(signal.next_due(), store.now() + SignedDuration::from_secs(5));
 }
 
