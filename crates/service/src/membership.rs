@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use kernel::{Lane, Shards, Uuid};
-use storage::shards::{self, Owner, Shard, Standing};
+use storage::shards::{self, Owner, Ownership, Shard};
 use storage::{Db, Error};
 use tokio::sync::{Notify, watch};
 
@@ -200,13 +200,13 @@ impl Keeper {
         }
         self.beat += 1;
         shards::beat(&self.db, self.instance_id, self.beat).await?;
-        let standing = shards::standing(&self.db).await?;
-        let (live, gone) = self.sightings.tell_apart(self.instance_id, &standing.beats, began);
+        let ownership = shards::ownership(&self.db).await?;
+        let (live, gone) = self.sightings.tell_apart(self.instance_id, &ownership.beats, began);
         if !gone.is_empty() {
             tracing::warn!(service = self.db.service(), instances = ?gone, "instances are gone; their work is taken over");
             shards::forget(&self.db, &gone).await?;
         }
-        self.share_out(&standing, &live).await?;
+        self.share_out(&ownership, &live).await?;
         if let Some(ends) = &self.membership.0.ends {
             *ends.lock().unwrap_or_else(PoisonError::into_inner) = began + LEASE;
         }
@@ -219,16 +219,16 @@ impl Keeper {
         Lane::ALL.into_iter().flat_map(of_lane).collect()
     }
 
-    async fn share_out(&mut self, standing: &Standing, live: &[Uuid]) -> Result<(), Error> {
+    async fn share_out(&mut self, ownership: &Ownership, live: &[Uuid]) -> Result<(), Error> {
         let is_mine =
-            |shard: &Shard| standing.owners.get(shard).is_some_and(|it| it.instance_id == Some(self.instance_id));
+            |shard: &Shard| ownership.owners.get(shard).is_some_and(|it| it.instance_id == Some(self.instance_id));
         let all = self.all();
         let (wanted, others): (Vec<Shard>, Vec<Shard>) =
             all.into_iter().partition(|shard| should_have(*shard, live) == self.instance_id);
         let free: Vec<(Shard, Owner)> = wanted
             .iter()
             .filter_map(|shard| {
-                let owner = standing.owners.get(shard)?;
+                let owner = ownership.owners.get(shard)?;
                 let is_free = owner.instance_id.is_none_or(|id| !live.contains(&id));
                 is_free.then_some((*shard, *owner))
             })

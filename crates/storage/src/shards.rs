@@ -1,4 +1,4 @@
-//! Assignment of shards to instances of a service.
+//! Ownership of shards to instances of a service.
 //!
 //! Each instance moves a counter on while it lives. Whoever sees one stand still for longer than a lease, by a clock of
 //! its own, takes that instance for gone: no two clocks are ever compared.
@@ -90,7 +90,7 @@ pub struct Owner {
 
 /// State that all instances share: the counter of each, and the owner of each shard.
 #[derive(Clone, Debug, Default)]
-pub struct Assignment {
+pub struct Ownership {
     /// The counter of each instance.
     pub beats: HashMap<Uuid, i64>,
     /// The owner of each shard that was ever asked for.
@@ -103,11 +103,11 @@ pub async fn beat(db: &Db, instance_id: Uuid, beat: i64) -> Result<(), Error> {
 }
 
 /// State that all instances share: the counter of each, and the owner of each shard.
-pub async fn assignment(db: &Db) -> Result<Assignment, Error> {
+pub async fn ownership(db: &Db) -> Result<Ownership, Error> {
     // Owners first: whoever owns something has beaten before, and must not be taken for gone.
     let owners = db.read(&SHARDS, params![], owner).await?;
     let beats = db.read(&INSTANCES, params![], |row| Ok((row.get("instance_id")?, row.get("beat")?))).await?;
-    Ok(Assignment { beats: beats.into_iter().collect(), owners: owners.into_iter().collect() })
+    Ok(Ownership { beats: beats.into_iter().collect(), owners: owners.into_iter().collect() })
 }
 
 fn owner(row: &Row<'_>) -> Result<(Shard, Owner), Error> {

@@ -1,7 +1,7 @@
 //! Instances of a service and the shards that they have.
 
 use kernel::{Lane, Shards, Uuid};
-use tradepost_storage::shards::{self, Assignment, Owner, Shard};
+use tradepost_storage::shards::{self, Owner, Ownership, Shard};
 use tradepost_storage::{Db, Error};
 
 use crate::place::Place;
@@ -55,7 +55,7 @@ async fn an_instance_that_has_moved_on_is_not_forgotten(place: Place) {
 
     shards::forget(&store, &[(ada, 1), (bob, 1)]).await.unwrap();
 
-    let beats = shards::assignment(&store).await.unwrap().beats;
+    let beats = shards::ownership(&store).await.unwrap().beats;
     assert_eq!(beats.into_iter().collect::<Vec<_>>(), [(ada, 2)]);
 }
 
@@ -68,6 +68,6 @@ async fn the_number_of_shards_is_fixed_when_the_store_is_made(place: Place) {
 }
 
 async fn owner(store: &Store) -> Owner {
-    let Assignment { owners, .. } = shards::assignment(store).await.unwrap();
+    let Ownership { owners, .. } = shards::ownership(store).await.unwrap();
     owners[&SHARD]
 }
