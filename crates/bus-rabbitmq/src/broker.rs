@@ -336,7 +336,8 @@ impl Broker for RabbitMq {
         if destination.as_str() != DESTINATION {
             return future::ready(Outcome::Unroutable).boxed();
         }
-        let routing_key = self.shared.layout.key(&message.event_type, message.lane, message.key);
+        let routing_key =
+            self.shared.layout.key(&message.envelope.event_type, message.envelope.lane, message.envelope.key);
         self.publish_by(routing_key, message)
     }
 
@@ -371,9 +372,9 @@ impl RabbitMq {
 
     /// Sends a message to the queues that a routing key leads to.
     pub(crate) fn publish_by(&self, routing_key: Option<ShortString>, message: Message) -> BoxFuture<'static, Outcome> {
-        let id = ShortString::from(message.id.to_string());
+        let id = ShortString::from(message.envelope.id.to_string());
         let properties = wire::encode(&message);
-        let confirmation = match self.send(message.lane, id, routing_key, properties, message.body) {
+        let confirmation = match self.send(message.envelope.lane, id, routing_key, properties, message.body) {
             Ok(confirmation) => confirmation,
             Err(outcome) => return future::ready(outcome).boxed(),
         };

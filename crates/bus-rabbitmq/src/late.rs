@@ -172,7 +172,7 @@ impl Archives for RabbitMq {
     }
 
     fn keep(&self, consumer: &str, message: Message) -> BoxFuture<'static, Outcome> {
-        let routing_key = self.shared().layout.archive_key(consumer, message.lane, message.key);
+        let routing_key = self.shared().layout.archive_key(consumer, message.envelope.lane, message.envelope.key);
         self.publish_by(routing_key, message)
     }
 

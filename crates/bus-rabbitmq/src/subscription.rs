@@ -191,10 +191,12 @@ impl Channelled {
         let number = NEXT_NUMBER.fetch_add(1, Ordering::Relaxed);
         self.unsettled.insert(number, arrived.delivery_tag);
         let (mut message, mut defect) = wire::decode(&arrived.properties, arrived.data);
-        if !is_dead && message.lane != self.from.lane {
-            defect.get_or_insert_with(|| format!("its lane is {}, and it came by {}", message.lane, self.from.lane));
+        if !is_dead && message.envelope.lane != self.from.lane {
+            defect.get_or_insert_with(|| {
+                format!("its lane is {}, and it came by {}", message.envelope.lane, self.from.lane)
+            });
             // It is kept where its handler would be looked for.
-            message.lane = self.from.lane;
+            message.envelope.lane = self.from.lane;
         }
         let given_up = || format!("the broker gave up on it after {DELIVERIES_MAX} deliveries");
         let defect = if is_dead { Some(given_up()) } else { defect };

@@ -1,7 +1,7 @@
 //! The broker port: how events travel from one service to the others.
 //!
 //! [`Broker`] is what a broker has to offer, [`Message`] what travels, [`Embedded`] the broker that needs no server,
-//! [`conformance`] the suite that every broker must pass.
+//! [`cloud_events`] how its attributes are written and read, [`conformance`] the suite that every broker must pass.
 //!
 //! Not here: storage, SQL, business, retries or dead letters. Those are in the stores of emitter and consumer.
 //!
@@ -11,16 +11,17 @@
 //!
 //! **Invariant:** a body is never decoded or encoded here: its bytes arrive as they were sent.
 
+pub mod cloud_events;
 pub mod conformance;
 mod embedded;
-mod envelope;
 mod gathered;
+mod message;
 mod port;
 mod topology;
 
 pub use embedded::Embedded;
-pub use envelope::{Delivery, Message, Tag};
 pub use gathered::Gathered;
+pub use message::{Delivery, Message, Tag};
 pub use port::{
     Archives, Broker, Destination, Error, Guarantees, Health, Outcome, Settlement, Subscribing, Subscription,
 };

@@ -121,7 +121,8 @@ impl Cause {
 
 /// W3C Trace Context `traceparent`, version 00: which trace a cause belongs to.
 /// <https://www.w3.org/TR/trace-context/#traceparent-header>
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct TraceParent {
     trace_id: u128,
     parent_id: u64,
@@ -195,6 +196,20 @@ impl FromStr for TraceParent {
             flags: u8::from_str_radix(flags, 16).map_err(|_| BadTraceParent)?,
         };
         if parsed.trace_id == 0 || parsed.parent_id == 0 { Err(BadTraceParent) } else { Ok(parsed) }
+    }
+}
+
+impl TryFrom<String> for TraceParent {
+    type Error = BadTraceParent;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl From<TraceParent> for String {
+    fn from(traceparent: TraceParent) -> Self {
+        traceparent.to_string()
     }
 }
 

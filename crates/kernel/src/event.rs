@@ -1,7 +1,7 @@
 //! What makes a struct an event.
 
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 /// A fact that one service tells the others. The structs are in the `events` crate.
@@ -18,7 +18,8 @@ pub trait Event: Serialize + DeserializeOwned + Send + Sync + 'static {
 }
 
 /// Events of one lane never wait for those of another, neither in the relay, nor in queues, nor in workers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Lane {
     /// What must overtake any backlog, such as a failed payment.
     Immediate,

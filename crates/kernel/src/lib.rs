@@ -1,4 +1,4 @@
-//! The words that every other crate speaks: typed ids, money, time, causes, events and page cursors.
+//! The words that every other crate speaks: typed ids, money, time, causes, events, envelopes and page cursors.
 //!
 //! Not here: async, I/O, SQL, HTTP, or anything that only one service needs.
 //!
@@ -12,6 +12,7 @@ mod cause;
 mod clock;
 mod currency;
 mod cursor;
+mod envelope;
 mod event;
 mod ids;
 mod money;
@@ -24,6 +25,7 @@ pub use cause::{Cause, DeliveryCause, Keyed, Origin, RequestCause, TimerCause, T
 pub use clock::{Clock, MockClock};
 pub use currency::{Currency, InvalidCurrency};
 pub use cursor::{BadCursor, Cursor};
+pub use envelope::Envelope;
 pub use event::{Event, Lane};
 pub use ids::{
     DeadLetterId, EventId, Ids, KeyId, MailId, OrderId, PaymentId, ProductId, RequestId, Secret, SessionId, UserId,

@@ -158,7 +158,7 @@ fn waves(piece: Vec<Message>) -> Vec<Vec<Message>> {
     let mut waves: Vec<Vec<Message>> = Vec::new();
     let mut of_key: HashMap<(String, Uuid), usize> = HashMap::new();
     for message in piece {
-        let wave = of_key.entry((message.source.clone(), message.key)).or_default();
+        let wave = of_key.entry((message.envelope.source.clone(), message.envelope.key)).or_default();
         if waves.len() == *wave {
             waves.push(Vec::new());
         }
@@ -204,8 +204,8 @@ impl<'a> Told<'a> {
             source.page = page.into();
         }
         let with_next = self.sources.iter_mut().filter(|(_, source)| !source.page.is_empty());
-        let oldest = with_next.min_by_key(|(_, source)| source.page.front().map(|event| event.event_id));
-        let Some((name, source)) = oldest else { return Ok(None) };
-        Ok(source.page.pop_front().map(|event| message(name, &event)))
+        let oldest = with_next.min_by_key(|(_, source)| source.page.front().map(|event| event.envelope.id));
+        let Some((_, source)) = oldest else { return Ok(None) };
+        Ok(source.page.pop_front().map(|event| message(&event)))
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
-use kernel::{Cause, DeliveryCause, Event, Lane, Origin};
+use kernel::{Cause, DeliveryCause, Envelope, Event, Lane, Origin};
 use storage::Committed;
 
 use crate::{Ctx, Failure};
@@ -13,6 +13,8 @@ use crate::{Ctx, Failure};
 pub struct Delivery<E> {
     /// The event.
     pub event: E,
+    /// Its id, type, source, key and time, and from what it followed.
+    pub envelope: Envelope,
     /// No further attempt follows: what fails now is parked.
     pub is_last_attempt: bool,
     cause: DeliveryCause,
@@ -38,6 +40,7 @@ pub fn causes<E>(deliveries: Vec<Delivery<E>>) -> Cause {
 /// A delivery before it is decoded.
 #[derive(Clone, Debug)]
 pub(crate) struct Raw {
+    pub envelope: Envelope,
     pub body: bytes::Bytes,
     pub is_last_attempt: bool,
     pub cause: DeliveryCause,
@@ -47,7 +50,7 @@ impl Raw {
     fn decode<E: Event>(self) -> Result<Delivery<E>, Failure> {
         let event = serde_json::from_slice(&self.body)
             .map_err(|error| Failure::park(format!("the body is no {}: {error}", E::TYPE)))?;
-        Ok(Delivery { event, is_last_attempt: self.is_last_attempt, cause: self.cause })
+        Ok(Delivery { event, envelope: self.envelope, is_last_attempt: self.is_last_attempt, cause: self.cause })
     }
 }
 

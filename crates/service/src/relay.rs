@@ -245,13 +245,13 @@ impl Relay {
         for event in events {
             self.in_flight.insert(event.position);
             self.read_to = self.read_to.max(event.position);
-            let queue = self.queues.entry(event.key).or_default();
+            let queue = self.queues.entry(event.envelope.key).or_default();
             queue.events.push_back(event);
             if queue.refusals > 0 {
                 self.refused_count += 1;
             }
             if queue.events.len() == 1 {
-                let key = queue.events[0].key;
+                let key = queue.events[0].envelope.key;
                 self.publish_first(key);
             }
         }
@@ -263,7 +263,7 @@ impl Relay {
             return;
         }
         let Some(event) = self.queues.get(&key).and_then(|queue| queue.events.front()) else { return };
-        let message = message(self.db.service(), event);
+        let message = message(event);
         let outcome = self.broker.publish(&self.destination, message);
         self.publishing.push(Box::pin(async move { (key, outcome.await) }));
     }
@@ -285,7 +285,7 @@ impl Relay {
             }
             queue.refusals = 0;
             if let Some(event) = queue.events.pop_front() {
-                self.metrics.published(self.db.service(), &event.event_type);
+                self.metrics.published(self.db.service(), &event.envelope.event_type);
                 self.stored.push(event.position);
             }
             if queue.events.is_empty() {
@@ -369,18 +369,6 @@ async fn changed(signal: &mut watch::Receiver<()>) {
 }
 
 /// An event as it travels.
-pub(crate) fn message(source: &str, event: &StoredEvent) -> Message {
-    Message {
-        id: event.event_id,
-        event_type: event.event_type.clone(),
-        source: source.to_owned(),
-        time: event.time,
-        key: event.key,
-        lane: event.lane,
-        sequence: event.sequence,
-        correlation_id: event.correlation_id,
-        causation_id: event.causation_id,
-        traceparent: event.traceparent.as_deref().and_then(|text| text.parse().ok()),
-        body: event.body.clone().into(),
-    }
+pub(crate) fn message(event: &StoredEvent) -> Message {
+    Message { envelope: event.envelope.clone(), body: event.body.clone().into() }
 }

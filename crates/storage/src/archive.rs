@@ -2,39 +2,36 @@
 
 use std::time::{Duration, Instant};
 
-use kernel::{EventId, Lane, Timestamp};
+use kernel::{Envelope, EventId};
 use uuid::Uuid;
 
+use crate::envelope::{self, envelope};
 use crate::statement::Sql;
 use crate::{Db, Error, Row, params};
 
-static OF_KEY: Sql = Sql::new(
-    "EVENTS_OF_KEY",
-    "select position, event_id, type, key, lane, sequence, time, correlation_id, causation_id, traceparent, body
-     from events where key = $1 order by position limit $2",
-);
-static AFTER: Sql = Sql::new(
-    "EVENTS_AFTER",
-    "select position, event_id, type, key, lane, sequence, time, correlation_id, causation_id, traceparent, body
-     from events where position > $1 and position <= $2 order by position limit $3",
-);
+/// A statement that reads events of this archive; see [`stored`].
+macro_rules! select {
+    ($rest:literal) => {
+        concat!("select position, ", envelope!(), ", body ", $rest)
+    };
+}
+
+static OF_KEY: Sql = Sql::new("EVENTS_OF_KEY", select!("from events where key = $1 order by position limit $2"));
+static AFTER: Sql =
+    Sql::new("EVENTS_AFTER", select!("from events where position > $1 and position <= $2 order by position limit $3"));
 static OF_TYPES: Sql = Sql::new(
     "EVENTS_OF_TYPES",
-    "select position, event_id, type, key, lane, sequence, time, correlation_id, causation_id, traceparent, body
-     from events where position > $1 and position <= $2 and type = any($3) order by position limit $4",
+    select!("from events where position > $1 and position <= $2 and type = any($3) order by position limit $4"),
 );
 static BEFORE: Sql = Sql::new(
     "EVENTS_BEFORE",
-    "select position, event_id, type, key, lane, sequence, time, correlation_id, causation_id, traceparent, body
-     from events
-     where event_id < $1 and (type = $2 or $2 is null) and (key = $3 or $3 is null)
-     order by event_id desc limit $4",
+    select!(
+        "from events
+         where event_id < $1 and (type = $2 or $2 is null) and (key = $3 or $3 is null)
+         order by event_id desc limit $4"
+    ),
 );
-static BY_ID: Sql = Sql::new(
-    "EVENT_BY_ID",
-    "select position, event_id, type, key, lane, sequence, time, correlation_id, causation_id, traceparent, body
-     from events where event_id = $1",
-);
+static BY_ID: Sql = Sql::new("EVENT_BY_ID", select!("from events where event_id = $1"));
 /// With it, the number of the reader's own transaction: what has a lower position and can't be seen is of an earlier
 /// one, for a transaction has its number before its events have their positions. (A snapshot's `xmax` is no bound: it is
 /// the first number after those that have ended.)
@@ -64,31 +61,15 @@ const LOOK_AGAIN: Duration = Duration::from_millis(5);
 pub struct StoredEvent {
     /// Its place in this store: grows with each commit.
     pub position: i64,
-    /// Its id.
-    pub event_id: EventId,
-    /// Its type.
-    pub event_type: String,
-    /// The id of the aggregate, by which events are kept in order.
-    pub key: Uuid,
-    /// Its lane.
-    pub lane: Lane,
-    /// The version of the aggregate that the event made.
-    pub sequence: i64,
-    /// Time of the commit.
-    pub time: Timestamp,
-    /// The request from which it followed.
-    pub correlation_id: Uuid,
-    /// The request, event or timer's origin that caused it.
-    pub causation_id: Uuid,
-    /// W3C trace context, as text.
-    pub traceparent: Option<String>,
+    /// What it is and what it is about.
+    pub envelope: Envelope,
     /// The payload, as JSON.
     pub body: Vec<u8>,
 }
 
 /// The events about one key, oldest first, at most `limit`.
 pub async fn of_key(db: &Db, key: Uuid, limit: i64) -> Result<Vec<StoredEvent>, Error> {
-    db.read(&OF_KEY, params![key, limit], stored).await
+    db.read(&OF_KEY, params![key, limit], stored(db)).await
 }
 
 /// The events after a position, oldest first, at most `limit`. Whoever goes on from the last of them passes over none:
@@ -98,7 +79,7 @@ pub async fn after(db: &Db, position: i64, limit: i64) -> Result<Vec<StoredEvent
     if horizon.position <= position || !horizon.is_settled(db).await? {
         return Ok(Vec::new());
     }
-    db.read(&AFTER, params![position, horizon.position, limit], stored).await
+    db.read(&AFTER, params![position, horizon.position, limit], stored(db)).await
 }
 
 /// The newest position that was seen, and what may still come below it.
@@ -140,7 +121,7 @@ pub async fn of_types(
     up_to: i64,
     limit: i64,
 ) -> Result<Vec<StoredEvent>, Error> {
-    db.read(&OF_TYPES, params![after, up_to, types, limit], stored).await
+    db.read(&OF_TYPES, params![after, up_to, types, limit], stored(db)).await
 }
 
 /// Events older than `before`, newest first, at most `limit`.
@@ -151,12 +132,12 @@ pub async fn before(
     key: Option<Uuid>,
     limit: i64,
 ) -> Result<Vec<StoredEvent>, Error> {
-    db.read(&BEFORE, params![before, event_type, key, limit], stored).await
+    db.read(&BEFORE, params![before, event_type, key, limit], stored(db)).await
 }
 
 /// One event.
 pub async fn by_id(db: &Db, event_id: EventId) -> Result<Option<StoredEvent>, Error> {
-    Ok(db.read(&BY_ID, params![event_id], stored).await?.into_iter().next())
+    Ok(db.read(&BY_ID, params![event_id], stored(db)).await?.into_iter().next())
 }
 
 /// The position of the newest event, 0 if there is none. What was being committed with a lower one is there by now,
@@ -167,18 +148,14 @@ pub async fn newest(db: &Db) -> Result<i64, Error> {
     Ok(horizon.position)
 }
 
-pub(crate) fn stored(row: &Row<'_>) -> Result<StoredEvent, Error> {
-    Ok(StoredEvent {
-        position: row.get("position")?,
-        event_id: row.get("event_id")?,
-        event_type: row.get("type")?,
-        key: row.get("key")?,
-        lane: row.get("lane")?,
-        sequence: row.get("sequence")?,
-        time: row.get("time")?,
-        correlation_id: row.get("correlation_id")?,
-        causation_id: row.get("causation_id")?,
-        traceparent: row.get("traceparent")?,
-        body: row.get("body")?,
-    })
+/// Reads the rows of this store's archive.
+pub(crate) fn stored(db: &Db) -> impl Fn(&Row<'_>) -> Result<StoredEvent, Error> + Send + 'static {
+    let source = db.service();
+    move |row| {
+        Ok(StoredEvent {
+            position: row.get("position")?,
+            envelope: envelope::of_source(source, row)?,
+            body: row.get("body")?,
+        })
+    }
 }

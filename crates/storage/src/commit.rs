@@ -1,11 +1,11 @@
 //! A batch, its cause, and the rows that they become: what both engines agree on.
 
-use kernel::{Cause, DeliveryCause, EventId, Lane, Origin, Shards, TimerCause, Timestamp};
+use kernel::{Cause, DeliveryCause, Envelope, EventId, Lane, Origin, Shards, TimerCause, Timestamp};
 use uuid::Uuid;
 
 use crate::batch::{NewEvent, TimerChange};
 use crate::statement::Sql;
-use crate::{Batch, Options, Value, params};
+use crate::{Batch, Options, Value, envelope, params};
 
 pub(crate) static RECORD_KEY: Sql = Sql::new(
     "RECORD_IDEMPOTENCY_KEY",
@@ -107,18 +107,20 @@ impl Commit {
     /// The row of an event, without its position, which the database gives.
     pub fn event_row(&self, event: &NewEvent, origin: &Origin) -> Vec<Value> {
         let origin = event.origin.as_ref().unwrap_or(origin);
-        params![
-            event_id(event),
-            event.event_type,
-            event.key,
-            event.lane,
-            event.sequence,
-            self.now,
-            origin.correlation_id,
-            origin.causation_id,
-            origin.traceparent.map(|it| it.to_string()),
-            event.body.as_slice(),
-        ]
+        let mut row = envelope::values(Envelope {
+            id: event_id(event),
+            event_type: event.event_type.to_owned(),
+            source: event.source.to_owned(),
+            key: event.key,
+            sequence: event.sequence,
+            lane: event.lane,
+            time: self.now,
+            correlation_id: origin.correlation_id,
+            causation_id: origin.causation_id,
+            traceparent: origin.traceparent,
+        });
+        row.push(event.body.as_slice().into());
+        row
     }
 
     /// The shard of an event's key.

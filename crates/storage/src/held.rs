@@ -2,43 +2,70 @@
 //!
 //! While a key has a row here, later events of that key and lane go behind it; all other keys flow.
 
-use kernel::{DeadLetterId, EventId, Lane, Timestamp};
+use kernel::{DeadLetterId, Envelope, EventId, Lane, Timestamp};
 use uuid::Uuid;
 
+use crate::envelope::{self, envelope, envelope_values, storable};
 use crate::outbox::numbers;
 use crate::statement::Sql;
 use crate::{Db, Error, Row, Value, params};
 
-/// Stores a delivery, unless it was handled meanwhile: by an instance that had its shard before.
 /// A body that is larger is not listed with its dead letter: PARKED reads one byte more.
 pub const LISTED_BYTES_MAX: usize = 64 * 1024;
 
 /// A body that is larger stays in the store: PARKED_ONE reads one byte more. Twice what any event may have.
 pub const SHOWN_BYTES_MAX: usize = 16 * 1024 * 1024;
 
+/// A statement that reads held deliveries, or of their bodies only some; see [`held`].
+macro_rules! select {
+    ($body:literal, $rest:literal) => {
+        concat!(
+            "select position, dead_letter_id, source, ",
+            envelope!(),
+            ", ",
+            $body,
+            ", digest, state, due_at, attempts, reason, first_failed_at ",
+            $rest
+        )
+    };
+}
+
+/// Stores a delivery, unless it was handled meanwhile: by an instance that had its shard before.
 static HOLD: Sql = Sql::each(
     "HOLD_DELIVERY",
-    "insert into held
-         (dead_letter_id, event_id, source, lane, key, type, sequence, time, correlation_id, causation_id, traceparent,
-          body, digest, state, due_at, attempts, reason, first_failed_at, shard)
-     select $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13,
-         case when exists (select 1 from held where source = $3 and lane = $4 and key = $5) then 'waiting' else $14 end,
-         case when exists (select 1 from held where source = $3 and lane = $4 and key = $5) then null else $15 end,
-         $16, $17, $18, $19
-     where not exists (select 1 from inbox where event_id = $2 and digest = $13)
-     on conflict (event_id, digest) do nothing",
-    "insert into held
-         (dead_letter_id, event_id, source, lane, key, type, sequence, time, correlation_id, causation_id, traceparent,
-          body, digest, state, due_at, attempts, reason, first_failed_at, shard)
-     select $1::uuid, $2::uuid, $3::text, $4::text, $5::uuid, $6::text, $7::int8, $8::timestamptz, $9::uuid, $10::uuid,
-         $11::text, $12::bytea, $13::bytea,
-         case when exists (select 1 from held where source = $3 and lane = $4 and key = $5) then 'waiting'
-             else $14::text end,
-         case when exists (select 1 from held where source = $3 and lane = $4 and key = $5) then null
-             else $15::timestamptz end,
-         $16::int8, $17::text, $18::timestamptz, $19::int8
-     where not exists (select 1 from inbox where event_id = $2 and digest = $13)
-     on conflict (event_id, digest) do nothing",
+    concat!(
+        "insert into held
+             (",
+        envelope!(),
+        ", source, dead_letter_id, body, digest, state, due_at, attempts, reason, first_failed_at,
+              shard)
+         select ",
+        envelope_values!(),
+        ", $10, $11, $12, $13,
+             case when exists (select 1 from held where source = $10 and lane = $4 and key = $3) then 'waiting'
+                 else $14 end,
+             case when exists (select 1 from held where source = $10 and lane = $4 and key = $3) then null else $15 end,
+             $16, $17, $18, $19
+         where not exists (select 1 from inbox where event_id = $1 and digest = $13)
+         on conflict (event_id, digest) do nothing"
+    ),
+    concat!(
+        "insert into held
+             (",
+        envelope!(),
+        ", source, dead_letter_id, body, digest, state, due_at, attempts, reason, first_failed_at,
+              shard)
+         select ",
+        envelope_values!(postgres),
+        ", $10::text, $11::uuid, $12::bytea, $13::bytea,
+             case when exists (select 1 from held where source = $10 and lane = $4 and key = $3) then 'waiting'
+                 else $14::text end,
+             case when exists (select 1 from held where source = $10 and lane = $4 and key = $3) then null
+                 else $15::timestamptz end,
+             $16::int8, $17::text, $18::timestamptz, $19::int8
+         where not exists (select 1 from inbox where event_id = $1 and digest = $13)
+         on conflict (event_id, digest) do nothing"
+    ),
 );
 static COUNT_ATTEMPT: Sql = Sql::new(
     "COUNT_ATTEMPT",
@@ -62,9 +89,11 @@ static REMOVE: Sql = Sql::new("RELEASE_HELD", "delete from held where position =
 static KEYS: Sql = Sql::new("HELD_KEYS", "select distinct source, key from held where lane = $1 and shard = any($2)");
 static DUE: Sql = Sql::new(
     "HELD_DUE",
-    "select position, dead_letter_id, event_id, source, lane, key, type, sequence, time, correlation_id, causation_id,
-         traceparent, body, digest, state, due_at, attempts, reason, first_failed_at
-     from held where state = 'due' and lane = $1 and due_at <= $2 and shard = any($4) order by due_at, position limit $3",
+    select!(
+        "body",
+        "from held where state = 'due' and lane = $1 and due_at <= $2 and shard = any($4)
+         order by due_at, position limit $3"
+    ),
 );
 static NEXT_DUE: Sql = Sql::lookup(
     "HELD_NEXT_DUE",
@@ -72,22 +101,16 @@ static NEXT_DUE: Sql = Sql::lookup(
 );
 static PARKED: Sql = Sql::new(
     "PARKED",
-    "select position, dead_letter_id, event_id, source, lane, key, type, sequence, time, correlation_id, causation_id,
-         traceparent, substr(body, 1, 65537) as body, digest, state, due_at, attempts, reason, first_failed_at
-     from held where state = 'parked' and dead_letter_id < $1 order by dead_letter_id desc limit $2",
+    select!(
+        "substr(body, 1, 65537) as body",
+        "from held where state = 'parked' and dead_letter_id < $1 order by dead_letter_id desc limit $2"
+    ),
 );
 static PARKED_ONE: Sql = Sql::new(
     "PARKED_ONE",
-    "select position, dead_letter_id, event_id, source, lane, key, type, sequence, time, correlation_id, causation_id,
-         traceparent, substr(body, 1, 16777217) as body, digest, state, due_at, attempts, reason, first_failed_at
-     from held where state = 'parked' and dead_letter_id = $1",
+    select!("substr(body, 1, 16777217) as body", "from held where state = 'parked' and dead_letter_id = $1"),
 );
-static OF_EVENTS: Sql = Sql::new(
-    "HELD_EVENTS",
-    "select position, dead_letter_id, event_id, source, lane, key, type, sequence, time, correlation_id, causation_id,
-         traceparent, body, digest, state, due_at, attempts, reason, first_failed_at
-     from held where event_id = any($1)",
-);
+static OF_EVENTS: Sql = Sql::new("HELD_EVENTS", select!("body", "from held where event_id = any($1)"));
 static COUNTS: Sql = Sql::new(
     "HELD_COUNTS",
     "select count(*) filter (where state = 'parked') as parked, count(*) filter (where state = 'due') as due,
@@ -175,21 +198,12 @@ impl std::str::FromStr for State {
 
 /// A delivery in the consumer's store, with everything that is needed to handle it.
 #[derive(Clone, Debug)]
-#[expect(missing_docs, reason = "the fields are those of the envelope and of the table")]
+#[expect(missing_docs, reason = "the fields are those of the table")]
 pub struct Held {
     /// 0 for one that is about to be stored.
     pub position: i64,
     pub dead_letter_id: DeadLetterId,
-    pub event_id: EventId,
-    pub source: String,
-    pub lane: Lane,
-    pub key: Uuid,
-    pub event_type: String,
-    pub sequence: i64,
-    pub time: Timestamp,
-    pub correlation_id: Uuid,
-    pub causation_id: Uuid,
-    pub traceparent: Option<String>,
+    pub envelope: Envelope,
     pub body: Vec<u8>,
     pub digest: [u8; 16],
     pub state: State,
@@ -203,7 +217,7 @@ pub struct Held {
 /// Those that are held or were handled already stay as they are.
 pub async fn hold(db: &Db, deliveries: Vec<Held>) -> Result<(), Error> {
     let with_shard = |held: Held| {
-        let shard = db.shards().of(held.lane, held.key);
+        let shard = db.shards().of(held.envelope.lane, held.envelope.key);
         let mut row = held.into_params();
         row.push(shard.into());
         (&HOLD, row)
@@ -215,18 +229,11 @@ pub async fn hold(db: &Db, deliveries: Vec<Held>) -> Result<(), Error> {
 
 impl Held {
     fn into_params(self) -> Vec<Value> {
-        params![
+        let source = storable(self.envelope.source.clone());
+        let mut row = envelope::values(self.envelope);
+        row.extend(params![
+            source,
             self.dead_letter_id,
-            self.event_id,
-            storable(self.source),
-            self.lane,
-            self.key,
-            storable(self.event_type),
-            self.sequence,
-            self.time,
-            self.correlation_id,
-            self.causation_id,
-            self.traceparent.map(storable),
             self.body,
             self.digest.as_slice(),
             self.state.as_str(),
@@ -234,13 +241,9 @@ impl Held {
             self.attempts,
             self.reason.map(storable),
             self.first_failed_at,
-        ]
+        ]);
+        row
     }
-}
-
-/// PostgreSQL's text can't contain a NUL, and a foreign message may.
-fn storable(text: String) -> String {
-    if text.contains('\0') { text.replace('\0', "\u{fffd}") } else { text }
 }
 
 /// A delivery that is due, and how many of its attempts are counted: somebody else who has it changes that number, so
@@ -366,16 +369,7 @@ fn held(row: &Row<'_>) -> Result<Held, Error> {
     Ok(Held {
         position: row.get("position")?,
         dead_letter_id: row.get("dead_letter_id")?,
-        event_id: row.get("event_id")?,
-        source: row.get("source")?,
-        lane: row.get("lane")?,
-        key: row.get("key")?,
-        event_type: row.get("type")?,
-        sequence: row.get("sequence")?,
-        time: row.get("time")?,
-        correlation_id: row.get("correlation_id")?,
-        causation_id: row.get("causation_id")?,
-        traceparent: row.get("traceparent")?,
+        envelope: envelope::of_row(row)?,
         body: row.get("body")?,
         digest: row.get("digest")?,
         state: row.parse("state")?,

@@ -19,6 +19,7 @@
 mod batch;
 mod commit;
 mod db;
+mod envelope;
 mod error;
 mod facts;
 mod migrate;

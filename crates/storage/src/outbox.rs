@@ -3,27 +3,35 @@
 use kernel::{EventId, Lane, Timestamp, Uuid};
 
 use crate::archive::{StoredEvent, stored};
+use crate::envelope::envelope;
 use crate::statement::Sql;
 use crate::{Db, Error, params};
 
 static PENDING: Sql = Sql::lookup(
     "PENDING_EVENTS",
-    "select events.position, event_id, type, key, events.lane, sequence, time, correlation_id, causation_id,
-         traceparent, body
-     from outbox join events on events.position = outbox.position
-     where destination = $1 and outbox.lane = $2 and outbox.position > $3 and outbox.position <> all($4)
-     order by outbox.position limit $5",
+    concat!(
+        "select events.position, ",
+        envelope!("events"),
+        ", body
+         from outbox join events on events.position = outbox.position
+         where destination = $1 and outbox.lane = $2 and outbox.position > $3 and outbox.position <> all($4)
+         order by outbox.position limit $5"
+    ),
 );
 static PENDING_OF_SHARDS: Sql = Sql::each(
     "PENDING_EVENTS_OF_SHARDS",
-    "select events.position, event_id, type, key, events.lane, sequence, time, correlation_id, causation_id,
-         traceparent, body
-     from outbox join events on events.position = outbox.position
-     where destination = $1 and outbox.lane = $2 and outbox.position <> all($3) and outbox.shard = any($5)
-     order by outbox.position limit $4",
+    concat!(
+        "select events.position, ",
+        envelope!("events"),
+        ", body
+         from outbox join events on events.position = outbox.position
+         where destination = $1 and outbox.lane = $2 and outbox.position <> all($3) and outbox.shard = any($5)
+         order by outbox.position limit $4"
+    ),
     // The first of them are enough: as many as are wanted, and as many more as are in flight. Asked in one piece,
     // PostgreSQL would join all that is pending with its event, and sort it.
-    "with first as materialized (
+    concat!(
+        "with first as materialized (
          select position from outbox
          where destination = $1 and lane = $2 and shard = any($5)
          order by position limit $4::int8 + cardinality($3::int8[])),
@@ -32,9 +40,12 @@ static PENDING_OF_SHARDS: Sql = Sql::each(
          where not exists (select 1 from unnest($3::int8[]) as in_flight(position)
              where in_flight.position = first.position)
          order by position limit $4::int8)
-     select events.position, event_id, type, key, lane, sequence, time, correlation_id, causation_id, traceparent, body
+     select events.position, ",
+        envelope!("events"),
+        ", body
      from wanted join events on events.position = wanted.position
-     order by events.position",
+     order by events.position"
+    ),
 );
 // The range bounds what is walked: of a table without statistics PostgreSQL takes the list for a mere filter, and would
 // look at the whole backlog for each few hundred rows.
@@ -124,7 +135,7 @@ pub async fn pending(
     limit: i64,
 ) -> Result<Vec<StoredEvent>, Error> {
     let row = params![wanted.destination, wanted.lane, after, in_flight, limit];
-    db.read(&PENDING, row, stored).await
+    db.read(&PENDING, row, stored(db)).await
 }
 
 /// The next events of some shards, at most `limit`, whoever wrote them; those of `in_flight` are passed over.
@@ -138,7 +149,7 @@ pub async fn pending_of(
     limit: i64,
 ) -> Result<Vec<StoredEvent>, Error> {
     let row = params![wanted.destination, wanted.lane, in_flight, limit, numbers(shards)];
-    db.read(&PENDING_OF_SHARDS, row, stored).await
+    db.read(&PENDING_OF_SHARDS, row, stored(db)).await
 }
 
 /// Shards for `= any($n)`.

@@ -93,7 +93,7 @@ async fn the_rights_of_each_user_are_enough_for_its_service_and_not_for_anothers
         for (lane, event_type) in lanes {
             let (kept, live) = (message(event_type), message(event_type));
             assert_eq!(soon(migrate.keep(name, kept.clone())).await, Outcome::Stored, "{name}");
-            let source = &brokers[live.source.as_str()];
+            let source = &brokers[live.envelope.source.as_str()];
             soon(async {
                 while publish(source, &live).await != Outcome::Stored {
                     tokio::time::sleep(LOOK_AGAIN).await;
@@ -105,10 +105,10 @@ async fn the_rights_of_each_user_are_enough_for_its_service_and_not_for_anothers
             soon(subscription.assign(broker, name, lane, shards))
                 .await
                 .unwrap_or_else(|error| panic!("{name}: {error}"));
-            let mut missing = vec![kept.id, live.id];
+            let mut missing = vec![kept.envelope.id, live.envelope.id];
             while !missing.is_empty() {
                 let deliveries = soon(bus::Subscription::next(&mut subscription, 1)).await.unwrap();
-                missing.retain(|id| deliveries.iter().all(|delivery| delivery.message.id != *id));
+                missing.retain(|id| deliveries.iter().all(|delivery| delivery.message.envelope.id != *id));
                 let tags: Vec<_> = deliveries.iter().map(|delivery| delivery.tag).collect();
                 soon(bus::Subscription::settle(&mut subscription, &tags, Settlement::Done)).await.unwrap();
             }

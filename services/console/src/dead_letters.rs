@@ -42,13 +42,13 @@ impl DeadLetter {
         Self {
             dead_letter_id: held.dead_letter_id,
             consumer,
-            event_id: held.event_id,
-            key: held.key,
+            event_id: held.envelope.id,
+            key: held.envelope.key,
             reason: held.reason,
             attempts: held.attempts,
             first_failed_at: held.first_failed_at,
             body,
-            event_type: held.event_type,
+            event_type: held.envelope.event_type,
         }
     }
 }

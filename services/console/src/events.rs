@@ -37,16 +37,17 @@ pub(crate) struct Event {
 
 impl Event {
     pub fn new(service: &'static str, event: StoredEvent) -> Self {
+        let StoredEvent { position: _, envelope, body } = event;
         Self {
-            event_id: event.event_id,
-            time: event.time,
+            event_id: envelope.id,
+            time: envelope.time,
             service,
-            subject: event.key,
-            sequence: event.sequence,
-            caused_by: event.causation_id,
-            correlation_id: event.correlation_id,
-            data: shown(&event.body),
-            event_type: event.event_type,
+            subject: envelope.key,
+            sequence: envelope.sequence,
+            caused_by: envelope.causation_id,
+            correlation_id: envelope.correlation_id,
+            data: shown(&body),
+            event_type: envelope.event_type,
         }
     }
 }

@@ -108,8 +108,9 @@ async fn look(peers: &[Peer]) -> Result<Vec<Activity>, PeerError> {
 async fn are_delivered(peers: &[Peer], clock: &Clock) -> Result<bool, PeerError> {
     let (newest, since) = (EventId::from(Uuid::max()), clock.now() - RECENT_FOR);
     let recent = try_join_all(peers.iter().map(|peer| peer.events_before(newest, None, None, RECENT))).await?;
-    let recent = recent.iter().flatten().filter(|event| event.time > since);
-    let recent: Vec<(EventId, &str)> = recent.map(|event| (event.event_id, event.event_type.as_str())).collect();
+    let recent = recent.iter().flatten().filter(|event| event.envelope.time > since);
+    let recent: Vec<(EventId, &str)> =
+        recent.map(|event| (event.envelope.id, event.envelope.event_type.as_str())).collect();
     let statuses = try_join_all(peers.iter().map(|peer| peer.deliveries(&recent))).await?;
     Ok(statuses.iter().flat_map(HashMap::values).all(|delivery| delivery.status != DeliveryStatus::PENDING))
 }

@@ -41,7 +41,7 @@ async fn receive(subscription: &mut dyn Subscription, count: usize) -> Vec<Messa
 
 /// Where messages stand among those that were told.
 fn places(told: &[Message], received: &[Message]) -> Vec<usize> {
-    received.iter().filter_map(|message| told.iter().position(|it| it.id == message.id)).collect()
+    received.iter().filter_map(|message| told.iter().position(|it| it.envelope.id == message.envelope.id)).collect()
 }
 
 async fn is_silent(subscription: &mut dyn Subscription) -> bool {
@@ -146,11 +146,15 @@ async fn a_lane_that_is_not_that_of_its_queue_is_a_defect() {
     let broker = broker(&vhost.url()).await;
     let key: Uuid = ids().next();
     // By its routing key it comes where nobody would have the handler of its lane.
-    let sent = Message { lane: Lane::Immediate, ..message(PLACED, key) };
+    let mut sent = message(PLACED, key);
+    sent.envelope.lane = Lane::Immediate;
     deliver(&broker, &sent).await;
     let mut subscription = subscribe(&broker, MAIL, Lane::Background).await;
     let delivered = take(&mut subscription, 1).await;
     let defect = delivered[0].defect.as_deref();
     assert_eq!(defect, Some("its lane is immediate, and it came by background"));
-    assert_eq!((delivered[0].message.lane, delivered[0].message.id), (Lane::Background, sent.id));
+    assert_eq!(
+        (delivered[0].message.envelope.lane, delivered[0].message.envelope.id),
+        (Lane::Background, sent.envelope.id)
+    );
 }

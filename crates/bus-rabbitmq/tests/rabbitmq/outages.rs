@@ -133,7 +133,9 @@ async fn a_queue_that_confirms_nothing_is_told_of_and_holds_up_no_other_for_good
     };
     let of_shard = |shard| {
         let shards = options().shards;
-        std::iter::repeat_with(placed).find(|message| shards.of(Lane::Background, message.key) == shard).unwrap()
+        std::iter::repeat_with(placed)
+            .find(|message| shards.of(Lane::Background, message.envelope.key) == shard)
+            .unwrap()
     };
     let (stuck, other) = (of_shard(0), of_shard(1));
     queue("suspend");

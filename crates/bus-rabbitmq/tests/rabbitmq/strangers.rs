@@ -42,7 +42,7 @@ async fn what_is_no_message_of_ours_is_delivered_with_its_defect_and_its_bytes()
     for (delivery, (_, body)) in delivered.iter().zip(&strangers) {
         assert!(delivery.defect.is_some(), "{delivery:?}");
         assert_eq!(delivery.message.body, *body);
-        assert_eq!(delivery.message.key, Uuid::from(delivery.message.id), "it holds up a real key");
+        assert_eq!(delivery.message.envelope.key, Uuid::from(delivery.message.envelope.id), "it holds up a real key");
     }
     // The same bytes have the same id when they come again.
     settle(&mut subscription, &delivered, Settlement::Requeue).await;

@@ -108,10 +108,10 @@ pub async fn settle(subscription: &mut dyn Subscription, deliveries: &[Delivery]
 
 /// Settles what arrives until all of these have come, however often; what else comes is left.
 pub async fn receive_all(subscription: &mut dyn Subscription, expected: &[Message]) {
-    let mut missing: HashSet<EventId> = expected.iter().map(|message| message.id).collect();
+    let mut missing: HashSet<EventId> = expected.iter().map(|message| message.envelope.id).collect();
     while !missing.is_empty() {
         for delivery in take(subscription, 1).await {
-            missing.remove(&delivery.message.id);
+            missing.remove(&delivery.message.envelope.id);
             settle(subscription, &[delivery], Settlement::Done).await;
         }
     }

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::try_join;
-use kernel::Lane;
+use kernel::{Envelope, Lane};
 
 use super::Case;
 use super::stage::{FOR_BOTH, FOR_NOBODY, FOR_STOCK, MAIL, STOCK, Stage, URGENT, Verdict, ensure, ensure_same};
@@ -35,9 +35,10 @@ async fn unchanged(stage: Stage) -> Verdict {
     let not_utf8: Vec<u8> = (0..=u8::MAX).collect();
     let large: Vec<u8> = not_utf8.iter().copied().cycle().take(256 * 1024).collect();
     let traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".parse().ok();
+    let traced = stage.message(FOR_STOCK, stage.key(), 1);
     let sent: Vec<Message> = [
-        Message { body: Bytes::new(), sequence: 0, ..stage.message(FOR_STOCK, stage.key(), 1) },
-        Message { body: not_utf8.into(), traceparent, ..stage.message(FOR_STOCK, stage.key(), 1) },
+        Message { body: Bytes::new(), ..stage.message(FOR_STOCK, stage.key(), 0) },
+        Message { body: not_utf8.into(), envelope: Envelope { traceparent, ..traced.envelope } },
         Message { body: large.into(), ..stage.message(FOR_STOCK, stage.key(), i64::MAX) },
         Message {
             body: Bytes::from_static("{\"name\":\"Čapek\\u0000\r\n\"}".as_bytes()),

@@ -29,8 +29,8 @@ impl Relay {
     pub fn start(broker: Arc<dyn Broker>, messages: impl IntoIterator<Item = Message>) -> Self {
         let mut pending: BTreeMap<Place, VecDeque<Message>> = BTreeMap::new();
         for message in messages {
-            for destination in broker.destinations(&message.event_type) {
-                let place = Place { destination, lane: message.lane, key: message.key };
+            for destination in broker.destinations(&message.envelope.event_type) {
+                let place = Place { destination, lane: message.envelope.lane, key: message.envelope.key };
                 pending.entry(place).or_default().push_back(message.clone());
             }
         }

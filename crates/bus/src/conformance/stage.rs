@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use events::{Event, OrderPaid, OrderPlaced, PaymentFailed, StockLow};
-use kernel::{Clock, EventId, Ids, Lane, Uuid};
+use kernel::{Clock, Envelope, EventId, Ids, Lane, Uuid};
 
 use super::Harness;
 use super::relay::Relay;
@@ -74,7 +74,7 @@ impl Stage {
     pub fn message(&self, event_type: &str, key: Uuid, sequence: i64) -> Message {
         let body = Bytes::from(format!(r#"{{"key":"{key}","sequence":{sequence}}}"#));
         // Of one generator, so that later messages have greater ids.
-        Message { id: self.ids.next(), sequence, body, ..message(event_type, key) }
+        Message { envelope: Envelope { id: self.ids.next(), sequence, ..message(event_type, key).envelope }, body }
     }
 
     /// Messages of this many keys, so many of each, the keys taking turns.
@@ -118,11 +118,11 @@ impl Consumer {
     /// Settles as done whatever arrives, until all of these have come. Answers with each message once, in the order
     /// of first sight: what comes again is no violation.
     pub async fn receive_all(&mut self, expected: &[Message]) -> Verdict<Vec<Message>> {
-        let mut missing: HashSet<EventId> = expected.iter().map(|message| message.id).collect();
+        let mut missing: HashSet<EventId> = expected.iter().map(|message| message.envelope.id).collect();
         let mut received = Vec::with_capacity(expected.len());
         while !missing.is_empty() {
             let arrived = self.receive_some(missing.len()).await?;
-            received.extend(arrived.into_iter().filter(|message| missing.remove(&message.id)));
+            received.extend(arrived.into_iter().filter(|message| missing.remove(&message.envelope.id)));
         }
         Ok(received)
     }
@@ -143,7 +143,7 @@ impl Consumer {
 pub fn ensure_same(arrived: &[Message], expected: &[Message]) -> Verdict {
     let by_id = |messages: &[Message]| {
         let mut sorted = messages.to_vec();
-        sorted.sort_by_key(|message| message.id);
+        sorted.sort_by_key(|message| message.envelope.id);
         sorted
     };
     let (arrived, expected) = (by_id(arrived), by_id(expected));
@@ -163,9 +163,9 @@ pub fn ensure_same(arrived: &[Message], expected: &[Message]) -> Verdict {
 pub fn ensure_in_order(arrived: &[Message]) -> Verdict {
     let mut latest: HashMap<Uuid, i64> = HashMap::new();
     for message in arrived {
-        let earlier = latest.insert(message.key, message.sequence);
-        ensure(earlier < Some(message.sequence), || {
-            format!("of key {}, {} came after {earlier:?}", message.key, message.sequence)
+        let earlier = latest.insert(message.envelope.key, message.envelope.sequence);
+        ensure(earlier < Some(message.envelope.sequence), || {
+            format!("of key {}, {} came after {earlier:?}", message.envelope.key, message.envelope.sequence)
         })?;
     }
     Ok(())
@@ -180,17 +180,17 @@ pub fn message(event_type: &str, key: Uuid) -> Message {
     let event = events::find(event_type).expect("tests send events of the catalogue");
     let clock = Clock::system();
     let ids = Ids::new(clock.clone());
-    Message {
+    let envelope = Envelope {
         id: ids.next(),
         event_type: event_type.to_owned(),
         source: event.source.to_owned(),
-        time: clock.now(),
         key,
-        lane: event.lane,
         sequence: 1,
+        lane: event.lane,
+        time: clock.now(),
         correlation_id: ids.next(),
         causation_id: ids.next(),
         traceparent: None,
-        body: Bytes::from_static(b"{}"),
-    }
+    };
+    Message { envelope, body: Bytes::from_static(b"{}") }
 }

@@ -80,7 +80,7 @@ impl Broker for Embedded {
     }
 
     fn publish(&self, destination: &Destination, message: Message) -> BoxFuture<'static, Outcome> {
-        let Some(queue) = self.queue(destination.as_str(), message.lane) else {
+        let Some(queue) = self.queue(destination.as_str(), message.envelope.lane) else {
             return future::ready(Outcome::Unroutable).boxed();
         };
         match queue.push(message) {

@@ -44,7 +44,7 @@ impl Queue {
             return Err(Outcome::Unknown { detail: CLOSED.to_owned() });
         }
         if state.waiting.len() + state.unsettled.len() >= UNSETTLED_MAX {
-            let detail = format!("its consumer has {UNSETTLED_MAX} {} messages to settle", message.lane);
+            let detail = format!("its consumer has {UNSETTLED_MAX} {} messages to settle", message.envelope.lane);
             return Err(Outcome::Refused { detail });
         }
         let (confirm, confirmation) = oneshot::channel();

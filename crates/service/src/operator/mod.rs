@@ -199,7 +199,7 @@ impl Operator {
         // Held ones first: what is handled between the two is found there, or in the inbox.
         let held = held::of_events(&self.db, wanted.clone()).await?;
         let handled = inbox::handled(&self.db, wanted.clone()).await?;
-        let held: HashMap<EventId, Held> = held.into_iter().map(|held| (held.event_id, held)).collect();
+        let held: HashMap<EventId, Held> = held.into_iter().map(|held| (held.envelope.id, held)).collect();
         let status = |id: EventId| {
             let pending = DeliveryStatus {
                 consumer: self.service(),

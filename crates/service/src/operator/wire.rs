@@ -10,7 +10,7 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::auth;
-use kernel::{DeadLetterId, EventId, KeyId, Lane, SessionId, Timestamp, UserId, Uuid};
+use kernel::{DeadLetterId, Envelope, EventId, KeyId, SessionId, Timestamp, UserId, Uuid};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use storage::archive::StoredEvent;
 use storage::held::{Held, State};
@@ -146,16 +146,7 @@ pub struct Event(#[serde(with = "EventForm")] pub StoredEvent);
 #[serde(remote = "StoredEvent", deny_unknown_fields)]
 struct EventForm {
     position: i64,
-    event_id: EventId,
-    event_type: String,
-    key: Uuid,
-    #[serde(with = "lane")]
-    lane: Lane,
-    sequence: i64,
-    time: Timestamp,
-    correlation_id: Uuid,
-    causation_id: Uuid,
-    traceparent: Option<String>,
+    envelope: Envelope,
     #[serde(with = "bytes")]
     body: Vec<u8>,
 }
@@ -169,17 +160,7 @@ pub struct Letter(#[serde(with = "LetterForm")] pub Held);
 struct LetterForm {
     position: i64,
     dead_letter_id: DeadLetterId,
-    event_id: EventId,
-    source: String,
-    #[serde(with = "lane")]
-    lane: Lane,
-    key: Uuid,
-    event_type: String,
-    sequence: i64,
-    time: Timestamp,
-    correlation_id: Uuid,
-    causation_id: Uuid,
-    traceparent: Option<String>,
+    envelope: Envelope,
     #[serde(with = "bytes")]
     body: Vec<u8>,
     #[serde(with = "bytes")]
@@ -219,19 +200,6 @@ mod bytes {
     }
 }
 
-mod lane {
-    use super::{Deserialize, Deserializer, Lane, Serializer, de};
-
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde lends it")]
-    pub fn serialize<S: Serializer>(lane: &Lane, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(lane.as_str())
-    }
-
-    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Lane, D::Error> {
-        Lane::parse(&String::deserialize(deserializer)?).ok_or_else(|| de::Error::custom("no lane"))
-    }
-}
-
 mod state {
     use super::{Deserialize, Deserializer, Serializer, State, de};
 
@@ -247,6 +215,8 @@ mod state {
 
 #[cfg(test)]
 mod tests {
+    use kernel::Lane;
+
     use super::*;
 
     fn over_the_wire<T: Serialize + for<'de> Deserialize<'de>>(sent: &T) -> T {
@@ -259,16 +229,18 @@ mod tests {
         let held = Held {
             position: 7,
             dead_letter_id: Uuid::from_u128(1).into(),
-            event_id: Uuid::from_u128(2).into(),
-            source: "orders".to_owned(),
-            lane: Lane::Immediate,
-            key: Uuid::from_u128(3),
-            event_type: "orders.order_paid.v1".to_owned(),
-            sequence: 4,
-            time: at,
-            correlation_id: Uuid::from_u128(5),
-            causation_id: Uuid::from_u128(6),
-            traceparent: None,
+            envelope: Envelope {
+                id: Uuid::from_u128(2).into(),
+                event_type: "orders.order_paid.v1".to_owned(),
+                source: "orders".to_owned(),
+                key: Uuid::from_u128(3),
+                sequence: 4,
+                lane: Lane::Immediate,
+                time: at,
+                correlation_id: Uuid::from_u128(5),
+                causation_id: Uuid::from_u128(6),
+                traceparent: None,
+            },
             body: b"\xff\0{".to_vec(),
             digest: [9; 16],
             state: State::Parked,

@@ -4,10 +4,9 @@ use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
 
 use bus::Message;
-use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use kernel::{DeliveryCause, Origin, panic_text};
+use kernel::{DeliveryCause, Envelope, panic_text};
 use sha2::{Digest, Sha256};
 use storage::Committed;
 
@@ -37,19 +36,16 @@ impl<S: Clone + Send + Sync + 'static> Runner<S> {
     /// The message as its handler wants it.
     pub(super) fn raw(&self, message: &Message, span: Span, digest: [u8; 16], attempts: i64, held: Option<i64>) -> Raw {
         Raw {
+            envelope: message.envelope.clone(),
             body: message.body.clone(),
             is_last_attempt: attempts >= self.ctx.settings.retry_attempts,
             cause: DeliveryCause {
                 consumer: self.consumer(),
-                event_id: message.id,
+                event_id: message.envelope.id,
                 digest,
                 attempts,
                 held,
-                origin: Origin {
-                    correlation_id: message.correlation_id,
-                    causation_id: message.id.into(),
-                    traceparent: span.carried,
-                },
+                origin: message.envelope.origin(span.carried),
             },
         }
     }
@@ -93,32 +89,32 @@ impl<S: Clone + Send + Sync + 'static> Runner<S> {
     }
 
     /// Begins the span of an attempt to handle a delivery.
-    pub(super) fn begin_span(&self, message: &Message) -> Span {
-        self.ctx.tracer.begin(message.traceparent)
+    pub(super) fn begin_span(&self, envelope: &Envelope) -> Span {
+        self.ctx.tracer.begin(envelope.traceparent)
     }
 
     /// Ends it. `reason` says what went wrong.
     pub(super) fn end_span(
         &self,
-        message: &Message,
+        envelope: &Envelope,
         span: Span,
         outcome: &'static str,
         attempts: i64,
         reason: Option<&str>,
     ) {
         let known = || End {
-            name: format!("{}.{}", self.consumer(), reaction_name(&message.event_type)),
+            name: format!("{}.{}", self.consumer(), reaction_name(&envelope.event_type)),
             kind: SpanKind::Consumer,
             service: self.consumer(),
             attributes: vec![
                 ("messaging.system", self.broker.name().into()),
                 ("messaging.operation.type", "process".into()),
-                ("messaging.message.id", message.id.to_string().into()),
-                ("tradepost.event.type", message.event_type.as_str().into()),
-                ("tradepost.event.source", message.source.as_str().into()),
-                ("tradepost.event.key", message.key.to_string().into()),
+                ("messaging.message.id", envelope.id.to_string().into()),
+                ("tradepost.event.type", envelope.event_type.as_str().into()),
+                ("tradepost.event.source", envelope.source.as_str().into()),
+                ("tradepost.event.key", envelope.key.to_string().into()),
                 ("tradepost.lane", self.lane.as_str().into()),
-                ("tradepost.correlation_id", message.correlation_id.to_string().into()),
+                ("tradepost.correlation_id", envelope.correlation_id.to_string().into()),
                 ("tradepost.outcome", outcome.into()),
                 ("tradepost.attempts", attempts.into()),
             ],
@@ -130,7 +126,7 @@ impl<S: Clone + Send + Sync + 'static> Runner<S> {
     /// Counts and logs how a delivery ended, and ends its span.
     pub(super) fn report(
         &self,
-        message: &Message,
+        envelope: &Envelope,
         span: Span,
         outcome: Outcome,
         attempts: i64,
@@ -140,26 +136,26 @@ impl<S: Clone + Send + Sync + 'static> Runner<S> {
         let consumer = self.consumer();
         // A label for each text that strangers think of would fill the memory.
         let known =
-            if self.handlers.contains_key(message.event_type.as_str()) { &*message.event_type } else { "unknown" };
+            if self.handlers.contains_key(envelope.event_type.as_str()) { &*envelope.event_type } else { "unknown" };
         self.ctx.metrics.handled(consumer, known, outcome);
-        self.end_span(message, span, outcome.as_str(), attempts, reason);
-        let latency = self.ctx.clock.now().duration_since(message.time);
+        self.end_span(envelope, span, outcome.as_str(), attempts, reason);
+        let latency = self.ctx.clock.now().duration_since(envelope.time);
         let latency = Duration::try_from(latency).unwrap_or_default();
         if outcome == Outcome::Done {
-            self.ctx.metrics.took_effect(consumer, &message.event_type, began.elapsed(), latency);
+            self.ctx.metrics.took_effect(consumer, &envelope.event_type, began.elapsed(), latency);
         }
         let latency_ms = u64::try_from(latency.as_millis()).unwrap_or(u64::MAX);
         match outcome {
             Outcome::Done | Outcome::Duplicate => tracing::info!(
                 target: "tradepost::events",
-                consumer, event.r#type = message.event_type, event.id = %message.id, event.key = %message.key,
-                correlation_id = %message.correlation_id, outcome = outcome.as_str(), attempts, latency_ms,
+                consumer, event.r#type = envelope.event_type, event.id = %envelope.id, event.key = %envelope.key,
+                correlation_id = %envelope.correlation_id, outcome = outcome.as_str(), attempts, latency_ms,
                 "event {}", outcome.as_str(),
             ),
             Outcome::Retried | Outcome::Parked => tracing::warn!(
                 target: "tradepost::events",
-                consumer, event.r#type = message.event_type, event.id = %message.id, event.key = %message.key,
-                correlation_id = %message.correlation_id, outcome = outcome.as_str(), attempts, latency_ms,
+                consumer, event.r#type = envelope.event_type, event.id = %envelope.id, event.key = %envelope.key,
+                correlation_id = %envelope.correlation_id, outcome = outcome.as_str(), attempts, latency_ms,
                 reason = reason.unwrap_or_default(),
                 "event {}", outcome.as_str(),
             ),
@@ -170,11 +166,6 @@ impl<S: Clone + Send + Sync + 'static> Runner<S> {
 /// What a span and a file are called that react to a type: `on_order_placed` for `orders.order_placed.v1`.
 fn reaction_name(event_type: &str) -> String {
     format!("on_{}", event_type.split('.').nth(1).unwrap_or(event_type))
-}
-
-/// A body as bytes that can be shared.
-pub(super) fn shared(body: Vec<u8>) -> Bytes {
-    Bytes::from(body)
 }
 
 #[cfg(test)]

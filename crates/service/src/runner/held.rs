@@ -4,11 +4,11 @@ use std::time::Instant;
 
 use bus::Message;
 use futures_util::stream::{self, StreamExt};
-use kernel::{SignedDuration, Timestamp};
+use kernel::{Envelope, SignedDuration, Timestamp};
 use storage::held::{self, Attempt, Held};
 use storage::inbox;
 
-use super::attempt::{STORE_AWAY, shared};
+use super::attempt::STORE_AWAY;
 use super::{OTHER_BYTES, Runner};
 use crate::telemetry::Outcome;
 use crate::traces::Span;
@@ -53,48 +53,48 @@ impl<S: Clone + Send + Sync + 'static> Runner<S> {
         let before = Attempt { position: held.position, counted: held.attempts };
         if held.attempts >= self.ctx.settings.retry_attempts {
             let reason = held.reason.unwrap_or_else(|| "the process ended each time it was handled".to_owned());
-            let span = self.begin_span(&message);
-            return self.failed(&message, span, before, None, held.attempts, reason).await;
+            let span = self.begin_span(&message.envelope);
+            return self.failed(&message.envelope, span, before, None, held.attempts, reason).await;
         }
         let Some(attempt) = before.next(&self.ctx.db).await.map_err(|error| error.to_string())? else {
             return Ok(());
         };
         let attempts = attempt.counted;
-        let span = self.begin_span(&message);
+        let span = self.begin_span(&message.envelope);
         let raw = self.raw(&message, span, held.digest, attempts, Some(held.position));
-        match self.attempt_one(&message.event_type, raw).await {
+        match self.attempt_one(&message.envelope.event_type, raw).await {
             Ok(()) => {
-                self.report(&message, span, Outcome::Done, attempts, None, began);
+                self.report(&message.envelope, span, Outcome::Done, attempts, None, began);
                 Ok(())
             }
             Err(Failure::AlreadyDone) if self.was_handled_with_other_bytes(&held).await? => {
-                self.failed(&message, span, attempt, None, attempts, OTHER_BYTES.to_owned()).await
+                self.failed(&message.envelope, span, attempt, None, attempts, OTHER_BYTES.to_owned()).await
             }
             Err(Failure::AlreadyDone) => {
-                self.report(&message, span, Outcome::Duplicate, attempts, None, began);
+                self.report(&message.envelope, span, Outcome::Duplicate, attempts, None, began);
                 let now = self.ctx.clock.now();
                 held::drop_duplicate(&self.ctx.db, held.position, now).await.map_err(|error| error.to_string())
             }
             Err(Failure::StoreAway(reason)) => {
-                self.end_span(&message, span, STORE_AWAY, attempts, Some(&reason));
+                self.end_span(&message.envelope, span, STORE_AWAY, attempts, Some(&reason));
                 Err(reason)
             }
-            Err(Failure::Park(reason)) => self.failed(&message, span, attempt, None, attempts, reason).await,
+            Err(Failure::Park(reason)) => self.failed(&message.envelope, span, attempt, None, attempts, reason).await,
             // Others kept changing the row: that is no attempt.
             Err(Failure::Conflict(reason)) => {
                 let retry_at = Some(self.retry_at(1));
-                self.failed(&message, span, attempt, retry_at, held.attempts, reason).await
+                self.failed(&message.envelope, span, attempt, retry_at, held.attempts, reason).await
             }
             Err(Failure::Retry(reason)) => {
                 let retry_at = (attempts < self.ctx.settings.retry_attempts).then(|| self.retry_at(attempts));
-                self.failed(&message, span, attempt, retry_at, attempts, reason).await
+                self.failed(&message.envelope, span, attempt, retry_at, attempts, reason).await
             }
         }
     }
 
     async fn was_handled_with_other_bytes(&self, held: &Held) -> Result<bool, String> {
-        let handled = inbox::handled(&self.ctx.db, vec![held.event_id]).await.map_err(|error| error.to_string())?;
-        Ok(handled.get(&held.event_id).is_some_and(|handled| handled.digest != held.digest))
+        let handled = inbox::handled(&self.ctx.db, vec![held.envelope.id]).await.map_err(|error| error.to_string())?;
+        Ok(handled.get(&held.envelope.id).is_some_and(|handled| handled.digest != held.digest))
     }
 
     fn retry_at(&self, attempts: i64) -> Timestamp {
@@ -104,7 +104,7 @@ impl<S: Clone + Send + Sync + 'static> Runner<S> {
 
     async fn failed(
         &self,
-        message: &Message,
+        envelope: &Envelope,
         span: Span,
         attempt: Attempt,
         retry_at: Option<Timestamp>,
@@ -112,24 +112,12 @@ impl<S: Clone + Send + Sync + 'static> Runner<S> {
         reason: String,
     ) -> Result<(), String> {
         let outcome = if retry_at.is_some() { Outcome::Retried } else { Outcome::Parked };
-        self.report(message, span, outcome, attempts, Some(&reason), Instant::now());
+        self.report(envelope, span, outcome, attempts, Some(&reason), Instant::now());
         let now = self.ctx.clock.now();
         attempt.failed(&self.ctx.db, retry_at, attempts, reason, now).await.map_err(|error| error.to_string())
     }
 }
 
 fn message(held: &Held) -> Message {
-    Message {
-        id: held.event_id,
-        event_type: held.event_type.clone(),
-        source: held.source.clone(),
-        time: held.time,
-        key: held.key,
-        lane: held.lane,
-        sequence: held.sequence,
-        correlation_id: held.correlation_id,
-        causation_id: held.causation_id,
-        traceparent: held.traceparent.as_deref().and_then(|text| text.parse().ok()),
-        body: shared(held.body.clone()),
-    }
+    Message { envelope: held.envelope.clone(), body: held.body.clone().into() }
 }

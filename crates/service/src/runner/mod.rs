@@ -171,7 +171,7 @@ impl<S: Clone + Send + Sync + 'static> Runner<S> {
         if self.lane == Lane::Background
             && let Some(first) = deliveries.first()
         {
-            self.ctx.overload.yielding.wait(self.ctx.clock.now().duration_since(first.message.time)).await;
+            self.ctx.overload.yielding.wait(self.ctx.clock.now().duration_since(first.message.envelope.time)).await;
         }
     }
 

@@ -78,20 +78,20 @@ impl<S: Clone + Send + Sync + 'static> Runner<S> {
     /// Takes out what is not to be handled now: duplicates, suspects after a crash, and what waits behind a held key.
     async fn sort(&mut self, deliveries: Vec<Delivery>, fate: &mut Fate) -> Result<Vec<Ready>, String> {
         let began = Instant::now();
-        let ids = deliveries.iter().map(|delivery| delivery.message.id).collect();
+        let ids = deliveries.iter().map(|delivery| delivery.message.envelope.id).collect();
         let handled = storage::inbox::handled(&self.ctx.db, ids).await.map_err(|error| error.to_string())?;
         // What was handled, and from here on what is in this window: the digest of each, and its attempts.
         let mut known: HashMap<_, _> = handled.into_iter().map(|(id, it)| (id, (it.digest, it.attempts))).collect();
         let mut ready = Vec::with_capacity(deliveries.len());
         for Delivery { message, tag, redelivered, defect } in deliveries {
-            let digest = digest(&message.event_type, &message.body);
+            let digest = digest(&message.envelope.event_type, &message.body);
             // What is not handled has no span: nothing follows from it.
             let one = Ready { message, tag, digest, span: Span::default() };
             if let Some(reason) = defect {
                 self.park(one, &reason, fate);
-            } else if let Some((first, attempts)) = known_or_insert(&mut known, one.message.id, (digest, 0)) {
+            } else if let Some((first, attempts)) = known_or_insert(&mut known, one.message.envelope.id, (digest, 0)) {
                 if first == digest {
-                    self.report(&one.message, one.span, Outcome::Duplicate, attempts, None, began);
+                    self.report(&one.message.envelope, one.span, Outcome::Duplicate, attempts, None, began);
                     fate.settled.push(tag);
                 } else {
                     self.park(one, OTHER_BYTES, fate);
@@ -100,7 +100,7 @@ impl<S: Clone + Send + Sync + 'static> Runner<S> {
                 self.ctx.metrics.redelivered(self.ctx.db.service(), 1);
                 let held = self.due_now(&one.message, digest);
                 self.hold(one, held, fate);
-            } else if self.held.contains(&(one.message.source.clone(), one.message.key)) {
+            } else if self.held.contains(&(one.message.envelope.source.clone(), one.message.envelope.key)) {
                 let held = self.due_now(&one.message, digest);
                 self.hold(one, held, fate);
             } else {
@@ -113,7 +113,7 @@ impl<S: Clone + Send + Sync + 'static> Runner<S> {
     /// After a crash, the first window of each source may hold what was being handled, and may be what caused it.
     fn is_suspect(&mut self, message: &Message) -> bool {
         let Some(suspects) = &mut self.suspects else { return false };
-        let count = suspects.entry(message.source.clone()).or_default();
+        let count = suspects.entry(message.envelope.source.clone()).or_default();
         *count += 1;
         *count <= WINDOW
     }
@@ -122,9 +122,9 @@ impl<S: Clone + Send + Sync + 'static> Runner<S> {
     async fn handle_round(&mut self, round: Vec<Ready>, fate: &mut Fate) -> Option<String> {
         let mut types: Vec<(String, Vec<Ready>)> = Vec::new();
         for ready in round {
-            match types.iter_mut().find(|(name, _)| *name == ready.message.event_type) {
+            match types.iter_mut().find(|(name, _)| *name == ready.message.envelope.event_type) {
                 Some((_, of_type)) => of_type.push(ready),
-                None => types.push((ready.message.event_type.clone(), vec![ready])),
+                None => types.push((ready.message.envelope.event_type.clone(), vec![ready])),
             }
         }
         for (event_type, of_type) in types {
@@ -139,21 +139,21 @@ impl<S: Clone + Send + Sync + 'static> Runner<S> {
         let began = Instant::now();
         // One span for each, also where many are handled at once: each belongs to a trace of its own.
         for ready in &mut of_type {
-            ready.span = self.begin_span(&ready.message);
+            ready.span = self.begin_span(&ready.message.envelope);
         }
         let raw = |ready: &Ready| self.raw(&ready.message, ready.span, ready.digest, 1, None);
         let raws: Vec<_> = of_type.iter().map(raw).collect();
         match self.attempt_many(event_type, &raws).await {
             Some(Ok(())) => {
                 for ready in of_type {
-                    self.report(&ready.message, ready.span, Outcome::Done, 1, None, began);
+                    self.report(&ready.message.envelope, ready.span, Outcome::Done, 1, None, began);
                     fate.settled.push(ready.tag);
                 }
                 return None;
             }
             Some(Err(Failure::StoreAway(reason))) => {
                 for ready in of_type {
-                    self.end_span(&ready.message, ready.span, STORE_AWAY, 1, Some(&reason));
+                    self.end_span(&ready.message.envelope, ready.span, STORE_AWAY, 1, Some(&reason));
                 }
                 return Some(reason);
             }
@@ -165,7 +165,7 @@ impl<S: Clone + Send + Sync + 'static> Runner<S> {
             let runner = &*self;
             let attempts = of_type.into_iter().zip(raws).map(|(ready, raw)| async move {
                 let began = Instant::now();
-                let outcome = runner.attempt_one(&ready.message.event_type, raw).await;
+                let outcome = runner.attempt_one(&ready.message.envelope.event_type, raw).await;
                 (ready, outcome, began)
             });
             futures_util::stream::iter(attempts).buffer_unordered(workers).collect().await
@@ -186,15 +186,15 @@ impl<S: Clone + Send + Sync + 'static> Runner<S> {
     ) -> Option<String> {
         match outcome {
             Ok(()) => {
-                self.report(&ready.message, ready.span, Outcome::Done, 1, None, began);
+                self.report(&ready.message.envelope, ready.span, Outcome::Done, 1, None, began);
                 fate.settled.push(ready.tag);
             }
             Err(Failure::AlreadyDone) => {
-                self.report(&ready.message, ready.span, Outcome::Duplicate, 1, None, began);
+                self.report(&ready.message.envelope, ready.span, Outcome::Duplicate, 1, None, began);
                 fate.settled.push(ready.tag);
             }
             Err(Failure::StoreAway(reason)) => {
-                self.end_span(&ready.message, ready.span, STORE_AWAY, 1, Some(&reason));
+                self.end_span(&ready.message.envelope, ready.span, STORE_AWAY, 1, Some(&reason));
                 return Some(reason);
             }
             Err(Failure::Park(reason)) => self.park(ready, &reason, fate),
@@ -209,7 +209,7 @@ impl<S: Clone + Send + Sync + 'static> Runner<S> {
         if attempts >= self.ctx.settings.retry_attempts {
             return self.park(ready, &reason, fate);
         }
-        self.report(&ready.message, ready.span, Outcome::Retried, attempts, Some(&reason), Instant::now());
+        self.report(&ready.message.envelope, ready.span, Outcome::Retried, attempts, Some(&reason), Instant::now());
         let now = self.ctx.clock.now();
         let wait = self.ctx.settings.retry.after(attempts.max(1), &self.ctx.ids);
         let due_at = now + SignedDuration::try_from(wait).expect("a backoff is minutes long");
@@ -224,7 +224,7 @@ impl<S: Clone + Send + Sync + 'static> Runner<S> {
     }
 
     fn park(&mut self, ready: Ready, reason: &str, fate: &mut Fate) {
-        self.report(&ready.message, ready.span, Outcome::Parked, 1, Some(reason), Instant::now());
+        self.report(&ready.message.envelope, ready.span, Outcome::Parked, 1, Some(reason), Instant::now());
         let held = Held {
             attempts: 1,
             reason: Some(reason.to_owned()),
@@ -235,7 +235,7 @@ impl<S: Clone + Send + Sync + 'static> Runner<S> {
     }
 
     fn hold(&mut self, ready: Ready, held: Held, fate: &mut Fate) {
-        self.held.insert((ready.message.source, ready.message.key));
+        self.held.insert((ready.message.envelope.source, ready.message.envelope.key));
         fate.held.push((held, ready.tag));
     }
 
@@ -254,7 +254,7 @@ impl<S: Clone + Send + Sync + 'static> Runner<S> {
         if !fate.held.is_empty() {
             self.check_held_cap(fate.held.len()).await?;
             let (held, tags): (Vec<Held>, Vec<Tag>) = fate.held.drain(..).unzip();
-            let is_anothers = held.iter().any(|held| held.lane != self.lane);
+            let is_anothers = held.iter().any(|held| held.envelope.lane != self.lane);
             storage::held::hold(&self.ctx.db, held).await.map_err(|error| error.to_string())?;
             if is_anothers {
                 // What a broker gave up comes by one lane, and holds back its key in its own.
@@ -296,16 +296,7 @@ impl<S: Clone + Send + Sync + 'static> Runner<S> {
         Held {
             position: 0,
             dead_letter_id: self.ctx.ids.next(),
-            event_id: message.id,
-            source: message.source.clone(),
-            lane: message.lane,
-            key: message.key,
-            event_type: message.event_type.clone(),
-            sequence: message.sequence,
-            time: message.time,
-            correlation_id: message.correlation_id,
-            causation_id: message.causation_id,
-            traceparent: message.traceparent.map(|it| it.to_string()),
+            envelope: message.envelope.clone(),
             body: message.body.to_vec(),
             digest,
             state,
@@ -331,7 +322,7 @@ fn known_or_insert<V: Copy>(known: &mut HashMap<EventId, V>, id: EventId, new: V
 fn by_key(ready: Vec<Ready>) -> HashMap<(String, Uuid), VecDeque<Ready>> {
     let mut keys: HashMap<_, VecDeque<_>> = HashMap::new();
     for ready in ready {
-        keys.entry((ready.message.source.clone(), ready.message.key)).or_default().push_back(ready);
+        keys.entry((ready.message.envelope.source.clone(), ready.message.envelope.key)).or_default().push_back(ready);
     }
     keys
 }
@@ -340,6 +331,6 @@ fn by_key(ready: Vec<Ready>) -> HashMap<(String, Uuid), VecDeque<Ready>> {
 fn next_round(keys: &mut HashMap<(String, Uuid), VecDeque<Ready>>) -> Vec<Ready> {
     let mut round: Vec<Ready> = keys.values_mut().filter_map(VecDeque::pop_front).collect();
     keys.retain(|_, queue| !queue.is_empty());
-    round.sort_by_key(|ready| ready.message.id);
+    round.sort_by_key(|ready| ready.message.envelope.id);
     round
 }

@@ -47,7 +47,7 @@ fn a_delivery_that_ends_the_process_each_time_is_parked_after_a_crash_too_many()
         house.settle().await;
         let parked = house.dead_letters("orders").await;
         assert_eq!(parked.len(), 1);
-        assert_eq!((parked[0].key, parked[0].attempts), (subjects[2], ATTEMPTS));
+        assert_eq!((parked[0].envelope.key, parked[0].attempts), (subjects[2], ATTEMPTS));
         assert_eq!(parked[0].reason.as_deref(), Some("the process ended each time it was handled"));
         assert_eq!(house.delivery("orders", "users", 5).await.status, "waiting");
         for neighbour in [0, 1, 3, 4] {
@@ -78,7 +78,7 @@ fn a_delivery_that_ends_the_process_is_found_among_those_that_are_tried_beside_i
         house.settle().await;
         let parked = house.dead_letters("orders").await;
         assert_eq!(parked.len(), 1);
-        assert_eq!((parked[0].key, parked[0].attempts), (subjects[20], ATTEMPTS));
+        assert_eq!((parked[0].envelope.key, parked[0].attempts), (subjects[20], ATTEMPTS));
         for at in (0..subjects.len()).filter(|at| *at != 20) {
             let done = house.delivery("orders", "users", at).await;
             assert_eq!(done.status, "done");

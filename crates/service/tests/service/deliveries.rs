@@ -5,7 +5,7 @@ use std::time::Duration;
 use bus::Message;
 use events::UserProfileUpdated;
 use futures_util::future::join;
-use kernel::{Event, Lane, Uuid};
+use kernel::{Envelope, Event, Lane, Uuid};
 use storage::held::{self, Held, State};
 use tempfile::tempdir;
 use tradepost_service::Settings;
@@ -24,7 +24,7 @@ async fn every_delivery_takes_effect_once() {
     house.settle().await;
 
     for event in house.told("users").await {
-        house.publish("orders", message("users", &event)).await;
+        house.publish("orders", message(&event)).await;
     }
     house.settle().await;
 
@@ -65,11 +65,11 @@ async fn the_id_of_a_handled_event_with_other_bytes_is_parked() {
     let told = house.told("users").await.remove(0);
     let body = String::from_utf8(told.body.clone()).unwrap().replace("ada", "eve").into();
 
-    house.publish("orders", Message { body, ..message("users", &told) }).await;
+    house.publish("orders", Message { body, ..message(&told) }).await;
 
     let parked = house.dead_letters("orders").await;
     assert_eq!(parked.len(), 1);
-    assert_eq!(parked[0].event_id, told.event_id);
+    assert_eq!(parked[0].envelope.id, told.envelope.id);
     assert_eq!(parked[0].reason.as_deref(), Some("the id of a handled event, with other bytes"));
     assert_eq!((script.calls("ada"), script.calls("eve")), (1, 0));
     house.stop().await;
@@ -82,10 +82,10 @@ async fn of_two_that_arrive_together_with_one_id_and_other_bytes_one_is_parked()
     let house = House::start(folder.path(), vec![emitter("users", &script), consumer("orders", &script)]).await;
     house.tell("users", &[(house.runtime.ids.next(), "slow", 1)]).await;
     until("what comes next waits for it", async || script.calls("slow") == 1).await;
-    let slow = message("users", &house.told("users").await.remove(0));
+    let slow = message(&house.told("users").await.remove(0));
     let named = |name: &str| String::from_utf8(slow.body.to_vec()).unwrap().replace("slow", name).into();
-    let first =
-        Message { id: house.runtime.ids.next(), key: house.runtime.ids.next(), body: named("ada"), ..slow.clone() };
+    let (id, key) = (house.runtime.ids.next(), house.runtime.ids.next());
+    let first = Message { envelope: Envelope { id, key, ..slow.envelope.clone() }, body: named("ada") };
     let second = Message { body: named("eve"), ..first.clone() };
 
     let both = join(house.publish("orders", first.clone()), house.publish("orders", second));
@@ -94,7 +94,7 @@ async fn of_two_that_arrive_together_with_one_id_and_other_bytes_one_is_parked()
 
     let parked = house.dead_letters("orders").await;
     assert_eq!(parked.len(), 1);
-    assert_eq!(parked[0].event_id, first.id);
+    assert_eq!(parked[0].envelope.id, first.envelope.id);
     assert_eq!(parked[0].reason.as_deref(), Some("the id of a handled event, with other bytes"));
     assert_eq!((script.calls("ada"), script.calls("eve")), (1, 0));
     house.stop().await;
@@ -110,7 +110,7 @@ async fn other_bytes_that_waited_behind_a_dead_letter_are_parked_too() {
     house.settle().await;
     let told = house.told("users").await.remove(0);
     let body = String::from_utf8(told.body.clone()).unwrap().replace("ada", "eve").into();
-    house.publish("orders", Message { body, ..message("users", &told) }).await;
+    house.publish("orders", Message { body, ..message(&told) }).await;
 
     let refused = house.dead_letters("orders").await.remove(0);
     assert!(house.operator("orders").discard(refused.dead_letter_id).await.unwrap());
@@ -118,7 +118,7 @@ async fn other_bytes_that_waited_behind_a_dead_letter_are_parked_too() {
 
     let parked = house.dead_letters("orders").await;
     assert_eq!(parked.len(), 1);
-    assert_eq!(parked[0].event_id, told.event_id);
+    assert_eq!(parked[0].envelope.id, told.envelope.id);
     assert_eq!(parked[0].reason.as_deref(), Some("the id of a handled event, with other bytes"));
     assert_eq!(house.effects_on("orders", ada).await, ["ada"]);
     house.stop().await;
@@ -155,7 +155,7 @@ async fn the_bad_one_of_a_set_fails_alone() {
     assert!(house.effects_on("stock", subjects[7]).await.is_empty());
     let parked = house.dead_letters("stock").await;
     assert_eq!(parked.len(), 1);
-    assert_eq!((parked[0].key, parked[0].reason.as_deref()), (subjects[7], Some("never")));
+    assert_eq!((parked[0].envelope.key, parked[0].reason.as_deref()), (subjects[7], Some("never")));
     house.stop().await;
 }
 
@@ -254,16 +254,18 @@ async fn what_the_last_owner_of_a_shard_held_holds_back_the_first_delivery_of_it
     let held = Held {
         position: 0,
         dead_letter_id: house.runtime.ids.next(),
-        event_id: house.runtime.ids.next(),
-        source: "users".to_owned(),
-        lane: Lane::Background,
-        key: ada,
-        event_type: UserProfileUpdated::TYPE.to_owned(),
-        sequence: 1,
-        time: now,
-        correlation_id: house.runtime.ids.next(),
-        causation_id: house.runtime.ids.next(),
-        traceparent: None,
+        envelope: Envelope {
+            id: house.runtime.ids.next(),
+            event_type: UserProfileUpdated::TYPE.to_owned(),
+            source: "users".to_owned(),
+            key: ada,
+            sequence: 1,
+            lane: Lane::Background,
+            time: now,
+            correlation_id: house.runtime.ids.next(),
+            causation_id: house.runtime.ids.next(),
+            traceparent: None,
+        },
         body: b"{}".to_vec(),
         digest: [0; 16],
         state: State::Due,

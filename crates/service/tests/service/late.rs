@@ -27,7 +27,7 @@ struct List {
 
 impl List {
     fn kept(&self) -> Vec<EventId> {
-        self.kept.lock().unwrap().drain(..).map(|message| message.id).collect()
+        self.kept.lock().unwrap().drain(..).map(|message| message.envelope.id).collect()
     }
 }
 

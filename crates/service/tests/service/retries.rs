@@ -93,7 +93,7 @@ async fn what_arrives_has_its_turn_between_many_retries() {
         until("the first retry is under way", async || script.calls("late") > LATE).await;
         house.tell("users", &[(ada, "ada", 1)]).await;
         let event = house.told("users").await.pop().unwrap();
-        let arrives = house.publish("orders", message("users", &event));
+        let arrives = house.publish("orders", message(&event));
         let retries = async {
             // The rest of the retries is stuck until ada had her turn.
             script.let_go(READ);
@@ -134,14 +134,14 @@ async fn a_body_that_cannot_be_decoded_is_parked_at_once() {
     let house = House::start(folder.path(), vec![emitter("users", &script), consumer("orders", &script)]).await;
     house.tell("users", &[(house.runtime.ids.next(), "ada", 1)]).await;
     house.settle().await;
-    let mut garbled = message("users", &house.told("users").await[0]);
-    (garbled.id, garbled.key) = (house.runtime.ids.next(), house.runtime.ids.next());
+    let mut garbled = message(&house.told("users").await[0]);
+    (garbled.envelope.id, garbled.envelope.key) = (house.runtime.ids.next(), house.runtime.ids.next());
     garbled.body = Bytes::from_static(b"{\"user_id\": \xff");
 
     house.publish("orders", garbled.clone()).await;
 
     let parked = house.dead_letters("orders").await.remove(0);
-    assert_eq!((parked.event_id, parked.attempts, &parked.body[..]), (garbled.id, 1, &garbled.body[..]));
+    assert_eq!((parked.envelope.id, parked.attempts, &parked.body[..]), (garbled.envelope.id, 1, &garbled.body[..]));
     let reason = parked.reason.unwrap();
     assert!(reason.starts_with("the body is no users.user_registered.v1: "), "{reason}");
     house.stop().await;

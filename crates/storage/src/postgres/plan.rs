@@ -8,20 +8,27 @@ use super::task::Task;
 use crate::Value;
 use crate::batch::{TimerChange, Write};
 use crate::commit::{CLEAR_TIMER, Commit, RECORD_DELIVERY, RECORD_KEY, SET_TIMER, remember};
+use crate::envelope::{envelope, envelope_values};
 use crate::params;
 use crate::signals::Effects;
 
 /// Stores events in their order, and the pointers to them: where an event has to go depends on its type.
-pub(super) const STORE_EVENTS: &str = "with stored as (
-    insert into events (event_id, type, key, lane, sequence, time, correlation_id, causation_id, traceparent, body)
+pub(super) const STORE_EVENTS: &str = concat!(
+    "with stored as (
+    insert into events (",
+    envelope!(),
+    ", body)
     select u.p1, u.p2, u.p3, u.p4, u.p5, u.p6, u.p7, u.p8, u.p9, u.p10
-    from unnest($1::uuid[], $2::text[], $3::uuid[], $4::text[], $5::int8[], $6::timestamptz[], $7::uuid[], $8::uuid[],
-        $9::text[], $10::json[]) with ordinality as u(p1, p2, p3, p4, p5, p6, p7, p8, p9, p10, nth) order by u.nth
+    from unnest(",
+    envelope_values!(postgres arrays),
+    ", $10::json[])
+        with ordinality as u(p1, p2, p3, p4, p5, p6, p7, p8, p9, p10, nth) order by u.nth
     returning position, type, lane),
 counted as (select position, type, lane, row_number() over (order by position) as nth from stored)
 insert into outbox (destination, lane, position, shard)
 select route.destination, counted.lane, counted.position, ($13::int8[])[counted.nth]
-from counted join unnest($11::text[], $12::text[]) as route(type, destination) on route.type = counted.type";
+from counted join unnest($11::text[], $12::text[]) as route(type, destination) on route.type = counted.type"
+);
 
 /// One statement of a group.
 pub(super) struct Step<'a> {

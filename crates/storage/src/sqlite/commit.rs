@@ -6,15 +6,14 @@ use rusqlite::Connection;
 use super::run::Context;
 use crate::batch::{NewEvent, TimerChange, Write};
 use crate::commit::{CLEAR_TIMER, Commit, RECORD_DELIVERY, RECORD_KEY, SET_TIMER, remember};
+use crate::envelope::{envelope, envelope_values};
 use crate::signals::Effects;
 use crate::statement::Sql;
 use crate::{Error, params};
 
 static STORE_EVENT: Sql = Sql::new(
     "STORE_EVENT",
-    "insert into events
-         (event_id, type, key, lane, sequence, time, correlation_id, causation_id, traceparent, body)
-     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+    concat!("insert into events (", envelope!(), ", body) values (", envelope_values!(), ", $10)"),
 );
 static POINT_TO_EVENT: Sql =
     Sql::new("POINT_TO_EVENT", "insert into outbox (destination, lane, position, shard) values ($1, $2, $3, $4)");

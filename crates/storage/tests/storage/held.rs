@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use kernel::{Cause, DeadLetterId, DeliveryCause, EventId, Lane, SignedDuration, Uuid};
+use kernel::{Cause, DeadLetterId, DeliveryCause, Envelope, EventId, Lane, SignedDuration, Uuid};
 use proptest::prelude::*;
 use tradepost_storage::held::{self, Attempt, Held, State};
 use tradepost_storage::{Batch, Error, inbox};
@@ -33,7 +33,7 @@ async fn deliveries_of_a_key_wait_behind_its_first_and_other_keys_do_not(place: 
     let arrivals = [ada, ada, bob, ada].map(|key| arrival(&store, key));
     held::hold(&store, arrivals.to_vec()).await.unwrap();
 
-    assert_eq!(due(&store).await, [arrivals[0].event_id, arrivals[2].event_id]);
+    assert_eq!(due(&store).await, [arrivals[0].envelope.id, arrivals[2].envelope.id]);
     assert_eq!(states(&store, &arrivals).await, [State::Due, State::Waiting, State::Due, State::Waiting]);
     assert_eq!(held::keys(&store, LANE, &ALL).await.unwrap().len(), 2);
     assert_eq!(held::keys(&store, Lane::Immediate, &ALL).await.unwrap(), []);
@@ -55,16 +55,16 @@ async fn retries_come_in_the_order_of_their_times(place: Place) {
     assert_eq!(due(&store).await, []);
     assert_eq!(held::next_due(&store, LANE, &ALL).await.unwrap(), soon.due_at);
     store.hands.advance(SignedDuration::from_secs(10));
-    assert_eq!(due(&store).await, [soon.event_id]);
+    assert_eq!(due(&store).await, [soon.envelope.id]);
     store.hands.advance(SignedDuration::from_secs(10));
-    assert_eq!(due(&store).await, [soon.event_id, late.event_id]);
+    assert_eq!(due(&store).await, [soon.envelope.id, late.envelope.id]);
     assert_eq!(held::due_by(&store, store.now()).await.unwrap(), 2);
 }
 
 async fn the_commit_of_a_held_delivery_lets_the_next_of_its_key_go(place: Place) {
     let store = Store::open(&place).await;
     let arrivals = three_of_a_key(&store).await;
-    let [first, second, third] = arrivals.each_ref().map(|held| held.event_id);
+    let [first, second, third] = arrivals.each_ref().map(|held| held.envelope.id);
 
     let cause = held_cause(&store, first).await;
     store.commit(insert(store.ids.next(), "handled"), Cause::Deliveries(vec![cause])).await.unwrap();
@@ -84,7 +84,7 @@ async fn the_commit_of_a_held_delivery_lets_the_next_of_its_key_go(place: Place)
 async fn a_delivery_is_counted_before_each_attempt_and_parked_when_there_is_no_further_one(place: Place) {
     let store = Store::open(&place).await;
     let [first, second, _] = three_of_a_key(&store).await;
-    let position = position(&store, first.event_id).await;
+    let position = position(&store, first.envelope.id).await;
     let none = Attempt { position, counted: 0 };
     let one = none.next(&store).await.unwrap().unwrap();
     let retry_at = store.now() + SignedDuration::from_secs(5);
@@ -97,7 +97,7 @@ async fn a_delivery_is_counted_before_each_attempt_and_parked_when_there_is_no_f
     // Whoever was late: it had the first attempt, and others have gone on since.
     assert_eq!(none.next(&store).await.unwrap(), None);
     one.failed(&store, None, 1, "late".to_owned(), store.now()).await.unwrap();
-    assert_eq!(due(&store).await, [first.event_id]);
+    assert_eq!(due(&store).await, [first.envelope.id]);
     two.failed(&store, None, 2, "still down".to_owned(), store.now()).await.unwrap();
     two.failed(&store, Some(retry_at), 2, "late".to_owned(), store.now()).await.unwrap();
 
@@ -107,25 +107,28 @@ async fn a_delivery_is_counted_before_each_attempt_and_parked_when_there_is_no_f
     assert_eq!((parked.reason.as_deref(), parked.first_failed_at), (Some("still down"), Some(failed_at)));
     assert_eq!((parked.body, parked.digest), (first.body, first.digest));
     assert_eq!(held::counts(&store).await.unwrap(), held::Counts { parked: 1, due: 0, held: 3 });
-    assert_eq!(held::parked_one(&store, second.dead_letter_id).await.unwrap().map(|held| held.event_id), None);
+    assert_eq!(held::parked_one(&store, second.dead_letter_id).await.unwrap().map(|held| held.envelope.id), None);
 }
 
 /// PostgreSQL's text can't contain a NUL; a foreign message may, and so may the reason why it failed.
 async fn what_no_store_has_a_text_for_is_held_and_parked_all_the_same(place: Place) {
     let store = Store::open(&place).await;
     let [first, ..] = three_of_a_key(&store).await;
-    let attempt = Attempt { position: position(&store, first.event_id).await, counted: 0 };
+    let attempt = Attempt { position: position(&store, first.envelope.id).await, counted: 0 };
     attempt.failed(&store, None, 1, "no variant `\0`".to_owned(), store.now()).await.unwrap();
     let parked = held::parked_one(&store, first.dead_letter_id).await.unwrap().unwrap();
     assert_eq!(parked.reason.as_deref(), Some("no variant `\u{fffd}`"));
 
     let [sound, ..] = three_of_a_key(&store).await;
     let foreign = Held {
-        event_id: store.ids.next(),
         dead_letter_id: store.ids.next(),
-        key: store.ids.next(),
-        event_type: "a\0b".to_owned(),
-        source: "\0".to_owned(),
+        envelope: Envelope {
+            id: store.ids.next(),
+            key: store.ids.next(),
+            event_type: "a\0b".to_owned(),
+            source: "\0".to_owned(),
+            ..sound.envelope
+        },
         reason: Some("\0".to_owned()),
         state: State::Parked,
         ..sound
@@ -133,7 +136,7 @@ async fn what_no_store_has_a_text_for_is_held_and_parked_all_the_same(place: Pla
     let id = foreign.dead_letter_id;
     held::hold(&store, vec![foreign]).await.unwrap();
     let parked = held::parked_one(&store, id).await.unwrap().unwrap();
-    assert_eq!((parked.event_type.as_str(), parked.source.as_str()), ("a\u{fffd}b", "\u{fffd}"));
+    assert_eq!((parked.envelope.event_type.as_str(), parked.envelope.source.as_str()), ("a\u{fffd}b", "\u{fffd}"));
 }
 
 async fn a_parked_delivery_is_replayed_with_all_its_attempts_before_it(place: Place) {
@@ -142,8 +145,8 @@ async fn a_parked_delivery_is_replayed_with_all_its_attempts_before_it(place: Pl
     let id = park(&store, &first).await;
     assert!(held::replay(&store, id, store.now()).await.unwrap());
 
-    assert_eq!(due(&store).await, [first.event_id]);
-    let replayed = held::of_events(&store, vec![first.event_id]).await.unwrap().pop().unwrap();
+    assert_eq!(due(&store).await, [first.envelope.id]);
+    let replayed = held::of_events(&store, vec![first.envelope.id]).await.unwrap().pop().unwrap();
     assert_eq!(replayed.attempts, 0);
     assert!(!held::replay(&store, id, store.now()).await.unwrap(), "it is no dead letter any more");
     assert!(!held::discard(&store, id, store.now()).await.unwrap(), "it is no dead letter any more");
@@ -155,13 +158,13 @@ async fn a_discarded_delivery_counts_as_handled_and_lets_the_next_go(place: Plac
     let id = park(&store, &first).await;
     assert!(held::discard(&store, id, store.now()).await.unwrap());
 
-    assert_eq!(due(&store).await, [second.event_id]);
-    assert!(inbox::handled(&store, vec![first.event_id]).await.unwrap().contains_key(&first.event_id));
+    assert_eq!(due(&store).await, [second.envelope.id]);
+    assert!(inbox::handled(&store, vec![first.envelope.id]).await.unwrap().contains_key(&first.envelope.id));
     let late = store
-        .commit(insert(store.ids.next(), "late"), Cause::Deliveries(vec![delivery(first.event_id)]))
+        .commit(insert(store.ids.next(), "late"), Cause::Deliveries(vec![delivery(first.envelope.id)]))
         .await
         .unwrap_err();
-    assert_eq!(late, Error::AlreadyDone { events: vec![first.event_id] });
+    assert_eq!(late, Error::AlreadyDone { events: vec![first.envelope.id] });
     assert!(!held::discard(&store, id, store.now()).await.unwrap(), "it is gone");
 }
 
@@ -225,13 +228,13 @@ impl Model {
         match (step, first, parked) {
             (Step::Arrive { key }, ..) => {
                 let held = arrival(store, self.keys[key]);
-                self.arrived.entry(held.key).or_default().push(held.event_id);
+                self.arrived.entry(held.envelope.key).or_default().push(held.envelope.id);
                 held::hold(store, vec![held]).await.unwrap();
             }
             (Step::Succeed, Some(held), _) => {
-                let cause = DeliveryCause { held: Some(held.position), ..delivery(held.event_id) };
+                let cause = DeliveryCause { held: Some(held.position), ..delivery(held.envelope.id) };
                 store.commit(Batch::new(), Cause::Deliveries(vec![cause])).await.unwrap();
-                self.decided.entry(held.key).or_default().push(held.event_id);
+                self.decided.entry(held.envelope.key).or_default().push(held.envelope.id);
             }
             (Step::FailForNow, Some(held), _) => {
                 let retry_at = store.now() + SignedDuration::from_secs(1);
@@ -246,7 +249,7 @@ impl Model {
             }
             (Step::Discard, _, Some(parked)) => {
                 assert!(held::discard(store, parked.dead_letter_id, store.now()).await.unwrap());
-                self.decided.entry(parked.key).or_default().push(parked.event_id);
+                self.decided.entry(parked.envelope.key).or_default().push(parked.envelope.id);
             }
             (Step::Succeed | Step::Park | Step::Replay | Step::Discard, ..) => {}
         }
@@ -274,16 +277,18 @@ fn arrival(store: &Store, key: Uuid) -> Held {
     Held {
         position: 0,
         dead_letter_id: store.ids.next(),
-        event_id,
-        source: "users".to_owned(),
-        lane: LANE,
-        key,
-        event_type: "users.user_registered.v1".to_owned(),
-        sequence: 1,
-        time: store.now(),
-        correlation_id: event_id.into(),
-        causation_id: event_id.into(),
-        traceparent: None,
+        envelope: Envelope {
+            id: event_id,
+            event_type: "users.user_registered.v1".to_owned(),
+            source: "users".to_owned(),
+            key,
+            sequence: 1,
+            lane: LANE,
+            time: store.now(),
+            correlation_id: event_id.into(),
+            causation_id: event_id.into(),
+            traceparent: None,
+        },
         body: b"{}".to_vec(),
         digest: [7; 16],
         state: State::Due,
@@ -302,7 +307,7 @@ async fn three_of_a_key(store: &Store) -> [Held; 3] {
 }
 
 async fn park(store: &Store, delivery: &Held) -> DeadLetterId {
-    let found = held::of_events(store, vec![delivery.event_id]).await.unwrap().pop().unwrap();
+    let found = held::of_events(store, vec![delivery.envelope.id]).await.unwrap().pop().unwrap();
     attempt(&found).failed(store, None, 1, "bad".to_owned(), store.now()).await.unwrap();
     delivery.dead_letter_id
 }
@@ -321,11 +326,11 @@ async fn held_cause(store: &Store, event_id: EventId) -> DeliveryCause {
 
 async fn due(store: &Store) -> Vec<EventId> {
     let due = held::due(store, LANE, &ALL, store.now(), 100).await.unwrap();
-    due.into_iter().map(|held| held.event_id).collect()
+    due.into_iter().map(|held| held.envelope.id).collect()
 }
 
 async fn states(store: &Store, arrivals: &[Held]) -> Vec<State> {
-    let mut found = held::of_events(store, arrivals.iter().map(|held| held.event_id).collect()).await.unwrap();
+    let mut found = held::of_events(store, arrivals.iter().map(|held| held.envelope.id).collect()).await.unwrap();
     found.sort_by_key(|held| held.position);
     found.into_iter().map(|held| held.state).collect()
 }
@@ -333,13 +338,13 @@ async fn states(store: &Store, arrivals: &[Held]) -> Vec<State> {
 async fn a_delivery_that_another_instance_has_handled_is_not_held(place: Place) {
     let store = Store::open(&place).await;
     let late = arrival(&store, store.ids.next());
-    let cause = DeliveryCause { digest: late.digest, ..delivery(late.event_id) };
+    let cause = DeliveryCause { digest: late.digest, ..delivery(late.envelope.id) };
     store.commit(insert(store.ids.next(), "handled"), Cause::Deliveries(vec![cause])).await.unwrap();
 
     let other_bytes = Held { digest: [9; 16], ..late.clone() };
     held::hold(&store, vec![late, other_bytes.clone()]).await.unwrap();
 
-    assert_eq!(held::of_events(&store, vec![other_bytes.event_id]).await.unwrap().len(), 1);
+    assert_eq!(held::of_events(&store, vec![other_bytes.envelope.id]).await.unwrap().len(), 1);
     assert_eq!(held::due(&store, LANE, &ALL, store.now(), 100).await.unwrap()[0].digest, other_bytes.digest);
 }
 
@@ -348,10 +353,13 @@ async fn held_deliveries_are_selected_by_the_shards_of_their_keys(place: Place) 
     let arrivals: Vec<Held> = (0..40).map(|_| arrival(&store, store.ids.next())).collect();
     held::hold(&store, arrivals.clone()).await.unwrap();
     for shard in ALL {
-        let mine: Vec<Uuid> =
-            arrivals.iter().map(|held| held.key).filter(|key| store.shards().of(LANE, *key) == shard).collect();
+        let mine: Vec<Uuid> = arrivals
+            .iter()
+            .map(|held| held.envelope.key)
+            .filter(|key| store.shards().of(LANE, *key) == shard)
+            .collect();
         let due = held::due(&store, LANE, &[shard], store.now(), 100).await.unwrap();
-        assert_eq!(due.iter().map(|held| held.key).collect::<Vec<_>>(), mine);
+        assert_eq!(due.iter().map(|held| held.envelope.key).collect::<Vec<_>>(), mine);
         assert_eq!(held::keys(&store, LANE, &[shard]).await.unwrap().len(), mine.len());
         assert_eq!(held::next_due(&store, LANE, &[shard]).await.unwrap().is_some(), !mine.is_empty());
     }

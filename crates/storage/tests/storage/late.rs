@@ -53,7 +53,7 @@ async fn the_archive_of_some_types_ends_where_it_is_woken_to(place: Place) {
         after = last.position;
         found.extend(page);
     }
-    let types: Vec<&str> = found.iter().map(|event| event.event_type.as_str()).collect();
+    let types: Vec<&str> = found.iter().map(|event| event.envelope.event_type.as_str()).collect();
     assert_eq!(types, [ThingMoved::TYPE, ThingBroke::TYPE].repeat(5));
 }
 

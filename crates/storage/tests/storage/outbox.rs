@@ -31,11 +31,11 @@ async fn events_keep_the_order_in_which_they_were_committed(place: Place) {
 
     let stored = archive::of_key(&store, thing_id, 100).await.unwrap();
 
-    assert_eq!(stored.iter().map(|event| event.event_id).collect::<Vec<_>>(), emitted);
-    assert_eq!(stored.iter().map(|event| event.sequence).collect::<Vec<_>>(), (1..=9).collect::<Vec<_>>());
+    assert_eq!(stored.iter().map(|event| event.envelope.id).collect::<Vec<_>>(), emitted);
+    assert_eq!(stored.iter().map(|event| event.envelope.sequence).collect::<Vec<_>>(), (1..=9).collect::<Vec<_>>());
     assert!(stored.windows(2).all(|pair| pair[0].position < pair[1].position));
     let pending = outbox::pending(&store, to("mail", Lane::Background), 0, vec![], 100).await.unwrap();
-    assert_eq!(pending.iter().map(|event| event.event_id).collect::<Vec<_>>(), emitted);
+    assert_eq!(pending.iter().map(|event| event.envelope.id).collect::<Vec<_>>(), emitted);
 }
 
 async fn an_event_is_pending_exactly_where_it_has_to_go_until_it_was_sent(place: Place) {
@@ -114,7 +114,7 @@ async fn a_commit_wakes_those_who_wait_for_its_events_and_nobody_else(place: Pla
 
 async fn pending_types(store: &Store, destination: &str, lane: Lane) -> Vec<String> {
     let pending = outbox::pending(store, to(destination, lane), 0, vec![], 100).await.unwrap();
-    pending.into_iter().map(|event| event.event_type).collect()
+    pending.into_iter().map(|event| event.envelope.event_type).collect()
 }
 
 async fn positions(store: &Store, destination: &str, lane: Lane) -> Vec<i64> {
@@ -135,10 +135,10 @@ async fn pending_events_are_selected_by_the_shards_of_their_keys(place: Place) {
         let pending = outbox::pending_of(&store, to("mail", Lane::Background), &[shard], vec![], 100).await.unwrap();
         let mine: Vec<Uuid> =
             things.iter().copied().filter(|thing| store.shards().of(Lane::Background, *thing) == shard).collect();
-        assert_eq!(pending.iter().map(|event| event.key).collect::<Vec<_>>(), mine);
+        assert_eq!(pending.iter().map(|event| event.envelope.key).collect::<Vec<_>>(), mine);
         let in_flight = pending.iter().map(|event| event.position).take(1).collect();
         let rest = outbox::pending_of(&store, to("mail", Lane::Background), &[shard], in_flight, 100).await.unwrap();
-        assert_eq!(rest.iter().map(|event| event.key).collect::<Vec<_>>(), mine[1.min(mine.len())..]);
+        assert_eq!(rest.iter().map(|event| event.envelope.key).collect::<Vec<_>>(), mine[1.min(mine.len())..]);
     }
 }
 

@@ -214,9 +214,9 @@ impl House {
     /// What became, at a consumer, of the `n`th event that a service told.
     pub async fn delivery(&self, consumer: &str, service: &str, n: usize) -> DeliveryStatus {
         let event = self.told(service).await.swap_remove(n);
-        let events = [(event.event_id, event.event_type.as_str())];
+        let events = [(event.envelope.id, event.envelope.event_type.as_str())];
         let mut statuses = self.operator(consumer).deliveries(&events).await.expect("the store can be read");
-        statuses.remove(&event.event_id).expect("the consumer reacts to it")
+        statuses.remove(&event.envelope.id).expect("the consumer reacts to it")
     }
 
     pub async fn dead_letters(&self, consumer: &str) -> Vec<Held> {
@@ -257,20 +257,8 @@ impl House {
 }
 
 /// An event as the relay sends it.
-pub fn message(source: &str, event: &StoredEvent) -> Message {
-    Message {
-        id: event.event_id,
-        event_type: event.event_type.clone(),
-        source: source.to_owned(),
-        time: event.time,
-        key: event.key,
-        lane: event.lane,
-        sequence: event.sequence,
-        correlation_id: event.correlation_id,
-        causation_id: event.causation_id,
-        traceparent: None,
-        body: event.body.clone().into(),
-    }
+pub fn message(event: &StoredEvent) -> Message {
+    Message { envelope: event.envelope.clone(), body: event.body.clone().into() }
 }
 
 /// What a request was answered with.

@@ -1,32 +1,13 @@
-//! What travels: CloudEvents 1.0 in binary mode, attributes beside the body.
-//! <https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md>
+//! What travels: an envelope and a body.
 
 use bytes::Bytes;
-use kernel::{EventId, Lane, Timestamp, TraceParent, Uuid};
+use kernel::Envelope;
 
-/// An event on its way. On a networked broker the attributes are headers; the body is never encoded again.
+/// An event in flight. On a networked broker the envelope's attributes are headers; the body is never encoded again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
-    /// CloudEvents `id`.
-    pub id: EventId,
-    /// CloudEvents `type`.
-    pub event_type: String,
-    /// CloudEvents `source`: the emitting service.
-    pub source: String,
-    /// CloudEvents `time`: when it was committed.
-    pub time: Timestamp,
-    /// CloudEvents `subject`: what it is about, and what it is kept in order by.
-    pub key: Uuid,
-    /// How urgent it is.
-    pub lane: Lane,
-    /// The version of the aggregate that it tells.
-    pub sequence: i64,
-    /// The request from which it followed.
-    pub correlation_id: Uuid,
-    /// The request or event that caused it.
-    pub causation_id: Uuid,
-    /// W3C trace context.
-    pub traceparent: Option<TraceParent>,
+    /// Its attributes; see [`cloud_events`](crate::cloud_events).
+    pub envelope: Envelope,
     /// The payload's bytes.
     pub body: Bytes,
 }
