@@ -4,6 +4,7 @@
 //! A name that nobody knows is an error, so that a misspelt setting is never silently a default.
 //! Everything that is wrong is reported at once.
 
+mod carrier;
 mod client;
 mod environment;
 mod errors;
@@ -24,6 +25,7 @@ use service::http::Network;
 use service::storage::Location;
 use tracing_subscriber::EnvFilter;
 
+pub use carrier::{Carrier, examples as broker_examples};
 pub use client::{ClientSettings, client, health_url};
 pub use environment::Environment;
 pub use errors::Errors;
@@ -31,7 +33,10 @@ pub use parse::duration;
 pub use secret::Secret;
 pub use sources::{Flags, Shown};
 
+use keys::Keys;
 use sources::Sources;
+
+use crate::shop::Shop;
 
 /// How `tradepost up` runs. Every value is within the bounds that its field names.
 #[derive(Clone, Debug)]
@@ -40,8 +45,8 @@ pub struct Settings {
     pub data_dir: PathBuf,
     /// Where the services keep what they know; it may hold a password. Without it, files in `data_dir`.
     pub store: Option<Secret>,
-    /// How events travel; it may hold a password. Without it, inside of the process.
-    pub broker: Option<Secret>,
+    /// The message broker.
+    pub carrier: Carrier,
     /// The address to listen on.
     pub listen: IpAddr,
     /// The port to listen on; 0 takes a free one.
@@ -90,18 +95,9 @@ pub struct Settings {
     pub peers: BTreeMap<&'static str, Address>,
 }
 
-/// What carries events from service to service.
-#[derive(Clone, Debug)]
-pub enum Broker {
-    /// The process itself.
-    Embedded,
-    /// A virtual host of RabbitMQ, by its URL.
-    RabbitMq(Secret),
-}
-
 /// Every environment variable that means something to the binary.
-pub fn variables() -> Vec<String> {
-    keys::variables()
+pub fn variables(shop: &Shop) -> Vec<String> {
+    Keys::of(shop).variables()
 }
 
 /// How log lines are written.
@@ -132,9 +128,10 @@ impl Loaded {
 }
 
 /// Reads the settings from all sources. `file` is the one that a flag names, if any.
-pub fn load(flags: &Flags, file: Option<&Path>, environment: &Environment) -> Result<Loaded, Errors> {
-    let mut sources = Sources::gather(flags, file, environment);
-    let settings = read(&mut sources);
+pub fn load(shop: &Shop, flags: &Flags, file: Option<&Path>, environment: &Environment) -> Result<Loaded, Errors> {
+    let keys = Keys::of(shop);
+    let mut sources = Sources::gather(&keys, flags, file, environment);
+    let settings = read(shop, &keys, &mut sources);
     if settings.retry_base > settings.retry_max {
         sources.errors.add("retry_max: it is shorter than retry_base");
     }
@@ -148,14 +145,14 @@ pub fn load(flags: &Flags, file: Option<&Path>, environment: &Environment) -> Re
 }
 
 /// A value that is refused is noted and stands as its default, so that the ones after it are checked too.
-fn read(sources: &mut Sources) -> Settings {
+fn read(shop: &Shop, keys: &Keys, sources: &mut Sources) -> Settings {
     const SECOND: Duration = Duration::from_secs(1);
     const MINUTE: Duration = Duration::from_mins(1);
     const DAY: Duration = Duration::from_hours(24);
     Settings {
         data_dir: sources.read(&keys::DATA_DIR, |text| parse::text(text, 4096).map(PathBuf::from)),
         store: sources.secret(&keys::STORE, |text| parse::store(text).map(drop)),
-        broker: sources.secret(&keys::BROKER, |text| parse::broker(text).map(drop)),
+        carrier: carrier(shop, sources),
         listen: sources.read(&keys::LISTEN, parse::address),
         port: sources.read(&keys::PORT, |text| parse::whole(text, 0..=u16::MAX)),
         currency: sources.read(&keys::CURRENCY, |text| text.parse().map_err(|error| format!("{error}"))),
@@ -179,25 +176,25 @@ fn read(sources: &mut Sources) -> Settings {
         admin_token: sources.secret(&keys::ADMIN_TOKEN, parse::token),
         smtp_url: sources.secret(&keys::SMTP_URL, parse::smtp_url),
         mail_from: sources.read(&keys::MAIL_FROM, parse::mailbox),
-        peers: peers(sources),
+        peers: peers(keys, sources),
     }
 }
 
-fn peers(sources: &mut Sources) -> BTreeMap<&'static str, Address> {
+fn carrier(shop: &Shop, sources: &mut Sources) -> Carrier {
+    let named = sources.secret(&keys::BROKER, |text| Carrier::parse(shop, text).map(drop));
+    let named = named.and_then(|url| Carrier::parse(shop, url.reveal()).ok());
+    named.unwrap_or_else(|| Carrier::of_default(shop))
+}
+
+fn peers(keys: &Keys, sources: &mut Sources) -> BTreeMap<&'static str, Address> {
     let mut address = |key: &'static keys::Key| {
         let service = key.name.split_once('.').map_or(key.name, |(_, service)| service);
         (service, sources.read(key, |text| text.parse().map_err(|error: NotHttp| error.to_string())))
     };
-    keys::PEERS.iter().map(&mut address).collect()
+    keys.peers().map(&mut address).collect()
 }
 
 impl Settings {
-    /// What carries events from service to service.
-    pub fn carrier(&self) -> Broker {
-        let named = self.broker.as_ref().and_then(|broker| parse::broker(broker.reveal()).ok());
-        named.unwrap_or(Broker::Embedded)
-    }
-
     /// Where the services keep what they know.
     pub fn location(&self) -> Location {
         let named = self.store.as_ref().and_then(|store| parse::store(store.reveal()).ok());

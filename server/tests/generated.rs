@@ -6,12 +6,11 @@ use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use bus::Embedded;
 use bus::conformance::compared;
-use bus_rabbitmq::RabbitMq;
 use events::Descriptor;
 use kernel::{Clock, Ids, Shards};
 use payments::Simulated;
+use server::shop::Shop;
 use service::AnyService;
 use storage::{Db, Location, Migrations, Options, Registered};
 use test_servers::Database;
@@ -46,7 +45,8 @@ fn the_catalogue_of_events_is_up_to_date() {
 
 #[test]
 fn the_comparison_of_brokers_is_up_to_date() {
-    let brokers = [("embedded", Embedded::GUARANTEES), ("rabbitmq", RabbitMq::GUARANTEES)];
+    let shop = Shop::tradepost();
+    let brokers = shop.brokers().iter().map(|adapter| (adapter.name(), adapter.guarantees())).collect::<Vec<_>>();
     hold("docs/brokers.md", &format!("{BROKERS_HEAD}{}", compared(&brokers)));
 }
 
@@ -134,7 +134,7 @@ async fn check(db: &Db, statements: &[Registered]) -> Vec<String> {
 }
 
 fn services() -> Vec<Box<dyn AnyService>> {
-    server::app::described().expect("services can be described without anything from outside")
+    Shop::tradepost().described()
 }
 
 fn catalogue() -> String {

@@ -60,7 +60,7 @@ static FORGET_ACCOUNT: Change = Change::new("FORGET_ACCOUNT", "delete from users
 
 /// Takes the one account from what orders knows: as for whoever registered before orders listened.
 async fn forget_account(store: Location, clock: Clock) {
-    let orders = server::app::described().unwrap().into_iter().find(|it| it.name() == "orders").unwrap();
+    let orders = server::shop::Shop::tradepost().described().into_iter().find(|it| it.name() == "orders").unwrap();
     let ids = Ids::new(clock.clone());
     let db = Db::open(Options {
         service: "orders",

@@ -38,7 +38,7 @@ async fn both_databases_have_the_same_tables() {
     let folder = tempfile::tempdir().unwrap();
     let database = Database::create();
     let mut differences = Vec::new();
-    for service in server::app::described().unwrap() {
+    for service in server::shop::Shop::tradepost().described() {
         let on_sqlite = columns(&*service, Location::Folder(folder.path().to_owned()), &ON_SQLITE).await;
         let on_postgres = columns(&*service, Location::Postgres(database.url().parse().unwrap()), &ON_POSTGRES).await;
         assert!(on_sqlite.len() > 30, "{} has few columns: {on_sqlite:?}", service.name());

@@ -16,6 +16,7 @@
 //!
 //! **Invariant:** no password is ever printed.
 
+mod adapter;
 mod address;
 mod broker;
 mod check;
@@ -29,6 +30,7 @@ mod subscription;
 mod trouble;
 mod wire;
 
+pub use adapter::Adapter;
 pub use address::ConfigError;
 pub use broker::{Options, RabbitMq};
 pub use check::{ReachError, ServerInfo, Unusable};

@@ -144,6 +144,11 @@ pub trait Broker: Send + Sync + 'static {
 
     /// Whether it can be reached.
     fn health(&self) -> Health;
+
+    /// Archives for consumers that are new, where the broker keeps such.
+    fn archives(&self) -> Option<&dyn Archives> {
+        None
+    }
 }
 
 /// A broker that keeps for a consumer what was told before the consumer was there, apart from what is told since.

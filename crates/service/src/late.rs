@@ -73,7 +73,7 @@ pub async fn serve(
     consumer: &Db,
     types: &[&str],
     sources: &[Db],
-    archives: &impl Archives,
+    archives: &dyn Archives,
     mut tell: impl FnMut(String),
 ) -> Result<u64, LateError> {
     let name = consumer.service();
@@ -98,7 +98,7 @@ async fn copy(
     consumer: &str,
     types: &BTreeSet<String>,
     sources: &[Db],
-    archives: &impl Archives,
+    archives: &dyn Archives,
     tell: &mut impl FnMut(String),
 ) -> Result<u64, LateError> {
     let mut told = Told::by(sources, types).await?;
@@ -129,7 +129,7 @@ async fn copy(
 }
 
 /// Sends messages of different keys until all of them are kept.
-async fn keep(consumer: &str, mut messages: Vec<Message>, archives: &impl Archives) -> Result<(), LateError> {
+async fn keep(consumer: &str, mut messages: Vec<Message>, archives: &dyn Archives) -> Result<(), LateError> {
     let began = Instant::now();
     loop {
         let outcomes = join_all(messages.iter().map(|message| archives.keep(consumer, message.clone()))).await;

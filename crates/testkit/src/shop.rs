@@ -10,7 +10,8 @@ use kernel::{Clock, MockClock, SignedDuration};
 use notifications::Mailer;
 use serde_json::{Value, json};
 use server::app::{App, Options, Scope};
-use server::config::Broker;
+use server::config::Carrier;
+use server::shop::Shop;
 use service::http::overload::Limits;
 use service::storage::Location;
 use service::{Settings, Tracer};
@@ -29,6 +30,8 @@ const ANSWER_BYTES_MAX: usize = 16 << 20;
 
 /// How a test's shop differs from a new one.
 pub struct Setup {
+    /// The services.
+    pub shop: Shop,
     /// Settings of all services.
     pub settings: Settings,
     /// Who carries the mail.
@@ -40,6 +43,7 @@ pub struct Setup {
 impl Default for Setup {
     fn default() -> Self {
         Self {
+            shop: Shop::tradepost(),
             settings: Settings { limits: Limits::NONE, ..Settings::default() },
             mailer: Mailer::from_url(None, "Test shop <shop@localhost>").expect("a sender"),
             tracer: Tracer::default(),
@@ -192,7 +196,8 @@ async fn open(place: &Place, clock: Clock, hands: &MockClock, setup: Setup) -> A
     let options = Options {
         scope: Scope::Whole { data: place.data() },
         store: place.store(),
-        broker: Broker::Embedded,
+        carrier: Carrier::of_default(&setup.shop),
+        shop: setup.shop,
         settings: setup.settings,
         clock,
         admin_token: Some(ADMIN_TOKEN.to_owned()),

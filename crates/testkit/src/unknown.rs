@@ -17,7 +17,7 @@ pub async fn tell_of_an_unknown_order(
     destinations: &[&str],
 ) {
     let destinations = destinations.iter().map(ToString::to_string).collect();
-    let services = server::app::described().expect("the services describe themselves");
+    let services = server::shop::Shop::tradepost().described();
     let payments = services.into_iter().find(|it| it.name() == "payments").expect("there are payments");
     let ids = Ids::new(clock.clone());
     let db = Db::open(Options {

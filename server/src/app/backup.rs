@@ -11,7 +11,8 @@ use std::time::Duration;
 use anyhow::{Context, bail, ensure};
 use service::storage::{Location, Snapshots};
 
-use super::{PROVIDER_FOLDER, PROVIDER_STORE, described, folder, token};
+use super::{PROVIDER_FOLDER, PROVIDER_STORE, folder, token};
+use crate::shop::Shop;
 
 /// What a backup took.
 #[derive(Clone, Copy, Debug)]
@@ -27,11 +28,11 @@ pub struct Copied {
 /// Copies the data folder `data`, and the services' stores at `store`, into a new folder that `up` can start on.
 ///
 /// The folder appears under its name when all of it is on the disk. Blocks its thread.
-pub fn backup(data: &Path, store: &Location, to: &Path) -> anyhow::Result<Copied> {
+pub fn backup(shop: &Shop, data: &Path, store: &Location, to: &Path) -> anyhow::Result<Copied> {
     let Location::Folder(stores) = store else {
         bail!("the store is PostgreSQL, which brings its own tool for this: pg_dump, see docs/how-to/backup.md");
     };
-    let services = described()?;
+    let services = shop.described();
     ensure!(
         data.join(folder::MANIFEST).exists(),
         "there is no shop in {}: say where its data is with --data",

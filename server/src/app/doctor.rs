@@ -2,13 +2,14 @@
 
 use std::path::Path;
 
-use kernel::{Clock, Ids, SignedDuration};
+use kernel::{Clock, SignedDuration};
 use service::AnyService;
 use service::storage::{self, Inspection, Location, Server};
 
 use super::provider::{LEDGER, LEDGER_OF};
-use super::{broker, described, folder, topology};
-use crate::config;
+use super::{broker, folder};
+use crate::config::{self, Carrier};
+use crate::shop::Shop;
 
 /// The oldest PostgreSQL that has what the tables need.
 const POSTGRES_MIN: u32 = 14;
@@ -64,17 +65,17 @@ impl Check {
 }
 
 /// Looks at everything that the settings name.
-pub async fn doctor(settings: &config::Settings) -> anyhow::Result<Vec<Check>> {
-    let services = described()?;
-    let carrier = settings.carrier();
+pub async fn doctor(shop: &Shop, settings: &config::Settings) -> anyhow::Result<Vec<Check>> {
+    let services = shop.described();
+    let carrier = &settings.carrier;
     let mut checks = Vec::new();
     match settings.location() {
         Location::Postgres(server) if server.is_apart() => {
             for service in &services {
-                postgres(&mut checks, &server.of(service.name())?, std::slice::from_ref(service), &carrier).await;
+                postgres(&mut checks, &server.of(service.name())?, std::slice::from_ref(service), carrier).await;
             }
         }
-        Location::Postgres(server) => postgres(&mut checks, &server, &services, &carrier).await,
+        Location::Postgres(server) => postgres(&mut checks, &server, &services, carrier).await,
         Location::Folder(store) => {
             sqlite(&mut checks, &store, &settings.data_dir, &services);
             if store != settings.data_dir {
@@ -83,17 +84,12 @@ pub async fn doctor(settings: &config::Settings) -> anyhow::Result<Vec<Check>> {
         }
     }
     checks.push(disk(&settings.data_dir));
-    let ids = Ids::new(Clock::system());
-    broker::check(&mut checks, &carrier, topology(&services), settings.shards, &ids).await;
+    let setup = broker::setup(shop.topology(), settings.shards, &Clock::system());
+    broker::check(&mut checks, carrier, setup).await;
     Ok(checks)
 }
 
-async fn postgres(
-    checks: &mut Vec<Check>,
-    server: &Server,
-    services: &[Box<dyn AnyService>],
-    carrier: &config::Broker,
-) {
+async fn postgres(checks: &mut Vec<Check>, server: &Server, services: &[Box<dyn AnyService>], carrier: &Carrier) {
     let clock = Clock::system();
     match server.inspect(|| clock.now()).await {
         Ok(seen) => {
@@ -142,7 +138,7 @@ fn rights(seen: &Inspection, services: &[Box<dyn AnyService>]) -> Check {
     Check::bad("rights", "the user can't make schemas", remedy)
 }
 
-fn tables(seen: &Inspection, services: &[Box<dyn AnyService>], carrier: &config::Broker) -> Check {
+fn tables(seen: &Inspection, services: &[Box<dyn AnyService>], carrier: &Carrier) -> Check {
     let (mut missing, mut newer) = (Vec::new(), Vec::new());
     for service in services {
         for (set, known) in [("kit", storage::kit_version()), (service.name(), service.migrations().newest())] {
@@ -161,9 +157,10 @@ fn tables(seen: &Inspection, services: &[Box<dyn AnyService>], carrier: &config:
     }
     if !missing.is_empty() {
         let found = format!("not up to date: {}", missing.join(", "));
-        return match carrier {
-            config::Broker::RabbitMq(_) => Check::bad("schema", found, "run `tradepost migrate`"),
-            config::Broker::Embedded => Check::doubtful("schema", found, "start the shop, which makes them"),
+        return if carrier.is_shared() {
+            Check::bad("schema", found, "run `tradepost migrate`")
+        } else {
+            Check::doubtful("schema", found, "start the shop, which makes them")
         };
     }
     Check::good("schema", format!("up to date: {}", services.iter().map(|it| it.name()).collect::<Vec<_>>().join(", ")))

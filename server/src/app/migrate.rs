@@ -3,7 +3,6 @@
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
-use bus_rabbitmq::RabbitMq;
 use kernel::{Clock, Ids, Shards};
 use payments::Simulated;
 use service::AnyService;
@@ -11,8 +10,9 @@ use service::late;
 use service::storage::{Db, Location, Options};
 
 use super::provider::{LEDGER, LEDGER_OF};
-use super::{broker, described, prepare, topology};
-use crate::config;
+use super::{broker, prepare};
+use crate::config::{self, Carrier};
+use crate::shop::Shop;
 
 /// How long a broker that is away is waited for: as long as a database.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -30,9 +30,13 @@ pub struct Migrated {
 
 /// Brings every service's tables up to date, declares the exchange, all queues and all bindings, then serves consumers
 /// what was told before they were there. `tell` hears what takes its time.
-pub async fn migrate(settings: &config::Settings, mut tell: impl FnMut(String)) -> anyhow::Result<Migrated> {
+pub async fn migrate(
+    shop: &Shop,
+    settings: &config::Settings,
+    mut tell: impl FnMut(String) + Send,
+) -> anyhow::Result<Migrated> {
     let (store, clock) = (settings.location(), Clock::system());
-    prepare(&store, described()?.iter().map(|service| service.name())).await?;
+    prepare(&store, shop.services()).await?;
     // Otherwise each of several would copy the archives, and remove queues in which another keeps something.
     let _turn = match &store {
         Location::Postgres(server) => Some(
@@ -44,16 +48,19 @@ pub async fn migrate(settings: &config::Settings, mut tell: impl FnMut(String)) 
         ),
         Location::Folder(_) => None,
     };
-    let shop = Shop { store, shards: settings.shards, outbox_cap: settings.outbox_cap, clock };
-    let mut done = shop.serve_all(&settings.carrier(), Declare::Always, &mut tell).await?;
-    let ids = Ids::new(shop.clock.clone());
-    Simulated::open(shop.store.of(LEDGER_OF)?, shop.clock, ids).await?.close().await;
-    done.schemas.push(LEDGER.to_owned());
+    let stores = Stores { shop, store, shards: settings.shards, outbox_cap: settings.outbox_cap, clock };
+    let mut done = stores.serve_all(&settings.carrier, Declare::Always, &mut tell).await?;
+    if shop.port_of(LEDGER_OF).is_some() {
+        let ids = Ids::new(stores.clock.clone());
+        Simulated::open(stores.store.of(LEDGER_OF)?, stores.clock, ids).await?.close().await;
+        done.schemas.push(LEDGER.to_owned());
+    }
     Ok(done)
 }
 
 /// The stores of a shop, which need not run.
-pub(super) struct Shop {
+pub(super) struct Stores<'a> {
+    pub shop: &'a Shop,
     pub store: Location,
     pub shards: Shards,
     pub outbox_cap: u64,
@@ -69,15 +76,15 @@ pub(super) enum Declare {
     IfNeeded,
 }
 
-impl Shop {
+impl Stores<'_> {
     /// Opens every store, and serves every consumer what it has not been served.
     pub async fn serve_all(
         &self,
-        carrier: &config::Broker,
+        carrier: &Carrier,
         declare: Declare,
-        tell: &mut impl FnMut(String),
+        tell: &mut (impl FnMut(String) + Send),
     ) -> anyhow::Result<Migrated> {
-        let services = described()?;
+        let services = self.shop.described();
         let mut stores = Vec::new();
         for service in &services {
             stores.push(self.open(&**service).await?);
@@ -93,31 +100,33 @@ impl Shop {
         &self,
         services: &[Box<dyn AnyService>],
         stores: &[Db],
-        carrier: &config::Broker,
+        carrier: &Carrier,
         declare: Declare,
-        tell: &mut impl FnMut(String),
+        tell: &mut (impl FnMut(String) + Send),
     ) -> anyhow::Result<Migrated> {
-        let topology = topology(services);
-        let consumers = topology.consumers().map(str::to_owned).collect();
+        let setup = broker::setup(self.shop.topology(), self.shards, &self.clock);
+        let consumers = setup.topology.consumers().map(str::to_owned).collect();
         let schemas = stores.iter().map(|store| store.service().to_owned()).collect();
         let mut done = Migrated { schemas, consumers, copied: 0 };
-        let config::Broker::RabbitMq(url) = carrier else { return Ok(done) };
+        if !carrier.is_shared() {
+            return Ok(done);
+        }
         if declare == Declare::IfNeeded && !is_anything_unserved(services, stores).await? {
             return Ok(done);
         }
         let mut is_told = false;
-        RabbitMq::reach(url.reveal(), PATIENCE, |unusable| {
+        let mut report = |failure: String| {
             if !std::mem::replace(&mut is_told, true) {
-                tell(format!("{unusable} It is tried again for {PATIENCE:?}."));
+                tell(format!("{failure} It is tried again for {PATIENCE:?}."));
             }
-        })
-        .await?;
-        let broker = broker::rabbitmq(url, topology, self.shards, &Ids::new(self.clock.clone()))?;
-        // From now on nothing is missed: what is told goes to the live queues.
-        broker.declare().await?;
+        };
+        carrier.adapter.reach(carrier.url.reveal(), PATIENCE, &mut report).await?;
+        // From now on nothing is missed: what is published goes to the live queues.
+        let broker = carrier.adapter.declare(carrier.url.reveal(), setup).await?;
+        let Some(archives) = broker.archives() else { return Ok(done) };
         for (service, store) in services.iter().zip(stores) {
             let types: Vec<&str> = service.subscriptions().into_iter().map(|(event_type, _)| event_type).collect();
-            done.copied += late::serve(store, &types, stores, &broker, &mut *tell).await?;
+            done.copied += late::serve(store, &types, stores, archives, &mut *tell).await?;
         }
         Ok(done)
     }

@@ -9,7 +9,7 @@ mod doctor;
 mod folder;
 mod migrate;
 mod peers;
-mod provider;
+pub(crate) mod provider;
 mod run;
 mod token;
 mod traces;
@@ -21,8 +21,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use axum::Router;
-use bus::Topology;
-use console::Address;
+use console::{Address, Peer};
 use kernel::{Clock, Currency, Ids};
 use notifications::Mailer;
 use payments::{Provider, Simulated};
@@ -35,8 +34,8 @@ use service::telemetry::Metrics;
 use service::{AnyService, Operator, Running, Runtime, Settings, Tasks, Tracer};
 use utoipa::openapi::OpenApi;
 
-use crate::config;
-use crate::services::{CONSOLE, Outside, all};
+use crate::config::Carrier;
+use crate::shop::{CONSOLE, Outside, Shop, topology};
 use folder::Folder;
 
 pub use backup::{Copied, backup};
@@ -65,7 +64,7 @@ pub enum Scope {
     },
     /// Some of the services, beside other processes that run the others and these.
     Part {
-        /// Which: of [`names`](crate::services::names).
+        /// Their names: some of [`Shop::names`].
         services: Vec<String>,
     },
 }
@@ -81,12 +80,14 @@ impl Scope {
 
 /// What an app is started with.
 pub struct Options {
+    /// The services and brokers that there are.
+    pub shop: Shop,
     /// What runs in this process.
     pub scope: Scope,
     /// Where the services' stores are.
     pub store: Location,
-    /// What carries events from service to service.
-    pub broker: config::Broker,
+    /// The message broker.
+    pub carrier: Carrier,
     /// What all services share.
     pub settings: Settings,
     /// The time.
@@ -127,23 +128,23 @@ impl App {
         let own_token = ids.secret().reveal();
         let currency = options.settings.currency;
         // The services are described before anything is opened: the folder is checked against their tables.
-        let described = described()?;
+        let described = options.shop.described();
         let (folder, token) = home(&options, &described, &ids)?;
         let auth = Arc::new(Auth::new(vec![token.digest, digest(own_token.as_bytes())], options.clock.clone()));
         let here = described.iter().map(|service| service.name()).filter(|name| options.scope.includes(name));
         prepare(&options.store, here).await?;
-        match (&options.scope, &options.broker) {
-            (Scope::Whole { .. }, config::Broker::RabbitMq(_)) => serve_late(&options).await?,
-            (Scope::Part { .. }, config::Broker::RabbitMq(url)) => broker::refuse_unusable(url).await?,
-            (_, config::Broker::Embedded) => {}
+        match &options.scope {
+            Scope::Whole { .. } => serve_late(&options).await?,
+            Scope::Part { .. } => broker::refuse_unusable(&options.carrier).await?,
         }
         let provider = provider::open(&options, &ids).await?;
         let outside: Arc<dyn Provider> = match &provider {
             Some(provider) => provider.clone(),
             None => Arc::new(provider::Absent),
         };
-        let services = all(Outside { provider: outside, mailer: options.mailer });
-        let broker = broker::connect(&options.broker, topology(&services), options.settings.shards, &ids)?;
+        let services = options.shop.make(&Outside { provider: outside, mailer: options.mailer });
+        let setup = broker::setup(topology(&services), options.settings.shards, &options.clock);
+        let broker = options.carrier.adapter.connect(options.carrier.url.reveal(), setup)?;
         let metrics = Arc::new(Metrics::new(options.clock.now()));
         let tasks = Tasks::new();
         let runtime = Runtime {
@@ -166,7 +167,8 @@ impl App {
         // What all services share takes a token that any of them knows the key of.
         let auth = Arc::new(auth.with_keys(running.iter().map(|it| it.keys.clone()).collect()));
         let (mut routes, mut openapi) = if options.scope.includes(CONSOLE) {
-            start_console(&options.scope, &options.peers, options.admin_token.as_deref(), &running, &runtime)?
+            let peers = peers(&options.shop, &options.peers, options.admin_token.as_deref(), &operators)?;
+            start_console(&options.scope, peers, &running, &runtime)
         } else {
             (Router::new(), OpenApi::default())
         };
@@ -221,32 +223,19 @@ impl App {
 
 /// What `migrate` does for a shop of many processes: whoever would miss events is served them before anything runs.
 async fn serve_late(options: &Options) -> anyhow::Result<()> {
-    let shop = migrate::Shop {
+    let stores = migrate::Stores {
+        shop: &options.shop,
         store: options.store.clone(),
         shards: options.settings.shards,
         outbox_cap: options.settings.outbox_cap,
         clock: options.clock.clone(),
     };
     let mut tell = |text: String| tracing::warn!("{text}");
-    shop.serve_all(&options.broker, migrate::Declare::IfNeeded, &mut tell).await.map(drop)
-}
-
-/// The services as they are described, for checks that need no process.
-pub fn described() -> anyhow::Result<Vec<Box<dyn AnyService>>> {
-    let mailer = Mailer::from_url(None, "Tradepost <shop@localhost>")?;
-    Ok(all(Outside { provider: Arc::new(provider::Absent), mailer }))
+    stores.serve_all(&options.carrier, migrate::Declare::IfNeeded, &mut tell).await.map(drop)
 }
 
 /// The console, which asks the services of this process in it, and the others where they are.
-fn start_console(
-    scope: &Scope,
-    addresses: &BTreeMap<&'static str, Address>,
-    admin_token: Option<&str>,
-    running: &[Running],
-    runtime: &Runtime,
-) -> anyhow::Result<(Router, OpenApi)> {
-    let operators: Vec<Operator> = running.iter().map(|it| it.operator.clone()).collect();
-    let peers = peers(addresses, admin_token, &operators)?;
+fn start_console(scope: &Scope, peers: Vec<Peer>, running: &[Running], runtime: &Runtime) -> (Router, OpenApi) {
     let (keyring, tasks) = (Keyring::default(), runtime.tasks.clone());
     if let Scope::Part { .. } = scope {
         tasks.spawn(console::keep_keys(peers.clone(), keyring.clone(), tasks.clone()));
@@ -259,7 +248,7 @@ fn start_console(
         republish_window: runtime.settings.republish_window,
         tasks,
     });
-    Ok((served_by(CONSOLE, routes), openapi))
+    (served_by(CONSOLE, routes), openapi)
 }
 
 /// The folder of a whole shop, and who is let in as admin.
@@ -280,13 +269,6 @@ fn home(
             Ok((None, token::AdminToken { digest: digest(token.as_bytes()), made: None }))
         }
     }
-}
-
-/// Who reacts to what.
-pub fn topology(services: &[Box<dyn AnyService>]) -> Topology {
-    services.iter().fold(Topology::new(), |topology, service| {
-        topology.consumer(service.name(), service.subscriptions().into_iter().map(|(event_type, _)| event_type))
-    })
 }
 
 /// A folder is made; a server is waited for here, so that one line tells of it and not one for each service.

@@ -6,20 +6,20 @@ use anyhow::Context;
 use console::{Address, Peer};
 use service::Operator;
 
-use crate::services::{CONSOLE, PORTS};
+use crate::shop::Shop;
 
 /// All services: those of this process are asked in it, the others at the addresses of the settings.
 pub fn peers(
+    shop: &Shop,
     addresses: &BTreeMap<&'static str, Address>,
     admin_token: Option<&str>,
     local: &[Operator],
 ) -> anyhow::Result<Vec<Peer>> {
-    let services = PORTS.iter().map(|(name, _)| *name).filter(|name| *name != CONSOLE);
     let peer = |name| match local.iter().find(|operator| operator.service() == name) {
         Some(operator) => Ok(Peer::here(operator.clone())),
         None => elsewhere(addresses, admin_token, name),
     };
-    services.map(peer).collect()
+    shop.services().map(peer).collect()
 }
 
 fn elsewhere(
@@ -47,14 +47,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("tradepost.toml");
         std::fs::write(&path, "").unwrap();
-        let settings = load(&Flags::default(), Some(&path), &Environment::default()).unwrap().settings;
-        let refused = peers(&settings.peers, None, &[]).unwrap_err().to_string();
+        let settings =
+            load(&Shop::tradepost(), &Flags::default(), Some(&path), &Environment::default()).unwrap().settings;
+        let refused = peers(&Shop::tradepost(), &settings.peers, None, &[]).unwrap_err().to_string();
         assert!(refused.contains("TRADEPOST_ADMIN_TOKEN"), "{refused}");
 
         let token = Some("a-token-that-is-longer-than-32-characters");
-        let peers = peers(&settings.peers, token, &[]).unwrap();
-        let names: Vec<&str> = peers.iter().map(Peer::service).collect();
-        assert_eq!(names, ["users", "catalog", "orders", "inventory", "payments", "notifications"]);
+        let peers = peers(&Shop::tradepost(), &settings.peers, token, &[]).unwrap();
+        assert!(peers.iter().map(Peer::service).eq(Shop::tradepost().services()));
         assert!(peers.iter().all(Peer::is_elsewhere));
     }
 }

@@ -36,7 +36,7 @@ pub(super) async fn open(options: &Options, ids: &Ids) -> anyhow::Result<Option<
 }
 
 /// Answers nothing.
-pub(super) struct Absent;
+pub(crate) struct Absent;
 
 fn nobody<T: Send + 'static>() -> BoxFuture<'static, Result<T, Unknown>> {
     Box::pin(ready(Err(Unknown("there is no payment provider".to_owned()))))

@@ -16,6 +16,7 @@ use tracing_subscriber::EnvFilter;
 
 use super::{App, Options, Scope, Target, Traces, banner, demo};
 use crate::config::{self, LogFormat};
+use crate::shop::Shop;
 
 /// How long open requests may take once the process drains.
 const REQUESTS_DRAIN: Duration = Duration::from_secs(10);
@@ -37,7 +38,7 @@ pub struct RunOptions {
 }
 
 /// Starts everything and serves until it is told to stop. The first signal drains, the second ends at once.
-pub async fn run(settings: config::Settings, options: RunOptions) -> anyhow::Result<()> {
+pub async fn run(shop: Shop, settings: config::Settings, options: RunOptions) -> anyhow::Result<()> {
     let log = Log::to_stderr(&settings)?;
     let traces = traces(&settings, &options.scope)?;
     let address = SocketAddr::new(settings.listen, settings.port);
@@ -45,7 +46,7 @@ pub async fn run(settings: config::Settings, options: RunOptions) -> anyhow::Res
         format!("{address} can't be listened on: is another program using it? Choose another with --port")
     })?;
     let url = format!("http://{}", listener.local_addr()?);
-    let app = App::start(start_options(&settings, options.scope.clone(), &traces)?).await?;
+    let app = App::start(start_options(shop, &settings, options.scope.clone(), &traces)?).await?;
     if options.demo {
         demo::seed(&app).await?;
     }
@@ -112,12 +113,13 @@ fn traces(settings: &config::Settings, scope: &Scope) -> anyhow::Result<Traces> 
     Traces::start(Target { endpoint: endpoint.clone(), share: settings.trace_sample, service }, &Clock::system())
 }
 
-fn start_options(settings: &config::Settings, scope: Scope, traces: &Traces) -> anyhow::Result<Options> {
+fn start_options(shop: Shop, settings: &config::Settings, scope: Scope, traces: &Traces) -> anyhow::Result<Options> {
     let smtp_url = settings.smtp_url.as_ref().map(config::Secret::reveal);
     Ok(Options {
+        shop,
         scope,
         store: settings.location(),
-        broker: settings.carrier(),
+        carrier: settings.carrier.clone(),
         settings: shared_settings(settings),
         clock: Clock::system(),
         admin_token: settings.admin_token.as_ref().map(|token| token.reveal().to_owned()),
@@ -197,7 +199,7 @@ mod tests {
         let empty = folder.path().join("tradepost.toml");
         std::fs::write(&empty, "").unwrap();
         let flags = config::Flags::default();
-        let loaded = config::load(&flags, Some(&empty), &config::Environment::default()).unwrap();
+        let loaded = config::load(&Shop::tradepost(), &flags, Some(&empty), &config::Environment::default()).unwrap();
         assert_eq!(format!("{:?}", shared_settings(&loaded.settings)), format!("{:?}", Settings::default()));
     }
 }

@@ -6,6 +6,7 @@ use clap::Args;
 use serde_json::json;
 use server::app;
 use server::config::{self, Environment, Flags};
+use server::shop::Shop;
 
 use super::output::note;
 use super::overrides::ConfigFile;
@@ -37,10 +38,10 @@ pub struct Backup {
 
 impl Backup {
     /// Blocks: nothing else is to be done meanwhile, and Ctrl-C ends the process.
-    pub fn run(self, environment: &Environment, out: &mut Output) -> Result<(), Failure> {
+    pub fn run(self, shop: &Shop, environment: &Environment, out: &mut Output) -> Result<(), Failure> {
         let flags = Flags { data_dir: self.data, store: self.store, ..Flags::default() };
-        let settings = config::load(&flags, self.file.path.as_deref(), environment)?.settings;
-        let copied = app::backup(&settings.data_dir, &settings.location(), &self.to);
+        let settings = config::load(shop, &flags, self.file.path.as_deref(), environment)?.settings;
+        let copied = app::backup(shop, &settings.data_dir, &settings.location(), &self.to);
         let copied = copied.map_err(|error| Failure::failed(format!("no backup was made: {error:#}")))?;
         let paused_ms = copied.paused.as_secs_f64() * 1_000.0;
         if out.is_json() {

@@ -3,6 +3,7 @@
 use clap::Subcommand;
 use serde_json::{Map, Value, json};
 use server::config::{self, Environment, Flags, Shown};
+use server::shop::Shop;
 
 use super::overrides::ConfigFile;
 use super::table::{Column, Table};
@@ -21,9 +22,9 @@ pub enum Command {
 }
 
 impl Command {
-    pub fn run(self, environment: &Environment, out: &mut Output) -> Result<(), Failure> {
+    pub fn run(self, shop: &Shop, environment: &Environment, out: &mut Output) -> Result<(), Failure> {
         let Self::Show { origin, file } = self;
-        let loaded = config::load(&Flags::default(), file.path.as_deref(), environment)?;
+        let loaded = config::load(shop, &Flags::default(), file.path.as_deref(), environment)?;
         if out.is_json() {
             let entry = |shown: &Shown| (shown.key.to_owned(), json!({"value": shown.value, "origin": shown.origin}));
             let settings: Map<String, Value> = loaded.shown.iter().map(entry).collect();

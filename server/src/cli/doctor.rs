@@ -4,6 +4,7 @@ use clap::Args;
 use serde_json::json;
 use server::app::{self, Check, Standing};
 use server::config::{self, Environment, Flags};
+use server::shop::Shop;
 
 use super::failure::Exit;
 use super::overrides::{ConfigFile, Engines};
@@ -28,10 +29,10 @@ pub struct Doctor {
 }
 
 impl Doctor {
-    pub async fn run(self, environment: &Environment, out: &mut Output) -> Result<(), Failure> {
+    pub async fn run(self, shop: &Shop, environment: &Environment, out: &mut Output) -> Result<(), Failure> {
         let flags = Flags { data_dir: self.data, ..self.engines.into_flags() };
-        let loaded = config::load(&flags, self.file.path.as_deref(), environment)?;
-        let checks = app::doctor(&loaded.settings).await.map_err(|error| not_run(&error))?;
+        let loaded = config::load(shop, &flags, self.file.path.as_deref(), environment)?;
+        let checks = app::doctor(shop, &loaded.settings).await.map_err(|error| not_run(&error))?;
         if out.is_json() {
             out.document(&json!({"checks": checks.iter().map(as_json).collect::<Vec<_>>()}))?;
         } else {

@@ -6,6 +6,7 @@ use clap::Args;
 use serde_json::json;
 use server::app::{self, Migrated};
 use server::config::{self, Environment};
+use server::shop::Shop;
 
 use super::overrides::{ConfigFile, Engines};
 use super::serve::refuse_unshared;
@@ -30,10 +31,10 @@ pub struct Migrate {
 }
 
 impl Migrate {
-    pub async fn run(self, environment: &Environment, out: &mut Output) -> Result<(), Failure> {
-        let loaded = config::load(&self.engines.into_flags(), self.file.path.as_deref(), environment)?;
-        refuse_unshared(&loaded.settings)?;
-        let done = app::migrate(&loaded.settings, tell).await.map_err(|error| not_run(&error))?;
+    pub async fn run(self, shop: &Shop, environment: &Environment, out: &mut Output) -> Result<(), Failure> {
+        let loaded = config::load(shop, &self.engines.into_flags(), self.file.path.as_deref(), environment)?;
+        refuse_unshared(shop, &loaded.settings)?;
+        let done = app::migrate(shop, &loaded.settings, tell).await.map_err(|error| not_run(&error))?;
         if out.is_json() {
             let Migrated { schemas, consumers, copied } = done;
             return out.document(&json!({"schemas": schemas, "consumers": consumers, "copied": copied}));

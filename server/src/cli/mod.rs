@@ -29,8 +29,10 @@ mod table;
 mod terminal;
 mod up;
 
-use clap::{Args, Parser, Subcommand};
+use clap::builder::PossibleValuesParser;
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use server::config::{self as settings, Environment};
+use server::shop::Shop;
 
 use client::Client;
 pub use failure::Failure;
@@ -116,27 +118,51 @@ enum Command {
     Config(config::Command),
 }
 
+/// The command line of this process. Where it is wrong or asks for help, the process ends here.
+pub fn parse(shop: &Shop) -> Cli {
+    let matches = command(shop).get_matches();
+    Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+}
+
+/// The command line, with the services and brokers of this shop in its help.
+fn command(shop: &Shop) -> clap::Command {
+    let services: Vec<&str> = shop.names().collect();
+    let broker = format!("Message broker URL: {} [default: the first]", settings::broker_examples(shop));
+    let mut command = Cli::command().mut_subcommand("serve", |serve| {
+        serve.mut_arg("services", |services_of| services_of.value_parser(PossibleValuesParser::new(services)))
+    });
+    for name in ["up", "serve", "migrate", "doctor"] {
+        command = command.mut_subcommand(name, |with_broker| {
+            with_broker.mut_arg("broker", |argument| {
+                let long = format!("{broker}\n\n{}", overrides::BROKER_SECRET);
+                argument.help(broker.clone()).long_help(long)
+            })
+        });
+    }
+    command
+}
+
 impl Cli {
     /// Does what the command line asks for.
-    pub async fn run(self, environment: &Environment) -> Result<(), Failure> {
+    pub async fn run(self, shop: &Shop, environment: &Environment) -> Result<(), Failure> {
         let Global { json, url } = self.global;
         let mut out = Output::new(json, environment);
         match self.command {
             // It drains by itself at the first signal.
-            Command::Up(up) => up.run(environment).await,
-            Command::Serve(serve) => serve.run(environment).await,
+            Command::Up(up) => up.run(shop, environment).await,
+            Command::Serve(serve) => serve.run(shop, environment).await,
             Command::Health(health) => health.run(url.as_deref(), environment).await,
-            Command::Doctor(doctor) => doctor.run(environment, &mut out).await,
-            Command::Migrate(migrate) => migrate.run(environment, &mut out).await,
-            Command::Backup(backup) => backup.run(environment, &mut out),
-            Command::Config(command) => command.run(environment, &mut out),
+            Command::Doctor(doctor) => doctor.run(shop, environment, &mut out).await,
+            Command::Migrate(migrate) => migrate.run(shop, environment, &mut out).await,
+            Command::Backup(backup) => backup.run(shop, environment, &mut out),
+            Command::Config(command) => command.run(shop, environment, &mut out),
             command => {
-                let client = Client::new(settings::client(url.as_deref(), environment)?)?;
+                let client = Client::new(settings::client(shop, url.as_deref(), environment)?)?;
                 tokio::select! {
                     // First, so that the signal is listened for before anything is shown.
                     biased;
                     _ = tokio::signal::ctrl_c() => Err(Failure::interrupted()),
-                    done = command.ask(&client, &mut out) => done,
+                    done = command.ask(shop, &client, &mut out) => done,
                 }
             }
         }
@@ -144,12 +170,12 @@ impl Cli {
 }
 
 impl Command {
-    async fn ask(self, client: &Client, out: &mut Output) -> Result<(), Failure> {
+    async fn ask(self, shop: &Shop, client: &Client, out: &mut Output) -> Result<(), Failure> {
         match self {
             Self::Orders(command) => command.run(client, out).await,
             Self::Products(command) => command.run(client, out).await,
             Self::Stock(command) => command.run(client, out).await,
-            Self::Events(command) => command.run(client, out).await,
+            Self::Events(command) => command.run(shop, client, out).await,
             Self::Dlq(command) => command.run(client, out).await,
             Self::Mail(command) => command.run(client, out).await,
             Self::Bench(command) => command.run(client, out).await,
@@ -168,12 +194,10 @@ impl Command {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]
     fn the_command_line_is_consistent() {
-        Cli::command().debug_assert();
+        command(&Shop::tradepost()).debug_assert();
     }
 }

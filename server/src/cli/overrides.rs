@@ -14,6 +14,9 @@ pub struct ConfigFile {
     pub path: Option<PathBuf>,
 }
 
+/// The advice about the password in a broker's URL.
+pub const BROKER_SECRET: &str = "A password is better kept off the command line: set TRADEPOST_BROKER, or TRADEPOST_BROKER_FILE to a file that holds the URL.";
+
 /// What the services of a shop share.
 #[derive(Debug, Args)]
 pub struct Engines {
@@ -24,9 +27,8 @@ pub struct Engines {
     /// A password is better kept off the command line: set TRADEPOST_STORE, or TRADEPOST_STORE_FILE to a file that holds the URL.
     #[arg(long, value_name = "URL")]
     pub store: Option<String>,
-    /// How events travel: amqp://user:password@host/vhost for RabbitMQ, or for one process embedded [default: embedded]
-    ///
-    /// A password is better kept off the command line: set TRADEPOST_BROKER, or TRADEPOST_BROKER_FILE to a file that holds the URL.
+    /// Message broker URL
+    // The brokers come from the shop: see `cli::parse`.
     #[arg(long, value_name = "URL")]
     pub broker: Option<String>,
 }

@@ -1,9 +1,10 @@
 //! `tradepost up`: all services in this process.
 
-use bus_rabbitmq::{ConfigError, ReachError};
+use bus::AdapterError;
 use clap::Args;
 use server::app::{self, RunOptions, Scope};
 use server::config::{self, Environment, Flags};
+use server::shop::Shop;
 use service::storage;
 
 use super::Failure;
@@ -32,11 +33,11 @@ pub struct Up {
 }
 
 impl Up {
-    pub async fn run(self, environment: &Environment) -> Result<(), Failure> {
+    pub async fn run(self, shop: &Shop, environment: &Environment) -> Result<(), Failure> {
         let flags = Flags { data_dir: self.data, ..self.listening.with(self.engines.into_flags()) };
-        let loaded = config::load(&flags, self.file.path.as_deref(), environment)?;
+        let loaded = config::load(shop, &flags, self.file.path.as_deref(), environment)?;
         let scope = Scope::Whole { data: loaded.settings.data_dir.clone() };
-        let ended = app::run(loaded.settings, RunOptions { scope, demo: self.demo }).await;
+        let ended = app::run(shop.clone(), loaded.settings, RunOptions { scope, demo: self.demo }).await;
         ended.map_err(|error| not_run(&error))
     }
 }
@@ -45,11 +46,7 @@ impl Up {
 pub fn not_run(error: &anyhow::Error) -> Failure {
     // What the settings name can't be used: waiting won't mend it.
     let is_store = matches!(error.downcast_ref(), Some(storage::Error::Unusable { .. }));
-    let is_broker = match error.downcast_ref() {
-        Some(ReachError::Unusable(unusable)) => !unusable.may_pass(),
-        Some(ReachError::Config(_)) => true,
-        None => error.is::<ConfigError>(),
-    };
+    let is_broker = matches!(error.downcast_ref(), Some(AdapterError::Unusable(_)));
     let exit = if is_store || is_broker { Exit::Configuration } else { Exit::Failed };
     Failure::new(exit, format!("{error:#}"))
 }

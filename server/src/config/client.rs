@@ -2,8 +2,10 @@
 
 use reqwest::Url;
 
+use super::keys::{self, Keys};
 use super::sources::Sources;
-use super::{Environment, Errors, Secret, keys, parse};
+use super::{Environment, Errors, Secret, parse};
+use crate::shop::Shop;
 
 /// The address of `tradepost up` with its defaults.
 const URL_DEFAULT: &str = "http://127.0.0.1:8080";
@@ -29,8 +31,9 @@ pub fn health_url(url: Option<&str>, environment: &Environment) -> Result<Url, E
 }
 
 /// Reads what the client commands need. Settings of the server don't concern them, misspelt names do.
-pub fn client(url: Option<&str>, environment: &Environment) -> Result<ClientSettings, Errors> {
-    let (admin_token, mut errors) = Sources::client_secret(&keys::ADMIN_TOKEN, environment);
+pub fn client(shop: &Shop, url: Option<&str>, environment: &Environment) -> Result<ClientSettings, Errors> {
+    let keys = Keys::of(shop);
+    let (admin_token, mut errors) = Sources::client_secret(&keys, &keys::ADMIN_TOKEN, environment);
     let (place, text) = match (url, environment.get(keys::URL_VARIABLE)) {
         (Some(flag), _) => ("--url", flag),
         (None, Some(variable)) => (keys::URL_VARIABLE, variable),

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::{Errors, keys, suggestion};
+use super::keys::{self, Keys};
+use super::{Errors, suggestion};
 
 /// The variables that concern Tradepost. An empty one counts as unset, as containers pass them.
 #[derive(Clone, Debug, Default)]
@@ -42,8 +43,8 @@ impl Environment {
     }
 
     /// Notes the variables that mean nothing or can't be read.
-    pub(super) fn check(&self, errors: &mut Errors) {
-        let known = keys::variables();
+    pub(super) fn check(&self, keys: &Keys, errors: &mut Errors) {
+        let known = keys.variables();
         for name in &self.not_text {
             errors.add(format!("{name}: its value is not UTF-8"));
         }

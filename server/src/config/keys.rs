@@ -1,8 +1,6 @@
 //! The names of the settings and their defaults: each stands here once.
 
-use std::sync::LazyLock;
-
-use crate::services::{CONSOLE, PORTS};
+use crate::shop::{CONSOLE, Shop};
 
 /// A setting that a user can name.
 #[derive(Debug)]
@@ -107,32 +105,47 @@ pub(super) const ALL: [&Key; 25] = [
 /// The table of the addresses of the services that run in other processes.
 pub(super) const PEERS_TABLE: &str = "peers";
 
-/// One setting for each service: where it is asked that runs in another process. They live as long as the process.
-pub(super) static PEERS: LazyLock<Vec<Key>> = LazyLock::new(|| {
-    let peer = |(name, port): &(&str, u16)| {
-        Key::new(format!("{PEERS_TABLE}.{name}").leak(), format!("http://127.0.0.1:{port}").leak())
-    };
-    PORTS.iter().filter(|(name, _)| *name != CONSOLE).map(peer).collect()
-});
-
-/// All settings, those of the services' addresses last.
-pub(super) fn all() -> impl Iterator<Item = &'static Key> {
-    ALL.into_iter().chain(PEERS.iter())
+/// The settings of a shop: those of every shop, and one for each service, the address at which the console finds it
+/// where it runs in another process.
+pub(super) struct Keys {
+    peers: Vec<&'static Key>,
 }
 
-/// Every variable that means something.
-pub(super) fn variables() -> Vec<String> {
-    let mut names = vec![CONFIG_VARIABLE.to_owned(), URL_VARIABLE.to_owned()];
-    for key in all() {
-        names.push(key.variable());
-        if key.is_secret {
-            names.push(key.file_variable());
-        }
+impl Keys {
+    pub fn of(shop: &Shop) -> Self {
+        let peer = |(name, port): (&str, u16)| -> &'static Key {
+            let name = format!("{PEERS_TABLE}.{name}").leak();
+            let default = format!("http://127.0.0.1:{port}").leak();
+            // A process reads its settings once, so it leaks a few of these at most.
+            Box::leak(Box::new(Key::new(name, default)))
+        };
+        Self { peers: shop.ports().filter(|(name, _)| *name != CONSOLE).map(peer).collect() }
     }
-    names
-}
 
-/// Every name that `tradepost.toml` may hold: secrets only by the file that holds them.
-pub(super) fn file_names() -> Vec<String> {
-    all().map(|key| if key.is_secret { key.file_name() } else { key.name.to_owned() }).collect()
+    /// The settings of the addresses.
+    pub fn peers(&self) -> impl Iterator<Item = &'static Key> {
+        self.peers.iter().copied()
+    }
+
+    /// All settings, those of the services' addresses last.
+    pub fn all(&self) -> impl Iterator<Item = &'static Key> {
+        ALL.into_iter().chain(self.peers())
+    }
+
+    /// Every variable that means something.
+    pub fn variables(&self) -> Vec<String> {
+        let mut names = vec![CONFIG_VARIABLE.to_owned(), URL_VARIABLE.to_owned()];
+        for key in self.all() {
+            names.push(key.variable());
+            if key.is_secret {
+                names.push(key.file_variable());
+            }
+        }
+        names
+    }
+
+    /// Every name that `tradepost.toml` may hold: secrets only by the file that holds them.
+    pub fn file_names(&self) -> Vec<String> {
+        self.all().map(|key| if key.is_secret { key.file_name() } else { key.name.to_owned() }).collect()
+    }
 }

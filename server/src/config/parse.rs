@@ -11,8 +11,6 @@ use reqwest::Url;
 use service::http::Network;
 use service::storage::{BadUrl, Location};
 
-use super::{Broker, Secret};
-
 /// The units of a duration, the longest first.
 const UNITS: [(&str, u64); 5] = [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
 
@@ -93,16 +91,6 @@ pub(super) fn store(text: &str) -> Result<Location, String> {
         }
         None => Err(expected.to_owned()),
     }
-}
-
-/// How events travel, from `embedded` or the URL of a RabbitMQ virtual host.
-pub(super) fn broker(text: &str) -> Result<Broker, String> {
-    if text == "embedded" {
-        return Ok(Broker::Embedded);
-    }
-    let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "amqp" | "amqps") && url.has_host());
-    let expected = "a broker as in embedded or amqp://user:password@host:5672/vhost";
-    url.map(|_| Broker::RabbitMq(Secret::new(text.to_owned()))).ok_or_else(|| expected.to_owned())
 }
 
 pub(super) fn shards(text: &str) -> Result<Shards, String> {

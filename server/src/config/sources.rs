@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use toml::{Table, Value};
 
-use super::keys::{self, Key};
+use super::keys::{self, Key, Keys};
 use super::{Environment, Errors, Secret, suggestion};
 
 /// The file that is read if nobody names another; it need not be there.
@@ -73,16 +73,17 @@ impl fmt::Display for Origin {
 }
 
 /// What was found for each setting, and what was wrong so far.
-pub(super) struct Sources {
+pub(super) struct Sources<'k> {
+    keys: &'k Keys,
     found: HashMap<&'static str, Found>,
     pub errors: Errors,
 }
 
-impl Sources {
+impl<'k> Sources<'k> {
     /// Later sources win, so they are taken in from the weakest to the strongest.
-    pub fn gather(flags: &Flags, file: Option<&Path>, environment: &Environment) -> Self {
-        let mut sources = Self { found: HashMap::new(), errors: Errors::default() };
-        environment.check(&mut sources.errors);
+    pub fn gather(keys: &'k Keys, flags: &Flags, file: Option<&Path>, environment: &Environment) -> Self {
+        let mut sources = Self { keys, found: HashMap::new(), errors: Errors::default() };
+        environment.check(keys, &mut sources.errors);
         sources.take_file(file, environment);
         sources.take_environment(environment);
         let flags = [
@@ -115,10 +116,10 @@ impl Sources {
     }
 
     fn take_table(&mut self, path: &Path, table: &Table) {
-        let known = keys::file_names();
+        let known = self.keys.file_names();
         for (name, value) in table {
             let place = format!("{}: {name}", path.display());
-            if let Some(secret) = keys::all().find(|key| key.is_secret && key.name == name) {
+            if let Some(secret) = self.keys.all().find(|key| key.is_secret && key.name == name) {
                 let (variable, file_name) = (secret.variable(), secret.file_name());
                 self.errors.add(format!("{place}: secrets don't stand in this file: use {variable} or {file_name}"));
             } else if !known.contains(name) {
@@ -132,7 +133,7 @@ impl Sources {
     }
 
     fn take_value(&mut self, path: &Path, name: &str, text: String) {
-        for key in keys::all() {
+        for key in self.keys.all() {
             if key.is_secret && key.file_name() == name {
                 self.take_secret_file(key, Path::new(&text), format!("{}: {name}", path.display()));
             } else if !key.is_secret && key.name == name {
@@ -143,7 +144,7 @@ impl Sources {
     }
 
     fn take_environment(&mut self, environment: &Environment) {
-        for key in keys::all() {
+        for key in self.keys.all() {
             self.take_variables(key, environment);
         }
     }
@@ -173,9 +174,9 @@ impl Sources {
     }
 
     /// The secret that a client command needs, from the environment alone.
-    pub fn client_secret(key: &'static Key, environment: &Environment) -> (Option<Secret>, Errors) {
-        let mut sources = Self { found: HashMap::new(), errors: Errors::default() };
-        environment.check(&mut sources.errors);
+    pub fn client_secret(keys: &'k Keys, key: &'static Key, environment: &Environment) -> (Option<Secret>, Errors) {
+        let mut sources = Self { keys, found: HashMap::new(), errors: Errors::default() };
+        environment.check(keys, &mut sources.errors);
         sources.take_variables(key, environment);
         let secret = sources.secret(key, super::parse::token);
         (secret, sources.errors)
@@ -215,7 +216,7 @@ impl Sources {
             Some(found) => Shown { key: key.name, value: Some(found.text.clone()), origin: found.origin.to_string() },
             None => Shown { key: key.name, value: key.default.map(str::to_owned), origin: DEFAULT.to_owned() },
         };
-        keys::all().map(show).collect()
+        self.keys.all().map(show).collect()
     }
 }
 

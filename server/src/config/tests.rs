@@ -17,7 +17,7 @@ fn folder(toml: &str) -> (TempDir, PathBuf) {
 
 fn errors(toml: &str, environment: &Environment) -> Vec<String> {
     let (folder, path) = folder(toml);
-    let errors = load(&Flags::default(), Some(&path), environment).unwrap_err();
+    let errors = load(&Shop::tradepost(), &Flags::default(), Some(&path), environment).unwrap_err();
     let prefix = format!("{}/", folder.path().display());
     errors.iter().map(|error| error.replace(&prefix, "")).collect()
 }
@@ -25,7 +25,7 @@ fn errors(toml: &str, environment: &Environment) -> Vec<String> {
 #[test]
 fn the_defaults_are_valid_and_documented() {
     let (_folder, empty) = folder("");
-    let loaded = load(&Flags::default(), Some(&empty), &Environment::default()).unwrap();
+    let loaded = load(&Shop::tradepost(), &Flags::default(), Some(&empty), &Environment::default()).unwrap();
     let settings = loaded.settings;
     assert_eq!((settings.port, settings.workers, settings.retry_attempts), (8080, 8, 10));
     assert_eq!(settings.reservation_ttl, Duration::from_mins(15));
@@ -40,7 +40,8 @@ fn a_share_is_a_number_with_or_without_quotes_and_nothing_is_traced_without_an_a
         [("", 1.0), ("trace_sample = 0", 0.0), ("trace_sample = 0.25", 0.25), ("trace_sample = \"0.5\"", 0.5)]
     {
         let (_folder, path) = folder(toml);
-        let settings = load(&Flags::default(), Some(&path), &Environment::default()).unwrap().settings;
+        let settings =
+            load(&Shop::tradepost(), &Flags::default(), Some(&path), &Environment::default()).unwrap().settings;
         assert_eq!((settings.trace_sample, settings.otlp_endpoint), (share, None), "{toml}");
     }
 }
@@ -50,7 +51,7 @@ fn a_flag_wins_over_a_variable_over_the_file_over_the_default() {
     let (_folder, path) = folder("port = 1\nworkers = 2\nretry_attempts = 3\n");
     let environment = Environment::from([("TRADEPOST_PORT", "10"), ("TRADEPOST_WORKERS", "20")]);
     let flags = Flags { port: Some("100".to_owned()), ..Flags::default() };
-    let Loaded { settings, shown } = load(&flags, Some(&path), &environment).unwrap();
+    let Loaded { settings, shown } = load(&Shop::tradepost(), &flags, Some(&path), &environment).unwrap();
     assert_eq!((settings.port, settings.workers, settings.retry_attempts), (100, 20, 3));
     let origin = |key| shown.iter().find(|shown| shown.key == key).unwrap().origin.as_str();
     assert_eq!(origin("port"), "--port");
@@ -85,7 +86,9 @@ fn everything_that_is_wrong_is_told_at_once() {
 
 #[test]
 fn a_file_that_was_named_must_be_there_and_be_toml() {
-    let missing = load(&Flags::default(), Some(Path::new("not-there.toml")), &Environment::default()).unwrap_err();
+    let missing =
+        load(&Shop::tradepost(), &Flags::default(), Some(Path::new("not-there.toml")), &Environment::default())
+            .unwrap_err();
     assert!(missing.to_string().starts_with("not-there.toml: can't be read: "), "{missing}");
     let broken = errors("port = ", &Environment::default());
     assert!(broken[0].starts_with("tradepost.toml: not TOML: "), "{broken:?}");
@@ -96,7 +99,7 @@ fn a_secret_is_read_from_its_file_and_never_shown() {
     let (folder, path) = folder("");
     let file = folder.path().join("token");
     let environment = Environment::from([("TRADEPOST_ADMIN_TOKEN_FILE", file.to_str().unwrap())]);
-    let loaded = load(&Flags::default(), Some(&path), &environment).unwrap();
+    let loaded = load(&Shop::tradepost(), &Flags::default(), Some(&path), &environment).unwrap();
     assert_eq!(loaded.settings.admin_token.as_ref().unwrap().reveal(), TOKEN);
     assert!(!format!("{loaded:?}").contains(TOKEN));
     let shown = loaded.shown.iter().find(|shown| shown.key == "admin_token").unwrap();
@@ -114,10 +117,12 @@ fn a_secret_stands_in_one_place() {
 #[test]
 fn a_client_needs_no_settings_of_the_server() {
     let environment = Environment::from([("TRADEPOST_WORKERS", "0"), ("TRADEPOST_URL", "http://shop:1/x")]);
-    let settings = client(None, &environment).unwrap();
+    let settings = client(&Shop::tradepost(), None, &environment).unwrap();
     assert_eq!(settings.url.as_str(), "http://shop:1/x");
-    assert_eq!(client(Some("https://flag"), &environment).unwrap().url.as_str(), "https://flag/");
-    let told = client(Some("localhost:8080"), &Environment::from([("TRADEPOST_ADMIN_TOKN", TOKEN)])).unwrap_err();
+    assert_eq!(client(&Shop::tradepost(), Some("https://flag"), &environment).unwrap().url.as_str(), "https://flag/");
+    let told =
+        client(&Shop::tradepost(), Some("localhost:8080"), &Environment::from([("TRADEPOST_ADMIN_TOKN", TOKEN)]))
+            .unwrap_err();
     let told: Vec<&str> = told.iter().collect();
     assert_eq!(
         told,
@@ -132,7 +137,7 @@ fn a_client_needs_no_settings_of_the_server() {
 fn each_service_has_an_address_from_the_table_a_variable_or_its_port() {
     let (_folder, path) = folder("[peers]\nusers = \"http://users:80\"\norders = \"http://orders\"\n");
     let environment = Environment::from([("TRADEPOST_PEERS_ORDERS", "https://orders.example/x")]);
-    let Loaded { settings, shown } = load(&Flags::default(), Some(&path), &environment).unwrap();
+    let Loaded { settings, shown } = load(&Shop::tradepost(), &Flags::default(), Some(&path), &environment).unwrap();
     let address = |service| settings.peers[service].to_string();
     assert_eq!(address("users"), "http://users");
     assert_eq!(address("orders"), "https://orders.example/x");

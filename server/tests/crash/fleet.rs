@@ -1,9 +1,10 @@
 //! A shop whose services are processes of their own, on servers that no other test uses.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
-use server::services::{CONSOLE, PORTS, port_of};
+use serde_json::Value;
+use server::shop::{CONSOLE, Shop as Tradepost};
 use test_servers::{Options, Postgres, RabbitMq, free_port};
 
 use crate::client::Client;
@@ -12,41 +13,31 @@ use crate::process::Process;
 /// Each service, and how many of it run.
 pub type Sizes = [(&'static str, usize)];
 
-/// Three of each.
-pub const THREE_OF_EACH: [(&str, usize); 7] = [
-    ("users", 3),
-    ("catalog", 3),
-    ("orders", 3),
-    ("inventory", 3),
-    ("payments", 3),
-    ("notifications", 3),
-    (CONSOLE, 3),
-];
+/// The services of the shop, each with a store.
+pub fn services() -> impl Iterator<Item = &'static str> {
+    Tradepost::tradepost().services().collect::<Vec<_>>().into_iter()
+}
+
+/// So many of each service, and of the console.
+pub fn of_each(count: usize) -> Vec<(&'static str, usize)> {
+    Tradepost::tradepost().names().map(|name| (name, count)).collect()
+}
 
 /// One of each, and two of those whose work has to be shared.
-pub const TWO_OF_SOME: [(&str, usize); 7] = [
-    ("users", 1),
-    ("catalog", 1),
-    ("orders", 2),
-    ("inventory", 2),
-    ("payments", 1),
-    ("notifications", 1),
-    (CONSOLE, 1),
-];
+pub fn two_of_some() -> Vec<(&'static str, usize)> {
+    let shared = ["orders", "inventory"];
+    Tradepost::tradepost().names().map(|name| (name, if shared.contains(&name) { 2 } else { 1 })).collect()
+}
 
-/// One of each.
-pub const ONE_OF_EACH: [(&str, usize); 7] = [
-    ("users", 1),
-    ("catalog", 1),
-    ("orders", 1),
-    ("inventory", 1),
-    ("payments", 1),
-    ("notifications", 1),
-    (CONSOLE, 1),
-];
+/// Connections of one store in one process: one writes, two read.
+const CONNECTIONS_OF_A_STORE: u32 = 3;
 
-/// More than two dozen processes open.
-pub const CONNECTIONS_MAX: u32 = 400;
+/// Connections for the largest fleet: three processes of each service, as many again while one of them is started anew
+/// before PostgreSQL has noticed its end, ten migrations, and some for the tests themselves.
+pub fn connections_max() -> u32 {
+    let stores = u32::try_from(services().count()).expect("a shop has few services") + 1;
+    stores * CONNECTIONS_OF_A_STORE * (3 + 3 + 1) + 100
+}
 
 /// Who is silent for as long is gone for the broker: two of these seconds, as a lease is four.
 const HEARTBEAT: &str = "heartbeat=2";
@@ -80,7 +71,7 @@ pub struct Routes(Arc<Mutex<Vec<(&'static str, u16)>>>);
 impl Fleet {
     /// Starts servers and processes; answers once all of them serve.
     pub async fn start(sizes: &Sizes) -> Self {
-        let options = Options { max_connections: CONNECTIONS_MAX, ..Options::default() };
+        let options = Options { max_connections: connections_max(), ..Options::default() };
         let postgres = options.start().expect("PostgreSQL starts");
         let rabbitmq = RabbitMq::start();
         let (store, broker) = (postgres.create_database(), format!("{}?{HEARTBEAT}", rabbitmq.create_vhost()));
@@ -107,9 +98,9 @@ impl Fleet {
         };
         let planned: Vec<(&str, u16)> =
             sizes.iter().flat_map(|(service, count)| (0..*count).map(move |_| (*service, free_port().0))).collect();
-        for (service, _) in PORTS.iter().filter(|(service, _)| *service != CONSOLE) {
+        for service in services() {
             // A console asks one address of each service: here the first of it.
-            let first = planned.iter().find(|(name, _)| name == service).map_or(1, |(_, port)| *port);
+            let first = planned.iter().find(|(name, _)| *name == service).map_or(1, |(_, port)| *port);
             let variable = format!("TRADEPOST_PEERS_{}", service.to_uppercase());
             fleet.settings.push((variable, format!("http://127.0.0.1:{first}")));
         }
@@ -235,19 +226,21 @@ impl Fleet {
 
     /// Events of one source, key and lane that took effect after one that was told later, for each consumer.
     pub fn order_violations(&self) -> Vec<String> {
-        let names = || PORTS.iter().map(|(name, _)| *name).filter(|name| *name != CONSOLE);
-        let pairs = names().flat_map(|source| names().map(move |consumer| (source, consumer)));
-        let count = |(source, consumer): (&str, &str)| {
-            let found = self.sql(&format!(
-                "with handled as (select key, lane, position, type, attempts, handled_at, max(handled_at) over \
-                     (partition by key, lane order by position rows between unbounded preceding and 1 preceding) as before \
-                     from {source}.events join {consumer}.inbox using (event_id)) \
-                 select string_agg(format('%s %s %s (%s) at %s', key, position, type, attempts, handled_at), '; ' \
-                     order by position) from handled where key in (select key from handled where handled_at < before)"
-            ));
-            (!found.is_empty()).then(|| format!("{source} to {consumer}: {found}"))
-        };
-        pairs.filter_map(count).collect()
+        let union = |rows: &dyn Fn(&str) -> String| services().map(rows).collect::<Vec<_>>().join(" union all ");
+        let events =
+            union(&|it| format!("select '{it}' as source, event_id, key, lane, position, type from {it}.events"));
+        let inboxes = union(&|it| format!("select '{it}' as consumer, event_id, attempts, handled_at from {it}.inbox"));
+        // One query, for there are as many pairs of services as their square.
+        let found = self.sql(&format!(
+            "with events as ({events}), inboxes as ({inboxes}), \
+             handled as (select *, max(handled_at) over (partition by source, consumer, key, lane order by position \
+                 rows between unbounded preceding and 1 preceding) as before from events join inboxes using (event_id)), \
+             late as (select distinct source, consumer, key, lane from handled where handled_at < before) \
+             select format('%s to %s: %s', source, consumer, string_agg(format('%s %s %s (%s) at %s', key, position, type, \
+                 attempts, handled_at), '; ' order by position)) \
+             from handled join late using (source, consumer, key, lane) group by source, consumer"
+        ));
+        found.lines().map(str::to_owned).collect()
     }
 
     /// Runs a command of an operator against the console, and answers with what it printed.
@@ -306,26 +299,37 @@ impl Routes {
         let up = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let ports: Vec<u16> = up.iter().filter(|(name, _)| *name == service).map(|(_, port)| *port).collect();
         // Nobody listens where a service would be that has no process now.
-        let port = ports.get(turn % ports.len().max(1)).copied().or(port_of(service)).unwrap_or(1);
+        let port =
+            ports.get(turn % ports.len().max(1)).copied().or(Tradepost::tradepost().port_of(service)).unwrap_or(1);
         format!("http://127.0.0.1:{port}")
     }
 }
 
-/// Who serves a path.
+/// The routes of the API as templates, each with the service that serves it.
+static ROUTES: LazyLock<Vec<(Vec<String>, &'static str)>> = LazyLock::new(|| {
+    let api: Value = serde_json::from_str(include_str!("../../../docs/openapi.json")).expect("it is JSON");
+    let paths = api["paths"].as_object().expect("an API has paths");
+    let tag = |operations: &Value| {
+        let operations = operations.as_object().expect("a path has operations");
+        operations.values().find_map(|operation| operation["tags"][0].as_str()).map(str::to_owned)
+    };
+    let shop = Tradepost::tradepost();
+    let served = paths.iter().map(|(path, operations)| {
+        let tag = tag(operations);
+        let service = shop.names().find(|name| tag.as_deref() == Some(name)).unwrap_or(CONSOLE);
+        (path.split('/').map(str::to_owned).collect(), service)
+    });
+    served.collect()
+});
+
+/// The service that serves a path; the console serves what no service does.
 fn service_of(path: &str) -> &'static str {
-    let path = path.split('?').next().unwrap_or(path);
-    if path.starts_with("/v1/orders/") && path.ends_with("/events") {
-        return CONSOLE;
-    }
-    match path.split('/').nth(2).unwrap_or_default() {
-        "users" | "sessions" => "users",
-        "products" => "catalog",
-        "orders" => "orders",
-        "stock" => "inventory",
-        "payments" => "payments",
-        "mail" => "notifications",
-        _ => CONSOLE,
-    }
+    let path: Vec<&str> = path.split('?').next().unwrap_or(path).split('/').collect();
+    let fits = |template: &[String]| {
+        let same = |(part, found): (&String, &&str)| part == found || part.starts_with('{');
+        template.len() == path.len() && template.iter().zip(&path).all(same)
+    };
+    ROUTES.iter().find(|(template, _)| fits(template)).map_or(CONSOLE, |(_, service)| service)
 }
 
 /// Makes what the processes of a shop share.

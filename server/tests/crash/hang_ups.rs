@@ -11,7 +11,7 @@ use serde::Deserialize;
 use crate::books::ALIVE;
 use crate::client::Client;
 use crate::ends::FullBooks;
-use crate::fleet::{Fleet, ONE_OF_EACH};
+use crate::fleet::{Fleet, of_each};
 use crate::journal::{Draft, Journal, Placed};
 use crate::process::Process;
 use crate::rng::Rng;
@@ -35,7 +35,7 @@ async fn a_client_that_hangs_up_leaves_all_or_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_hangs_up_on_a_service_of_its_own_leaves_all_or_nothing() {
-    let mut fleet = Fleet::start(&ONE_OF_EACH).await;
+    let mut fleet = Fleet::start(&of_each(1)).await;
     let orders = fleet.instances[fleet.of("orders")[0]].client();
     hang_up_on(orders.url.strip_prefix("http://").unwrap(), &fleet.client()).await;
     fleet.stop().await;

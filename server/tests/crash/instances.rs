@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::fleet::{Fleet, ONE_OF_EACH};
+use crate::fleet::{Fleet, of_each};
 use crate::selling::Selling;
 
 /// Orders of each stage.
@@ -13,7 +13,7 @@ const SHARED_OUT: Duration = Duration::from_secs(30);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn instances_share_the_work_and_take_over_what_one_leaves() {
-    let mut run = Selling::on(Fleet::start(&ONE_OF_EACH).await).await;
+    let mut run = Selling::on(Fleet::start(&of_each(1)).await).await;
     until_owners(&run.fleet, "inventory", &[9]).await;
     for happens in [Happens::Join, Happens::Die, Happens::Freeze, Happens::Leave] {
         let mut load = run.order(ORDERS).await;

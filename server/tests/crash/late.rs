@@ -3,11 +3,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use server::services::{CONSOLE, PORTS};
 use test_servers::{Faults, Options, Proxy, RabbitMq};
 
 use crate::ends::FullBooks;
-use crate::fleet::{Fleet, ONE_OF_EACH, migrate};
+use crate::fleet::{Fleet, migrate, of_each, services};
 use crate::journal::Journal;
 use crate::load::Load;
 use crate::process::Process;
@@ -69,12 +68,12 @@ async fn what_was_told_before_a_service_first_ran_waits_for_it_and_ten_that_migr
 #[tokio::test(flavor = "multi_thread")]
 async fn services_with_a_database_each_sell_and_take_the_archives_of_the_others() {
     let postgres = Options::default().start().expect("PostgreSQL starts");
-    for (service, _) in PORTS.iter().filter(|(service, _)| *service != CONSOLE) {
+    for service in services() {
         postgres.execute("postgres", &format!("create database shop_{service} owner tradepost"));
     }
     let (store, rabbitmq) = (postgres.url("shop_{service}"), RabbitMq::start());
     let broker = rabbitmq.create_vhost();
-    let mut fleet = Fleet::start_on(postgres, rabbitmq, store, broker, &ONE_OF_EACH).await;
+    let mut fleet = Fleet::start_on(postgres, rabbitmq, store, broker, &of_each(1)).await;
     let (mails, client) = (fleet.of("notifications")[0], fleet.client());
     let mut shop = Shop::open(&client).await;
     shop.restock(&client).await;
@@ -104,7 +103,7 @@ async fn services_with_a_database_each_sell_and_take_the_archives_of_the_others(
 impl Selling {
     /// A shop that has sold for a while as if there had never been mail, and which process is to send some.
     async fn without_mail() -> (Self, usize) {
-        let mut run = Self::on(Fleet::start(&ONE_OF_EACH).await).await;
+        let mut run = Self::on(Fleet::start(&of_each(1)).await).await;
         let mails = run.fleet.of("notifications")[0];
         run.fleet.drain(mails).await;
         run.forget_notifications();

@@ -4,10 +4,9 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use server::services::{CONSOLE, PORTS};
 use test_servers::{Options, Postgres, RabbitMq};
 
-use crate::fleet::CONNECTIONS_MAX;
+use crate::fleet::{connections_max, services};
 use crate::process::Process;
 
 /// Who migrates at once.
@@ -16,7 +15,7 @@ const MIGRATIONS: usize = 10;
 #[tokio::test(flavor = "multi_thread")]
 async fn services_run_with_the_rights_that_the_scripts_give_them() {
     let postgres =
-        Options { max_connections: CONNECTIONS_MAX, ..Options::default() }.start().expect("PostgreSQL starts");
+        Options { max_connections: connections_max(), ..Options::default() }.start().expect("PostgreSQL starts");
     let rabbitmq = RabbitMq::start();
     postgres.execute("postgres", "create database tradepost");
     postgres.execute("postgres", "create role boss superuser login password 'boss'");
@@ -44,7 +43,7 @@ async fn services_run_with_the_rights_that_the_scripts_give_them() {
     let ended = Process::doctor(&store, &broker).ended().await;
     assert!(ended.status.success(), "{ended:?}");
 
-    for (service, _) in PORTS.iter().filter(|(service, _)| *service != CONSOLE) {
+    for service in services() {
         let (store, broker) = urls(service);
         let mut process = Process::serve(&[service], 0, &store, &broker, &[]);
         let client = process.ready().await.unwrap_or_else(|ended| panic!("{service} does not start: {ended:?}"));

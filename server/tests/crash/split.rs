@@ -3,9 +3,9 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use server::services::PORTS;
+use server::shop::Shop;
 
-use crate::fleet::{Fleet, TAKEN_OVER, THREE_OF_EACH};
+use crate::fleet::{Fleet, TAKEN_OVER, of_each};
 use crate::rng::{Rng, setting};
 use crate::selling::Selling;
 
@@ -15,19 +15,19 @@ const ROUNDS: u64 = 20;
 /// Enough that a kill finds work at every stage.
 const ORDERS: usize = 150;
 
-/// Processes that one round hits.
-const HITS: Range<usize> = 2..4;
+/// Processes that one round hits at least, however few services there are.
+const HITS_MIN: usize = 2;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn processes_that_are_killed_and_frozen_leave_balanced_books() {
     let rounds = setting("TRADEPOST_CRASH_ROUNDS").unwrap_or(ROUNDS).max(ROUNDS);
-    let mut run = Selling::on(Fleet::start(&THREE_OF_EACH).await).await;
-    let mut hits = Hits::default();
+    let mut run = Selling::on(Fleet::start(&of_each(3)).await).await;
+    let mut hits = Hits::over(rounds);
     for round in 1..=rounds {
         eprint!("round {round}/{rounds}: ");
         hit_and_settle(&mut run, &mut hits).await;
     }
-    assert!(hits.dealt >= HOW.len() * PORTS.len(), "not everything happened to every service");
+    assert!(hits.dealt >= Hits::all().len(), "not everything happened to every service");
     finish(run).await;
 }
 
@@ -47,16 +47,33 @@ enum Hit {
 const HOW: [Hit; 4] = [Hit::KilledAndStarted, Hit::KilledAndLeft, Hit::Frozen, Hit::Drained];
 
 /// Everything that can happen to any service, in an order of chance; then all of it in another one.
-#[derive(Default)]
 struct Hits {
     next: Vec<(&'static str, Hit)>,
     dealt: usize,
+    /// Processes that a round hits: enough that everything happens to every service in the rounds of this run.
+    of_a_round: Range<usize>,
 }
 
 impl Hits {
+    fn over(rounds: u64) -> Self {
+        let rounds = usize::try_from(rounds).expect("a run has few rounds");
+        let least = Self::all().len().div_ceil(rounds).max(HITS_MIN);
+        Self { next: Vec::new(), dealt: 0, of_a_round: least..least + 2 }
+    }
+
+    /// Everything that can happen to any service.
+    fn all() -> Vec<(&'static str, Hit)> {
+        Shop::tradepost().names().flat_map(|service| HOW.map(|hit| (service, hit))).collect()
+    }
+
+    fn put_back(&mut self, hit: (&'static str, Hit)) {
+        self.next.push(hit);
+        self.dealt -= 1;
+    }
+
     fn deal(&mut self, rng: &mut Rng) -> (&'static str, Hit) {
         if self.next.is_empty() {
-            self.next = PORTS.iter().flat_map(|(service, _)| HOW.map(|hit| (*service, hit))).collect();
+            self.next = Self::all();
         }
         self.dealt += 1;
         self.next.swap_remove(rng.between(0..self.next.len()))
@@ -67,10 +84,15 @@ impl Hits {
 async fn hit_and_settle(run: &mut Selling, hits: &mut Hits) {
     let mut load = run.order(ORDERS).await;
     let mut left = Vec::new();
-    for _ in 0..run.rng.between(HITS) {
+    for _ in 0..run.rng.between(hits.of_a_round.clone()) {
         load.answered(run.rng.between(1..ORDERS)).await;
         let (service, hit) = hits.deal(&mut run.rng);
         let running = run.fleet.of(service);
+        if running.is_empty() {
+            // All of them are down in this round already: it is hit in another.
+            hits.put_back((service, hit));
+            continue;
+        }
         let at = running[run.rng.between(0..running.len())];
         eprint!("{service} {hit:?}, ");
         match hit {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::fleet::{Fleet, ONE_OF_EACH, TWO_OF_SOME, migrate};
+use crate::fleet::{Fleet, migrate, of_each, two_of_some};
 use crate::journal::{Draft, Placed};
 use crate::selling::Selling;
 
@@ -44,7 +44,7 @@ enum Heals {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_broker_that_stops_and_dies_leaves_balanced_books() {
-    let mut run = Selling::on(Fleet::start(&TWO_OF_SOME).await).await;
+    let mut run = Selling::on(Fleet::start(&two_of_some()).await).await;
     run.outage("stopped", Heals::ByItself, async |run| {
         run.fleet.rabbitmq.stop();
         run.until_degraded("no broker can be reached").await;
@@ -66,7 +66,7 @@ async fn a_broker_that_stops_and_dies_leaves_balanced_books() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn alarms_of_the_broker_delay_events_and_lose_none() {
-    let mut run = Selling::on(Fleet::start(&ONE_OF_EACH).await).await;
+    let mut run = Selling::on(Fleet::start(&of_each(1)).await).await;
     run.outage("memory alarm", Heals::ByItself, async |run| {
         run.fleet.rabbitmq.set_memory_alarm(true);
         run.until_degraded("memory").await;
@@ -88,7 +88,7 @@ async fn alarms_of_the_broker_delay_events_and_lose_none() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_queue_that_is_deleted_and_a_binding_that_is_removed_are_restored_and_what_was_missed_comes_back() {
-    let mut run = Selling::on(Fleet::start(&ONE_OF_EACH).await).await;
+    let mut run = Selling::on(Fleet::start(&of_each(1)).await).await;
     run.outage("queues deleted", Heals::ByRepublishing, async |run| {
         // Frozen, so that something waits in the queues.
         let at = run.fleet.of("inventory")[0];
@@ -129,7 +129,7 @@ async fn a_queue_that_is_deleted_and_a_binding_that_is_removed_are_restored_and_
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_consumer_that_the_broker_gives_up_for_its_silence_subscribes_again() {
-    let mut run = Selling::on(Fleet::start(&ONE_OF_EACH).await).await;
+    let mut run = Selling::on(Fleet::start(&of_each(1)).await).await;
     for setting in ["consumer_timeout, 3000", "channel_tick_interval, 500"] {
         run.fleet.rabbitmq.eval(&format!("application:set_env(rabbit, {setting})"));
     }
@@ -152,7 +152,7 @@ async fn a_consumer_that_the_broker_gives_up_for_its_silence_subscribes_again() 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_database_that_fails_under_many_processes_leaves_balanced_books() {
-    let mut run = Selling::on(Fleet::start(&TWO_OF_SOME).await).await;
+    let mut run = Selling::on(Fleet::start(&two_of_some()).await).await;
     run.outage("database killed", Heals::ByItself, async |run| {
         run.fleet.postgres.kill();
         // What can't be handled is left where it is: received and given back again and again, the broker would in the end

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::client::Client;
-use crate::fleet::{Fleet, TWO_OF_SOME};
+use crate::fleet::{Fleet, two_of_some};
 use crate::shop::Shop;
 
 /// Longer than all of it takes to be parked, by a machine that is busy.
@@ -29,7 +29,7 @@ struct Stranger {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn bytes_of_strangers_become_dead_letters_and_the_shop_sells_on() {
-    let mut fleet = Fleet::start(&TWO_OF_SOME).await;
+    let mut fleet = Fleet::start(&two_of_some()).await;
     let client = fleet.client();
     let shop = Shop::open(&client).await;
     let order_id = pay_one(&client, &shop).await;

@@ -2,12 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use server::shop::Shop;
+
 use crate::files;
 
 /// The lines of the file, as the events and the services say.
 fn expected() -> BTreeSet<String> {
     let mut lines = BTreeSet::from(["tradepost_migrate\t^tradepost[.]\t^tradepost[.]\t^tradepost[.]\t-\t-".to_owned()]);
-    for service in server::app::described().unwrap() {
+    for service in Shop::tradepost().described() {
         let name = service.name();
         let mut types: Vec<&str> = service.subscriptions().into_iter().map(|(event_type, _)| event_type).collect();
         types.sort_unstable();
@@ -37,7 +39,7 @@ fn a_service_publishes_only_events_of_its_name() {
 
 #[test]
 fn the_database_has_a_role_for_each_service() {
-    let services = server::app::described().unwrap();
+    let services = Shop::tradepost().described();
     let expected: BTreeSet<&str> = services.iter().map(|service| service.name()).collect();
     let text = files::text("deploy/postgres/roles.sh");
     let list = text.lines().find_map(|line| line.strip_prefix("services=\"")).unwrap();

@@ -3,17 +3,17 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value;
-use server::services::{CONSOLE, PORTS};
+use server::shop::{CONSOLE, Shop};
 
 use crate::files::{self, compose_services, document, kubernetes, plain, strings};
 
 fn expected() -> BTreeMap<String, String> {
-    PORTS.iter().map(|(name, port)| ((*name).to_owned(), port.to_string())).collect()
+    Shop::tradepost().ports().map(|(name, port)| (name.to_owned(), port.to_string())).collect()
 }
 
 /// Holds what the console was told about the others to the ports.
 fn hold_peers(variables: &BTreeMap<String, String>) {
-    for (name, port) in PORTS.iter().filter(|(name, _)| *name != CONSOLE) {
+    for (name, port) in Shop::tradepost().ports().filter(|(name, _)| *name != CONSOLE) {
         let variable = format!("TRADEPOST_PEERS_{}", name.to_uppercase());
         assert_eq!(variables.get(&variable), Some(&format!("http://{name}:{port}")), "{variable}");
     }

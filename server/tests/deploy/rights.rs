@@ -8,6 +8,7 @@ use bus::{Archives, Broker, Destination, Error, Health, Message, Outcome, Settle
 use bus_rabbitmq::{Options, RabbitMq};
 use futures_util::future::BoxFuture;
 use kernel::{Clock, Ids, Lane, Shards};
+use server::shop::Shop;
 use test_servers::Vhost;
 
 use crate::files;
@@ -75,8 +76,8 @@ impl Drop for Users {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_rights_of_each_user_are_enough_for_its_service_and_not_for_anothers() {
     let users = Users::create();
-    let services = server::app::described().unwrap();
-    let topology = server::app::topology(&services);
+    let shop = Shop::tradepost();
+    let (services, topology) = (shop.described(), shop.topology());
     let migrate = users.broker("migrate", &topology).await;
     soon(migrate.declare()).await.unwrap();
     let mut brokers = BTreeMap::new();

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use server::shop::Shop;
+
 use crate::files;
 
 const PREFIX: &str = "TRADEPOST_";
@@ -15,7 +17,7 @@ fn named(text: &str) -> BTreeSet<&str> {
 
 #[test]
 fn every_variable_is_known_to_the_binary() {
-    let known = server::config::variables();
+    let known = server::config::variables(&Shop::tradepost());
     let mut unknown = Vec::new();
     for file in files::all() {
         let text = files::text(&file);

@@ -12,6 +12,7 @@ use kernel::{Clock, Ids};
 use serde_json::{Value, json};
 use server::app::{self, App, Options, Scope, Traces};
 use server::config::{self, Environment, Flags};
+use server::shop::Shop;
 use service::Tasks;
 use service::http::listener::{Bounds, serve};
 use test_servers::{Database, Vhost};
@@ -38,9 +39,10 @@ async fn start(
 ) -> App {
     let setup = Setup::default();
     let options = Options {
+        shop: setup.shop,
         scope: Scope::Part { services: services.iter().map(ToString::to_string).collect() },
         store: settings.location(),
-        broker: settings.carrier(),
+        carrier: settings.carrier.clone(),
         settings: setup.settings,
         clock: Clock::system(),
         admin_token: Some(ADMIN_TOKEN.to_owned()),
@@ -77,8 +79,8 @@ async fn send(router: &Router, method: Method, path: &str, body: &Value) -> Valu
 async fn one_order_is_one_trace_across_processes() {
     let (database, vhost) = (Database::create(), Vhost::create());
     let flags = Flags { store: Some(database.url()), broker: Some(vhost.url()), ..Flags::default() };
-    let settings = config::load(&flags, None, &Environment::default()).unwrap().settings;
-    app::migrate(&settings, |_| {}).await.unwrap();
+    let settings = config::load(&Shop::tradepost(), &flags, None, &Environment::default()).unwrap().settings;
+    app::migrate(&Shop::tradepost(), &settings, |_| {}).await.unwrap();
     let collector = Collector::start();
     let of_first = traces_as("tradepost-first", &collector.endpoint);
     let of_second = traces_as("tradepost-second", &collector.endpoint);

@@ -1,5 +1,6 @@
 //! The broker that needs no server: the events in the stores are its log.
 
+mod adapter;
 mod queue;
 
 use std::collections::HashMap;
@@ -10,6 +11,7 @@ use futures_util::future::{self, BoxFuture};
 use kernel::Lane;
 
 use crate::{Broker, Destination, Error, Guarantees, Health, Message, Outcome, Subscribing, Subscription, Topology};
+pub use adapter::EmbeddedAdapter;
 use queue::Queue;
 
 /// Hands messages to consumers in the same process.

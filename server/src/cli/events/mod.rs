@@ -7,6 +7,7 @@ use clap::Subcommand;
 use kernel::{EventId, Uuid};
 use serde::Deserialize;
 use serde_json::Value;
+use server::shop::Shop;
 
 use super::arguments::{Limit, id, seconds};
 use super::client::Client;
@@ -53,7 +54,7 @@ struct Event {
 }
 
 impl Command {
-    pub async fn run(self, client: &Client, out: &mut Output) -> Result<(), Failure> {
+    pub async fn run(self, shop: &Shop, client: &Client, out: &mut Output) -> Result<(), Failure> {
         client.require_admin()?;
         match self {
             Self::Tail => tail::tail(client, out).await,
@@ -66,7 +67,7 @@ impl Command {
                 let listing = client.list("/v1/events", &query, limit.limit).await?;
                 out.listing(&listing, "no such events yet", |events| table(client, events))
             }
-            Self::Republish(republish) => republish.run(client, out).await,
+            Self::Republish(republish) => republish.run(shop, client, out).await,
             Self::Show { event } => show(client, out, event).await,
         }
     }

@@ -7,7 +7,7 @@ use kernel::{Clock, SignedDuration, Timestamp};
 use serde::Deserialize;
 use serde_json::json;
 use server::config;
-use server::services;
+use server::shop::Shop;
 
 use crate::cli::client::Client;
 use crate::cli::failure::Exit;
@@ -48,13 +48,12 @@ struct Step {
 }
 
 impl Republish {
-    pub async fn run(self, client: &Client, out: &mut Output) -> Result<(), Failure> {
+    pub async fn run(self, shop: &Shop, client: &Client, out: &mut Output) -> Result<(), Failure> {
         let ago = SignedDuration::try_from(self.since).unwrap_or(SignedDuration::MAX);
         let since = Clock::system().now() - ago;
-        let emits = services::names().filter(|name| *name != services::CONSOLE);
         let named: Vec<String> = match self.service {
             Some(service) => vec![service],
-            None => emits.map(str::to_owned).collect(),
+            None => shop.services().map(str::to_owned).collect(),
         };
         let mut table = Table::new([Column::Left("SERVICE"), Column::Right("EVENTS")]);
         let mut sent = Vec::new();

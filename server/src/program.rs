@@ -1,0 +1,25 @@
+//! The program that a shop is: its command line, run to the end.
+
+use std::process::ExitCode;
+
+use crate::cli::{self, Failure};
+use crate::config::Environment;
+use crate::shop::Shop;
+
+/// Does what the command line of this process asks for, for a shop.
+pub fn main(shop: &Shop) -> ExitCode {
+    let cli = cli::parse(shop);
+    rustls::crypto::aws_lc_rs::default_provider()
+        .install_default()
+        .expect("nothing else has installed a provider before main");
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => return Failure::failed(format!("the threads can't be started: {error}")).report(false),
+    };
+    let environment = Environment::of_process();
+    let is_styled = cli::styled_stderr(&environment);
+    match runtime.block_on(cli.run(shop, &environment)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(is_styled),
+    }
+}

@@ -1,0 +1,187 @@
+//! The shop as one value: its services, their ports, and the brokers that can carry its events.
+//!
+//! Everything that starts, migrates, inspects, lists, generates or tests takes a [`Shop`]. A new service and a new
+//! broker are one line in [`Shop::tradepost`]; a program of one's own adds its service to the same value and hands it
+//! to [`crate::main`].
+
+use std::fmt;
+use std::sync::Arc;
+
+use bus::{Adapter, EmbeddedAdapter, Topology};
+use notifications::Mailer;
+use payments::Provider;
+use service::AnyService;
+
+use crate::app::provider::Absent;
+
+/// The console, which has no store and is no service in the sense of the others.
+pub const CONSOLE: &str = "console";
+
+/// The port of the console where it runs in a process of its own.
+const CONSOLE_PORT: u16 = 7093;
+
+/// The systems outside of Tradepost that services use.
+#[derive(Clone)]
+pub struct Outside {
+    /// The payment provider.
+    pub provider: Arc<dyn Provider>,
+    /// The mail transport.
+    pub mailer: Mailer,
+}
+
+impl Outside {
+    /// Nothing that answers, for services that are only described.
+    fn absent() -> Self {
+        let mailer = Mailer::from_url(None, "Tradepost <shop@localhost>").expect("the address is valid");
+        Self { provider: Arc::new(Absent), mailer }
+    }
+}
+
+/// Makes a service.
+type Constructor = dyn Fn(&Outside) -> Box<dyn AnyService> + Send + Sync;
+
+/// A service of a shop.
+#[derive(Clone)]
+pub struct Entry {
+    name: &'static str,
+    port: u16,
+    make: Arc<Constructor>,
+}
+
+/// The services of a shop and the brokers that it can use.
+#[derive(Clone, Debug)]
+pub struct Shop {
+    services: Vec<Entry>,
+    brokers: Vec<&'static dyn Adapter>,
+}
+
+impl Shop {
+    /// Tradepost: a new service or a new broker is one line here.
+    ///
+    /// Ports stay with their names, for configurations rely on them.
+    pub fn tradepost() -> Self {
+        Self::new()
+            .service(7081, |_| users::service())
+            .service(7082, |_| catalog::service())
+            .service(7083, |_| orders::service())
+            .service(7084, |_| inventory::service())
+            .service(7085, |outside| payments::service(outside.provider.clone()))
+            .service(7088, |outside| notifications::service(outside.mailer.clone()))
+            .broker(&EmbeddedAdapter)
+            .broker(&bus_rabbitmq::Adapter)
+    }
+
+    /// No services and no brokers.
+    pub fn new() -> Self {
+        Self { services: Vec::new(), brokers: Vec::new() }
+    }
+
+    /// Adds a service, with the port on which it listens where it runs in a process of its own.
+    ///
+    /// # Panics
+    ///
+    /// The name and the port of each service must be its own.
+    #[must_use]
+    pub fn service<S: AnyService + 'static>(
+        mut self,
+        port: u16,
+        make: impl Fn(&Outside) -> S + Send + Sync + 'static,
+    ) -> Self {
+        let name = make(&Outside::absent()).name();
+        assert!(self.port_of(name).is_none(), "two services of the shop are called {name}");
+        assert!(self.ports().all(|(_, taken)| taken != port), "{name} has a port that another service has: {port}");
+        self.services.push(Entry { name, port, make: Arc::new(move |outside| Box::new(make(outside))) });
+        self
+    }
+
+    /// Adds a broker. The first is the one that a shop uses unless its settings name another.
+    #[must_use]
+    pub fn broker(mut self, adapter: &'static dyn Adapter) -> Self {
+        self.brokers.push(adapter);
+        self
+    }
+
+    /// The brokers.
+    pub fn brokers(&self) -> &[&'static dyn Adapter] {
+        &self.brokers
+    }
+
+    /// The services, made to run.
+    pub fn make(&self, outside: &Outside) -> Vec<Box<dyn AnyService>> {
+        self.services.iter().map(|entry| (entry.make)(outside)).collect()
+    }
+
+    /// The services as they are described, for what needs no process.
+    pub fn described(&self) -> Vec<Box<dyn AnyService>> {
+        self.make(&Outside::absent())
+    }
+
+    /// The consumers, and the event types to which each reacts.
+    pub fn topology(&self) -> Topology {
+        topology(&self.described())
+    }
+
+    /// The names of the services, which have a store each.
+    pub fn services(&self) -> impl Iterator<Item = &'static str> {
+        self.services.iter().map(|entry| entry.name)
+    }
+
+    /// Everything that `serve` can run: the services and the console.
+    pub fn names(&self) -> impl Iterator<Item = &'static str> {
+        self.ports().map(|(name, _)| name)
+    }
+
+    /// The port of each service, and of the console.
+    pub fn ports(&self) -> impl Iterator<Item = (&'static str, u16)> {
+        self.services.iter().map(|entry| (entry.name, entry.port)).chain([(CONSOLE, CONSOLE_PORT)])
+    }
+
+    /// The port of one of them.
+    pub fn port_of(&self, name: &str) -> Option<u16> {
+        self.ports().find(|(known, _)| *known == name).map(|(_, port)| port)
+    }
+}
+
+impl Default for Shop {
+    fn default() -> Self {
+        Self::tradepost()
+    }
+}
+
+impl fmt::Debug for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} at {}", self.name, self.port)
+    }
+}
+
+/// The consumers among these services, and the event types to which each reacts.
+pub fn topology(services: &[Box<dyn AnyService>]) -> Topology {
+    services.iter().fold(Topology::new(), |topology, service| {
+        topology.consumer(service.name(), service.subscriptions().into_iter().map(|(event_type, _)| event_type))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_service_is_found_by_its_name() {
+        let shop = Shop::tradepost();
+        assert_eq!((shop.port_of("payments"), shop.port_of("nobody")), (Some(7085), None));
+        assert_eq!(shop.names().last(), Some(CONSOLE));
+        assert_eq!(shop.services().count(), shop.described().len());
+    }
+
+    #[test]
+    #[should_panic(expected = "two services of the shop are called users")]
+    fn two_services_of_one_name_are_refused() {
+        let _ = Shop::tradepost().service(9000, |_| users::service());
+    }
+
+    #[test]
+    #[should_panic(expected = "catalog has a port that another service has: 7093")]
+    fn two_services_at_one_port_are_refused() {
+        let _ = Shop::new().service(7093, |_| catalog::service());
+    }
+}
