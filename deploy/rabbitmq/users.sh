@@ -33,7 +33,7 @@ apply() {
     local known user configure write read publishes binds
     known=$("${ctl[@]}" --quiet list_users </dev/null | cut -f 1)
     while IFS=$'\t' read -r user configure write read publishes binds; do
-        # The password goes by standard input: arguments can be seen by everyone on the machine.
+        # The password is passed by standard input: arguments can be seen by everyone on the machine.
         if grep -qx "$user" <<<"$known"; then
             password "$user" | "${ctl[@]}" --quiet change_password "$user"
         else
