@@ -13,11 +13,13 @@
 
 mod address;
 mod body;
+mod conditions;
+mod declared;
+mod describe;
 mod keyring;
 mod page;
 mod policy;
 mod problem;
-mod query;
 mod request;
 mod shell;
 mod strict_objects;
@@ -31,6 +33,7 @@ pub mod token;
 
 pub use address::{BadNetwork, ClientAddress, Network};
 pub use body::{BODY_BYTES_MAX, Body, PathId, QueryOf};
+pub use conditions::{IfMatch, IfNoneMatch, Tagged};
 pub use keyring::Keyring;
 pub use page::{Listing, Page};
 pub use policy::{OPERATOR_PATH, Policy, Routes};

@@ -11,13 +11,16 @@ use axum::routing::MethodRouter;
 use axum::{Extension, Router};
 use utoipa::openapi::extensions::ExtensionsBuilder;
 use utoipa::openapi::path::{Operation, PathItem};
-use utoipa::openapi::{Content, OpenApi, Ref, RefOr, ResponseBuilder, SecurityRequirement};
+use utoipa::openapi::{OpenApi, SecurityRequirement};
+use utoipa::{PartialSchema, ToSchema};
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 
-use super::Problem;
 use super::address::ClientAddress;
 use super::auth::{Auth, Caller};
-use super::query::Known;
+use super::conditions::ReadConditions;
+use super::declared::Declared;
+use super::describe::{complete, operations, refuse};
+use super::{Problem, ProblemBody};
 
 /// Where services answer the operator's questions, each at a path of its own below. Processes of one shop ask there.
 pub const OPERATOR_PATH: &str = "/internal/operator/";
@@ -80,22 +83,11 @@ impl Policy {
         operation.security = Some(required.collect()).filter(|tokens: &Vec<_>| !tokens.is_empty());
         let role = ExtensionsBuilder::new().add("x-role", self.role()).build();
         operation.extensions.get_or_insert_default().merge(role);
-        answers(operation, StatusCode::UNAUTHORIZED, "`unauthenticated`");
+        refuse(operation, StatusCode::UNAUTHORIZED, &["unauthenticated"]);
         if matches!(self, Self::Admin | Self::AdminOrLocal) {
-            answers(operation, StatusCode::FORBIDDEN, "`forbidden`");
+            refuse(operation, StatusCode::FORBIDDEN, &["forbidden"]);
         }
     }
-}
-
-fn answers(operation: &mut Operation, status: StatusCode, code: &str) {
-    let schema = RefOr::Ref(Ref::from_schema_name("ProblemBody"));
-    let response = ResponseBuilder::new().description(code).content("application/json", Content::new(Some(schema)));
-    operation.responses.responses.insert(status.as_str().to_owned(), RefOr::T(response.build()));
-}
-
-fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
-    let PathItem { get, put, post, delete, options, head, patch, trace, .. } = item;
-    [get, put, post, delete, options, head, patch, trace].into_iter().flatten()
 }
 
 /// Routes with their policies and descriptions. There is no way to add a route without a policy.
@@ -109,19 +101,28 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
     }
 
     /// Adds methods of one path: `utoipa_axum::routes!(get, patch)`. Methods with another policy are added apart.
-    pub fn add(self, policy: Policy, (schemas, mut paths, router): UtoipaMethodRouter<S>) -> Self {
-        paths.paths.values_mut().flat_map(operations).for_each(|operation| policy.describe(operation));
-        let known = Known::of(&paths.paths.values().next().cloned().unwrap_or_default());
+    pub fn add(self, policy: Policy, (mut schemas, mut paths, router): UtoipaMethodRouter<S>) -> Self {
+        // Every route may be refused.
+        schemas.push((ProblemBody::name().into_owned(), ProblemBody::schema()));
+        ProblemBody::schemas(&mut schemas);
+        let mut declared = Declared::of(&mut PathItem::default());
+        for (path, item) in &mut paths.paths {
+            declared = Declared::of(item);
+            for (method, operation) in operations(item) {
+                policy.describe(operation);
+                complete(path, &method, operation);
+            }
+        }
         let guard =
-            middleware::from_fn(move |request: Request, next: Next| enforce(policy, known.clone(), request, next));
+            middleware::from_fn(move |request: Request, next: Next| enforce(policy, declared.clone(), request, next));
         Self(self.0.routes((schemas, paths, router.route_layer(guard))))
     }
 
     /// Adds a path that the description leaves out: it is for parts of Tradepost, and takes no query.
     pub fn add_internal(self, policy: Policy, path: &str, router: MethodRouter<S>) -> Self {
-        let known = Known::of(&PathItem::default());
+        let declared = Declared::of(&mut PathItem::default());
         let guard =
-            middleware::from_fn(move |request: Request, next: Next| enforce(policy, known.clone(), request, next));
+            middleware::from_fn(move |request: Request, next: Next| enforce(policy, declared.clone(), request, next));
         Self(self.0.route(path, router.route_layer(guard)))
     }
 
@@ -143,13 +144,15 @@ impl<S: Clone + Send + Sync + 'static> Default for Routes<S> {
     }
 }
 
-async fn enforce(policy: Policy, known: Known, mut request: Request, next: Next) -> Response {
+async fn enforce(policy: Policy, declared: Declared, mut request: Request, next: Next) -> Response {
     let admitted = admit(policy, &request);
-    let admitted = admitted.and_then(|caller| known.check(request.method(), request.uri()).map(|()| caller));
+    let admitted = admitted.and_then(|caller| declared.check(&request).map(|()| caller));
     match admitted {
         Ok(caller) => {
             request.extensions_mut().insert(caller);
-            next.run(request).await
+            let conditions = ReadConditions::of(request.method(), request.headers());
+            let response = next.run(request).await;
+            conditions.iter().fold(response, |response, conditions| conditions.apply(response))
         }
         Err(problem) => problem.into_response(),
     }

@@ -1,11 +1,14 @@
 //! `POST /v1/products`: puts something up for sale.
 
-use axum::Json;
+use std::sync::Arc;
+
 use axum::extract::State;
-use axum::http::{HeaderName, StatusCode, header};
+use axum::http::StatusCode;
 use kernel::{Currency, Money, ProductId};
 use serde::Deserialize;
-use service::http::{Body, Fields, Problem, ProblemBody, RequestInfo};
+use service::http::auth::Caller;
+use service::http::idempotency::{self, Answer, Claim, IdempotencyKey, KeyedBody};
+use service::http::{Fields, Problem, ProblemBody, RequestInfo};
 use service::{Ctx, decide};
 use utoipa::ToSchema;
 
@@ -68,28 +71,34 @@ impl CreateProduct {
 
 /// Puts a product up for sale.
 #[utoipa::path(post, path = "/v1/products", operation_id = "create_product", tag = "catalog", request_body = CreateProduct,
+    params(IdempotencyKey),
     responses(
-        (status = 201, body = queries::Product, headers(("Location" = String, description = "where the product is"))),
+        (status = 201, body = queries::Product, headers(("Location" = String))),
         (status = 409, body = ProblemBody, description = "`sku_taken`"),
-        (status = 422, body = ProblemBody),
     ))]
 pub(crate) async fn handler(
     State(ctx): State<Ctx>,
+    caller: Caller,
     request: RequestInfo,
-    Body(input): Body<CreateProduct>,
-) -> Result<(StatusCode, [(HeaderName, String); 1], Json<queries::Product>), Problem> {
+    KeyedBody { input, key }: KeyedBody<CreateProduct>,
+) -> Result<Answer, Problem> {
     let new = input.validate(ctx.settings.currency)?;
+    let scope = idempotency::scope(&caller, "");
+    ctx.idempotency.once(key, scope, |claim| create(&ctx, &request, claim, &new)).await
+}
+
+async fn create(ctx: &Ctx, request: &RequestInfo, claim: Arc<Claim>, new: &NewProduct) -> Result<Answer, Problem> {
     let product_id: ProductId = ctx.ids.next();
-    let product = decide(&ctx, || async {
+    let location = format!("/v1/products/{product_id}");
+    decide(ctx, || async {
         let sku_holder = store::sku_holder(&ctx.db, &new.sku).await?;
-        let (product, created) = domain::create(product_id, &new, sku_holder)?;
+        let (product, created) = domain::create(product_id, new, sku_holder)?;
         let batch = store::insert(&product).emit(product.version, &created);
-        ctx.commit(batch, request.cause()).await?;
-        Ok(product)
+        let answer = Answer::created(&location, &queries::Product::from(product)).tagged();
+        ctx.commit(batch, request.cause_keyed(claim.keep(&answer))).await?;
+        Ok(answer)
     })
-    .await?;
-    let location = [(header::LOCATION, format!("/v1/products/{product_id}"))];
-    Ok((StatusCode::CREATED, location, Json(product.into())))
+    .await
 }
 
 impl From<Refusal> for Problem {

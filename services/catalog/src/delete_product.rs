@@ -3,25 +3,24 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use kernel::ProductId;
-use service::http::{PathId, Problem, ProblemBody, RequestInfo};
+use service::http::{IfMatch, PathId, Problem, RequestInfo};
 use service::{Ctx, decide};
 
-use crate::{domain, store};
+use crate::{domain, queries, store};
 
 /// Takes a product off sale.
 #[utoipa::path(delete, path = "/v1/products/{id}", operation_id = "delete_product", tag = "catalog",
-    params(("id" = ProductId, Path)),
-    responses(
-        (status = 204, description = "no longer for sale; its sku may be used again"),
-        (status = 404, body = ProblemBody),
-    ))]
+    params(("id" = ProductId, Path), IfMatch),
+    responses((status = 204, description = "no longer for sale; its sku may be used again")))]
 pub(crate) async fn handler(
     State(ctx): State<Ctx>,
     PathId(product_id): PathId<ProductId>,
+    if_match: IfMatch,
     request: RequestInfo,
 ) -> Result<StatusCode, Problem> {
     decide(&ctx, || async {
         let product = store::product(&ctx.db, product_id).await?.ok_or_else(|| Problem::not_found("product"))?;
+        if_match.check(|| queries::Product::from(product.clone()))?;
         let deleted = domain::delete(&product);
         let batch = store::delete(&product, ctx.clock.now()).emit(product.version.next(), &deleted);
         ctx.commit(batch, request.cause()).await?;

@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use kernel::{Money, ProductId, Version};
 use serde::{Deserialize, Serialize};
 use service::Ctx;
-use service::http::{Listing, Page, PathId, Problem, ProblemBody, QueryOf};
+use service::http::{IfNoneMatch, Listing, Page, PathId, Problem, QueryOf, Tagged};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{domain, store};
@@ -75,7 +75,7 @@ impl Filter {
 /// Products for sale, newest first.
 #[utoipa::path(get, path = "/v1/products", operation_id = "list_products", tag = "catalog",
     params(Filter, Page),
-    responses((status = 200, body = Listing<Product>), (status = 400, body = ProblemBody)))]
+    responses((status = 200, body = Listing<Product>)))]
 pub(crate) async fn list(
     State(ctx): State<Ctx>,
     page: Page,
@@ -90,12 +90,12 @@ pub(crate) async fn list(
 
 /// One product.
 #[utoipa::path(get, path = "/v1/products/{id}", operation_id = "get_product", tag = "catalog",
-    params(("id" = ProductId, Path)),
-    responses((status = 200, body = Product), (status = 404, body = ProblemBody)))]
+    params(("id" = ProductId, Path), IfNoneMatch),
+    responses((status = 200, body = Product)))]
 pub(crate) async fn get(
     State(ctx): State<Ctx>,
     PathId(product_id): PathId<ProductId>,
-) -> Result<Json<Product>, Problem> {
+) -> Result<Tagged<Product>, Problem> {
     let product = store::product(&ctx.db, product_id).await?.ok_or_else(|| Problem::not_found("product"))?;
-    Ok(Json(product.into()))
+    Ok(Tagged(product.into()))
 }

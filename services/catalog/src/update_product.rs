@@ -1,10 +1,9 @@
 //! `PATCH /v1/products/{id}`: changes what is said about a product.
 
-use axum::Json;
 use axum::extract::State;
 use kernel::{Currency, Money, ProductId};
 use serde::Deserialize;
-use service::http::{Body, Fields, PathId, Problem, ProblemBody, RequestInfo};
+use service::http::{Body, Fields, IfMatch, PathId, Problem, ProblemBody, RequestInfo, Tagged};
 use service::{Ctx, decide};
 use utoipa::ToSchema;
 
@@ -78,22 +77,22 @@ impl UpdateProduct {
 
 /// Changes a product. Fields that are left out stay as they are.
 #[utoipa::path(patch, path = "/v1/products/{id}", operation_id = "update_product", tag = "catalog", request_body = UpdateProduct,
-    params(("id" = ProductId, Path)),
+    params(("id" = ProductId, Path), IfMatch),
     responses(
         (status = 200, body = queries::Product),
-        (status = 404, body = ProblemBody),
         (status = 409, body = ProblemBody, description = "`sku_taken`"),
-        (status = 422, body = ProblemBody),
     ))]
 pub(crate) async fn handler(
     State(ctx): State<Ctx>,
     PathId(product_id): PathId<ProductId>,
+    if_match: IfMatch,
     request: RequestInfo,
     Body(input): Body<UpdateProduct>,
-) -> Result<Json<queries::Product>, Problem> {
+) -> Result<Tagged<queries::Product>, Problem> {
     let change = input.validate(ctx.settings.currency)?;
     let product = decide(&ctx, || async {
         let before = store::product(&ctx.db, product_id).await?.ok_or_else(|| Problem::not_found("product"))?;
+        if_match.check(|| queries::Product::from(before.clone()))?;
         let Some(after) = domain::changed(&before, &change) else { return Ok(before) };
         let sku_holder = store::sku_holder(&ctx.db, &after.sku).await?;
         let updated = domain::update(&before, &after, sku_holder)?;
@@ -102,5 +101,5 @@ pub(crate) async fn handler(
         Ok(after)
     })
     .await?;
-    Ok(Json(product.into()))
+    Ok(Tagged(product.into()))
 }

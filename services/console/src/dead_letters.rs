@@ -84,7 +84,6 @@ pub(crate) async fn list(
     params(("id" = DeadLetterId, Path)),
     responses(
         (status = 200, body = DeadLetter),
-        (status = 404, body = ProblemBody),
         (status = 503, body = ProblemBody, description = "`peer_away`: it may be at a service that is away"),
     )
 )]
@@ -101,7 +100,6 @@ pub(crate) async fn get(
     params(("id" = DeadLetterId, Path)),
     responses(
         (status = 202, body = DeadLetter),
-        (status = 404, body = ProblemBody),
         (status = 503, body = ProblemBody, description = "`peer_away`: it may be at a service that is away"),
     )
 )]
@@ -119,7 +117,6 @@ pub(crate) async fn replay(
     params(("id" = DeadLetterId, Path)),
     responses(
         (status = 200, body = DeadLetter),
-        (status = 404, body = ProblemBody),
         (status = 503, body = ProblemBody, description = "`peer_away`: it may be at a service that is away"),
     )
 )]

@@ -103,7 +103,6 @@ fn may_emit(service: &str, event_type: Option<&str>) -> bool {
     get, path = "/v1/events/{id}", operation_id = "get_event", tag = "console", params(("id" = EventId, Path)),
     responses(
         (status = 200, body = Event),
-        (status = 404, body = ProblemBody),
         (status = 503, body = ProblemBody, description = "`peer_away`: it may be at a service that is away"),
     )
 )]

@@ -45,7 +45,6 @@ pub(crate) struct Republished {
     post, path = "/v1/events/republish", operation_id = "republish_events", tag = "console", request_body = Republish,
     responses(
         (status = 200, body = Republished),
-        (status = 422, body = ProblemBody),
         (status = 503, body = ProblemBody, description = "`peer_away`: the service is away"),
     )
 )]

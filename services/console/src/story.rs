@@ -71,7 +71,6 @@ impl From<DeliveryStatus> for Delivery {
             status = 200, body = Story,
             headers(("x-tradepost-missing" = String, description = "services that are away: see `missing`")),
         ),
-        (status = 404, body = ProblemBody),
         (status = 503, body = ProblemBody, description = "`peer_away`: nobody can say whose the order is"),
     )
 )]

@@ -1,15 +1,18 @@
 //! Correcting what is on hand: a delivery, a count, breakage.
 
-use axum::Json;
+use std::sync::Arc;
+
 use axum::extract::State;
 use axum::http::StatusCode;
 use kernel::ProductId;
 use serde::Deserialize;
-use service::http::{Body, Fields, PathId, Problem, ProblemBody, RequestInfo};
+use service::http::auth::Caller;
+use service::http::idempotency::{self, Answer, Claim, IdempotencyKey, KeyedBody};
+use service::http::{Fields, IfMatch, PathId, Problem, ProblemBody, RequestInfo};
 use service::{Ctx, decide};
 use utoipa::ToSchema;
 
-use crate::domain::{BelowZero, Level, Shelf};
+use crate::domain::{BelowZero, Shelf};
 use crate::queries::Stock;
 use crate::store;
 
@@ -38,32 +41,45 @@ impl From<BelowZero> for Problem {
 /// Adds units, or removes some that nothing is held for.
 #[utoipa::path(
     post, path = "/v1/stock/{product_id}/adjustments", operation_id = "adjust_stock", tag = "inventory",
-    params(("product_id" = ProductId, Path)), request_body = Adjustment,
-    responses(
-        (status = 201, body = Stock), (status = 404, body = ProblemBody),
-        (status = 409, body = ProblemBody, description = "`below_zero`"), (status = 422, body = ProblemBody),
-    )
+    params(("product_id" = ProductId, Path), IdempotencyKey, IfMatch), request_body = Adjustment,
+    responses((status = 201, body = Stock), (status = 409, body = ProblemBody, description = "`below_zero`"))
 )]
 pub(crate) async fn handler(
     State(ctx): State<Ctx>,
+    caller: Caller,
     PathId(product_id): PathId<ProductId>,
+    if_match: IfMatch,
     request: RequestInfo,
-    Body(input): Body<Adjustment>,
-) -> Result<(StatusCode, Json<Stock>), Problem> {
+    KeyedBody { input, key }: KeyedBody<Adjustment>,
+) -> Result<Answer, Problem> {
     let mut fields = Fields::new();
     let expected = "a number of units between -1000000000 and 1000000000, not 0";
     fields.check(input.delta != 0 && input.delta.unsigned_abs() <= DELTA_MAX, "delta", "range", expected);
     fields.text(&input.reason, "reason", 1, 200);
     fields.finish()?;
-    let level = decide(&ctx, || async {
+    let scope = idempotency::scope(&caller, "");
+    ctx.idempotency.once(key, scope, |claim| adjust(&ctx, product_id, &if_match, &request, claim, &input)).await
+}
+
+async fn adjust(
+    ctx: &Ctx,
+    product_id: ProductId,
+    if_match: &IfMatch,
+    request: &RequestInfo,
+    claim: Arc<Claim>,
+    input: &Adjustment,
+) -> Result<Answer, Problem> {
+    decide(ctx, || async {
         let level = store::level_of(&ctx.db, product_id).await?;
         let level = level.ok_or_else(|| Problem::not_found("product in stock"))?;
+        if_match.check(|| Stock::from(level.clone()))?;
         let mut shelf = Shelf::new([level]);
         shelf.adjust(product_id, input.delta)?;
-        let adjusted: Vec<Level> = shelf.changed().into_iter().map(|changed| changed.level).collect();
-        ctx.commit(store::set_levels(&shelf, &input.reason), request.cause()).await?;
-        adjusted.into_iter().next().ok_or_else(Problem::internal)
+        let adjusted = shelf.changed().into_iter().next().ok_or_else(Problem::internal)?.level;
+        let answer = Answer::new(StatusCode::CREATED, &Stock::from(adjusted)).tagged();
+        let batch = store::set_levels(&shelf, &input.reason);
+        ctx.commit(batch, request.cause_keyed(claim.keep(&answer))).await?;
+        Ok(answer)
     })
-    .await?;
-    Ok((StatusCode::CREATED, Json(level.into())))
+    .await
 }

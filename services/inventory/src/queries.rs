@@ -5,7 +5,7 @@ use axum::extract::State;
 use kernel::ProductId;
 use serde::Serialize;
 use service::Ctx;
-use service::http::{Listing, Page, PathId, Problem, ProblemBody};
+use service::http::{IfNoneMatch, Listing, Page, PathId, Problem, Tagged};
 use utoipa::ToSchema;
 
 use crate::domain::Level;
@@ -52,10 +52,13 @@ pub(crate) async fn list(State(ctx): State<Ctx>, page: Page) -> Result<Json<List
 /// One product's stock.
 #[utoipa::path(
     get, path = "/v1/stock/{product_id}", operation_id = "get_stock", tag = "inventory",
-    params(("product_id" = ProductId, Path)),
-    responses((status = 200, body = Stock), (status = 404, body = ProblemBody))
+    params(("product_id" = ProductId, Path), IfNoneMatch),
+    responses((status = 200, body = Stock))
 )]
-pub(crate) async fn get(State(ctx): State<Ctx>, PathId(product_id): PathId<ProductId>) -> Result<Json<Stock>, Problem> {
+pub(crate) async fn get(
+    State(ctx): State<Ctx>,
+    PathId(product_id): PathId<ProductId>,
+) -> Result<Tagged<Stock>, Problem> {
     let level = store::level_of(&ctx.db, product_id).await?;
-    level.map(|level| Json(level.into())).ok_or_else(|| Problem::not_found("product in stock"))
+    level.map(|level| Tagged(level.into())).ok_or_else(|| Problem::not_found("product in stock"))
 }

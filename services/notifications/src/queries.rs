@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use kernel::{MailId, OrderId, Timestamp};
 use serde::{Deserialize, Serialize};
-use service::http::{Listing, Page, PathId, Problem, ProblemBody, QueryOf};
+use service::http::{Listing, Page, PathId, Problem, QueryOf};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{Ctx, domain, store};
@@ -65,7 +65,7 @@ pub(crate) struct Filter {
 #[utoipa::path(get, path = "/v1/mail", operation_id = "list_mail", tag = "notifications",
     params(Filter, Page),
     responses(
-        (status = 200, body = Listing<Mail>), (status = 400, body = ProblemBody),
+        (status = 200, body = Listing<Mail>),
     ))]
 pub(crate) async fn list(
     State(ctx): State<Ctx>,
@@ -80,7 +80,7 @@ pub(crate) async fn list(
 #[utoipa::path(get, path = "/v1/mail/{id}", operation_id = "get_mail", tag = "notifications",
     params(("id" = MailId, Path)),
     responses(
-        (status = 200, body = Mail), (status = 404, body = ProblemBody),
+        (status = 200, body = Mail),
     ))]
 pub(crate) async fn get(State(ctx): State<Ctx>, PathId(mail_id): PathId<MailId>) -> Result<Json<Mail>, Problem> {
     let mail = store::mail(&ctx.db, mail_id).await?.ok_or_else(|| Problem::not_found("mail"))?;

@@ -1,15 +1,17 @@
 //! Cancelling an order, until it is paid.
 
-use axum::Json;
+use std::sync::Arc;
+
 use axum::extract::State;
 use axum::http::StatusCode;
 use kernel::OrderId;
 use service::decide;
 use service::http::auth::Caller;
-use service::http::{PathId, Problem, ProblemBody, RequestInfo};
+use service::http::idempotency::{self, Answer, Claim, IdempotencyKey};
+use service::http::{IfMatch, PathId, Problem, ProblemBody, RequestInfo};
 
 use crate::access::own_order;
-use crate::domain::TooLate;
+use crate::domain::{self, TooLate};
 use crate::queries::Order;
 use crate::{Ctx, store};
 
@@ -23,25 +25,40 @@ impl From<TooLate> for Problem {
 /// Cancels an order that is not paid. Cancelling it again changes nothing.
 #[utoipa::path(
     post, path = "/v1/orders/{id}/cancel", operation_id = "cancel_order", tag = "orders",
-    params(("id" = OrderId, Path)),
-    responses(
-        (status = 200, body = Order), (status = 404, body = ProblemBody),
-        (status = 409, body = ProblemBody, description = "`too_late`"),
-    )
+    params(("id" = OrderId, Path), IdempotencyKey, IfMatch),
+    responses((status = 200, body = Order), (status = 409, body = ProblemBody, description = "`too_late`"))
 )]
 pub(crate) async fn handler(
     State(ctx): State<Ctx>,
     caller: Caller,
     PathId(order_id): PathId<OrderId>,
+    if_match: IfMatch,
     request: RequestInfo,
-) -> Result<Json<Order>, Problem> {
-    let order = decide(&ctx, || async {
-        let order = own_order(&ctx, &caller, order_id).await?;
-        let Some(decision) = order.cancel(ctx.clock.now())? else { return Ok(order) };
-        ctx.commit(store::apply(&decision), request.cause()).await?;
+    IdempotencyKey(key): IdempotencyKey,
+) -> Result<Answer, Problem> {
+    // Before an answer is repeated, which is for the order's own caller only.
+    own_order(&ctx, &caller, order_id).await?;
+    let scope = idempotency::scope(&caller, &order_id.to_string());
+    ctx.idempotency.once(key, scope, |claim| cancel(&ctx, &caller, order_id, &if_match, &request, claim)).await
+}
+
+async fn cancel(
+    ctx: &Ctx,
+    caller: &Caller,
+    order_id: OrderId,
+    if_match: &IfMatch,
+    request: &RequestInfo,
+    claim: Arc<Claim>,
+) -> Result<Answer, Problem> {
+    decide(ctx, || async {
+        let order = own_order(ctx, caller, order_id).await?;
+        if_match.check(|| Order::from(order.clone()))?;
+        let answer = |order: &domain::Order| Answer::new(StatusCode::OK, &Order::from(order.clone())).tagged();
+        let Some(decision) = order.cancel(ctx.clock.now())? else { return Ok(answer(&order)) };
+        let answer = answer(&decision.order);
+        ctx.commit(store::apply(&decision), request.cause_keyed(claim.keep(&answer))).await?;
         ctx.metrics.order_reached(decision.order.status.as_str());
-        Ok(decision.order)
+        Ok(answer)
     })
-    .await?;
-    Ok(Json(order.into()))
+    .await
 }

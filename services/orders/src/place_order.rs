@@ -1,5 +1,7 @@
 //! Placing an order.
 
+use std::sync::Arc;
+
 use axum::extract::State;
 use axum::http::StatusCode;
 use events::Address;
@@ -7,7 +9,7 @@ use kernel::{Money, OrderId, ProductId, SignedDuration, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 use service::decide;
 use service::http::auth::{Caller, digest};
-use service::http::idempotency::{self, Answer, Claim, KeyedBody, Turn};
+use service::http::idempotency::{self, Answer, Claim, IdempotencyKey, KeyedBody};
 use service::http::{FieldError, Fields, Problem, ProblemBody, RequestInfo};
 use utoipa::ToSchema;
 
@@ -152,18 +154,10 @@ impl From<CannotPlace> for Problem {
 /// Places an order. The answer comes at once; stock and money are decided in the background.
 #[utoipa::path(
     post, path = "/v1/orders", operation_id = "place_order", tag = "orders", request_body = PlaceOrder,
-    params(("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255,
-        description = "Visible ASCII that nobody can guess, such as a random UUID. \
-            Repeated within 24 hours with the same body, the request gets the same answer and places nothing.")),
+    params(IdempotencyKey),
     responses(
-        (status = 201, body = PlacedOrder, headers(
-            ("Location" = String),
-            ("Idempotency-Replayed" = Option<String>, description = "`true` if the key was used before"),
-        )),
-        (status = 400, body = ProblemBody), (status = 413, body = ProblemBody),
-        (status = 409, body = ProblemBody, description = "`idempotency_key_in_flight`"),
-        (status = 422, body = ProblemBody, description = "`invalid_body`, `product_unknown`, `idempotency_key_reused`"),
-        (status = 503, body = ProblemBody, description = "`busy`, `overloaded`, `store_unavailable`"),
+        (status = 201, body = PlacedOrder, headers(("Location" = String))),
+        (status = 422, body = ProblemBody, description = "`product_unknown`"),
     )
 )]
 pub(crate) async fn handler(
@@ -174,20 +168,14 @@ pub(crate) async fn handler(
 ) -> Result<Answer, Problem> {
     input.check(&caller)?;
     let scope = idempotency::scope(&caller, input.email.as_deref().unwrap_or_default());
-    match ctx.idempotency.claim(key, scope).await? {
-        Turn::Repeated(answer) => Ok(answer),
-        Turn::First(claim) => {
-            let outcome = place_once(&ctx, &caller, &request, &claim, input).await;
-            claim.finish(outcome).await
-        }
-    }
+    ctx.idempotency.once(key, scope, |claim| place_once(&ctx, &caller, &request, claim, input)).await
 }
 
 async fn place_once(
     ctx: &Ctx,
     caller: &Caller,
     request: &RequestInfo,
-    claim: &Claim,
+    claim: Arc<Claim>,
     mut input: PlaceOrder,
 ) -> Result<Answer, Problem> {
     ctx.admit()?;

@@ -7,7 +7,7 @@ use events::{Address, OrderLine};
 use kernel::{Money, OrderId, ProductId, Timestamp};
 use serde::{Deserialize, Serialize};
 use service::http::auth::Caller;
-use service::http::{Listing, Page, PathId, Problem, ProblemBody, QueryOf};
+use service::http::{IfNoneMatch, Listing, Page, PathId, Problem, QueryOf, Tagged};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::access::own_order;
@@ -131,9 +131,7 @@ impl Filter {
 #[utoipa::path(
     get, path = "/v1/orders", operation_id = "list_orders", tag = "orders",
     params(Filter, Page),
-    responses(
-        (status = 200, body = Listing<Order>), (status = 400, body = ProblemBody),
-    )
+    responses((status = 200, body = Listing<Order>))
 )]
 pub(crate) async fn list(
     State(ctx): State<Ctx>,
@@ -155,13 +153,13 @@ pub(crate) async fn list(
 /// One order.
 #[utoipa::path(
     get, path = "/v1/orders/{id}", operation_id = "get_order", tag = "orders",
-    params(("id" = OrderId, Path)),
-    responses((status = 200, body = Order), (status = 404, body = ProblemBody))
+    params(("id" = OrderId, Path), IfNoneMatch),
+    responses((status = 200, body = Order))
 )]
 pub(crate) async fn get(
     State(ctx): State<Ctx>,
     caller: Caller,
     PathId(order_id): PathId<OrderId>,
-) -> Result<Json<Order>, Problem> {
-    Ok(Json(own_order(&ctx, &caller, order_id).await?.into()))
+) -> Result<Tagged<Order>, Problem> {
+    Ok(Tagged(own_order(&ctx, &caller, order_id).await?.into()))
 }

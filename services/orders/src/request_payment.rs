@@ -1,12 +1,14 @@
 //! Giving a payment token: for an order placed without one, or after a decline that was not final.
 
-use axum::Json;
+use std::sync::Arc;
+
 use axum::extract::State;
 use axum::http::StatusCode;
 use kernel::OrderId;
 use service::decide;
 use service::http::auth::Caller;
-use service::http::{Body, Fields, PathId, Problem, ProblemBody, RequestInfo};
+use service::http::idempotency::{self, Answer, Claim, IdempotencyKey, KeyedBody};
+use service::http::{Fields, IfMatch, PathId, Problem, ProblemBody, RequestInfo};
 
 use crate::access::own_order;
 use crate::domain::CannotPay;
@@ -32,29 +34,45 @@ impl From<CannotPay> for Problem {
 /// Gives a payment token.
 #[utoipa::path(
     post, path = "/v1/orders/{id}/payment", operation_id = "request_payment", tag = "orders",
-    params(("id" = OrderId, Path)), request_body = PaymentToken,
+    params(("id" = OrderId, Path), IdempotencyKey, IfMatch), request_body = PaymentToken,
     responses(
-        (status = 202, body = Order), (status = 404, body = ProblemBody),
+        (status = 202, body = Order),
         (status = 409, body = ProblemBody, description = "`payment_pending`, `not_payable`"),
-        (status = 422, body = ProblemBody),
     )
 )]
 pub(crate) async fn handler(
     State(ctx): State<Ctx>,
     caller: Caller,
     PathId(order_id): PathId<OrderId>,
+    if_match: IfMatch,
     request: RequestInfo,
-    Body(input): Body<PaymentToken>,
-) -> Result<(StatusCode, Json<Order>), Problem> {
+    KeyedBody { input, key }: KeyedBody<PaymentToken>,
+) -> Result<Answer, Problem> {
     let mut fields = Fields::new();
     input.check(&mut fields, "token");
     fields.finish()?;
-    let order = decide(&ctx, || async {
-        let order = own_order(&ctx, &caller, order_id).await?;
+    // Before an answer is repeated, which is for the order's own caller only.
+    own_order(&ctx, &caller, order_id).await?;
+    let scope = idempotency::scope(&caller, &order_id.to_string());
+    ctx.idempotency.once(key, scope, |claim| pay(&ctx, &caller, order_id, &if_match, &request, claim, input)).await
+}
+
+async fn pay(
+    ctx: &Ctx,
+    caller: &Caller,
+    order_id: OrderId,
+    if_match: &IfMatch,
+    request: &RequestInfo,
+    claim: Arc<Claim>,
+    input: PaymentToken,
+) -> Result<Answer, Problem> {
+    decide(ctx, || async {
+        let order = own_order(ctx, caller, order_id).await?;
+        if_match.check(|| Order::from(order.clone()))?;
         let decision = order.request_payment(ctx.ids.next(), input.token.clone(), ctx.clock.now())?;
-        ctx.commit(store::apply(&decision), request.cause()).await?;
-        Ok(decision.order)
+        let answer = Answer::new(StatusCode::ACCEPTED, &Order::from(decision.order.clone())).tagged();
+        ctx.commit(store::apply(&decision), request.cause_keyed(claim.keep(&answer))).await?;
+        Ok(answer)
     })
-    .await?;
-    Ok((StatusCode::ACCEPTED, Json(order.into())))
+    .await
 }

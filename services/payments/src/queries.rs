@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use kernel::{Money, OrderId, PaymentId, Timestamp};
 use serde::{Deserialize, Serialize};
-use service::http::{Listing, Page, Problem, ProblemBody, QueryOf};
+use service::http::{Listing, Page, Problem, QueryOf};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{Ctx, domain, store};
@@ -53,7 +53,7 @@ pub(crate) struct Filter {
 #[utoipa::path(get, path = "/v1/payments", operation_id = "list_payments", tag = "payments",
     params(Filter, Page),
     responses(
-        (status = 200, body = Listing<Payment>), (status = 400, body = ProblemBody),
+        (status = 200, body = Listing<Payment>),
     ))]
 pub(crate) async fn list(
     State(ctx): State<Ctx>,

@@ -1,11 +1,10 @@
 //! Reads, and the user as clients see one.
 
-use axum::Json;
 use axum::extract::State;
 use kernel::{Timestamp, UserId};
 use serde::Serialize;
 use service::http::auth::Caller;
-use service::http::{PathId, Problem, ProblemBody};
+use service::http::{IfNoneMatch, PathId, Problem, Tagged};
 use utoipa::ToSchema;
 
 use crate::{Ctx, domain, store};
@@ -36,14 +35,14 @@ pub(crate) fn check_own(caller: &Caller, user_id: UserId) -> Result<(), Problem>
 
 /// One user.
 #[utoipa::path(get, path = "/v1/users/{id}", operation_id = "get_user", tag = "users",
-    params(("id" = UserId, Path)),
-    responses((status = 200, body = User), (status = 404, body = ProblemBody)))]
+    params(("id" = UserId, Path), IfNoneMatch),
+    responses((status = 200, body = User)))]
 pub(crate) async fn get(
     State(ctx): State<Ctx>,
     caller: Caller,
     PathId(user_id): PathId<UserId>,
-) -> Result<Json<User>, Problem> {
+) -> Result<Tagged<User>, Problem> {
     check_own(&caller, user_id)?;
     let user = store::user(&ctx.db, user_id).await?.ok_or_else(|| Problem::not_found("user"))?;
-    Ok(Json(user.into()))
+    Ok(Tagged(user.into()))
 }

@@ -3,7 +3,7 @@
 use axum::extract::State;
 use serde::Deserialize;
 use service::decide;
-use service::http::{Body, Problem, ProblemBody, RequestInfo};
+use service::http::{Body, Problem, RequestInfo};
 use utoipa::ToSchema;
 
 use crate::domain::Refresh;
@@ -21,7 +21,7 @@ pub(crate) struct RefreshSession {
 
 /// Gives new tokens for a refresh token. One that was used before ends the sign-in, whoever uses it.
 #[utoipa::path(post, path = "/v1/sessions/refresh", operation_id = "refresh_session", tag = "users", request_body = RefreshSession,
-    responses((status = 200, body = Tokens), (status = 422, body = ProblemBody)))]
+    responses((status = 200, body = Tokens)))]
 pub(crate) async fn handler(
     State(ctx): State<Ctx>,
     request: RequestInfo,

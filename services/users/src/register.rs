@@ -41,7 +41,6 @@ impl Register {
     responses(
         (status = 201, body = queries::User),
         (status = 409, body = ProblemBody, description = "`email_taken`, `username_taken`"),
-        (status = 422, body = ProblemBody),
         (status = 429, body = ProblemBody, description = "`too_many_requests`"),
     ))]
 pub(crate) async fn handler(

@@ -38,7 +38,6 @@ impl SignIn {
 #[utoipa::path(post, path = "/v1/sessions", operation_id = "sign_in", tag = "users", request_body = SignIn,
     responses(
         (status = 201, body = Tokens),
-        (status = 422, body = ProblemBody),
         (status = 429, body = ProblemBody, description = "`too_many_requests`"),
     ))]
 pub(crate) async fn handler(

@@ -1,12 +1,11 @@
 //! `PATCH /v1/users/{id}`: changes a name or an address.
 
-use axum::Json;
 use axum::extract::State;
 use kernel::UserId;
 use serde::Deserialize;
 use service::decide;
 use service::http::auth::Caller;
-use service::http::{Body, Fields, PathId, Problem, ProblemBody, RequestInfo};
+use service::http::{Body, Fields, IfMatch, PathId, Problem, ProblemBody, RequestInfo, Tagged};
 use utoipa::ToSchema;
 
 use crate::domain::{self, ProfileChange};
@@ -44,24 +43,24 @@ impl UpdateProfile {
 
 /// Changes a username or an e-mail address.
 #[utoipa::path(patch, path = "/v1/users/{id}", operation_id = "update_profile", tag = "users", request_body = UpdateProfile,
-    params(("id" = UserId, Path)),
+    params(("id" = UserId, Path), IfMatch),
     responses(
         (status = 200, body = queries::User),
-        (status = 404, body = ProblemBody),
         (status = 409, body = ProblemBody, description = "`email_taken`, `username_taken`"),
-        (status = 422, body = ProblemBody),
     ))]
 pub(crate) async fn handler(
     State(ctx): State<Ctx>,
     caller: Caller,
     PathId(user_id): PathId<UserId>,
+    if_match: IfMatch,
     request: RequestInfo,
     Body(input): Body<UpdateProfile>,
-) -> Result<Json<queries::User>, Problem> {
+) -> Result<Tagged<queries::User>, Problem> {
     queries::check_own(&caller, user_id)?;
     let change = input.validate()?;
     let user = decide(&ctx, || async {
         let user = store::user(&ctx.db, user_id).await?.ok_or_else(|| Problem::not_found("user"))?;
+        if_match.check(|| queries::User::from(user.clone()))?;
         let Some(changed) = domain::changed(&user, &change) else { return Ok(user) };
         let holders = store::holders(&ctx.db, &changed.username, &changed.email).await?;
         let updated = domain::update(&changed, &holders)?;
@@ -70,5 +69,5 @@ pub(crate) async fn handler(
         Ok(changed)
     })
     .await?;
-    Ok(Json(user.into()))
+    Ok(Tagged(user.into()))
 }

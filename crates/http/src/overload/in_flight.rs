@@ -33,7 +33,7 @@ const CROWD: usize = 32;
 const QUESTIONS_MAX: usize = 256;
 
 /// Asked while everything else is refused, to find out why.
-const ALWAYS: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
+pub(crate) const ALWAYS: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
 
 /// Room for requests. Clones share it.
 #[derive(Clone, Debug)]

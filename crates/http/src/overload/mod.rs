@@ -12,7 +12,7 @@ use std::time::Duration;
 
 pub use backlog::Backlog;
 pub use in_flight::InFlight;
-pub(crate) use in_flight::within;
+pub(crate) use in_flight::{ALWAYS, within};
 pub use rate::{Limiter, Limits, Rate};
 pub use yielding::Yielding;
 

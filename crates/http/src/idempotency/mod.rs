@@ -7,17 +7,23 @@ use std::collections::HashSet;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use axum::extract::{FromRequest, Request};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use kernel::{Clock, Keyed};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 use storage::Db;
+use utoipa::IntoParams;
+use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
+use utoipa::openapi::schema::{ObjectBuilder, Type};
 
 use super::auth::Caller;
 use super::{Problem, body};
+
+mod answer;
+
+pub use answer::Answer;
 
 /// The longest key, in characters.
 const KEY_LENGTH_MAX: usize = 255;
@@ -28,11 +34,9 @@ const IN_FLIGHT_MAX: usize = 16_384;
 /// Whose keys the admin token's are.
 const AUTOMATION: &str = "automation";
 
-/// The form in which answers are kept; another form gets another number.
-const FORM: u8 = 1;
-
-static IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
-static IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+/// The names as they are described.
+pub(super) const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
+pub(super) const IDEMPOTENCY_REPLAYED: &str = "Idempotency-Replayed";
 
 /// A JSON body as [`Body`](super::Body) takes it, and the `Idempotency-Key` that came with it.
 ///
@@ -51,16 +55,37 @@ pub struct SentKey {
     digest: [u8; 32],
 }
 
+/// The `Idempotency-Key` of a request without a body: an extractor, and as `params(IdempotencyKey)` the description of
+/// the header for every route that takes it. A route without it refuses requests with a key.
+#[derive(Debug)]
+pub struct IdempotencyKey(pub Option<SentKey>);
+
+impl IntoParams for IdempotencyKey {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let text = ObjectBuilder::new().schema_type(Type::String).min_length(Some(1)).max_length(Some(KEY_LENGTH_MAX));
+        let description = "Visible ASCII that nobody can guess, such as a random UUID. Repeated within 24 hours with \
+            the same body, the request gets the same answer and changes nothing.";
+        let parameter = ParameterBuilder::new().name(IDEMPOTENCY_KEY).parameter_in(ParameterIn::Header);
+        vec![parameter.schema(Some(text)).description(Some(description)).build()]
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for IdempotencyKey {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let asked = asked(&parts.method, &parts.uri);
+        let key = sent_key(&parts.headers)?.map(|key| SentKey { key, digest: asked.finalize().into() });
+        Ok(Self(key))
+    }
+}
+
 impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for KeyedBody<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Self::Rejection> {
         let key = sent_key(request.headers())?;
-        let mut asked = Sha256::new();
-        for part in [request.method().as_str(), request.uri().path()] {
-            asked.update(part);
-            asked.update([0]);
-        }
+        let asked = asked(request.method(), request.uri());
         let bytes = body::read(request, state).await?;
         let input = body::parse(&bytes)?;
         let key = key.map(|key| SentKey { key, digest: asked.chain_update(&bytes).finalize().into() });
@@ -68,8 +93,13 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for KeyedBody<T> {
     }
 }
 
+/// The digest of a request before its body.
+fn asked(method: &Method, uri: &Uri) -> Sha256 {
+    [method.as_str(), uri.path()].iter().fold(Sha256::new(), |asked, part| asked.chain_update(part).chain_update([0]))
+}
+
 fn sent_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
-    let mut sent = headers.get_all(&IDEMPOTENCY_KEY).iter();
+    let mut sent = headers.get_all(IDEMPOTENCY_KEY).iter();
     let Some(key) = sent.next() else { return Ok(None) };
     let is_good = (1..=KEY_LENGTH_MAX).contains(&key.len()) && key.as_bytes().iter().all(u8::is_ascii_graphic);
     match key.to_str() {
@@ -88,13 +118,13 @@ impl fmt::Debug for SentKey {
     }
 }
 
-/// Whose keys they are that this caller sends: the user's, the admin token's, or those of the guest with this e-mail
-/// address. Neither of the first two is an address, so no guest can take their keys.
-pub fn scope(caller: &Caller, guest_email: &str) -> String {
+/// Owner of the keys that this caller sends: the user, the admin token, or the guest with this e-mail address or this
+/// order. Neither of the first two is an address or an order, so no guest can take their keys.
+pub fn scope(caller: &Caller, guest: &str) -> String {
     match caller.user_id {
         Some(user_id) => user_id.to_string(),
         None if caller.is_admin => AUTOMATION.to_owned(),
-        None => guest_email.to_lowercase(),
+        None => guest.to_lowercase(),
     }
 }
 
@@ -108,7 +138,7 @@ pub struct Idempotency {
 
 /// The way to answer a request with a key.
 #[derive(Debug)]
-pub enum Turn {
+enum Turn {
     /// Carry it out, and end with [`Claim::finish`].
     First(Claim),
     /// Answer as it was answered before.
@@ -128,11 +158,32 @@ impl Idempotency {
         Self { db, clock, in_use: KeysInUse::default() }
     }
 
+    /// Answers a request: carries it out, or repeats the answer that it was given before. `carry_out` commits with
+    /// [`Claim::keep`].
+    pub async fn once<Fut>(
+        &self,
+        key: Option<SentKey>,
+        scope: String,
+        carry_out: impl FnOnce(Arc<Claim>) -> Fut,
+    ) -> Result<Answer, Problem>
+    where
+        Fut: Future<Output = Result<Answer, Problem>>,
+    {
+        match self.claim(key, scope).await? {
+            Turn::Repeated(answer) => Ok(answer),
+            Turn::First(claim) => {
+                let claim = Arc::new(claim);
+                let outcome = carry_out(claim.clone()).await;
+                claim.finish(outcome).await
+            }
+        }
+    }
+
     /// Takes the key, if there is one, for this request.
     ///
     /// 422 `idempotency_key_reused` if something else was asked under it, 409 `idempotency_key_in_flight` while the
     /// same key's request is being carried out.
-    pub async fn claim(&self, key: Option<SentKey>, scope: String) -> Result<Turn, Problem> {
+    async fn claim(&self, key: Option<SentKey>, scope: String) -> Result<Turn, Problem> {
         let first = |held| Ok(Turn::First(Claim { held, idempotency: self.clone() }));
         let Some(SentKey { key, digest }) = key else { return first(None) };
         let key = Key { scope, key, digest };
@@ -175,7 +226,7 @@ impl Claim {
     }
 
     /// The outcome, or the answer of another process that carried out the same request meanwhile.
-    pub async fn finish(self, outcome: Result<Answer, Problem>) -> Result<Answer, Problem> {
+    async fn finish(&self, outcome: Result<Answer, Problem>) -> Result<Answer, Problem> {
         match (&self.held, outcome) {
             (Some(held), Err(problem)) if problem.is_in_flight() => {
                 self.idempotency.find(&held.key).await?.ok_or(problem)
@@ -235,68 +286,10 @@ impl fmt::Debug for Held {
     }
 }
 
-/// A whole answer, which can be kept and given again byte for byte.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Answer {
-    status: StatusCode,
-    location: HeaderValue,
-    body: Vec<u8>,
-    is_repeated: bool,
-}
-
-impl Answer {
-    /// 201 with a `Location`, which is a path, and a JSON body.
-    pub fn created(location: &str, body: &impl Serialize) -> Self {
-        Self {
-            status: StatusCode::CREATED,
-            location: HeaderValue::from_str(location).expect("a path of ids is visible ASCII"),
-            body: serde_json::to_vec(body).expect("an answer is plain data"),
-            is_repeated: false,
-        }
-    }
-
-    /// The number of the form, the status and the length of `Location` in two bytes each, `Location`, the body.
-    fn encode(&self) -> Vec<u8> {
-        let location = self.location.as_bytes();
-        let length = u16::try_from(location.len()).expect("a path of ids is short");
-        let status = self.status.as_u16().to_be_bytes();
-        [&[FORM], &status[..], &length.to_be_bytes(), location, &self.body].concat()
-    }
-
-    fn decode(bytes: &[u8]) -> Option<Self> {
-        let ([FORM, s1, s2, l1, l2], rest) = bytes.split_first_chunk()? else { return None };
-        let (location, body) = rest.split_at_checked(u16::from_be_bytes([*l1, *l2]).into())?;
-        Some(Self {
-            status: StatusCode::from_u16(u16::from_be_bytes([*s1, *s2])).ok()?,
-            location: HeaderValue::from_bytes(location).ok()?,
-            body: body.to_vec(),
-            is_repeated: true,
-        })
-    }
-}
-
-/// Without the body, which may carry a token.
-impl fmt::Debug for Answer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Answer").field("status", &self.status).finish_non_exhaustive()
-    }
-}
-
-impl IntoResponse for Answer {
-    fn into_response(self) -> Response {
-        let mut response = (self.status, self.body).into_response();
-        let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        headers.insert(header::LOCATION, self.location);
-        if self.is_repeated {
-            headers.insert(IDEMPOTENCY_REPLAYED.clone(), HeaderValue::from_static("true"));
-        }
-        response
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use axum::http::{HeaderName, HeaderValue};
+
     use super::*;
 
     fn key(scope: &str, key: &str) -> Key {
@@ -319,7 +312,9 @@ mod tests {
             (&[b"one", b"one"], false),
         ];
         for (keys, is_good) in table {
-            let headers = keys.iter().map(|key| (IDEMPOTENCY_KEY.clone(), HeaderValue::from_bytes(key).unwrap()));
+            let headers = keys
+                .iter()
+                .map(|key| (HeaderName::from_static("idempotency-key"), HeaderValue::from_bytes(key).unwrap()));
             let found =
                 sent_key(&headers.collect::<Vec<_>>().into_iter().fold(HeaderMap::new(), |mut map, (name, value)| {
                     map.append(name, value);
@@ -327,17 +322,6 @@ mod tests {
                 }));
             assert_eq!(found.is_ok(), is_good, "{keys:?}");
             assert_eq!(found.is_ok_and(|key| key.is_none()), keys.is_empty(), "{keys:?}");
-        }
-    }
-
-    #[test]
-    fn a_kept_answer_is_the_same_and_other_bytes_are_none() {
-        let answer = Answer::created("/v1/orders/7", &serde_json::json!({"order_id": 7, "name": "é"}));
-        let kept = answer.encode();
-        assert_eq!(Answer::decode(&kept), Some(Answer { is_repeated: true, ..answer }));
-        assert_eq!(Answer::decode(&[&[FORM + 1], &kept[1..]].concat()), None, "another form");
-        for length in 0..1 + 2 + 2 + "/v1/orders/7".len() {
-            assert_eq!(Answer::decode(&kept[..length]), None, "cut after {length} bytes");
         }
     }
 
