@@ -1,4 +1,4 @@
-//! `Idempotency-Key` on the placement of orders: repeated however and whenever, one key is one order and one answer.
+//! `Idempotency-Key`: repeated however and whenever, one key is one effect and one answer.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -20,6 +20,9 @@ on_each_store! {
     a_key_is_its_senders_own,
     a_key_is_new_after_a_day,
     who_hangs_up_at_any_moment_and_repeats_has_one_order,
+    a_delivery_that_is_booked_twice_counts_once,
+    whatever_a_post_changes_it_changes_once_under_one_key,
+    a_kept_answer_is_for_those_who_may_read_the_order,
 }
 
 const HOUR: Duration = Duration::from_hours(1);
@@ -167,6 +170,74 @@ async fn a_key_is_new_after_a_day(on: Place) {
     assert_ne!(second.text("/order_id"), first.text("/order_id"));
     shop.settle().await;
     assert_eq!(orders(&shop).await, 2);
+    shop.stop().await;
+}
+
+async fn a_delivery_that_is_booked_twice_counts_once(on: Place) {
+    let shop = TestShop::start_on(on).await;
+    let product = shop.product("123", 10).await;
+    let path = format!("/v1/stock/{product}/adjustments");
+    let delivery = json!({"delta": 5, "reason": "delivery 4711"});
+    let book = |body: &Value| shop.request(Method::POST, &path).admin().header("idempotency-key", "4711").json(body);
+    let first = book(&delivery).send().await.expect(201);
+    assert_same(&book(&delivery).send().await, &first);
+    let other = book(&json!({"delta": 6, "reason": "delivery 4711"})).send().await.expect(422);
+    assert_eq!(other.text("/code"), "idempotency_key_reused");
+    shop.settle().await;
+    assert_eq!(shop.stock(&product).await, (15, 0));
+    let shop = shop.restart(Setup::default()).await;
+    let path = format!("/v1/stock/{product}/adjustments");
+    let again =
+        shop.request(Method::POST, &path).admin().header("idempotency-key", "4711").json(&delivery).send().await;
+    assert_same(&again, &first);
+    assert_eq!(shop.stock(&product).await, (15, 0));
+    shop.stop().await;
+}
+
+async fn whatever_a_post_changes_it_changes_once_under_one_key(on: Place) {
+    let shop = TestShop::start_on(on).await;
+    let keyed = |path: &str| shop.request(Method::POST, path).admin().header("idempotency-key", "k");
+    let mouse = json!({"sku": "456", "name": "Mouse", "price": {"amount": 1_000, "currency": "EUR"}, "stock": 9});
+    let made = keyed("/v1/products").json(&mouse).send().await.expect(201);
+    assert_same(&keyed("/v1/products").json(&mouse).send().await, &made);
+    shop.settle().await;
+    let product = made.text("/product_id");
+
+    let paid = shop.order(&[(&product, 1)], None).await.text("/order_id");
+    let cancelled = shop.order(&[(&product, 1)], None).await.text("/order_id");
+    shop.settle().await;
+    let pay = format!("/v1/orders/{paid}/payment");
+    let token = json!({"token": "tok_ok"});
+    let accepted = keyed(&pay).header("idempotency-key", "k").json(&token).send().await;
+    assert_eq!(accepted.expect(400).text("/code"), "invalid_idempotency_key", "one key is one");
+    let pay_once = || shop.request(Method::POST, &pay).admin().header("idempotency-key", "pay").json(&token);
+    let accepted = pay_once().send().await.expect(202);
+    shop.settle().await;
+    // By now another payment would be refused.
+    assert_same(&pay_once().send().await, &accepted);
+    let cancel = format!("/v1/orders/{cancelled}/cancel");
+    let cancel_once = || shop.request(Method::POST, &cancel).admin().header("idempotency-key", "cancel");
+    let ended = cancel_once().send().await.expect(200);
+    assert_same(&cancel_once().send().await, &ended);
+    shop.settle().await;
+    assert_eq!(shop.stock(&product).await, (8, 0));
+    assert_eq!(shop.get("/v1/payments").await.expect(200).items().len(), 1);
+    shop.stop().await;
+}
+
+async fn a_kept_answer_is_for_those_who_may_read_the_order(on: Place) {
+    let shop = TestShop::start_on(on).await;
+    let product = shop.product("123", 10).await;
+    let order = shop.order(&[(&product, 1)], None).await;
+    shop.settle().await;
+    let path = format!("/v1/orders/{}/cancel", order.text("/order_id"));
+    let cancel = |token: &str| {
+        shop.request(Method::POST, &path).header("x-order-token", token).header("idempotency-key", "k").send()
+    };
+    let first = cancel(&order.text("/access_token")).await.expect(200);
+    assert_same(&cancel(&order.text("/access_token")).await, &first);
+    cancel("another").await.expect(404);
+    shop.settle().await;
     shop.stop().await;
 }
 

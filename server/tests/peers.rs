@@ -102,7 +102,7 @@ impl ConsoleApart {
         let window = Duration::from_hours(7 * 24);
         let (peers, auth, tasks) = (Arc::new(peers), Arc::new(auth), Tasks::new());
         let console = Console { peers, auth, clock, republish_window: window, tasks };
-        Self(console::routes(console).0)
+        Self(console::routes(console))
     }
 
     async fn send(&self, request: Request<Body>) -> (StatusCode, HeaderMap, Value) {

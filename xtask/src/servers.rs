@@ -1,11 +1,19 @@
 //! The programs that the tests need: what is installed, or what can be installed.
 
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
+use test_servers::packages::Packages;
 use test_servers::{Programs, RabbitMqPrograms};
 
 use crate::step;
+
+/// The packages that `server/tests/clients` runs, with their versions.
+const CLIENT_MANIFESTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../server/tests/clients/tools");
+
+/// The folder in which they are kept; the test looks for them there.
+const CLIENT_CACHE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/client-tools");
 
 /// Makes sure that there are the programs of PostgreSQL and RabbitMQ, and the tool that tries the alert rules: nothing is
 /// tested in part because something is missing. The packages have the names that Debian and Ubuntu give them.
@@ -22,6 +30,18 @@ pub(crate) fn find_or_install() -> Result<()> {
         install("promtool", "prometheus")?;
     }
     ensure!(promtool_is_there(), "promtool is not on PATH, though the package prometheus is installed");
+    client_tools()
+}
+
+/// The tools that make clients from the API's description.
+fn client_tools() -> Result<()> {
+    for needed in Packages::missing_programs() {
+        install(needed.name, needed.package)?;
+    }
+    let missing = Packages::missing_programs().next();
+    ensure!(missing.is_none(), "{missing:?} does not run, though its package is installed");
+    Packages::find_or_install(Path::new(CLIENT_MANIFESTS), Path::new(CLIENT_CACHE))
+        .context("the tools that make clients from the API's description can't be installed")?;
     Ok(())
 }
 

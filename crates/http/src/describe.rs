@@ -3,8 +3,8 @@
 use axum::http::{Method, StatusCode};
 use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::path::{Operation, ParameterIn, PathItem};
-use utoipa::openapi::schema::{ObjectBuilder, Type};
-use utoipa::openapi::{Content, Ref, RefOr, Response, ResponseBuilder};
+use utoipa::openapi::schema::{ArrayItems, ObjectBuilder, Type};
+use utoipa::openapi::{Content, Ref, RefOr, Response, ResponseBuilder, Schema};
 
 use super::conditions::{ETAG, IF_MATCH, IF_NONE_MATCH};
 use super::idempotency::{IDEMPOTENCY_KEY, IDEMPOTENCY_REPLAYED};
@@ -89,6 +89,15 @@ fn describe_conditions(method: &Method, operation: &mut Operation) {
     if if_none_match {
         let unchanged = ResponseBuilder::new().description("The resource is what the client has already.").build();
         operation.responses.responses.insert(StatusCode::NOT_MODIFIED.as_str().to_owned(), unchanged.into());
+    }
+}
+
+/// A page names the schema of its items, so that a client has one type for an item of a list and one that is read alone.
+pub(super) fn items_by_reference(name: &str, schema: &mut RefOr<Schema>) {
+    let Some(item) = name.strip_prefix("Listing_") else { return };
+    let RefOr::T(Schema::Object(page)) = schema else { return };
+    if let Some(RefOr::T(Schema::Array(items))) = page.properties.get_mut("items") {
+        items.items = ArrayItems::RefOrSchema(Box::new(Ref::from_schema_name(item).into()));
     }
 }
 

@@ -19,7 +19,7 @@ use super::address::ClientAddress;
 use super::auth::{Auth, Caller};
 use super::conditions::ReadConditions;
 use super::declared::Declared;
-use super::describe::{complete, operations, refuse};
+use super::describe::{complete, items_by_reference, operations, refuse};
 use super::{Problem, ProblemBody};
 
 /// Where services answer the operator's questions, each at a path of its own below. Processes of one shop ask there.
@@ -105,6 +105,7 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
         // Every route may be refused.
         schemas.push((ProblemBody::name().into_owned(), ProblemBody::schema()));
         ProblemBody::schemas(&mut schemas);
+        schemas.iter_mut().for_each(|(name, schema)| items_by_reference(name, schema));
         let mut declared = Declared::of(&mut PathItem::default());
         for (path, item) in &mut paths.paths {
             declared = Declared::of(item);
@@ -126,15 +127,14 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
         Self(self.0.route(path, router.route_layer(guard)))
     }
 
-    /// The routes as they run, and their description.
-    pub fn finish(self, state: S, auth: Arc<Auth>) -> (Router, OpenApi) {
-        let (router, openapi) = self.describe();
-        (router.with_state(state).layer(Extension(auth)), openapi)
+    /// The description.
+    pub fn openapi(&self) -> OpenApi {
+        self.0.get_openapi().clone()
     }
 
-    /// The routes before they have their state, and their description.
-    pub fn describe(self) -> (Router<S>, OpenApi) {
-        self.0.split_for_parts()
+    /// The routes as they run.
+    pub fn finish(self, state: S, auth: Arc<Auth>) -> Router {
+        Router::from(self.0).with_state(state).layer(Extension(auth))
     }
 }
 

@@ -56,8 +56,6 @@ pub struct Runtime {
 pub struct Running {
     /// Its routes.
     pub router: Router,
-    /// Their description.
-    pub openapi: OpenApi,
     /// The operator's handle.
     pub operator: Operator,
     /// The keys by which it checks tokens.
@@ -87,6 +85,9 @@ pub trait AnyService: Send {
     /// Its tables.
     fn migrations(&self) -> Migrations;
 
+    /// The description of its routes.
+    fn openapi(&self) -> OpenApi;
+
     /// Opens the store, brings its tables up to date, and starts relays, consumers and timers.
     fn start(self: Box<Self>, runtime: &Runtime) -> BoxFuture<'_, Result<Running, storage::Error>>;
 }
@@ -106,6 +107,10 @@ impl<S: Clone + Send + Sync + 'static> AnyService for Service<S> {
 
     fn migrations(&self) -> Migrations {
         self.migrations
+    }
+
+    fn openapi(&self) -> OpenApi {
+        self.routes.openapi()
     }
 
     fn start(self: Box<Self>, runtime: &Runtime) -> BoxFuture<'_, Result<Running, storage::Error>> {
@@ -176,9 +181,9 @@ impl<S: Clone + Send + Sync + 'static> Service<S> {
         runtime.tasks.spawn(crate::keys::keep(ctx.clone(), runtime.tasks.clone()));
         let keys = ctx.keys.clone();
         let auth = Arc::new(runtime.auth.with_keys(vec![keys.clone()]));
-        let (router, openapi) = self.routes.finish(ctx, auth.clone());
+        let router = self.routes.finish(ctx, auth.clone());
         let router = router.merge(operator::route::of(&operator, auth, runtime.tasks.clone()));
-        Ok(Running { router: served_by(self.name, router), openapi, operator, keys })
+        Ok(Running { router: served_by(self.name, router), operator, keys })
     }
 }
 

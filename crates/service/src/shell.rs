@@ -7,7 +7,7 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::http::{Method, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{Html, IntoResponse, Response};
-use axum::{Extension, Json, Router};
+use axum::{Json, Router};
 use bus::{Broker, Health};
 use http::auth::Auth;
 use http::overload::{Limiter, Overload};
@@ -58,8 +58,8 @@ struct Own {
 }
 
 impl Shell {
-    /// The process's whole HTTP surface, from the routes of its services and their description.
-    /// `page` makes a page for people from the whole description.
+    /// The process's whole HTTP surface, from the routes of its services. `openapi` describes the routes of the whole
+    /// shop, in whichever process they are; `page` makes a page for people from it.
     pub fn wrap(self, routes: Router, mut openapi: OpenApi, page: impl FnOnce(&OpenApi) -> String) -> Router {
         let own = Routes::new()
             .add(Policy::Guest, routes!(healthz))
@@ -67,12 +67,11 @@ impl Shell {
             .add(Policy::AdminOrLocal, routes!(metrics))
             .add(Policy::Guest, routes!(document))
             .add(Policy::Guest, routes!(docs));
-        let (own, described) = own.describe();
-        openapi.merge(described);
+        openapi.merge(own.openapi());
         let document = openapi.to_pretty_json().expect("the description is plain data");
-        let own = own.with_state(Own { shell: self.clone(), document: document.into(), page: page(&openapi).into() });
+        let state = Own { shell: self.clone(), document: document.into(), page: page(&openapi).into() };
         let layers = self.layers();
-        let routes = layers.protect(own.layer(Extension(self.auth.clone())).merge(routes));
+        let routes = layers.protect(own.finish(state, self.auth.clone()).merge(routes));
         layers.identify(routes.layer(middleware::from_fn_with_state(Arc::new(self), observed)))
     }
 
@@ -135,10 +134,20 @@ pub fn served_by(service: &'static str, routes: Router) -> Router {
 /// Whether requests are taken, and what is in the way.
 #[derive(Serialize, ToSchema)]
 struct Readiness {
-    /// `ready`, `degraded` or `unavailable`.
+    #[schema(value_type = Status, inline)]
     status: &'static str,
     checks: Vec<Check>,
 }
+
+/// The state of a process.
+#[derive(Clone, Copy)]
+enum Status {
+    Ready,
+    Degraded,
+    Unavailable,
+}
+
+kernel::named!(Status { Ready = "ready", Degraded = "degraded", Unavailable = "unavailable" });
 
 /// One thing that has to work.
 #[derive(Serialize, ToSchema)]
@@ -150,19 +159,28 @@ struct Check {
 }
 
 /// Whether the process lives.
-#[utoipa::path(get, path = "/healthz", operation_id = "check_health", tag = "process", responses((status = 200, content_type = "text/plain", body = String)))]
+#[utoipa::path(
+    get, path = "/healthz", operation_id = "check_health", tag = "process",
+    responses((status = 200, content_type = "text/plain", body = String))
+)]
 async fn healthz() -> &'static str {
     "ok\n"
 }
 
 /// The API's description.
-#[utoipa::path(get, path = "/openapi.json", operation_id = "get_api_description", tag = "process", responses((status = 200, body = Object)))]
+#[utoipa::path(
+    get, path = "/openapi.json", operation_id = "get_api_description", tag = "process",
+    responses((status = 200, body = Object))
+)]
 async fn document(State(own): State<Own>) -> impl IntoResponse {
     ([(header::CONTENT_TYPE, "application/json")], own.document.to_string())
 }
 
 /// The API's description for people.
-#[utoipa::path(get, path = "/docs", operation_id = "get_api_page", tag = "process", responses((status = 200, content_type = "text/html", body = String)))]
+#[utoipa::path(
+    get, path = "/docs", operation_id = "get_api_page", tag = "process",
+    responses((status = 200, content_type = "text/html", body = String))
+)]
 async fn docs(State(own): State<Own>) -> Html<String> {
     Html(own.page.to_string())
 }
@@ -191,11 +209,11 @@ async fn readyz(State(Own { shell, .. }): State<Own>) -> Response {
         checks.push(Check { name: "process".to_owned(), ok: false, reason: Some("it is draining".to_owned()) });
     }
     let (code, status) = match (stores_ok && !shell.tasks.is_stopping(), broker_ok) {
-        (true, true) => (StatusCode::OK, "ready"),
-        (true, false) => (StatusCode::OK, "degraded"),
-        (false, _) => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
+        (true, true) => (StatusCode::OK, Status::Ready),
+        (true, false) => (StatusCode::OK, Status::Degraded),
+        (false, _) => (StatusCode::SERVICE_UNAVAILABLE, Status::Unavailable),
     };
-    (code, Json(Readiness { status, checks })).into_response()
+    (code, Json(Readiness { status: status.as_str(), checks })).into_response()
 }
 
 /// Counters and histograms, as OpenMetrics. Open to whoever asks from this machine itself.

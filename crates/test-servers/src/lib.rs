@@ -3,7 +3,8 @@
 //! [`Postgres`] is a private PostgreSQL server on a free port of loopback that can be stopped, killed and started again;
 //! [`Database`] is an empty database for one test; [`RabbitMq`] and [`Vhost`] are the same for RabbitMQ;
 //! [`Proxy`] stands between a client and a server
-//! and delays, cuts, resets, stalls and refuses; [`SmallDisk`] is a disk that is soon full.
+//! and delays, cuts, resets, stalls and refuses; [`SmallDisk`] is a disk that is soon full;
+//! [`packages`] are tools of other languages.
 //!
 //! Not here: anything of Tradepost. Storage's tests, the shop's tests and xtask use this crate alike.
 //!
@@ -16,6 +17,7 @@
 mod chance;
 mod database;
 mod error;
+pub mod packages;
 mod postgres;
 mod proxy;
 mod rabbitmq;

@@ -2,11 +2,22 @@
 
 use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment, context};
+use service::AnyService;
 use utoipa::openapi::OpenApi;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 
+/// The description of the whole shop: any process answers with it, whichever services it runs.
+pub(super) fn openapi(services: &[Box<dyn AnyService>]) -> OpenApi {
+    let mut openapi = console::openapi();
+    for service in services {
+        openapi.merge(service.openapi());
+    }
+    describe(&mut openapi);
+    openapi
+}
+
 /// Says what the document as a whole is about.
-pub(super) fn describe(openapi: &mut OpenApi) {
+fn describe(openapi: &mut OpenApi) {
     "Tradepost".clone_into(&mut openapi.info.title);
     env!("CARGO_PKG_VERSION").clone_into(&mut openapi.info.version);
     openapi.info.description = Some(

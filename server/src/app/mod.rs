@@ -32,7 +32,6 @@ use service::shell::{Shell, served_by};
 use service::storage::Location;
 use service::telemetry::Metrics;
 use service::{AnyService, Operator, Running, Runtime, Settings, Tasks, Tracer};
-use utoipa::openapi::OpenApi;
 
 use crate::config::Carrier;
 use crate::shop::{CONSOLE, Outside, Shop, topology};
@@ -166,17 +165,15 @@ impl App {
 
         // What all services share takes a token that any of them knows the key of.
         let auth = Arc::new(auth.with_keys(running.iter().map(|it| it.keys.clone()).collect()));
-        let (mut routes, mut openapi) = if options.scope.includes(CONSOLE) {
+        let mut routes = if options.scope.includes(CONSOLE) {
             let peers = peers(&options.shop, &options.peers, options.admin_token.as_deref(), &operators)?;
             start_console(&options.scope, peers, &running, &runtime)
         } else {
-            (Router::new(), OpenApi::default())
+            Router::new()
         };
         for service in running {
             routes = routes.merge(service.router);
-            openapi.merge(service.openapi);
         }
-        docs::describe(&mut openapi);
         let shell = Shell {
             operators: operators.to_vec(),
             broker,
@@ -189,7 +186,7 @@ impl App {
             overload: runtime.overload,
             tasks: tasks.clone(),
         };
-        let router = shell.wrap(routes, openapi, docs::page);
+        let router = shell.wrap(routes, docs::openapi(&described), docs::page);
         Ok(Self { router, operators, made_token: token.made, ids, tasks, own_token, currency, provider, folder })
     }
 
@@ -235,20 +232,20 @@ async fn serve_late(options: &Options) -> anyhow::Result<()> {
 }
 
 /// The console, which asks the services of this process in it, and the others where they are.
-fn start_console(scope: &Scope, peers: Vec<Peer>, running: &[Running], runtime: &Runtime) -> (Router, OpenApi) {
+fn start_console(scope: &Scope, peers: Vec<Peer>, running: &[Running], runtime: &Runtime) -> Router {
     let (keyring, tasks) = (Keyring::default(), runtime.tasks.clone());
     if let Scope::Part { .. } = scope {
         tasks.spawn(console::keep_keys(peers.clone(), keyring.clone(), tasks.clone()));
     }
     let keys = running.iter().map(|it| it.keys.clone()).chain([keyring]).collect();
-    let (routes, openapi) = console::routes(console::Console {
+    let routes = console::routes(console::Console {
         peers: Arc::new(peers),
         auth: Arc::new(runtime.auth.with_keys(keys)),
         clock: runtime.clock.clone(),
         republish_window: runtime.settings.republish_window,
         tasks,
     });
-    (served_by(CONSOLE, routes), openapi)
+    served_by(CONSOLE, routes)
 }
 
 /// The folder of a whole shop, and who is let in as admin.

@@ -46,9 +46,18 @@ pub struct Console {
 pub const SLOW_ROUTES: [(&str, Duration); 1] =
     [("/internal/settled", settled::TIMEOUT_MAX.saturating_add(Duration::from_secs(5)))];
 
-/// The console's routes, and their description.
-pub fn routes(console: Console) -> (Router, OpenApi) {
+/// The console's routes as they run.
+pub fn routes(console: Console) -> Router {
     let auth = console.auth.clone();
+    described().finish(console, auth)
+}
+
+/// The description of the console's routes.
+pub fn openapi() -> OpenApi {
+    described().openapi()
+}
+
+fn described() -> Routes<Console> {
     Routes::new()
         .add(Policy::Own, routes!(story::handler))
         .add(Policy::Admin, routes!(events::list))
@@ -60,5 +69,4 @@ pub fn routes(console: Console) -> (Router, OpenApi) {
         .add(Policy::Admin, routes!(dead_letters::replay))
         .add(Policy::Admin, routes!(dead_letters::discard))
         .add(Policy::Admin, routes!(settled::handler))
-        .finish(console, auth)
 }

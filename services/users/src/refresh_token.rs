@@ -64,7 +64,7 @@ impl fmt::Debug for RefreshToken {
 
 /// What was sent as a refresh token: a token, or text that is none. Both are answered alike.
 #[derive(Debug, ToSchema)]
-#[schema(value_type = String)]
+#[schema(as = RefreshToken, value_type = String)]
 pub(crate) struct Sent(pub Option<RefreshToken>);
 
 impl<'de> Deserialize<'de> for Sent {

@@ -22,6 +22,7 @@ use crate::{Ctx, attempts, fields, store};
 pub(crate) struct SignIn {
     #[schema(example = "ada@example.com", max_length = 254)]
     email: String,
+    #[schema(value_type = String, format = Password, max_length = 1024, example = "correct horse battery")]
     password: Password,
 }
 

@@ -25,7 +25,7 @@ struct Answering {
 pub(crate) fn of(operator: &Operator, auth: Arc<Auth>, tasks: Tasks) -> Router {
     let path = path(operator.service());
     let answering = Answering { operator: operator.clone(), tasks };
-    Routes::new().add_internal(Policy::Admin, &path, post(handler)).finish(answering, auth).0
+    Routes::new().add_internal(Policy::Admin, &path, post(handler)).finish(answering, auth)
 }
 
 /// A question that this version doesn't know is malformed, not merely invalid: the console is of another version.

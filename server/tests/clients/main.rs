@@ -1,0 +1,109 @@
+//! Foreign tools read the API's description: a validator, and clients that are used as they were made.
+//!
+//! `docs/openapi.json` is what they read; `generated.rs` holds it to the code.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::io::{BufRead, BufReader};
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use test_servers::packages::{Packages, run};
+
+const ADMIN_TOKEN: &str = "an-admin-token-for-tests-only-0123456789";
+
+/// The packages in the versions that `tools/` names. `cargo xtask test` has installed them already.
+fn packages() -> Packages {
+    Packages::find_or_install(&here().join("tools"), &root().join("target/client-tools"))
+        .unwrap_or_else(|error| panic!("the tools that read the description can't be installed: {error}"))
+}
+
+#[test]
+fn the_description_is_valid() {
+    succeed(
+        packages().python().args(["-m", "openapi_spec_validator", "--validation-errors", "all"]).arg(description()),
+    );
+}
+
+#[test]
+fn a_client_made_for_python_places_an_order() {
+    let (packages, work) = (packages(), tempfile::tempdir().unwrap());
+    let mut generate = packages.python();
+    generate.args(["-m", "openapi_python_client", "generate", "--meta", "none", "--fail-on-warning", "--config"]);
+    generate.arg(here().join("tools/client.yml")).arg("--path").arg(description());
+    succeed(generate.args(["--output-path", "tradepost_client"]).current_dir(work.path()));
+
+    let shop = Shop::start();
+    std::fs::copy(here().join("place_order.py"), work.path().join("place_order.py")).unwrap();
+    let printed = succeed(shop.known_to(packages.python().arg("place_order.py")).current_dir(work.path()));
+    assert!(printed.starts_with("order "), "{printed}");
+}
+
+#[test]
+fn a_client_made_for_typescript_places_an_order() {
+    let (packages, work) = (packages(), tempfile::tempdir().unwrap());
+    symlink(packages.node_modules(), work.path().join("node_modules")).unwrap();
+    for (from, to) in [("place_order.ts", "place_order.ts"), ("tools/package.json", "package.json")] {
+        std::fs::copy(here().join(from), work.path().join(to)).unwrap();
+    }
+    let mut generate = packages.node_program("openapi-typescript");
+    succeed(generate.arg(description()).args(["--output", "schema.d.ts"]).current_dir(work.path()));
+    let mut compile = packages.node_program("tsc");
+    compile.args(["--strict", "--skipLibCheck", "--target", "es2022", "--module", "esnext"]);
+    succeed(compile.args(["--moduleResolution", "bundler", "place_order.ts"]).current_dir(work.path()));
+
+    let shop = Shop::start();
+    let printed = succeed(shop.known_to(Command::new("node").arg("place_order.js")).current_dir(work.path()));
+    assert!(printed.starts_with("order "), "{printed}");
+}
+
+/// A demo shop in a process of its own, ended with the test.
+struct Shop {
+    process: Child,
+    url: String,
+    _folder: tempfile::TempDir,
+}
+
+impl Shop {
+    fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tradepost"));
+        command.args(["up", "--demo", "--port", "0"]).env_remove("TRADEPOST_BLESS");
+        command.current_dir(folder.path()).stdin(Stdio::null());
+        let mut process = command.env("TRADEPOST_ADMIN_TOKEN", ADMIN_TOKEN).stderr(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(process.stderr.take().unwrap()).lines().map_while(Result::ok);
+        let url = lines.find_map(|line| Some(line.split_once("ready ")?.1.trim().to_owned()));
+        // What it logs is read on, or a full pipe would hold it up.
+        std::thread::spawn(move || lines.for_each(drop));
+        Self { process, url: url.expect("a shop says when it is ready"), _folder: folder }
+    }
+
+    fn known_to<'a>(&self, client: &'a mut Command) -> &'a mut Command {
+        client.env("SHOP_URL", &self.url).env("SHOP_ADMIN_TOKEN", ADMIN_TOKEN)
+    }
+}
+
+impl Drop for Shop {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+#[track_caller]
+fn succeed(command: &mut Command) -> String {
+    run(command).unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn description() -> PathBuf {
+    root().join("docs/openapi.json")
+}
+
+fn here() -> PathBuf {
+    root().join("server/tests/clients")
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("server is a folder of the repository")
+}
