@@ -27,6 +27,7 @@ use tradepost_service::telemetry::Metrics;
 use tradepost_service::{
     AnyService, Backoff, DeliveryStatus, Operator, Running, Runtime, Service, Settings, Tasks, Tracer,
 };
+use utoipa::openapi::OpenApi;
 
 pub use script::{Script, Step};
 pub use services::{
@@ -166,7 +167,7 @@ impl House {
             overload,
             tasks: self.runtime.tasks.clone(),
         };
-        shell.wrap(running.router.clone(), running.openapi.clone(), |_| String::new())
+        shell.wrap(running.router.clone(), OpenApi::default(), |_| String::new())
     }
 
     /// Makes a service tell something about each subject, in one commit: in this order, at these versions.
