@@ -198,7 +198,10 @@ fn reactions() -> BTreeMap<&'static str, Vec<&'static str>> {
 /// The file in which a service reacts to an event: one search for its name finds it.
 fn reaction(service: &str, event: &Descriptor) -> String {
     let name = event.event_type.split('.').nth(1).expect("a type is source, name and version");
-    format!("services/{service}/src/on_{name}.rs")
+    let file = |name: &str| format!("services/{service}/src/on_{name}.rs");
+    let (own, any) = (file(name), file("any"));
+    // One handler of a selection of types stands in `on_any.rs`.
+    if !root().join(&own).exists() && root().join(&any).exists() { any } else { own }
 }
 
 fn example(event: &Descriptor) -> String {

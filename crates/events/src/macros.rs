@@ -32,6 +32,22 @@ macro_rules! events {
             key: stringify!($key),
             fields: &[$(stringify!($field)),*],
             doc: concat!($($doc, "\n"),+),
+            round_trip: |body| serde_json::to_vec_pretty(&serde_json::from_slice::<$name>(body)?),
         }),*];
+    };
+}
+
+/// Names the services that emit events: declares the file of each, re-exports its structs, and lists all events.
+macro_rules! emitting {
+    ($($service:ident),* $(,)?) => {
+        $(
+            pub mod $service;
+            pub use $service::*;
+        )*
+
+        /// Every event there is, service by service.
+        pub fn all() -> impl Iterator<Item = &'static Descriptor> {
+            [$($service::EVENTS),*].into_iter().flatten()
+        }
     };
 }

@@ -1,5 +1,6 @@
 //! How a service describes itself.
 
+use bytes::Bytes;
 use events::SigningKeyPublished;
 use futures_util::future::BoxFuture;
 use http::auth::Caller;
@@ -12,7 +13,7 @@ use uuid::Uuid;
 use crate::operator::AccessCheck;
 use crate::reaction::Reaction;
 use crate::timers::{ErasedTimer, Timer, TimerKind};
-use crate::{Ctx, Delivery, Failure, on_signing_key_published};
+use crate::{Ctx, Delivery, Failure, Selection, on_signing_key_published};
 
 /// A service: its name, its tables, and on one screen its routes, reactions and timers.
 ///
@@ -58,13 +59,25 @@ impl<S: Clone + Send + Sync + 'static> Service<S> {
 
     /// Reacts to an event, one delivery at a time.
     pub fn on<E: Event>(mut self, handle: impl AsyncHandler<(Ctx<S>, Delivery<E>)>) -> Self {
-        self.reactions.push(Reaction::one::<E, _, _>(move |ctx, delivery| handle.call((ctx, delivery))));
+        Reaction::one::<E, _, _>(move |ctx, delivery| handle.call((ctx, delivery))).add(&mut self.reactions);
         self
     }
 
     /// Reacts to an event, many deliveries at a time: read the set, decide in order, commit one batch.
     pub fn on_many<E: Event>(mut self, handle: impl AsyncHandler<(Ctx<S>, Vec<Delivery<E>>)>) -> Self {
-        self.reactions.push(Reaction::many::<E, _, _>(move |ctx, deliveries| handle.call((ctx, deliveries))));
+        Reaction::many::<E, _, _>(move |ctx, deliveries| handle.call((ctx, deliveries))).add(&mut self.reactions);
+        self
+    }
+
+    /// Reacts to all types of a selection with one handler, one delivery at a time. The bodies are as they were sent;
+    /// the envelope names the type. A type to which the service reacts by [`on`](Self::on) or
+    /// [`on_many`](Self::on_many) stays with that reaction, for a service handles each event once.
+    ///
+    /// That is so for the type of every service's own reaction, `SigningKeyPublished`.
+    pub fn on_any(mut self, selection: &Selection, handle: impl AsyncHandler<(Ctx<S>, Delivery<Bytes>)>) -> Self {
+        for reaction in Reaction::any(selection, move |ctx, delivery| handle.call((ctx, delivery))) {
+            reaction.add(&mut self.reactions);
+        }
         self
     }
 

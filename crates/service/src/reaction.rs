@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use kernel::{Cause, DeliveryCause, Envelope, Event, Lane, Origin};
 use storage::Committed;
 
-use crate::{Ctx, Failure};
+use crate::{Ctx, Failure, Selection};
 
 /// An event that arrived, decoded.
 #[derive(Debug)]
@@ -41,12 +42,17 @@ pub fn causes<E>(deliveries: Vec<Delivery<E>>) -> Cause {
 #[derive(Clone, Debug)]
 pub(crate) struct Raw {
     pub envelope: Envelope,
-    pub body: bytes::Bytes,
+    pub body: Bytes,
     pub is_last_attempt: bool,
     pub cause: DeliveryCause,
 }
 
 impl Raw {
+    fn undecoded(self) -> Delivery<Bytes> {
+        let Self { envelope, body, is_last_attempt, cause } = self;
+        Delivery { event: body, envelope, is_last_attempt, cause }
+    }
+
     fn decode<E: Event>(self) -> Result<Delivery<E>, Failure> {
         let event = serde_json::from_slice(&self.body)
             .map_err(|error| Failure::park(format!("the body is no {}: {error}", E::TYPE)))?;
@@ -63,6 +69,8 @@ pub(crate) struct Reaction<S> {
     pub event_type: &'static str,
     pub lane: Lane,
     pub handler: Handler<S>,
+    /// It is one of a selection, and yields to a reaction to its type alone.
+    pub is_selected: bool,
 }
 
 pub(crate) enum Handler<S> {
@@ -91,7 +99,7 @@ impl<S: Clone + Send + Sync + 'static> Reaction<S> {
             let handle = handle.clone();
             Box::pin(async move { handle(ctx, raw.decode()?).await })
         };
-        Self { event_type: E::TYPE, lane: E::LANE, handler: Handler::One(Arc::new(erased)) }
+        Self { event_type: E::TYPE, lane: E::LANE, handler: Handler::One(Arc::new(erased)), is_selected: false }
     }
 
     pub fn many<E, F, Fut>(handle: F) -> Self
@@ -108,7 +116,44 @@ impl<S: Clone + Send + Sync + 'static> Reaction<S> {
                 handle(ctx, deliveries).await
             })
         };
-        Self { event_type: E::TYPE, lane: E::LANE, handler: Handler::Many(Arc::new(erased)) }
+        Self { event_type: E::TYPE, lane: E::LANE, handler: Handler::Many(Arc::new(erased)), is_selected: false }
+    }
+}
+
+impl<S: Clone + Send + Sync + 'static> Reaction<S> {
+    /// One handler for all types of a selection.
+    pub fn any<F, Fut>(selection: &Selection, handle: F) -> impl Iterator<Item = Self>
+    where
+        F: Fn(Ctx<S>, Delivery<Bytes>) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<Committed, Failure>> + Send + 'static,
+    {
+        let erased = move |ctx: Ctx<S>, raw: Raw| -> Handled { Box::pin(handle(ctx, raw.undecoded())) };
+        let handle: HandleOne<S> = Arc::new(erased);
+        selection.types().map(move |(event_type, lane)| Self {
+            event_type,
+            lane,
+            handler: Handler::One(handle.clone()),
+            is_selected: true,
+        })
+    }
+
+    /// Adds a reaction: a service handles each type once, so a reaction to one type stands before a selection's.
+    ///
+    /// # Panics
+    ///
+    /// If there are two reactions to one type alone, or two selections that both name it: one of them would never run.
+    pub fn add(self, reactions: &mut Vec<Self>) {
+        let Some(other) = reactions.iter_mut().find(|other| other.event_type == self.event_type) else {
+            return reactions.push(self);
+        };
+        assert!(
+            other.is_selected != self.is_selected,
+            "there are two reactions to {}: a service handles each type once",
+            self.event_type
+        );
+        if other.is_selected {
+            *other = self;
+        }
     }
 }
 

@@ -9,6 +9,7 @@ mod late;
 mod listener;
 mod relay;
 mod retries;
+mod selections;
 mod support;
 mod timers;
 mod traces;

@@ -31,7 +31,7 @@ use utoipa::openapi::OpenApi;
 
 pub use script::{Script, Step};
 pub use services::{
-    REMIND, REMIND_AFTER, batch_consumer, batch_timekeeper, consumer, emitter, staged_timekeeper, timekeeper,
+    REMIND, REMIND_AFTER, batch_consumer, batch_timekeeper, consumer, emitter, listener, staged_timekeeper, timekeeper,
 };
 
 pub const ADMIN_TOKEN: &str = "an-admin-token-for-tests-only-0123456789";

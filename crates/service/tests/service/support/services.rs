@@ -5,12 +5,15 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use bytes::Bytes;
 use events::{PaymentFailed, UserProfileUpdated, UserRegistered};
 use kernel::{Event, SignedDuration, Uuid, Version};
 use serde::{Deserialize, Serialize};
 use storage::{Batch, Committed, Migration, Migrations, params, statements};
 use tradepost_service::http::{Body, Listing, Page, PathId, Policy, Problem, RequestInfo};
-use tradepost_service::{Backoff, Delivery, Failure, Service, Timer, TimerKind, causes, decide, ends, holds};
+use tradepost_service::{
+    Backoff, Delivery, Failure, Selection, Service, Timer, TimerKind, causes, decide, ends, holds,
+};
 use utoipa::ToSchema;
 use utoipa_axum::routes;
 
@@ -63,6 +66,14 @@ pub fn consumer(name: &'static str, script: &Script) -> Service<Script> {
         .on::<UserRegistered>(react)
         .on::<UserProfileUpdated>(react)
         .on::<PaymentFailed>(react)
+}
+
+/// A service that reacts to a selection of types with one handler, and to one of them with a handler of its own.
+pub fn listener(name: &'static str, selection: &Selection, script: &Script) -> Service<Script> {
+    Service::new(name, MIGRATIONS, STATEMENTS, script.clone())
+        .routes(Policy::Guest, routes!(effects))
+        .on_any(selection, listen)
+        .on::<UserProfileUpdated>(react)
 }
 
 /// A service that reacts to many deliveries at once.
@@ -121,6 +132,15 @@ impl Told for PaymentFailed {
 
 async fn react<E: Told>(ctx: Ctx, delivery: Delivery<E>) -> Result<Committed, Failure> {
     let batch = perform(&ctx, delivery.event.key(), delivery.event.name()).await?;
+    Ok(ctx.commit(batch, delivery.cause()).await?)
+}
+
+/// The name of its effect is the type in the envelope.
+async fn listen(ctx: Ctx, delivery: Delivery<Bytes>) -> Result<Committed, Failure> {
+    let body: serde_json::Value =
+        serde_json::from_slice(&delivery.event).map_err(|error| Failure::park(error.to_string()))?;
+    assert_eq!(body["user_id"], delivery.envelope.key.to_string(), "the body is as it was sent");
+    let batch = perform(&ctx, delivery.envelope.key, &delivery.envelope.event_type).await?;
     Ok(ctx.commit(batch, delivery.cause()).await?)
 }
 
