@@ -70,6 +70,7 @@ impl Orders {
                 street: "12 St James's Square".to_owned(),
                 city: "London".to_owned(),
                 postal_code: "SW1Y 4JH".to_owned(),
+                state: None,
                 country: "GB".to_owned(),
             }),
             lines: vec![line(laptop, "123", "Laptop", 1, 129_900), line(mouse, "456", "Mouse", 2, 2_990)],

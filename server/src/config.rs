@@ -75,6 +75,14 @@ pub struct Settings {
     pub outbox_cap: u64,
     /// Writes a second that guests and customers may send from one address: 1 to 1,000,000.
     pub write_limit: u32,
+    /// Attempts a minute on one account from one address: 1 to 1,000,000.
+    pub attempt_limit: u32,
+    /// Attempts a minute from one address: 1 to 1,000,000.
+    pub attempt_limit_address: u32,
+    /// Attempts a minute on one account from addresses that never signed in to it: 1 to 1,000,000.
+    pub attempt_limit_account: u32,
+    /// Mails an hour to one address: 1 to 1,000,000.
+    pub mail_limit: u32,
     /// Proxies whose `X-Forwarded-For` is believed, as in `10.0.0.0/8, ::1`: at most 64.
     pub trusted_proxies: Vec<Network>,
     /// Where spans are sent by OTLP over HTTP, as in `http://127.0.0.1:4318`. Without it nothing is traced.
@@ -87,10 +95,14 @@ pub struct Settings {
     pub log_format: LogFormat,
     /// The token that makes a caller admin: 32 to 1024 visible ASCII characters. Without it one is made at the first start.
     pub admin_token: Option<Secret>,
+    /// The token before the one of now, good beside it while clients change over.
+    pub admin_token_previous: Option<Secret>,
     /// Where mail is sent, as in `smtp://user:pass@host:587` or `smtps://…`. Without it mail is captured.
     pub smtp_url: Option<Secret>,
     /// The sender of mail, as in `Shop <shop@example.com>`.
     pub mail_from: String,
+    /// The shop's pages, to which links in mails lead, as in `https://shop.example.com`.
+    pub shop_url: String,
     /// Where each service is asked that runs in another process, as in `http://127.0.0.1:7081`.
     pub peers: BTreeMap<&'static str, Address>,
 }
@@ -149,6 +161,7 @@ fn read(shop: &Shop, keys: &Keys, sources: &mut Sources) -> Settings {
     const SECOND: Duration = Duration::from_secs(1);
     const MINUTE: Duration = Duration::from_mins(1);
     const DAY: Duration = Duration::from_hours(24);
+    let rate = |text: &str| parse::whole(text, 1..=1_000_000);
     Settings {
         data_dir: sources.read(&keys::DATA_DIR, |text| parse::text(text, 4096).map(PathBuf::from)),
         store: sources.secret(&keys::STORE, |text| parse::store(text).map(drop)),
@@ -167,15 +180,21 @@ fn read(shop: &Shop, keys: &Keys, sources: &mut Sources) -> Settings {
         republish_window: sources.read(&keys::REPUBLISH_WINDOW, |text| parse::duration(text, MINUTE..=3650 * DAY)),
         shards: sources.read(&keys::SHARDS, parse::shards),
         outbox_cap: sources.read(&keys::OUTBOX_CAP, |text| parse::whole(text, 1..=1_000_000_000)),
-        write_limit: sources.read(&keys::WRITE_LIMIT, |text| parse::whole(text, 1..=1_000_000)),
+        write_limit: sources.read(&keys::WRITE_LIMIT, rate),
+        attempt_limit: sources.read(&keys::ATTEMPT_LIMIT, rate),
+        attempt_limit_address: sources.read(&keys::ATTEMPT_LIMIT_ADDRESS, rate),
+        attempt_limit_account: sources.read(&keys::ATTEMPT_LIMIT_ACCOUNT, rate),
+        mail_limit: sources.read(&keys::MAIL_LIMIT, rate),
         trusted_proxies: sources.read(&keys::TRUSTED_PROXIES, parse::networks),
         otlp_endpoint: sources.read(&keys::OTLP_ENDPOINT, parse::endpoint),
         trace_sample: sources.read(&keys::TRACE_SAMPLE, parse::share),
         log: sources.read(&keys::LOG, filter),
         log_format: sources.read(&keys::LOG_FORMAT, log_format),
         admin_token: sources.secret(&keys::ADMIN_TOKEN, parse::token),
+        admin_token_previous: sources.secret(&keys::ADMIN_TOKEN_PREVIOUS, parse::token),
         smtp_url: sources.secret(&keys::SMTP_URL, parse::smtp_url),
         mail_from: sources.read(&keys::MAIL_FROM, parse::mailbox),
+        shop_url: sources.read(&keys::SHOP_URL, parse::page_url),
         peers: peers(keys, sources),
     }
 }

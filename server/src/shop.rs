@@ -11,6 +11,7 @@ use bus::{Adapter, EmbeddedAdapter, Topology};
 use notifications::Mailer;
 use payments::Provider;
 use service::AnyService;
+use users::AttemptLimits;
 
 use crate::app::provider::Absent;
 
@@ -27,13 +28,15 @@ pub struct Outside {
     pub provider: Arc<dyn Provider>,
     /// The mail transport.
     pub mailer: Mailer,
+    /// How often somebody may try to sign in, register or change an address.
+    pub attempts: AttemptLimits,
 }
 
 impl Outside {
     /// Nothing that answers, for services that are only described.
     fn absent() -> Self {
         let mailer = Mailer::from_url(None, "Tradepost <shop@localhost>").expect("the address is valid");
-        Self { provider: Arc::new(Absent), mailer }
+        Self { provider: Arc::new(Absent), mailer, attempts: AttemptLimits::DEFAULT }
     }
 }
 
@@ -61,7 +64,7 @@ impl Shop {
     /// Ports stay with their names, for configurations rely on them.
     pub fn tradepost() -> Self {
         Self::new()
-            .service(7081, |_| users::service())
+            .service(7081, |outside| users::service(outside.attempts))
             .service(7082, |_| catalog::service())
             .service(7083, |_| orders::service())
             .service(7084, |_| inventory::service())
@@ -176,7 +179,7 @@ mod tests {
     #[test]
     #[should_panic(expected = "two services of the shop are called users")]
     fn two_services_of_one_name_are_refused() {
-        let _ = Shop::tradepost().service(9000, |_| users::service());
+        let _ = Shop::tradepost().service(9000, |outside| users::service(outside.attempts));
     }
 
     #[test]

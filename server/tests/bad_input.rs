@@ -142,6 +142,27 @@ fn customer_cases(product: &str) -> Vec<Case> {
             Some("email"),
         ),
         case(
+            "a payment token with a header",
+            order(|it| it["payment"] = json!({"token": "tok_ok\r\nX-Injected: 1"}), product),
+            422,
+            invalid,
+            Some("payment.token"),
+        ),
+        case(
+            "a city that is read backwards",
+            order(
+                |it| {
+                    it["ship_to"] = two_lines.clone();
+                    it["ship_to"]["name"] = json!("Eve");
+                    it["ship_to"]["city"] = json!("nodnoL\u{202e}");
+                },
+                product,
+            ),
+            422,
+            invalid,
+            Some("ship_to.city"),
+        ),
+        case(
             "a name of two lines",
             order(|it| it["ship_to"] = two_lines.clone(), product),
             422,

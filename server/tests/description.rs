@@ -393,6 +393,8 @@ async fn a_process_that_runs_a_part_of_the_shop_describes_all_of_it() {
         clock: Clock::system(),
         admin_token: Some(ADMIN_TOKEN.to_owned()),
         mailer: Mailer::from_url(None, "Test shop <shop@localhost>").unwrap(),
+        admin_token_previous: None,
+        attempts: users::AttemptLimits::NONE,
         slow_charge: Duration::ZERO,
         tracer: Tracer::default(),
         peers: BTreeMap::new(),

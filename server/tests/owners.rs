@@ -205,7 +205,7 @@ async fn an_order_without_an_address_goes_to_that_of_the_account(place: Place) {
     sent["email"] = json!("gift@example.com");
     let gift = ada.orders(&shop, &sent).await.expect(201).text("/order_id");
 
-    let moved = json!({"email": "ada.lovelace@example.com"});
+    let moved = json!({"email": "ada.lovelace@example.com", "current_password": PASSWORD});
     ada.asks(&shop, Method::PATCH, &format!("/v1/users/{}", ada.user_id)).json(&moved).send().await.expect(200);
     shop.settle().await;
     let second = ada.orders(&shop, &one_of(&product)).await.expect(201).text("/order_id");

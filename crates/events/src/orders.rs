@@ -27,8 +27,11 @@ pub struct Address {
     pub street: String,
     /// Town or city.
     pub city: String,
-    /// As the country writes it.
+    /// As the country writes it; empty where there is none.
     pub postal_code: String,
+    /// State, province or prefecture, where addresses have one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<String>,
     /// Name or ISO 3166 code.
     pub country: String,
 }
@@ -84,6 +87,13 @@ events! { "orders";
         email: String,
         reason: String,
         lines: Vec<OrderLine>,
+    }
+
+    /// An order has forgotten its customer, who closed their account: what others keep of the person goes too.
+    Background "orders.order_anonymized.v1" by order_id
+    OrderAnonymized {
+        order_id: OrderId,
+        version: i64,
     }
 
     /// An order moved on in a way that no other event tells, such as being rejected.

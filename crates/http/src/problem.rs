@@ -261,25 +261,18 @@ impl Fields {
         self.check(plain, field, "characters", "no control characters");
     }
 
-    /// Checks that text has between `min` and `max` characters on a single line.
+    /// Checks that text has between `min` and `max` characters on a single line that shows what it says.
     pub fn line(&mut self, text: &str, field: &str, min: usize, max: usize) {
         self.text(text, field, min, max);
-        self.check(!text.contains(['\n', '\r']), field, "line_break", "a single line");
+        let expected = "a single line, without control characters and without what reorders text";
+        self.check(kernel::text::is_single_line(text), field, "line", expected);
     }
 
-    /// Checks that text could be an e-mail address: a dot-atom, `@`, a domain name, at most 254 bytes (RFC 5321 §4.1.2).
+    /// Checks that text could be an e-mail address: a dot-atom, `@`, a domain name in any script, at most 254 bytes as
+    /// it is sent (RFC 5321 §4.1.2, RFC 5890).
     pub fn email(&mut self, email: &str, field: &str) {
-        let parts: Vec<&str> = email.split('@').collect();
-        let plain = email.bytes().all(|byte| byte.is_ascii_graphic() && !b"<>,;:\"()[]\\".contains(&byte));
-        let in_domain = |label: &str| {
-            (1..=63).contains(&label.len())
-                && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
-                && !label.starts_with('-')
-                && !label.ends_with('-')
-        };
-        let shaped = matches!(parts[..], [name, domain] if
-            name.len() <= 64 && name.split('.').all(|atom| !atom.is_empty()) && domain.split('.').all(in_domain));
-        self.check(plain && shaped && email.len() <= 254, field, "email", "an e-mail address as in ada@example.com");
+        let is_address = kernel::email::ascii(email).is_some();
+        self.check(is_address, field, "email", "an e-mail address as in ada@example.com or ada@müller.de");
     }
 
     /// 422 if any field was noted.

@@ -12,6 +12,7 @@ mod cause;
 mod clock;
 mod currency;
 mod cursor;
+pub mod email;
 mod envelope;
 mod event;
 mod ids;
@@ -19,6 +20,7 @@ mod money;
 mod named;
 mod panics;
 mod shards;
+pub mod text;
 mod version;
 
 pub use cause::{Cause, DeliveryCause, Keyed, Origin, RequestCause, TimerCause, TraceParent};

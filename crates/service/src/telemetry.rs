@@ -35,6 +35,7 @@ pub struct Metrics {
     group_size: Family<OfService, Histogram>,
     orders: Family<InStatus, Counter>,
     charges_looked_up: Counter,
+    mails_over_limit: Family<OverLimit, Counter>,
     redelivered: Family<OfConsumer, Counter>,
     degraded: Gauge,
 }
@@ -86,6 +87,12 @@ struct InStatus {
     status: &'static str,
 }
 
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct OverLimit {
+    template: &'static str,
+    outcome: &'static str,
+}
+
 /// How a delivery ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
@@ -131,6 +138,7 @@ impl Metrics {
             group_size: Family::new_with_constructor(sizes),
             orders: Family::default(),
             charges_looked_up: Counter::default(),
+            mails_over_limit: Family::default(),
             redelivered: Family::default(),
             degraded: Gauge::default(),
         };
@@ -157,6 +165,11 @@ impl Metrics {
         r.register("commit_group_size", "Batches that shared a transaction", self.group_size.clone());
         r.register("orders", "Orders by the status that they reached", self.orders.clone());
         r.register("charges_looked_up", "Charges whose lost answer was looked up", self.charges_looked_up.clone());
+        r.register(
+            "mails_over_limit",
+            "Mails that were held or dropped because their recipient got too many",
+            self.mails_over_limit.clone(),
+        );
         r.register(
             "events_redelivered",
             "Deliveries that came again: from a process that ended, or a shard that moved",
@@ -199,6 +212,11 @@ impl Metrics {
     /// An order reached a status.
     pub fn order_reached(&self, status: &'static str) {
         self.orders.get_or_create(&InStatus { status }).inc();
+    }
+
+    /// A mail's recipient got too many: it was `held` or `dropped`.
+    pub fn mail_over_limit(&self, template: &'static str, outcome: &'static str) {
+        self.mails_over_limit.get_or_create(&OverLimit { template, outcome }).inc();
     }
 
     /// A charge's lost answer was found by look-up.

@@ -16,6 +16,7 @@ use service::http::overload::Limits;
 use service::storage::Location;
 use service::{Settings, Tracer};
 use tower::ServiceExt;
+use users::AttemptLimits;
 
 use crate::{Answer, Place};
 
@@ -38,6 +39,8 @@ pub struct Setup {
     pub mailer: Mailer,
     /// Spans of what happens, if anybody wants them.
     pub tracer: Tracer,
+    /// How often somebody may try to sign in, register or change an address.
+    pub attempts: AttemptLimits,
 }
 
 impl Default for Setup {
@@ -47,6 +50,7 @@ impl Default for Setup {
             settings: Settings { limits: Limits::NONE, ..Settings::default() },
             mailer: Mailer::from_url(None, "Test shop <shop@localhost>").expect("a sender"),
             tracer: Tracer::default(),
+            attempts: AttemptLimits::NONE,
         }
     }
 }
@@ -201,7 +205,9 @@ async fn open(place: &Place, clock: Clock, hands: &MockClock, setup: Setup) -> A
         settings: setup.settings,
         clock,
         admin_token: Some(ADMIN_TOKEN.to_owned()),
+        admin_token_previous: None,
         mailer: setup.mailer,
+        attempts: setup.attempts,
         slow_charge: Duration::from_millis(50),
         tracer: setup.tracer,
         peers: BTreeMap::new(),

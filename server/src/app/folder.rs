@@ -1,9 +1,9 @@
 //! The data folder: one process at a time, and never one that is older than what wrote it.
 
 use std::collections::BTreeMap;
-use std::fs::{DirBuilder, File, TryLockError};
-use std::io::ErrorKind;
-use std::os::unix::fs::DirBuilderExt;
+use std::fs::{DirBuilder, File, Permissions, TryLockError};
+use std::io::{ErrorKind, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
@@ -45,6 +45,7 @@ impl Folder {
         let lock = lock(path)?;
         let text = serde_json::to_string_pretty(&Manifest::of(services))?;
         write_whole(&path.join(MANIFEST), &text)?;
+        keep_private(path);
         Ok(Self { path: path.to_owned(), _lock: lock })
     }
 
@@ -88,9 +89,32 @@ pub(super) fn refuse_newer(path: &Path, services: &[Box<dyn AnyService>]) -> any
     Ok(())
 }
 
+/// Takes from other users of the machine what earlier versions let them read: addresses, order tokens, the signing key.
+/// The folder itself keeps its rights, for somebody may have given them.
+fn keep_private(folder: &Path) {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let ours = entries.filter(|entry| is_ours(&entry.file_name().to_string_lossy()));
+    for entry in ours {
+        let Ok(metadata) = entry.metadata() else { continue };
+        let mode = if metadata.is_dir() { 0o700 } else { 0o600 };
+        if metadata.permissions().mode() & 0o077 == 0 {
+            continue;
+        }
+        if let Err(error) = std::fs::set_permissions(entry.path(), Permissions::from_mode(mode)) {
+            tracing::warn!(file = %entry.path().display(), %error, "other users of this machine may read the file");
+        }
+    }
+}
+
+/// True of what a shop makes in its folder, and not of what lies there beside it.
+fn is_ours(name: &str) -> bool {
+    [MANIFEST, "lock", super::token::FILE, super::PROVIDER_FOLDER].contains(&name)
+        || [".db", ".db-wal", ".db-shm"].iter().any(|end| name.ends_with(end))
+}
+
 fn lock(path: &Path) -> anyhow::Result<File> {
     let file = path.join("lock");
-    let lock = File::options().create(true).truncate(false).write(true).open(&file);
+    let lock = File::options().create(true).truncate(false).write(true).mode(0o600).open(&file);
     let lock = lock.with_context(|| format!("{} can't be opened for writing", file.display()))?;
     match lock.try_lock() {
         Ok(()) => Ok(lock),
@@ -105,8 +129,9 @@ fn lock(path: &Path) -> anyhow::Result<File> {
 /// Writes a file so that a crash leaves the old one or the new one.
 pub(super) fn write_whole(path: &Path, text: &str) -> anyhow::Result<()> {
     let beside = path.with_extension("new");
-    let written = std::fs::write(&beside, text)
-        .and_then(|()| File::open(&beside)?.sync_all())
+    let file = File::options().create(true).truncate(true).write(true).mode(0o600).open(&beside);
+    let written = file
+        .and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()))
         .and_then(|()| std::fs::rename(&beside, path))
         .and_then(|()| File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all());
     written.with_context(|| format!("{} can't be written", path.display()))

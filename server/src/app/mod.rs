@@ -32,6 +32,7 @@ use service::shell::{Shell, served_by};
 use service::storage::Location;
 use service::telemetry::Metrics;
 use service::{AnyService, Operator, Running, Runtime, Settings, Tasks, Tracer};
+use users::AttemptLimits;
 
 use crate::config::Carrier;
 use crate::shop::{CONSOLE, Outside, Shop, topology};
@@ -42,6 +43,7 @@ pub use doctor::{Check, Standing, doctor};
 pub use migrate::{Migrated, migrate};
 pub use peers::peers;
 pub use run::{RunOptions, run};
+pub use token::{retire, rotate};
 pub use traces::{Target, Traces};
 
 /// How long a drain waits for work that has begun.
@@ -93,8 +95,12 @@ pub struct Options {
     pub clock: Clock,
     /// The admin token, unless one is made. A part of a shop needs the one that all its processes have.
     pub admin_token: Option<String>,
+    /// The admin token before, good beside it.
+    pub admin_token_previous: Option<String>,
     /// Who carries the mail.
     pub mailer: Mailer,
+    /// How often somebody may try to sign in, register or change an address.
+    pub attempts: AttemptLimits,
     /// How long the simulated provider takes over a slow charge.
     pub slow_charge: Duration,
     /// Spans of what happens, if anybody wants them.
@@ -129,7 +135,8 @@ impl App {
         // The services are described before anything is opened: the folder is checked against their tables.
         let described = options.shop.described();
         let (folder, token) = home(&options, &described, &ids)?;
-        let auth = Arc::new(Auth::new(vec![token.digest, digest(own_token.as_bytes())], options.clock.clone()));
+        let admins = token.digests.iter().copied().chain([digest(own_token.as_bytes())]).collect();
+        let auth = Arc::new(Auth::new(admins, options.clock.clone()));
         let here = described.iter().map(|service| service.name()).filter(|name| options.scope.includes(name));
         prepare(&options.store, here).await?;
         match &options.scope {
@@ -141,7 +148,8 @@ impl App {
             Some(provider) => provider.clone(),
             None => Arc::new(provider::Absent),
         };
-        let services = options.shop.make(&Outside { provider: outside, mailer: options.mailer });
+        let outside = Outside { provider: outside, mailer: options.mailer, attempts: options.attempts };
+        let services = options.shop.make(&outside);
         let setup = broker::setup(topology(&services), options.settings.shards, &options.clock);
         let broker = options.carrier.adapter.connect(options.carrier.url.reveal(), setup)?;
         let metrics = Arc::new(Metrics::new(options.clock.now()));
@@ -254,16 +262,17 @@ fn home(
     services: &[Box<dyn AnyService>],
     ids: &Ids,
 ) -> anyhow::Result<(Option<Folder>, token::AdminToken)> {
-    let configured = options.admin_token.as_deref();
+    let (now, previous) = (options.admin_token.as_deref(), options.admin_token_previous.as_deref());
+    let configured = token::Configured { token: now, previous };
     match &options.scope {
         Scope::Whole { data } => {
             let folder = Folder::open(data, services)?;
-            let token = token::admin_token(folder.path(), configured, ids)?;
+            let token = token::admin_token(folder.path(), &configured, ids)?;
             Ok((Some(folder), token))
         }
         Scope::Part { .. } => {
-            let token = configured.context("admin_token: the processes of a shop need one that all of them have")?;
-            Ok((None, token::AdminToken { digest: digest(token.as_bytes()), made: None }))
+            now.context("admin_token: the processes of a shop need one that all of them have")?;
+            Ok((None, token::AdminToken { digests: configured.digests(), made: None }))
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Who takes the money: the simulated provider where payments run, nobody where services are only looked at.
 
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt;
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -26,7 +28,8 @@ pub(super) async fn open(options: &Options, ids: &Ids) -> anyhow::Result<Option<
     let location = match &options.scope {
         Scope::Whole { data } => {
             let folder = data.join(PROVIDER_FOLDER);
-            std::fs::create_dir_all(&folder).with_context(|| format!("{} can't be made", folder.display()))?;
+            let made = DirBuilder::new().recursive(true).mode(0o700).create(&folder);
+            made.with_context(|| format!("{} can't be made", folder.display()))?;
             Location::Folder(folder)
         }
         Scope::Part { .. } => options.store.of(LEDGER_OF)?,

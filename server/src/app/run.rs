@@ -13,6 +13,7 @@ use service::{Backoff, Settings};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
+use users::AttemptLimits;
 
 use super::{App, Options, Scope, Target, Traces, banner, demo};
 use crate::config::{self, LogFormat};
@@ -123,11 +124,24 @@ fn start_options(shop: Shop, settings: &config::Settings, scope: Scope, traces: 
         settings: shared_settings(settings),
         clock: Clock::system(),
         admin_token: settings.admin_token.as_ref().map(|token| token.reveal().to_owned()),
-        mailer: Mailer::from_url(smtp_url, &settings.mail_from)?,
+        admin_token_previous: settings.admin_token_previous.as_ref().map(|token| token.reveal().to_owned()),
+        mailer: Mailer::from_url(smtp_url, &settings.mail_from)?
+            .with_limit(settings.mail_limit)
+            .with_shop_url(&settings.shop_url),
+        attempts: attempt_limits(settings),
         slow_charge: SLOW_CHARGE,
         tracer: traces.tracer(),
         peers: settings.peers.clone(),
     })
+}
+
+fn attempt_limits(settings: &config::Settings) -> AttemptLimits {
+    let a_minute = |attempts| Rate::new(attempts, Duration::from_mins(1));
+    AttemptLimits {
+        of_account_from_address: a_minute(settings.attempt_limit),
+        of_address: a_minute(settings.attempt_limit_address),
+        of_account: a_minute(settings.attempt_limit_account),
+    }
 }
 
 /// What all services share of the settings.
@@ -143,7 +157,7 @@ fn shared_settings(settings: &config::Settings) -> Settings {
         republish_window: settings.republish_window,
         shards: settings.shards,
         outbox_cap: settings.outbox_cap,
-        limits: Limits { writes: Rate::new(settings.write_limit, Duration::from_secs(1)), ..Limits::DEFAULT },
+        limits: Limits { writes: Rate::new(settings.write_limit, Duration::from_secs(1)) },
         trusted_proxies: settings.trusted_proxies.clone(),
     }
 }

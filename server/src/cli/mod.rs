@@ -3,6 +3,7 @@
 //! Data goes to stdout; progress and hints go to stderr. `up`, `serve`, `migrate`, `doctor`, `backup` and `config` work on
 //! the settings; all others talk HTTP to a running server and keep nothing themselves.
 
+mod admin_token;
 mod arguments;
 mod backup;
 mod bench;
@@ -113,6 +114,9 @@ enum Command {
     Bench(bench::Command),
     /// Copy a shop that may be running, as it is at one instant
     Backup(backup::Backup),
+    /// Change the admin token of a shop that made its own
+    #[command(subcommand)]
+    AdminToken(admin_token::Command),
     /// Show the settings of `up`
     #[command(subcommand)]
     Config(config::Command),
@@ -155,6 +159,7 @@ impl Cli {
             Command::Doctor(doctor) => doctor.run(shop, environment, &mut out).await,
             Command::Migrate(migrate) => migrate.run(shop, environment, &mut out).await,
             Command::Backup(backup) => backup.run(shop, environment, &mut out),
+            Command::AdminToken(command) => command.run(shop, environment, &mut out),
             Command::Config(command) => command.run(shop, environment, &mut out),
             command => {
                 let client = Client::new(settings::client(shop, url.as_deref(), environment)?)?;
@@ -185,6 +190,7 @@ impl Command {
             | Self::Doctor(_)
             | Self::Health(_)
             | Self::Backup(_)
+            | Self::AdminToken(_)
             | Self::Config(_) => {
                 unreachable!("these were run without a client")
             }

@@ -64,17 +64,23 @@ pub(super) const REPUBLISH_WINDOW: Key = Key::new("republish_window", "7d");
 pub(super) const SHARDS: Key = Key::new("shards", "8");
 pub(super) const OUTBOX_CAP: Key = Key::new("outbox_cap", "1000000");
 pub(super) const WRITE_LIMIT: Key = Key::new("write_limit", "100");
+pub(super) const ATTEMPT_LIMIT: Key = Key::new("attempt_limit", "10");
+pub(super) const ATTEMPT_LIMIT_ADDRESS: Key = Key::new("attempt_limit_address", "100");
+pub(super) const ATTEMPT_LIMIT_ACCOUNT: Key = Key::new("attempt_limit_account", "100");
+pub(super) const MAIL_LIMIT: Key = Key::new("mail_limit", "20");
 pub(super) const TRUSTED_PROXIES: Key = Key::new("trusted_proxies", "");
 pub(super) const OTLP_ENDPOINT: Key = Key::new("otlp_endpoint", "");
 pub(super) const TRACE_SAMPLE: Key = Key::new("trace_sample", "1");
 pub(super) const LOG: Key = Key::new("log", "info");
 pub(super) const LOG_FORMAT: Key = Key::new("log_format", "auto");
 pub(super) const ADMIN_TOKEN: Key = Key::secret("admin_token");
+pub(super) const ADMIN_TOKEN_PREVIOUS: Key = Key::secret("admin_token_previous");
 pub(super) const SMTP_URL: Key = Key::secret("smtp_url");
 pub(super) const MAIL_FROM: Key = Key::new("mail_from", "Tradepost <shop@localhost>");
+pub(super) const SHOP_URL: Key = Key::new("shop_url", "http://127.0.0.1:8080");
 
 /// All settings but those of tables, in the order in which they are shown.
-pub(super) const ALL: [&Key; 25] = [
+pub(super) const ALL: [&Key; 31] = [
     &DATA_DIR,
     &STORE,
     &BROKER,
@@ -92,14 +98,20 @@ pub(super) const ALL: [&Key; 25] = [
     &SHARDS,
     &OUTBOX_CAP,
     &WRITE_LIMIT,
+    &ATTEMPT_LIMIT,
+    &ATTEMPT_LIMIT_ADDRESS,
+    &ATTEMPT_LIMIT_ACCOUNT,
+    &MAIL_LIMIT,
     &TRUSTED_PROXIES,
     &OTLP_ENDPOINT,
     &TRACE_SAMPLE,
     &LOG,
     &LOG_FORMAT,
     &ADMIN_TOKEN,
+    &ADMIN_TOKEN_PREVIOUS,
     &SMTP_URL,
     &MAIL_FROM,
+    &SHOP_URL,
 ];
 
 /// The table of the addresses of the services that run in other processes.

@@ -17,6 +17,9 @@ const UNITS: [(&str, u64); 5] = [("d", 86_400_000), ("h", 3_600_000), ("m", 60_0
 /// Characters of a token that nobody can guess.
 const TOKEN_MIN: usize = 32;
 
+/// Tokens that a document has shown, in this version or an earlier one: everybody knows them.
+const PRINTED_TOKENS: [&str; 1] = ["a-long-random-text-that-only-you-know"];
+
 /// Longer ones don't fit into the headers that a server takes.
 const TOKEN_MAX: usize = 1024;
 
@@ -72,6 +75,12 @@ pub(super) fn networks(text: &str) -> Result<Vec<Network>, String> {
 
 pub(super) fn token(text: &str) -> Result<(), String> {
     let good = (TOKEN_MIN..=TOKEN_MAX).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
+    if PRINTED_TOKENS.contains(&text) {
+        return Err(
+            "a token of your own, for this one is printed in the documentation, as of `openssl rand -base64 32`"
+                .to_owned(),
+        );
+    }
     if good { Ok(()) } else { Err(format!("{TOKEN_MIN} to {TOKEN_MAX} visible ASCII characters without blanks")) }
 }
 
@@ -112,6 +121,14 @@ pub(super) fn mailbox(text: &str) -> Result<String, String> {
 pub(super) fn http_url(text: &str) -> Result<Url, String> {
     let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
     url.ok_or_else(|| "an address as in http://127.0.0.1:8080".to_owned())
+}
+
+/// The beginning of links in mails, without a slash at its end.
+pub(super) fn page_url(text: &str) -> Result<String, String> {
+    let url = http_url(text).ok().filter(|url| url.query().is_none() && url.fragment().is_none());
+    let url = url.filter(|url| url.username().is_empty() && url.password().is_none());
+    let url = url.ok_or_else(|| "an address as in https://shop.example.com, without a query".to_owned())?;
+    Ok(url.as_str().trim_end_matches('/').to_owned())
 }
 
 /// Where spans are sent; an empty text is nowhere.
@@ -208,6 +225,22 @@ mod tests {
         assert_eq!(token(&"x".repeat(32)), Ok(()));
         for bad in ["", &"x".repeat(31), &"x ".repeat(16), &"é".repeat(32), &"x".repeat(1025)] {
             assert!(token(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_token_that_a_document_shows_is_refused() {
+        assert!(token("a-long-random-text-that-only-you-know").is_err(), "README showed it once");
+        let top = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+        let documents = ["README.md", "compose.yaml", "CONTRIBUTING.md"].map(|name| format!("{top}/{name}"));
+        let guides = std::fs::read_dir(format!("{top}/docs/how-to")).unwrap();
+        let guides = guides.map(|entry| entry.unwrap().path().display().to_string());
+        for path in documents.into_iter().chain(guides) {
+            let text = std::fs::read_to_string(&path).unwrap();
+            for shown in text.split("ADMIN_TOKEN=").skip(1) {
+                let shown: String = shown.chars().take_while(char::is_ascii_graphic).collect();
+                assert!(token(shown.trim_matches(['\'', '"', '`'])).is_err(), "{path} shows {shown}");
+            }
         }
     }
 }

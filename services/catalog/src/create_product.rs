@@ -61,7 +61,7 @@ impl CreateProduct {
             sku: self.sku,
             name: self.name,
             description,
-            category: self.category,
+            category: self.category.as_deref().map(fields::category),
             price: self.price,
             stock: self.stock,
             low_stock_threshold,

@@ -1,6 +1,6 @@
 //! What the fields of a product may hold.
 
-use kernel::{Currency, Money};
+use kernel::{Currency, Money, text};
 use serde::{Deserialize, Deserializer};
 use service::http::Fields;
 use utoipa::ToSchema;
@@ -43,6 +43,11 @@ pub(crate) fn check_description(fields: &mut Fields, description: &str) {
 
 pub(crate) fn check_category(fields: &mut Fields, category: &str) {
     check_line(fields, category, "category", CATEGORY_MAX);
+}
+
+/// The category as it is stored, so that an exact filter finds it in either normal form.
+pub(crate) fn category(text: &str) -> String {
+    text::nfc(text.trim()).into_owned()
 }
 
 pub(crate) fn check_price(fields: &mut Fields, price: Money, currency: Currency) {

@@ -14,6 +14,7 @@ mod domain;
 mod fields;
 mod on_inventory_updated;
 mod queries;
+mod renew_search_text;
 mod store;
 mod update_product;
 
@@ -23,11 +24,13 @@ use service::http::Policy;
 use service::storage::{self, Migrations};
 use utoipa_axum::routes;
 
-const MIGRATIONS: Migrations = Migrations { set: "catalog", steps: &[storage::migration!("0001_init")] };
+const MIGRATIONS: Migrations =
+    Migrations { set: "catalog", steps: &[storage::migration!("0001_init"), storage::migration!("0002_search_form")] };
 
 /// The catalogue service.
 pub fn service() -> Service {
     Service::new("catalog", MIGRATIONS, store::STATEMENTS, ())
+        .at_start(renew_search_text::run)
         .routes(Policy::Guest, routes!(queries::list))
         .routes(Policy::Admin, routes!(create_product::handler))
         .routes(Policy::Guest, routes!(queries::get))

@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use kernel::{Money, ProductId, Version};
+use kernel::{Money, ProductId, Version, text};
 use serde::{Deserialize, Serialize};
 use service::Ctx;
 use service::http::{IfNoneMatch, Listing, Page, PathId, Problem, QueryOf, Tagged};
@@ -51,7 +51,7 @@ impl From<domain::Product> for Product {
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct Filter {
-    /// Part of name, sku or description, in any case.
+    /// Part of name, sku or description, in any case and normal form.
     #[param(max_length = 200)]
     q: Option<String>,
     /// The exact category.
@@ -62,9 +62,9 @@ pub(crate) struct Filter {
 impl Filter {
     fn validate(self) -> Result<Self, Problem> {
         for (name, value) in [("q", &self.q), ("category", &self.category)] {
-            let Some(text) = value else { continue };
-            if text.chars().count() > FILTER_MAX || text.chars().any(char::is_control) {
-                let detail = format!("{name}: at most {FILTER_MAX} characters, and no control characters");
+            let Some(filter) = value else { continue };
+            if filter.chars().count() > FILTER_MAX || !text::is_single_line(filter) {
+                let detail = format!("{name}: at most {FILTER_MAX} characters on a single line");
                 return Err(Problem::new(StatusCode::BAD_REQUEST, "invalid_query", detail));
             }
         }
@@ -82,7 +82,7 @@ pub(crate) async fn list(
     QueryOf(filter): QueryOf<Filter>,
 ) -> Result<Json<Listing<Product>>, Problem> {
     let Filter { q, category } = filter.validate()?;
-    let category = category.filter(|category| !category.is_empty());
+    let category = category.map(|category| category.trim().to_owned()).filter(|category| !category.is_empty());
     let products =
         store::products(&ctx.db, &q.unwrap_or_default(), category.as_deref(), page.before(), page.rows()).await?;
     Ok(Json(page.listing(products, |product| product.product_id.into()).map(Product::from)))

@@ -1,9 +1,19 @@
 //! The catalogue's tables.
 
-use kernel::{Money, ProductId, Timestamp, Version};
+use kernel::{Money, ProductId, Timestamp, Version, text};
 use service::storage::{self, Batch, Db, Error, Row, params};
 
 use crate::domain::{Product, StockFlag};
+
+/// The form of `search_text` that this version writes: [`text::search_form`]. 0 is lower case, letter by letter.
+const SEARCH_FORM: i64 = 1;
+
+/// A product's text as it is searched.
+pub(crate) struct Searched {
+    pub product_id: ProductId,
+    pub text: String,
+    pub version: Version,
+}
 
 storage::statements! {
     lookup PRODUCT "select p.product_id, p.sku, p.name, p.description, p.category, p.price_amount, p.price_currency,
@@ -15,20 +25,26 @@ storage::statements! {
             p.low_stock_threshold, f.in_stock, p.version
         from products p join stock_flags f on f.product_id = p.product_id
         where p.product_id < $1 and p.deleted_at is null and p.search_text like $2 escape '!'
-            and (p.category = $3 or $3 is null)
-        order by p.product_id desc limit $4";
+            and (p.category = $3 or p.category = $4 or $3 is null)
+        order by p.product_id desc limit $5";
 
     lookup SKU_HOLDER "select product_id from products where sku = $1 and deleted_at is null";
 
     insert INSERT_PRODUCT into products (
         product_id uuid, sku text, name text, description text, category text, price_amount int, price_currency text,
-        low_stock_threshold int, search_text text, version int,
+        low_stock_threshold int, search_text text, search_form int, version int,
     );
 
     change UPDATE_PRODUCT "update products
         set sku = $1, name = $2, description = $3, category = $4, price_amount = $5, price_currency = $6,
-            low_stock_threshold = $7, search_text = $8, version = version + 1
-        where product_id = $9 and deleted_at is null and version = $10";
+            low_stock_threshold = $7, search_text = $8, search_form = $9, version = version + 1
+        where product_id = $10 and deleted_at is null and version = $11";
+
+    query IN_ANOTHER_FORM "select product_id, name, sku, description, version from products
+        where search_form = 0 order by product_id limit $1";
+
+    change SET_SEARCH_TEXT "update products set search_text = $1, search_form = $2
+        where product_id = $3 and version = $4";
 
     change DELETE_PRODUCT "update products set deleted_at = $1, version = version + 1
         where product_id = $2 and deleted_at is null and version = $3";
@@ -46,15 +62,20 @@ pub(crate) async fn product(db: &Db, product_id: ProductId) -> Result<Option<Pro
     db.query_one(&PRODUCT, params![product_id], product_of).await
 }
 
-/// Products that are for sale, from new to old: those made before `before` that contain `text`.
+/// Products that are for sale, from new to old: those made before `before` that contain `part`.
 pub(crate) async fn products(
     db: &Db,
-    text: &str,
+    part: &str,
     category: Option<&str>,
     before: ProductId,
     rows: i64,
 ) -> Result<Vec<Product>, Error> {
-    db.query(&PRODUCTS, params![before, containing(text), category, rows], product_of).await
+    db.query(
+        &PRODUCTS,
+        params![before, containing(part), category.map(text::nfc).as_deref(), category, rows],
+        product_of,
+    )
+    .await
 }
 
 pub(crate) async fn sku_holder(db: &Db, sku: &str) -> Result<Option<ProductId>, Error> {
@@ -72,7 +93,8 @@ pub(crate) fn insert(product: &Product) -> Batch {
         product.price.amount,
         product.price.currency,
         product.low_stock_threshold,
-        search_text(product),
+        search_text(&product.name, &product.sku, &product.description),
+        SEARCH_FORM,
         product.version,
     ];
     Batch::new().insert(&INSERT_PRODUCT, row).upsert(&ANNOUNCE_FLAG, params![product.product_id, product.in_stock])
@@ -88,7 +110,8 @@ pub(crate) fn update(changed: &Product, read: Version) -> Batch {
         changed.price.amount,
         changed.price.currency,
         changed.low_stock_threshold,
-        search_text(changed),
+        search_text(&changed.name, &changed.sku, &changed.description),
+        SEARCH_FORM,
         changed.product_id,
     ];
     Batch::new().change(&UPDATE_PRODUCT, read, row)
@@ -104,15 +127,37 @@ pub(crate) fn put_flags(flags: &[StockFlag]) -> Batch {
     })
 }
 
-fn search_text(product: &Product) -> String {
-    // Filters hold no line breaks, so none matches across two fields.
-    lower_case(&format!("{}\n{}\n{}", product.name, product.sku, product.description))
+/// Products whose text is searched in the form of an earlier version.
+pub(crate) async fn in_another_form(db: &Db, rows: i64) -> Result<Vec<Searched>, Error> {
+    let searched = |row: &Row<'_>| {
+        let (name, sku, description): (String, String, String) =
+            (row.get("name")?, row.get("sku")?, row.get("description")?);
+        Ok(Searched {
+            product_id: row.get("product_id")?,
+            text: search_text(&name, &sku, &description),
+            version: row.get("version")?,
+        })
+    };
+    db.query(&IN_ANOTHER_FORM, params![rows], searched).await
+}
+
+/// Keeps the text under which products are searched. They are what they were, so their versions stay.
+pub(crate) fn set_search_text(products: &[Searched]) -> Batch {
+    products.iter().fold(Batch::new(), |batch, product| {
+        batch.change(&SET_SEARCH_TEXT, product.version, params![&product.text, SEARCH_FORM, product.product_id])
+    })
+}
+
+fn search_text(name: &str, sku: &str, description: &str) -> String {
+    // Each by itself, for a blank at an end is no part of a form; filters hold no line breaks, so none matches across
+    // two fields.
+    [name, sku, description].map(text::search_form).join("\n")
 }
 
 /// A `like` pattern with the escape character `!`.
-fn containing(text: &str) -> String {
+fn containing(part: &str) -> String {
     let mut pattern = String::from("%");
-    for c in lower_case(text).chars() {
+    for c in text::search_form(part).chars() {
         if matches!(c, '!' | '%' | '_') {
             pattern.push('!');
         }
@@ -120,11 +165,6 @@ fn containing(text: &str) -> String {
     }
     pattern.push('%');
     pattern
-}
-
-/// Letter by letter: `str::to_lowercase` knows a form of sigma for the ends of words, and a part has other ends.
-fn lower_case(text: &str) -> String {
-    text.chars().flat_map(char::to_lowercase).collect()
 }
 
 fn product_of(row: &Row<'_>) -> Result<Product, Error> {
@@ -149,10 +189,5 @@ mod tests {
     fn what_is_searched_for_is_taken_literally() {
         assert_eq!(containing("50%_Off!"), "%50!%!_off!!%");
         assert_eq!(containing(""), "%%");
-    }
-
-    #[test]
-    fn a_part_of_a_word_matches_whatever_its_case() {
-        assert!(lower_case("ΟΔΟΣΑ").contains(&lower_case("ΟΔΟΣ")));
     }
 }

@@ -71,6 +71,7 @@ impl UpdateProduct {
             fields::check_threshold(&mut wrong, threshold);
         }
         wrong.finish()?;
+        let category = category.map(|category| category.as_deref().map(fields::category));
         Ok(ProductChange { sku, name, description, category, price, low_stock_threshold })
     }
 }

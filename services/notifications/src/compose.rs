@@ -2,11 +2,11 @@
 
 use std::collections::HashSet;
 
-use kernel::{Event, Timestamp, Version};
+use kernel::{Event, Timestamp, Uuid, Version};
 use service::storage::Batch;
 use service::{Committed, Delivery, Failure, causes};
 
-use crate::domain::{Mail, Status, Topic, header_text};
+use crate::domain::{Beyond, Mail, Status, Topic, header_text};
 use crate::send_mail::SEND_MAIL;
 use crate::templates::{Content, Rendered};
 use crate::{Ctx, store};
@@ -21,33 +21,72 @@ pub(crate) struct Letter<'a> {
 
 /// Writes the letter of each event that has one, unless it was written before.
 ///
+/// Of one recipient so many an hour are written as the shop allows; see [`Template::beyond_quota`](crate::domain::Template::beyond_quota).
 /// With a mail server it is queued and its timer set; without, it is captured, which is no outside effect.
 pub(crate) async fn write_each<E: Event>(
     ctx: Ctx,
     deliveries: Vec<Delivery<E>>,
     letter: impl Fn(&E) -> Option<Letter<'_>> + Send + Sync,
 ) -> Result<Committed, Failure> {
-    let letters = || deliveries.iter().filter_map(|delivery| Some((letter(&delivery.event)?, delivery.origin())));
+    write_each_occasion(ctx, deliveries, |event, _| letter(event)).await
+}
+
+/// The same for letters about what happened: `letter` also gets the event's id.
+pub(crate) async fn write_each_occasion<E: Event>(
+    ctx: Ctx,
+    deliveries: Vec<Delivery<E>>,
+    letter: impl Fn(&E, Uuid) -> Option<Letter<'_>> + Send + Sync,
+) -> Result<Committed, Failure> {
+    let letters = || {
+        deliveries.iter().filter_map(|delivery| {
+            let origin = delivery.origin();
+            Some((letter(&delivery.event, origin.causation_id)?, origin))
+        })
+    };
     let topics = letters().map(|(letter, _)| letter.topic.id()).collect();
     let mut written: HashSet<_> = store::written(&ctx.db, topics).await?.into_iter().collect();
     let now = ctx.clock.now();
     let mut batch = Batch::new();
     for (letter, origin) in letters() {
         if written.insert((letter.topic.id(), letter.content.template())) {
-            batch = batch.and(write(&ctx, &letter, now).caused_by(origin));
+            match due(&ctx, &letter, now) {
+                Some(due) => batch = batch.and(write(&ctx, &letter, now, due).caused_by(origin)),
+                None => ctx.metrics.mail_over_limit(letter.content.template().as_str(), "dropped"),
+            }
         }
     }
     Ok(ctx.commit(batch, causes(deliveries)).await?)
 }
 
-fn write(ctx: &Ctx, letter: &Letter<'_>, now: Timestamp) -> Batch {
+/// The time at which a mail goes: now, later if its recipient got too many, or never.
+///
+/// A commit that is tried again counts again, which makes the bound no looser.
+fn due(ctx: &Ctx, letter: &Letter<'_>, now: Timestamp) -> Option<Timestamp> {
+    // An order that has forgotten its customer has nobody to write to.
+    if letter.recipient.is_empty() {
+        return None;
+    }
+    let quota = ctx.state.quota();
+    match letter.content.template().beyond_quota() {
+        Beyond::Send => Some(now),
+        Beyond::Hold => Some(quota.reserve(letter.recipient, now)),
+        Beyond::Drop => quota.take(letter.recipient, now).then_some(now),
+    }
+}
+
+fn write(ctx: &Ctx, letter: &Letter<'_>, now: Timestamp, due: Timestamp) -> Batch {
     let mail_id = ctx.ids.next();
-    let Rendered { subject, text, html } = letter.content.render();
+    let Rendered { subject, text, html } = letter.content.render(ctx.state.shop_url());
+    let held_until = (due > now).then_some(due);
+    if held_until.is_some() {
+        ctx.metrics.mail_over_limit(letter.content.template().as_str(), "held");
+    }
     let mail = Mail {
         mail_id,
         message_id: ctx.state.message_id(mail_id),
         topic_id: letter.topic.id(),
         order_id: letter.topic.order_id(),
+        user_id: letter.topic.user_id(),
         template: letter.content.template(),
         recipient: header_text(letter.recipient),
         subject: header_text(&subject),
@@ -57,12 +96,13 @@ fn write(ctx: &Ctx, letter: &Letter<'_>, now: Timestamp) -> Batch {
         attempts: 0,
         error: None,
         created_at: now,
+        held_until,
         sent_at: None,
         version: Version::FIRST,
     };
-    if ctx.state.captures() {
+    if ctx.state.captures() && held_until.is_none() {
         store::insert(&mail.captured(now))
     } else {
-        store::insert(&mail).schedule(SEND_MAIL.name, mail_id, now)
+        store::insert(&mail).schedule(SEND_MAIL.name, mail_id, due)
     }
 }

@@ -13,6 +13,35 @@ pub(crate) enum Template {
     Rejection,
     PaymentFailed,
     Cancelled,
+    PasswordReset,
+    PasswordChanged,
+    Verification,
+}
+
+/// What becomes of a mail whose recipient got as many as the hour allows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Beyond {
+    /// It goes all the same: its number has a bound of its own.
+    Send,
+    /// It waits until there is room.
+    Hold,
+    /// It is not written.
+    Drop,
+}
+
+impl Template {
+    /// What costs nothing to cause is dropped, for held it would flood the recipient for days. What costs money, or
+    /// guards an account, must arrive.
+    pub fn beyond_quota(self) -> Beyond {
+        match self {
+            // The users service has at most three of these links for each account.
+            Self::PasswordReset => Beyond::Send,
+            Self::Confirmation | Self::PasswordChanged => Beyond::Hold,
+            Self::Welcome | Self::Verification | Self::Rejection | Self::PaymentFailed | Self::Cancelled => {
+                Beyond::Drop
+            }
+        }
+    }
 }
 
 /// Where a mail is; all but `queued` are final.
@@ -33,6 +62,9 @@ kernel::named!(Template {
     Rejection = "rejection",
     PaymentFailed = "payment_failed",
     Cancelled = "cancelled",
+    PasswordReset = "password_reset",
+    PasswordChanged = "password_changed",
+    Verification = "verification",
 });
 
 kernel::named!(Status { Queued = "queued", Sent = "sent", Captured = "captured", Failed = "failed" });
@@ -44,6 +76,8 @@ pub(crate) enum Topic {
     Order(OrderId),
     /// One attempt to pay for an order: each that fails is told.
     Payment(PaymentId, OrderId),
+    /// Something that happened to an account, by the event that says so.
+    Account(Uuid, UserId),
 }
 
 impl Topic {
@@ -52,13 +86,22 @@ impl Topic {
             Self::User(user_id) => user_id.into(),
             Self::Order(order_id) => order_id.into(),
             Self::Payment(payment_id, _) => payment_id.into(),
+            Self::Account(occasion, _) => occasion,
         }
     }
 
     pub fn order_id(self) -> Option<OrderId> {
         match self {
-            Self::User(_) => None,
+            Self::User(_) | Self::Account(..) => None,
             Self::Order(order_id) | Self::Payment(_, order_id) => Some(order_id),
+        }
+    }
+
+    /// The account, of a mail that is about one and no order.
+    pub fn user_id(self) -> Option<UserId> {
+        match self {
+            Self::User(user_id) | Self::Account(_, user_id) => Some(user_id),
+            Self::Order(_) | Self::Payment(..) => None,
         }
     }
 }
@@ -71,6 +114,7 @@ pub(crate) struct Mail {
     /// The same in every attempt, so that a mail which went out twice shows as one (RFC 5322 §3.6.4).
     pub message_id: String,
     pub order_id: Option<OrderId>,
+    pub user_id: Option<UserId>,
     pub template: Template,
     pub recipient: String,
     pub subject: String,
@@ -80,6 +124,8 @@ pub(crate) struct Mail {
     pub attempts: i64,
     pub error: Option<String>,
     pub created_at: Timestamp,
+    /// Until when it waits, because its recipient got too many.
+    pub held_until: Option<Timestamp>,
     pub sent_at: Option<Timestamp>,
     /// As it was read: a transition leaves it, and its commit is guarded by it.
     pub version: Version,
@@ -116,7 +162,7 @@ impl Mail {
 
     /// It was not sent: given up, or `None` while it is worth another try.
     pub fn not_sent(&self, reason: &NotSent, attempts: i64, now: Timestamp) -> Option<Self> {
-        let is_overdue = now.duration_since(self.created_at) >= GIVE_UP_AFTER;
+        let is_overdue = now.duration_since(self.held_until.unwrap_or(self.created_at)) >= GIVE_UP_AFTER;
         let is_over = is_overdue || matches!(reason, NotSent::Refused(_));
         is_over.then(|| Self { status: Status::Failed, attempts, error: Some(reason.to_string()), ..self.clone() })
     }
@@ -141,6 +187,7 @@ pub(crate) mod tests {
             topic_id: mail_id.into(),
             message_id: format!("<{mail_id}@shop.example>"),
             order_id: None,
+            user_id: None,
             template: Template::Welcome,
             recipient: "ada@example.com".to_owned(),
             subject: "Welcome".to_owned(),
@@ -150,6 +197,7 @@ pub(crate) mod tests {
             attempts: 0,
             error: None,
             created_at: clock.now(),
+            held_until: None,
             sent_at: None,
             version: Version::FIRST,
         }
@@ -163,6 +211,8 @@ pub(crate) mod tests {
         assert_eq!(mail.not_sent(&refused, 1, after(0)).map(|mail| mail.status), Some(Status::Failed));
         assert_eq!(mail.not_sent(&away, 80, after(23)), None);
         assert_eq!(mail.not_sent(&away, 90, after(24)).map(|mail| mail.status), Some(Status::Failed));
+        let held = Mail { held_until: Some(after(20)), ..mail.clone() };
+        assert_eq!(held.not_sent(&away, 1, after(24)), None, "a held mail is tried for as long");
     }
 
     #[test]

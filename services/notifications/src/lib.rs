@@ -6,18 +6,27 @@
 mod compose;
 mod domain;
 mod mailer;
+mod on_email_verification_requested;
+mod on_order_anonymized;
 mod on_order_cancelled;
 mod on_order_paid;
 mod on_order_updated;
+mod on_password_reset_requested;
 mod on_payment_failed;
+mod on_user_deleted;
+mod on_user_password_changed;
 mod on_user_registered;
 mod queries;
+mod quota;
 mod send_mail;
 mod smtp;
 mod store;
 mod templates;
 
-use events::{OrderCancelled, OrderPaid, OrderUpdated, PaymentFailed, UserRegistered};
+use events::{
+    EmailVerificationRequested, OrderAnonymized, OrderCancelled, OrderPaid, OrderUpdated, PasswordResetRequested,
+    PaymentFailed, UserDeleted, UserPasswordChanged, UserRegistered,
+};
 use service::Service;
 use service::http::Policy;
 use service::storage::{self, Migrations};
@@ -25,7 +34,8 @@ use utoipa_axum::routes;
 
 pub use mailer::{Mailer, MailerError};
 
-const MIGRATIONS: Migrations = Migrations { set: "notifications", steps: &[storage::migration!("0001_init")] };
+const MIGRATIONS: Migrations =
+    Migrations { set: "notifications", steps: &[storage::migration!("0001_init"), storage::migration!("0002_holds")] };
 
 type Ctx = service::Ctx<Mailer>;
 
@@ -35,6 +45,11 @@ pub fn service(mailer: Mailer) -> Service<Mailer> {
         .routes(Policy::Admin, routes!(queries::list))
         .routes(Policy::Admin, routes!(queries::get))
         .on_many::<UserRegistered>(on_user_registered::handle_many)
+        .on_many::<PasswordResetRequested>(on_password_reset_requested::handle_many)
+        .on_many::<EmailVerificationRequested>(on_email_verification_requested::handle_many)
+        .on_many::<UserPasswordChanged>(on_user_password_changed::handle_many)
+        .on::<OrderAnonymized>(on_order_anonymized::handle)
+        .on::<UserDeleted>(on_user_deleted::handle)
         .on_many::<OrderPaid>(on_order_paid::handle_many)
         .on_many::<OrderUpdated>(on_order_updated::handle_many)
         .on_many::<OrderCancelled>(on_order_cancelled::handle_many)

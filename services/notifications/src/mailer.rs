@@ -8,6 +8,7 @@ use lettre::message::{Mailbox, MultiPart};
 use lettre::{Address, Message};
 
 use crate::domain::{Mail, NotSent};
+use crate::quota::Quota;
 use crate::smtp::Smtp;
 
 /// Sends mail, or leaves it captured in the store. Cheap to clone.
@@ -15,6 +16,8 @@ use crate::smtp::Smtp;
 pub struct Mailer {
     from: Mailbox,
     transport: Transport,
+    quota: Quota,
+    shop_url: String,
 }
 
 #[derive(Clone)]
@@ -42,7 +45,27 @@ impl Mailer {
             Some(url) => Transport::Smtp(Arc::new(Smtp::new(url).map_err(MailerError::Url)?)),
             None => Transport::Capture,
         };
-        Ok(Self { from: sender, transport })
+        Ok(Self { from: sender, transport, quota: Quota::per_hour(u32::MAX), shop_url: String::new() })
+    }
+
+    /// The same, with at most so many mails an hour to each recipient.
+    #[must_use]
+    pub fn with_limit(self, mails_per_hour: u32) -> Self {
+        Self { quota: Quota::per_hour(mails_per_hour), ..self }
+    }
+
+    /// The same, with links that lead to the pages of the shop at this URL, which ends without a slash.
+    #[must_use]
+    pub fn with_shop_url(self, shop_url: &str) -> Self {
+        Self { shop_url: shop_url.to_owned(), ..self }
+    }
+
+    pub(crate) fn quota(&self) -> &Quota {
+        &self.quota
+    }
+
+    pub(crate) fn shop_url(&self) -> &str {
+        &self.shop_url
     }
 
     /// Whether mail is captured and not sent.
@@ -66,7 +89,9 @@ impl Mailer {
     /// Every header is a value of its own type, so that none can hold another.
     fn message(&self, mail: &Mail) -> Result<Message, NotSent> {
         let refused = |error: &dyn std::fmt::Display| NotSent::Refused(format!("{:?}: {error}", mail.recipient));
-        let recipient: Address = mail.recipient.parse().map_err(|error| refused(&error))?;
+        // In the form that every mail server takes.
+        let recipient = kernel::email::ascii(&mail.recipient).unwrap_or_else(|| mail.recipient.clone());
+        let recipient: Address = recipient.parse().map_err(|error| refused(&error))?;
         Message::builder()
             .from(self.from.clone())
             .to(Mailbox::new(None, recipient))
@@ -81,7 +106,7 @@ impl Mailer {
 #[cfg(test)]
 impl Mailer {
     pub(crate) fn by(smtp: Smtp, from: &str) -> Self {
-        Self { from: from.parse().unwrap(), transport: Transport::Smtp(Arc::new(smtp)) }
+        Self { transport: Transport::Smtp(Arc::new(smtp)), ..Self::from_url(None, from).unwrap() }
     }
 }
 
@@ -102,6 +127,14 @@ mod tests {
         let mailer = Mailer::from_url(None, "Tradepost <shop@shop.example>").unwrap();
         let id = mail().mail_id;
         assert_eq!(mailer.message_id(id), format!("<{id}@shop.example>"));
+    }
+
+    #[test]
+    fn an_address_in_a_domain_of_another_script_is_sent_in_ascii() {
+        let mailer = Mailer::from_url(None, "shop@shop.example").unwrap();
+        let mail = Mail { recipient: "ada@müller.de".to_owned(), ..mail() };
+        let message = String::from_utf8(mailer.message(&mail).unwrap().formatted()).unwrap();
+        assert!(message.contains("To: ada@xn--mller-kva.de\r\n"), "{message}");
     }
 
     #[test]

@@ -31,6 +31,9 @@ pub(crate) struct Mail {
     /// Why it was given up.
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
+    /// Until when it waits, because its recipient got as many mails as the shop sends to one in an hour.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    held_until: Option<Timestamp>,
     /// When it was sent or captured; null until then.
     sent_at: Option<Timestamp>,
 }
@@ -48,6 +51,7 @@ impl From<domain::Mail> for Mail {
             order_id: mail.order_id,
             status: mail.status.as_str(),
             error: mail.error,
+            held_until: mail.held_until,
             sent_at: mail.sent_at,
         }
     }

@@ -1,24 +1,29 @@
 //! The mails' table.
 
-use kernel::{MailId, OrderId, Uuid};
+use kernel::{MailId, OrderId, UserId, Uuid, Version};
 use service::storage::{self, Batch, Db, Error, Row, params};
 
 use crate::domain::{Mail, Template};
+use crate::send_mail::SEND_MAIL;
 
 storage::statements! {
     lookup MAIL "select mail_id, message_id, topic_id, order_id, template, recipient, subject, text, html, status,
-            attempts, error, created_at, sent_at, version
+            attempts, error, created_at, sent_at, version, user_id, held_until
         from mails where mail_id = $1";
     query PAGE "select mail_id, message_id, topic_id, order_id, template, recipient, subject, text, html, status,
-            attempts, error, created_at, sent_at, version
+            attempts, error, created_at, sent_at, version, user_id, held_until
         from mails where mail_id < $1 order by mail_id desc limit $2";
     query PAGE_OF_ORDER "select mail_id, message_id, topic_id, order_id, template, recipient, subject, text, html,
-            status, attempts, error, created_at, sent_at, version
+            status, attempts, error, created_at, sent_at, version, user_id, held_until
         from mails where order_id = $1 and mail_id < $2 order by mail_id desc limit $3";
+    lookup OF_ORDER "select mail_id, version from mails where order_id = $1";
+    lookup OF_USER "select mail_id, version from mails where user_id = $1";
+    change DELETE "delete from mails where mail_id = $1 and version = $2";
     lookup WRITTEN "select topic_id, template from mails where topic_id = any($1)";
     insert INSERT into mails (
         mail_id uuid, message_id text, topic_id uuid, order_id uuid, template text, recipient text, subject text,
         text text, html text, status text, attempts int, error text, created_at time, sent_at time, version int,
+        user_id uuid, held_until time,
     );
     change UPDATE "update mails set status = $2, attempts = $3, error = $4, sent_at = $5, version = version + 1
         where mail_id = $1 and version = $6";
@@ -59,6 +64,8 @@ pub(crate) fn insert(mail: &Mail) -> Batch {
         mail.created_at,
         mail.sent_at,
         mail.version,
+        mail.user_id,
+        mail.held_until,
     ];
     Batch::new().insert(&INSERT, row)
 }
@@ -67,6 +74,30 @@ pub(crate) fn insert(mail: &Mail) -> Batch {
 pub(crate) fn update(mail: &Mail) -> Batch {
     let row = params![mail.mail_id, mail.status.as_str(), mail.attempts, mail.error.as_ref(), mail.sent_at];
     Batch::new().change(&UPDATE, mail.version, row)
+}
+
+/// A mail by its id, at a version.
+pub(crate) type Kept = (MailId, Version);
+
+/// All mails about an order.
+pub(crate) async fn mails_of_order(db: &Db, order_id: OrderId) -> Result<Vec<Kept>, Error> {
+    db.query(&OF_ORDER, params![order_id], kept).await
+}
+
+/// All mails about an account and no order.
+pub(crate) async fn mails_of_user(db: &Db, user_id: UserId) -> Result<Vec<Kept>, Error> {
+    db.query(&OF_USER, params![user_id], kept).await
+}
+
+/// Removes mails, and the timers of those that are still to be sent.
+pub(crate) fn delete(mails: &[Kept]) -> Batch {
+    mails.iter().fold(Batch::new(), |batch, (mail_id, version)| {
+        batch.change(&DELETE, *version, params![*mail_id]).unschedule(SEND_MAIL.name, *mail_id)
+    })
+}
+
+fn kept(row: &Row<'_>) -> Result<Kept, Error> {
+    Ok((row.get("mail_id")?, row.get("version")?))
 }
 
 fn mail_of(row: &Row<'_>) -> Result<Mail, Error> {
@@ -86,5 +117,7 @@ fn mail_of(row: &Row<'_>) -> Result<Mail, Error> {
         created_at: row.get("created_at")?,
         sent_at: row.get("sent_at")?,
         version: row.get("version")?,
+        user_id: row.get("user_id")?,
+        held_until: row.get("held_until")?,
     })
 }

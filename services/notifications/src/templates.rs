@@ -17,6 +17,9 @@ pub(crate) enum Content<'a> {
     Rejection { number: i64, reason: &'a str },
     PaymentFailed { number: i64, error: &'a str, is_final: bool },
     Cancelled { number: i64, reason: &'a str },
+    PasswordReset { username: &'a str, token: &'a str },
+    PasswordChanged { username: &'a str },
+    Verification { username: &'a str, token: &'a str },
 }
 
 /// A mail's words.
@@ -44,6 +47,12 @@ static TEMPLATES: LazyLock<Environment<'static>> = LazyLock::new(|| {
         "payment_failed.html",
         "cancelled.txt",
         "cancelled.html",
+        "password_reset.txt",
+        "password_reset.html",
+        "password_changed.txt",
+        "password_changed.html",
+        "verification.txt",
+        "verification.html",
     );
     let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
     let mut environment = Environment::new();
@@ -63,13 +72,17 @@ impl Content<'_> {
             Self::Rejection { .. } => Template::Rejection,
             Self::PaymentFailed { .. } => Template::PaymentFailed,
             Self::Cancelled { .. } => Template::Cancelled,
+            Self::PasswordReset { .. } => Template::PasswordReset,
+            Self::PasswordChanged { .. } => Template::PasswordChanged,
+            Self::Verification { .. } => Template::Verification,
         }
     }
 
-    /// The mail's words. What comes from outside is escaped in the HTML, and no part of the subject.
-    pub fn render(&self) -> Rendered {
+    /// The mail's words, with links to the pages at `shop_url`. What comes from outside is escaped in the HTML, and no
+    /// part of the subject.
+    pub fn render(&self, shop_url: &str) -> Rendered {
         let subject = self.subject();
-        let values = context! { subject => subject.as_str(), ..self.values() };
+        let values = context! { subject => subject.as_str(), ..self.values(shop_url) };
         let name = self.template().as_str();
         let (text, html) = (fill(&format!("{name}.txt"), &values), fill(&format!("{name}.html"), &values));
         Rendered { subject, text, html }
@@ -85,10 +98,13 @@ impl Content<'_> {
             }
             Self::PaymentFailed { number, is_final: false, .. } => format!("The payment for order {number} failed"),
             Self::Cancelled { number, .. } => format!("Order {number} is cancelled"),
+            Self::PasswordReset { .. } => "A new password for Tradepost".to_owned(),
+            Self::PasswordChanged { .. } => "Your password was changed".to_owned(),
+            Self::Verification { .. } => "Please verify your e-mail address".to_owned(),
         }
     }
 
-    fn values(&self) -> Value {
+    fn values(&self, shop_url: &str) -> Value {
         match *self {
             Self::Welcome { username } => context! { username },
             Self::Confirmation { number, lines, total, ship_to } => {
@@ -98,6 +114,14 @@ impl Content<'_> {
             Self::Rejection { number, reason } => context! { number, reason => why_rejected(reason) },
             Self::PaymentFailed { number, error, is_final } => context! { number, error, is_final },
             Self::Cancelled { number, reason } => context! { number, reason => why_cancelled(reason) },
+            // The token stands behind the `#`, which no browser sends to a server or in a Referer.
+            Self::PasswordReset { username, token } => {
+                context! { username, link => format!("{shop_url}/password-reset#token={token}") }
+            }
+            Self::PasswordChanged { username } => context! { username },
+            Self::Verification { username, token } => {
+                context! { username, link => format!("{shop_url}/verify-email#token={token}") }
+            }
         }
     }
 }
@@ -116,8 +140,9 @@ fn line(line: &OrderLine) -> Value {
 }
 
 fn address(address: &Address) -> Value {
-    let city = format!("{} {}", address.postal_code, address.city);
-    [address.name.clone(), address.street.clone(), city, address.country.clone()].into_iter().collect()
+    let city = format!("{} {}", address.postal_code, address.city).trim().to_owned();
+    let lines = [&address.name, &address.street, &city].into_iter().chain(&address.state).chain([&address.country]);
+    lines.cloned().collect()
 }
 
 /// Reasons are codes for programs; people get words.
@@ -158,6 +183,7 @@ mod tests {
             street: "1 Example Street".to_owned(),
             city: "London".to_owned(),
             postal_code: "N1".to_owned(),
+            state: None,
             country: "GB".to_owned(),
         }
     }
@@ -168,7 +194,7 @@ mod tests {
         let total = Money::new(199_800, Currency::EUR);
         let confirmation = |ship_to| Content::Confirmation { number: 1042, lines: &lines, total, ship_to };
         let failed = |is_final| Content::PaymentFailed { number: 1042, error: "the card was declined", is_final };
-        let cases: [(Content<'_>, &[&str]); 8] = [
+        let cases: [(Content<'_>, &[&str]); 11] = [
             (Content::Welcome { username: "ada" }, &["ada"]),
             (confirmation(None), &["Laptop", "999.00 EUR", "1998.00 EUR"]),
             (confirmation(Some(&ship_to)), &["Laptop", "N1 London"]),
@@ -177,9 +203,12 @@ mod tests {
             (failed(false), &["1042", "the card was declined", "still held"]),
             (Content::Cancelled { number: 1042, reason: "expired" }, &["1042", "not paid in time"]),
             (Content::Cancelled { number: 1042, reason: "unheard of" }, &["1042", "could not be completed"]),
+            (Content::PasswordReset { username: "ada", token: "AZ_t-6" }, &["ada", "password-reset#token=AZ_t-6"]),
+            (Content::PasswordChanged { username: "ada" }, &["ada", "new password"]),
+            (Content::Verification { username: "ada", token: "AZ_t-6" }, &["ada", "verify-email#token=AZ_t-6"]),
         ];
         for (content, facts) in cases {
-            let rendered = content.render();
+            let rendered = content.render("https://shop.example");
             for fact in facts {
                 assert!(rendered.text.contains(fact), "{fact} is missing in\n{}", rendered.text);
                 assert!(rendered.html.contains(fact), "{fact} is missing in\n{}", rendered.html);
@@ -195,14 +224,14 @@ mod tests {
         let content = Content::Confirmation { number: 1042, lines: &lines, total, ship_to: Some(&ship_to) };
         let expected = "Thank you. Order 1042 is paid.\n\n2 x Laptop at 999.00 EUR\n\nTotal: 1998.00 EUR\n\n\
             We ship to:\n  Ada Lovelace\n  1 Example Street\n  N1 London\n  GB\n\nTradepost";
-        assert_eq!(content.render().text, expected);
+        assert_eq!(content.render("").text, expected);
     }
 
     #[test]
     fn markup_in_a_name_is_text() {
         let lines = lines("<img src=x onerror=alert(1)> & \"co\"");
         let total = Money::new(199_800, Currency::EUR);
-        let html = Content::Confirmation { number: 1, lines: &lines, total, ship_to: None }.render().html;
+        let html = Content::Confirmation { number: 1, lines: &lines, total, ship_to: None }.render("").html;
         assert!(!html.contains("<img") && html.contains("&lt;img"), "{html}");
     }
 }

@@ -3,6 +3,9 @@
 use events::{Address, OrderCancelled, OrderLine, OrderPaid, OrderPlaced, OrderUpdated, PaymentRequested};
 use kernel::{Money, OrderId, PaymentId, ProductId, SignedDuration, Timestamp, UserId, Version};
 
+/// How long a settled order of a closed account keeps its customer: mails and money that are in flight arrive within it.
+const FORGOTTEN_AFTER: SignedDuration = SignedDuration::from_hours(24);
+
 /// Where an order is. `paid` is where it rests; `rejected` and `cancelled` are final.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Status {
@@ -307,6 +310,28 @@ impl Order {
             Status::Placed | Status::Reserved => Some(self.clone().end("expired").after(self, now)),
             Status::Paid | Status::Rejected | Status::Cancelled => None,
         }
+    }
+
+    /// The order without what tells who its customer was, once it is settled long enough for its mails and money to be
+    /// too. Books keep its number, lines, total, times and country.
+    pub fn without_customer(&self, now: Timestamp) -> Option<Self> {
+        let is_settled = matches!(self.status, Status::Paid | Status::Rejected | Status::Cancelled);
+        (is_settled && now >= self.updated_at + FORGOTTEN_AFTER).then(|| {
+            let only_country = |to: &Address| Address {
+                name: String::new(),
+                street: String::new(),
+                city: String::new(),
+                postal_code: String::new(),
+                state: None,
+                country: to.country.clone(),
+            };
+            Self {
+                user_id: None,
+                email: String::new(),
+                ship_to: self.ship_to.as_ref().map(only_country),
+                ..self.clone()
+            }
+        })
     }
 
     fn ask_for_payment(mut self, payment_id: PaymentId, token: String) -> Decision {

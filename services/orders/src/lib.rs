@@ -9,6 +9,7 @@ mod contact;
 mod decide_each;
 mod domain;
 mod expire_reservation;
+mod forget_customer;
 mod numbers;
 mod on_payment_captured;
 mod on_payment_failed;
@@ -18,6 +19,7 @@ mod on_product_deleted;
 mod on_product_updated;
 mod on_stock_rejected;
 mod on_stock_reserved;
+mod on_user_deleted;
 mod on_user_profile_updated;
 mod on_user_registered;
 mod place_order;
@@ -27,7 +29,7 @@ mod store;
 
 use events::{
     PaymentCaptured, PaymentFailed, PaymentRefunded, ProductCreated, ProductDeleted, ProductUpdated, StockRejected,
-    StockReserved, UserProfileUpdated, UserRegistered,
+    StockReserved, UserDeleted, UserProfileUpdated, UserRegistered,
 };
 use service::Service;
 use service::http::Policy;
@@ -52,6 +54,7 @@ pub fn service() -> Service<Numbers> {
         .access(access::may_read)
         .on::<UserRegistered>(on_user_registered::handle)
         .on::<UserProfileUpdated>(on_user_profile_updated::handle)
+        .on::<UserDeleted>(on_user_deleted::handle)
         .on::<ProductCreated>(on_product_created::handle)
         .on::<ProductUpdated>(on_product_updated::handle)
         .on::<ProductDeleted>(on_product_deleted::handle)
@@ -60,5 +63,6 @@ pub fn service() -> Service<Numbers> {
         .on_many::<PaymentCaptured>(on_payment_captured::handle_many)
         .on_many::<PaymentFailed>(on_payment_failed::handle_many)
         .on_many::<PaymentRefunded>(on_payment_refunded::handle_many)
+        .timer(store::FORGET_CUSTOMER, forget_customer::handle)
         .timer_many(store::EXPIRE_RESERVATION, expire_reservation::handle_many)
 }

@@ -76,7 +76,7 @@ pub(crate) struct PlacedOrder {
 impl PaymentToken {
     /// Notes what is wrong with the token.
     pub fn check(&self, fields: &mut Fields, field: &str) {
-        fields.text(&self.token, field, 1, 200);
+        fields.line(&self.token, field, 1, 200);
     }
 }
 
@@ -104,10 +104,13 @@ impl PlaceOrder {
                 (&ship_to.name, "ship_to.name"),
                 (&ship_to.street, "ship_to.street"),
                 (&ship_to.city, "ship_to.city"),
-                (&ship_to.postal_code, "ship_to.postal_code"),
                 (&ship_to.country, "ship_to.country"),
             ] {
                 fields.line(text, field, 1, 200);
+            }
+            // Some fifty countries have no postal codes, and most no states.
+            for (text, field) in [(&ship_to.postal_code, "ship_to.postal_code"), (&ship_to.state, "ship_to.state")] {
+                fields.line(text.as_deref().unwrap_or_default(), field, 0, 200);
             }
         }
         if let Some(payment) = &self.payment {

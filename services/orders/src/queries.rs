@@ -53,8 +53,14 @@ pub(crate) struct ShipTo {
     pub street: String,
     #[schema(example = "London", min_length = 1, max_length = 200)]
     pub city: String,
-    #[schema(example = "SW1Y 4JH", min_length = 1, max_length = 200)]
-    pub postal_code: String,
+    /// As the country writes it; left out or empty where there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "SW1Y 4JH", max_length = 200)]
+    pub postal_code: Option<String>,
+    /// State, province or prefecture, where addresses have one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 200)]
+    pub state: Option<String>,
     #[schema(example = "GB", min_length = 1, max_length = 200)]
     pub country: String,
 }
@@ -78,16 +84,21 @@ impl From<OrderLine> for Line {
 
 impl From<Address> for ShipTo {
     fn from(to: Address) -> Self {
-        let Address { name, street, city, postal_code, country } = to;
-        Self { name, street, city, postal_code, country }
+        let Address { name, street, city, postal_code, state, country } = to;
+        Self { name, street, city, postal_code: written(postal_code), state, country }
     }
 }
 
 impl From<ShipTo> for Address {
     fn from(to: ShipTo) -> Self {
-        let ShipTo { name, street, city, postal_code, country } = to;
-        Self { name, street, city, postal_code, country }
+        let ShipTo { name, street, city, postal_code, state, country } = to;
+        let (postal_code, state) = (postal_code.and_then(written).unwrap_or_default(), state.and_then(written));
+        Self { name, street, city, postal_code, state, country }
     }
+}
+
+fn written(text: String) -> Option<String> {
+    Some(text).filter(|text| !text.trim().is_empty())
 }
 
 impl From<domain::Order> for Order {

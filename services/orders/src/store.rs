@@ -12,6 +12,9 @@ use crate::domain::{Decision, Expiry, Order, Product, Tell};
 /// Set when an order is placed, moved when its stock is held, removed when it is paid or ends.
 pub(crate) const EXPIRE_RESERVATION: TimerKind = TimerKind::internal("expire_reservation");
 
+/// Set when a customer closes their account, until no order knows them.
+pub(crate) const FORGET_CUSTOMER: TimerKind = TimerKind::internal("forget_customer");
+
 storage::statements! {
     lookup PRODUCTS "select product_id, sku, name, price_amount, price_currency from products
         where product_id = any($1) and is_deleted = $2";
@@ -44,6 +47,8 @@ storage::statements! {
         payment_token text, access_digest bytes, created_at time, updated_at time, version int);
     change SET_ORDER "update orders set status = $2, reason = $3, payment_status = $4, payment_id = $5,
         payment_token = $6, updated_at = $7, version = version + 1 where order_id = $1 and version = $8";
+    change FORGET "update orders set user_id = $2, email = $3, ship_to = $4, version = version + 1
+        where order_id = $1 and version = $5";
     claim NEXT_NUMBERS "update order_numbers set next_number = next_number + $2 where name = $1
         returning next_number";
 }
@@ -75,6 +80,17 @@ pub(crate) async fn user_email(db: &Db, user_id: UserId) -> Result<Option<String
 /// Keeps what users told, unless something newer is known.
 pub(crate) fn put_user(user_id: UserId, email: &str, version: Version) -> Batch {
     Batch::new().upsert(&PUT_USER, params![user_id, email, version])
+}
+
+/// An account that is closed has no address, whatever is learnt of it later.
+pub(crate) fn put_closed_account(user_id: UserId, version: Version) -> Batch {
+    put_user(user_id, "", version)
+}
+
+/// The order without its customer, under the version that was read.
+pub(crate) fn forget_customer(order: &Order) -> Batch {
+    let ship_to = order.ship_to.as_ref().map(Value::json);
+    Batch::new().change(&FORGET, order.version, params![order.order_id, order.user_id, &order.email, ship_to])
 }
 
 /// One order.

@@ -5,6 +5,7 @@
 
 mod charge;
 mod domain;
+mod on_order_anonymized;
 mod on_order_cancelled;
 mod on_payment_requested;
 mod provider;
@@ -14,7 +15,7 @@ mod store;
 
 use std::sync::Arc;
 
-use events::{OrderCancelled, PaymentRequested};
+use events::{OrderAnonymized, OrderCancelled, PaymentRequested};
 use service::Service;
 use service::http::Policy;
 use service::storage::{self, Migrations};
@@ -37,6 +38,7 @@ pub fn service(provider: Arc<dyn Provider>) -> Service<Payments> {
     Service::new("payments", MIGRATIONS, store::STATEMENTS, Payments { provider })
         .routes(Policy::Admin, routes!(queries::list))
         .on_many::<PaymentRequested>(on_payment_requested::handle_many)
+        .on::<OrderAnonymized>(on_order_anonymized::handle)
         .on::<OrderCancelled>(on_order_cancelled::handle)
         .timer_staged(charge::CHARGE, charge::begin, charge::ask)
         .timer(refund::REFUND, refund::handle)

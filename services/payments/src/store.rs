@@ -32,6 +32,8 @@ storage::statements! {
     change UPDATE "update payments set token = $2, status = $3, error = $4, looked_up = $5, refunded_amount = $6,
             updated_at = $7, version = version + 1
         where payment_id = $1 and version = $8";
+    change FORGET_CUSTOMER "update payments set email = $2, version = version + 1
+        where payment_id = $1 and version = $3";
 }
 
 /// The payments that timers are about.
@@ -102,6 +104,13 @@ pub(crate) fn update(payment: &Payment) -> Batch {
         payment.updated_at,
     ];
     Batch::new().change(&UPDATE, payment.version, row)
+}
+
+/// Payments keep their money and not who paid.
+pub(crate) fn forget_customer(payments: &[Payment]) -> Batch {
+    payments.iter().fold(Batch::new(), |batch, payment| {
+        batch.change(&FORGET_CUSTOMER, payment.version, params![payment.payment_id, ""])
+    })
 }
 
 fn payment(row: &Row<'_>) -> Result<Payment, Error> {

@@ -1,13 +1,15 @@
-//! What a user is, and which names may be taken. Sessions and signing keys have files of their own.
+//! Users, and which names may be taken. Links, sessions and signing keys have files of their own.
 
+mod link;
 mod session;
 mod signing;
 
+pub(crate) use link::{Link, Purpose, make_room};
 pub(crate) use session::{Refresh, SESSIONS_MAX, Session};
 pub(crate) use signing::{PrivateKey, SigningKey, Times, signer};
 
 use events::{UserProfileUpdated, UserRegistered};
-use kernel::{Timestamp, UserId, Version};
+use kernel::{Timestamp, UserId, Version, email};
 
 /// Someone with an account.
 #[expect(clippy::struct_field_names, reason = "an id has one name in events, tables and code")]
@@ -16,6 +18,8 @@ pub(crate) struct User {
     pub user_id: UserId,
     pub username: String,
     pub email: String,
+    /// When its owner showed that they read mail of this address.
+    pub email_verified_at: Option<Timestamp>,
     pub created_at: Timestamp,
     pub version: Version,
 }
@@ -33,9 +37,26 @@ pub(crate) enum Refusal {
     UsernameTaken,
 }
 
-/// Under which a username or address is unique: both are ASCII, and their case doesn't tell two apart.
-pub(crate) fn key(text: &str) -> String {
-    text.to_ascii_lowercase()
+impl User {
+    /// The user after they followed a link to a new password, which shows that they read mail of the address.
+    pub fn with_password_reset(&self, now: Timestamp) -> Self {
+        self.verified(now)
+    }
+
+    /// The user after they followed a link that was mailed to the address.
+    pub fn verified(&self, now: Timestamp) -> Self {
+        Self { email_verified_at: Some(now), version: self.version.next(), ..self.clone() }
+    }
+
+    /// True if the other address reaches somebody else.
+    pub fn moves_to(&self, address: &str) -> bool {
+        email::key(&self.email) != email::key(address)
+    }
+}
+
+/// The text under which a username is unique: it is ASCII, and its case doesn't tell two apart.
+pub(crate) fn username_key(username: &str) -> String {
+    username.to_ascii_lowercase()
 }
 
 /// `holders` are the users who hold the name or the address.
@@ -51,7 +72,9 @@ pub(crate) fn changed(user: &User, change: &ProfileChange) -> Option<User> {
     if (username, email) == (&user.username, &user.email) {
         return None;
     }
-    Some(User { username: username.clone(), email: email.clone(), version: user.version.next(), ..*user })
+    let email_verified_at = user.email_verified_at.filter(|_| !user.moves_to(email));
+    let version = user.version.next();
+    Some(User { username: username.clone(), email: email.clone(), email_verified_at, version, ..*user })
 }
 
 /// `holders` are the users who hold the new name or address; the user itself may be among them.
@@ -66,13 +89,11 @@ pub(crate) fn update(changed: &User, holders: &[User]) -> Result<UserProfileUpda
 }
 
 fn check_free(user: &User, holders: &[User]) -> Result<(), Refusal> {
-    let is_held = |same: fn(&User) -> &str| {
-        holders.iter().any(|holder| holder.user_id != user.user_id && key(same(holder)) == key(same(user)))
-    };
-    if is_held(|user| &user.email) {
+    let mut others = holders.iter().filter(|holder| holder.user_id != user.user_id);
+    if others.clone().any(|other| !other.moves_to(&user.email)) {
         return Err(Refusal::EmailTaken);
     }
-    if is_held(|user| &user.username) {
+    if others.any(|other| username_key(&other.username) == username_key(&user.username)) {
         return Err(Refusal::UsernameTaken);
     }
     Ok(())
@@ -90,6 +111,7 @@ mod tests {
             user_id: Uuid::from_u128(id).into(),
             username: username.to_owned(),
             email: email.to_owned(),
+            email_verified_at: None,
             created_at: Timestamp::UNIX_EPOCH,
             version: Version::FIRST,
         }
@@ -103,6 +125,7 @@ mod tests {
             ("ada", "grace@example.com", Some(Refusal::UsernameTaken)),
             ("grace", "ADA@Example.com", Some(Refusal::EmailTaken)),
             ("ADA", "ada@example.com", Some(Refusal::EmailTaken)),
+            ("grace", "ada@EXAMPLE\u{3002}com", Some(Refusal::EmailTaken)),
         ] {
             let refusal = register(&user(2, username, email), std::slice::from_ref(&ada)).err();
             assert_eq!(refusal, expected, "{username} {email}");
@@ -115,6 +138,16 @@ mod tests {
         let renamed = changed(&ada, &ProfileChange { username: Some("ADA".to_owned()), email: None }).unwrap();
         let event = update(&renamed, &[ada]).unwrap();
         assert_eq!((event.username.as_str(), event.version), ("ADA", 2));
+    }
+
+    #[test]
+    fn another_address_is_not_verified_and_another_spelling_of_it_still_is() {
+        let ada = user(1, "ada", "ada@müller.de").verified(Timestamp::UNIX_EPOCH);
+        let moved = |email: &str| {
+            changed(&ada, &ProfileChange { username: None, email: Some(email.to_owned()) }).unwrap().email_verified_at
+        };
+        assert_eq!(moved("ada@xn--mller-kva.de"), Some(Timestamp::UNIX_EPOCH));
+        assert_eq!(moved("ada@example.com"), None);
     }
 
     proptest! {

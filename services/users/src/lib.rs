@@ -1,39 +1,51 @@
 //! Users: who has an account, and who has signed in.
 //!
 //! Not here: what a user ordered, and any mail. Others know users by [`UserRegistered`](events::UserRegistered)
-//! and [`UserProfileUpdated`](events::UserProfileUpdated), and their tokens by
-//! [`SigningKeyPublished`](events::SigningKeyPublished).
+//! and [`UserProfileUpdated`](events::UserProfileUpdated), until [`UserDeleted`](events::UserDeleted), and their tokens
+//! by [`SigningKeyPublished`](events::SigningKeyPublished).
 //!
 //! Start with `domain`, then `register` and `sign_in`.
 //!
 //! **Invariants**
-//! - No two users share a username or an e-mail address, whatever the case of their letters.
+//! - No two users share a username or an e-mail address, whatever the case of their letters and the form of the domain.
 //! - A password leaves the request only as its argon2id hash, and the hash never leaves the store.
 //! - A private key never leaves the store, and a refresh token is kept as digests only.
-//! - A refresh token is good once; shown again, it ends its sign-in.
+//! - A refresh token is good once; shown again, it ends its sign-in. A mailed link is good once.
+//! - A sign-in that has ended reads and changes nothing here, though its access token has yet to expire.
 
 mod attempts;
+mod current_password;
+mod delete_user;
 mod domain;
 mod expire_session;
 mod fields;
 mod jwks;
+mod link_token;
+mod links;
 mod password;
 mod queries;
 mod refresh_session;
 mod refresh_token;
 mod register;
+mod request_password_reset;
+mod request_verification;
+mod reset_password;
 mod rotate_signing_key;
+mod send_reset_link;
 mod sign_in;
 mod sign_out;
 mod signing_key;
 mod store;
 mod tokens;
 mod update_profile;
+mod verify_email;
 
 use service::Service;
 use service::http::Policy;
 use service::storage::{self, Migrations};
 use utoipa_axum::routes;
+
+pub use attempts::AttemptLimits;
 
 use attempts::Attempts;
 use password::Hasher;
@@ -47,20 +59,27 @@ pub struct Users {
 
 type Ctx = service::Ctx<Users>;
 
-const MIGRATIONS: Migrations =
-    Migrations { set: "users", steps: &[storage::migration!("0001_init"), storage::migration!("0002_sign_in")] };
+const MIGRATIONS: Migrations = Migrations {
+    set: "users",
+    steps: &[storage::migration!("0001_init"), storage::migration!("0002_sign_in"), storage::migration!("0003_links")],
+};
 
 /// The users' wiring.
-pub fn service() -> Service<Users> {
-    let state = Users { hasher: Hasher::for_this_machine(), attempts: Attempts::default() };
+pub fn service(limits: AttemptLimits) -> Service<Users> {
+    let state = Users { hasher: Hasher::for_this_machine(), attempts: Attempts::new(limits) };
     Service::new("users", MIGRATIONS, store::STATEMENTS, state)
         .at_start(signing_key::ensure)
         .routes(Policy::Guest, routes!(register::handler))
-        .routes(Policy::Customer, routes!(queries::get, update_profile::handler))
+        .routes(Policy::Customer, routes!(queries::get, update_profile::handler, delete_user::handler))
+        .routes(Policy::Guest, routes!(request_password_reset::handler))
+        .routes(Policy::Guest, routes!(reset_password::handler))
+        .routes(Policy::Customer, routes!(request_verification::handler))
+        .routes(Policy::Guest, routes!(verify_email::handler))
         .routes(Policy::Guest, routes!(sign_in::handler))
         .routes(Policy::Guest, routes!(refresh_session::handler))
         .routes(Policy::Customer, routes!(sign_out::handler))
         .routes(Policy::Guest, routes!(jwks::handler))
         .timer(store::EXPIRE_SESSION, expire_session::handle)
+        .timer(store::SEND_RESET_LINK, send_reset_link::handle)
         .timer(store::ROTATE_SIGNING_KEY, rotate_signing_key::handle)
 }

@@ -2,6 +2,7 @@
 
 mod common;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::num::NonZero;
 use std::sync::Arc;
@@ -10,6 +11,7 @@ use std::thread;
 
 use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version};
 use axum::http::StatusCode;
+use kernel::text;
 use serde::Deserialize;
 use service::http::{Fields, Problem};
 use tokio::sync::Semaphore;
@@ -31,6 +33,8 @@ const LANES: u32 = 1;
 const WAITING_MAX: usize = 64;
 
 /// A password as the user typed it: never trimmed, never cut, never shown.
+///
+/// It is hashed in normal form C (NIST SP 800-63B §5.1.1.2), for devices send the same letters composed or decomposed.
 #[derive(Clone, Deserialize, ToSchema)]
 #[serde(transparent)]
 #[schema(value_type = String, format = Password, min_length = 8, max_length = 1024, example = "correct horse battery")]
@@ -39,16 +43,20 @@ pub(crate) struct Password(String);
 impl Password {
     /// Whether it may be a new password.
     pub fn check(&self, fields: &mut Fields) {
-        let is_long_enough = self.0.chars().count() >= LENGTH_MIN;
+        let is_long_enough = self.normalised().chars().count() >= LENGTH_MIN;
         fields.check(is_long_enough, "password", "length", format!("at least {LENGTH_MIN} characters"));
         self.check_size(fields);
-        let is_common = self.0.len() <= BYTES_MAX && common::is_common(&self.0);
+        let is_common = self.0.len() <= BYTES_MAX && common::is_common(&self.normalised());
         fields.check(!is_common, "password", "common", "a password that is not among the most common ones");
     }
 
     /// Whether it is of a size that is hashed at all.
     pub fn check_size(&self, fields: &mut Fields) {
         fields.check(self.0.len() <= BYTES_MAX, "password", "length", format!("at most {BYTES_MAX} bytes"));
+    }
+
+    fn normalised(&self) -> Cow<'_, str> {
+        text::nfc(&self.0)
     }
 
     #[cfg(test)]
@@ -87,7 +95,7 @@ impl PasswordHash {
 #[derive(Debug)]
 pub(crate) enum Verdict {
     Wrong,
-    /// `rehashed` has the costs of now, where the stored hash has others.
+    /// `rehashed` is made as hashes are made now, where the stored one was not.
     Right {
         rehashed: Option<PasswordHash>,
     },
@@ -161,7 +169,8 @@ fn params() -> Params {
 fn hash(password: &Password, computed: &AtomicU64) -> PasswordHash {
     computed.fetch_add(1, Ordering::SeqCst);
     let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params());
-    let hash = argon2.hash_password(password.0.as_bytes()).expect("password and salt are within argon2's bounds");
+    let hash =
+        argon2.hash_password(password.normalised().as_bytes()).expect("password and salt are within argon2's bounds");
     PasswordHash(hash.to_string())
 }
 
@@ -170,14 +179,22 @@ fn verify(password: &Password, stored: &PasswordHash, computed: &AtomicU64) -> V
     let Ok(parsed) = parsed.inspect_err(|error| tracing::error!(%error, "a stored hash is none")) else {
         return Verdict::Wrong;
     };
-    computed.fetch_add(1, Ordering::SeqCst);
-    // The costs are those of the stored hash.
-    if Argon2::default().verify_password(password.0.as_bytes(), &parsed).is_err() {
+    let is_of = |text: &str| {
+        computed.fetch_add(1, Ordering::SeqCst);
+        // The costs are those of the stored hash.
+        Argon2::default().verify_password(text.as_bytes(), &parsed).is_ok()
+    };
+    let normalised = password.normalised();
+    let is_of_normalised = is_of(&normalised);
+    // Hashes of earlier versions are of the letters as they were typed.
+    let is_of_typed = || normalised != password.0 && is_of(&password.0);
+    if !is_of_normalised && !is_of_typed() {
         return Verdict::Wrong;
     }
     let has_costs_of_now = Params::try_from(&parsed)
         .is_ok_and(|stored| (stored.m_cost(), stored.t_cost(), stored.p_cost()) == (MEMORY_KIB, PASSES, LANES));
-    Verdict::Right { rehashed: (!has_costs_of_now).then(|| hash(password, computed)) }
+    let is_made_as_now = is_of_normalised && has_costs_of_now;
+    Verdict::Right { rehashed: (!is_made_as_now).then(|| hash(password, computed)) }
 }
 
 fn too_many_requests() -> Problem {
@@ -227,6 +244,23 @@ mod tests {
         assert!(hash.as_str().starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{}", hash.as_str());
         let wrong = hasher.verify(Password::of("battery staple"), Some(old)).await.unwrap();
         assert!(matches!(wrong, Verdict::Wrong));
+    }
+
+    #[tokio::test]
+    async fn a_password_is_the_same_in_both_normal_forms_and_one_that_was_hashed_as_typed_is_still_right() {
+        let (composed, decomposed) = ("Frühstück mit Käse", "Fru\u{308}hstu\u{308}ck mit Ka\u{308}se");
+        let hasher = Hasher::for_this_machine();
+        let made = hasher.hash(Password::of(decomposed)).await.unwrap();
+        for typed in [composed, decomposed] {
+            let verdict = hasher.verify(Password::of(typed), Some(made.clone())).await.unwrap();
+            assert!(matches!(verdict, Verdict::Right { rehashed: None }), "{typed}");
+        }
+        let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params());
+        let as_typed = PasswordHash(argon2.hash_password(decomposed.as_bytes()).unwrap().to_string());
+        let verdict = hasher.verify(Password::of(decomposed), Some(as_typed)).await.unwrap();
+        let Verdict::Right { rehashed: Some(anew) } = verdict else { panic!("{verdict:?}") };
+        let verdict = hasher.verify(Password::of(composed), Some(anew)).await.unwrap();
+        assert!(matches!(verdict, Verdict::Right { rehashed: None }), "from then on in either form");
     }
 
     #[tokio::test]

@@ -1,6 +1,7 @@
 //! Reads, and the user as clients see one.
 
 use axum::extract::State;
+use axum::http::StatusCode;
 use kernel::{Timestamp, UserId};
 use serde::Serialize;
 use service::http::auth::Caller;
@@ -18,19 +19,34 @@ pub(crate) struct User {
     username: String,
     #[schema(example = "ada@example.com")]
     email: String,
+    /// Whether the owner has followed a link that was mailed to the address.
+    email_verified: bool,
     created_at: Timestamp,
 }
 
 impl From<domain::User> for User {
     fn from(user: domain::User) -> Self {
-        let domain::User { user_id, username, email, created_at, version: _ } = user;
-        Self { user_id, username, email, created_at }
+        let domain::User { user_id, username, email, email_verified_at, created_at, version: _ } = user;
+        Self { user_id, username, email, email_verified: email_verified_at.is_some(), created_at }
     }
 }
 
-/// A user is there for themselves and for the admin.
-pub(crate) fn check_own(caller: &Caller, user_id: UserId) -> Result<(), Problem> {
-    if caller.owns(user_id) { Ok(()) } else { Err(Problem::not_found("user")) }
+/// The user, who is there for themselves and for the admin: anybody else is answered 404.
+///
+/// 401 `session_ended` if the sign-in of the caller's token has ended: here that is known at once, in other services
+/// the token is good until it expires.
+pub(crate) async fn own(ctx: &Ctx, caller: &Caller, user_id: UserId) -> Result<domain::User, Problem> {
+    if !caller.owns(user_id) {
+        return Err(Problem::not_found("user"));
+    }
+    if let Some(session_id) = caller.session_id {
+        let session = store::session(&ctx.db, session_id).await?;
+        if session.is_none_or(|session| session.is_over(ctx.clock.now())) {
+            let detail = "this sign-in has ended: sign in again";
+            return Err(Problem::new(StatusCode::UNAUTHORIZED, "session_ended", detail));
+        }
+    }
+    store::user(&ctx.db, user_id).await?.ok_or_else(|| Problem::not_found("user"))
 }
 
 /// One user.
@@ -42,7 +58,5 @@ pub(crate) async fn get(
     caller: Caller,
     PathId(user_id): PathId<UserId>,
 ) -> Result<Tagged<User>, Problem> {
-    check_own(&caller, user_id)?;
-    let user = store::user(&ctx.db, user_id).await?.ok_or_else(|| Problem::not_found("user"))?;
-    Ok(Tagged(user.into()))
+    Ok(Tagged(own(&ctx, &caller, user_id).await?.into()))
 }

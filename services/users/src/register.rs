@@ -41,7 +41,7 @@ impl Register {
     responses(
         (status = 201, body = queries::User),
         (status = 409, body = ProblemBody, description = "`email_taken`, `username_taken`"),
-        (status = 429, body = ProblemBody, description = "`too_many_requests`"),
+        (status = 429, body = ProblemBody, description = "`too_many_attempts`, `too_many_requests`"),
     ))]
 pub(crate) async fn handler(
     State(ctx): State<Ctx>,
@@ -58,6 +58,7 @@ pub(crate) async fn handler(
         user_id: ctx.ids.next(),
         username: input.username,
         email: input.email,
+        email_verified_at: None,
         created_at: ctx.clock.now(),
         version: Version::FIRST,
     };

@@ -39,7 +39,7 @@ impl SignIn {
 #[utoipa::path(post, path = "/v1/sessions", operation_id = "sign_in", tag = "users", request_body = SignIn,
     responses(
         (status = 201, body = Tokens),
-        (status = 429, body = ProblemBody, description = "`too_many_requests`"),
+        (status = 429, body = ProblemBody, description = "`too_many_attempts`, `too_many_requests`"),
     ))]
 pub(crate) async fn handler(
     State(ctx): State<Ctx>,
@@ -52,6 +52,7 @@ pub(crate) async fn handler(
     attempts::count(&ctx, &caller, from, &input.email)?;
     let account = store::account(&ctx.db, &input.email).await?;
     let (user_id, rehashed) = check(&ctx.state.hasher, account, &input.password).await?;
+    attempts::proved(&ctx, from, &input.email);
     let token = RefreshToken::first(ctx.ids.next(), &ctx.ids);
     let (family, secret, now) = (token.family_digest(), token.secret_digest(), ctx.clock.now());
     let session = Session::begin(token.session_id, user_id, family, secret, now);

@@ -1,10 +1,10 @@
-//! Users, their sign-ins, and the keys that sign their tokens, in the database.
+//! Users, their sign-ins and links, and the keys that sign their tokens, in the database.
 
-use kernel::{SessionId, UserId, Uuid, Version};
+use kernel::{SessionId, Timestamp, UserId, Uuid, Version, email};
 use service::TimerKind;
 use service::storage::{self, Batch, Db, Error, Row, params};
 
-use crate::domain::{self, PrivateKey, SESSIONS_MAX, Session, SigningKey, Times, User};
+use crate::domain::{self, Link, PrivateKey, SESSIONS_MAX, Session, SigningKey, Times, User};
 use crate::password::PasswordHash;
 
 /// Set when a user signs in, removed when they sign out.
@@ -13,13 +13,17 @@ pub(crate) const EXPIRE_SESSION: TimerKind = TimerKind::internal("expire_session
 /// Set with each key that signs.
 pub(crate) const ROTATE_SIGNING_KEY: TimerKind = TimerKind::internal("rotate_signing_key");
 
+/// Set when somebody asks for a new password.
+pub(crate) const SEND_RESET_LINK: TimerKind = TimerKind::internal("send_reset_link");
+
 /// Sign-ins of a user that are read at the most: more than the bound, so that what went beyond it is seen.
 const SESSIONS_READ: i64 = 100;
 
 storage::statements! {
-    lookup USER "select user_id, username, email, created_at, version from users where user_id = $1";
+    lookup USER "select user_id, username, email, email_verified_at, created_at, version from users
+        where user_id = $1";
 
-    query HOLDERS "select user_id, username, email, created_at, version from users
+    query HOLDERS "select user_id, username, email, email_verified_at, created_at, version from users
         where username_key = $1 or email_key = $2";
 
     insert INSERT_USER into users (
@@ -28,12 +32,37 @@ storage::statements! {
     );
 
     change UPDATE_USER "update users
-        set username = $1, username_key = $2, email = $3, email_key = $4, version = version + 1
-        where user_id = $5 and version = $6";
+        set username = $1, username_key = $2, email = $3, email_key = $4, email_verified_at = $5,
+            version = version + 1
+        where user_id = $6 and version = $7";
+
+    change DELETE_USER "delete from users where user_id = $1 and version = $2";
 
     lookup ACCOUNT "select user_id, password_hash from users where email_key = $1";
 
     change SET_PASSWORD_HASH "update users set password_hash = $1 where user_id = $2 and version = $3";
+
+    change RESET_PASSWORD "update users set password_hash = $1, email_verified_at = $2, version = version + 1
+        where user_id = $3 and version = $4";
+
+    lookup LINK "select link_id, user_id, purpose, email, digest, created_at, expires_at, version
+        from links where link_id = $1";
+
+    lookup LINKS_OF_USER "select link_id, user_id, purpose, email, digest, created_at, expires_at, version
+        from links where user_id = $1 order by link_id";
+
+    insert INSERT_LINK into links (
+        link_id uuid, user_id uuid, purpose text, email text, digest bytes,
+        created_at time, expires_at time, version int,
+    );
+
+    change DELETE_LINK "delete from links where link_id = $1 and version = $2";
+
+    lookup RESET_REQUEST "select request_id, email, version from reset_requests where request_id = $1";
+
+    insert INSERT_RESET_REQUEST into reset_requests (request_id uuid, email text, version int);
+
+    change DELETE_RESET_REQUEST "delete from reset_requests where request_id = $1 and version = $2";
 
     lookup SESSION "select session_id, user_id, family_digest, token_digest, created_at, expires_at, version
         from sessions where session_id = $1";
@@ -70,12 +99,12 @@ pub(crate) struct Account {
 }
 
 /// The account with this address.
-pub(crate) async fn account(db: &Db, email: &str) -> Result<Option<Account>, Error> {
+pub(crate) async fn account(db: &Db, address: &str) -> Result<Option<Account>, Error> {
     let account = |row: &Row<'_>| {
         let hash: String = row.get("password_hash")?;
         Ok(Account { user_id: row.get("user_id")?, password_hash: PasswordHash::from_stored(hash) })
     };
-    db.query_one(&ACCOUNT, params![domain::key(email)], account).await
+    db.query_one(&ACCOUNT, params![email::key(address)], account).await
 }
 
 /// Keeps a hash with other costs of the same password: for others nothing changed, so the version stays.
@@ -89,10 +118,15 @@ pub(crate) async fn session(db: &Db, session_id: SessionId) -> Result<Option<Ses
 
 /// The oldest sign-ins of a user, as many as must end before one more begins.
 pub(crate) async fn sessions_to_end(db: &Db, user_id: UserId) -> Result<Vec<Session>, Error> {
-    let mut sessions = db.query(&SESSIONS_OF_USER, params![user_id, SESSIONS_READ], session_of).await?;
+    let mut sessions = sessions_of(db, user_id).await?;
     let kept = SESSIONS_MAX - 1;
     sessions.truncate(sessions.len().saturating_sub(kept));
     Ok(sessions)
+}
+
+/// The sign-ins of a user, the oldest first.
+pub(crate) async fn sessions_of(db: &Db, user_id: UserId) -> Result<Vec<Session>, Error> {
+    db.query(&SESSIONS_OF_USER, params![user_id, SESSIONS_READ], session_of).await
 }
 
 pub(crate) fn begin_session(session: &Session) -> Batch {
@@ -152,17 +186,17 @@ pub(crate) async fn user(db: &Db, user_id: UserId) -> Result<Option<User>, Error
 }
 
 /// The users who hold the name or the address: at most one each.
-pub(crate) async fn holders(db: &Db, username: &str, email: &str) -> Result<Vec<User>, Error> {
-    db.query(&HOLDERS, params![domain::key(username), domain::key(email)], user_of).await
+pub(crate) async fn holders(db: &Db, username: &str, address: &str) -> Result<Vec<User>, Error> {
+    db.query(&HOLDERS, params![domain::username_key(username), email::key(address)], user_of).await
 }
 
 pub(crate) fn insert(user: &User, hash: &PasswordHash) -> Batch {
     let row = params![
         user.user_id,
         &user.username,
-        domain::key(&user.username),
+        domain::username_key(&user.username),
         &user.email,
-        domain::key(&user.email),
+        email::key(&user.email),
         hash.as_str(),
         user.created_at,
         user.version,
@@ -174,12 +208,89 @@ pub(crate) fn insert(user: &User, hash: &PasswordHash) -> Batch {
 pub(crate) fn update(changed: &User, read: Version) -> Batch {
     let row = params![
         &changed.username,
-        domain::key(&changed.username),
+        domain::username_key(&changed.username),
         &changed.email,
-        domain::key(&changed.email),
+        email::key(&changed.email),
+        changed.email_verified_at,
         changed.user_id,
     ];
     Batch::new().change(&UPDATE_USER, read, row)
+}
+
+/// The user has another password, and has verified the address by the way; `read` is the version on which it was decided.
+pub(crate) fn reset_password(changed: &User, read: Version, hash: &PasswordHash) -> Batch {
+    Batch::new().change(&RESET_PASSWORD, read, params![hash.as_str(), changed.email_verified_at, changed.user_id])
+}
+
+/// The account is closed.
+pub(crate) fn delete(user: &User) -> Batch {
+    Batch::new().change(&DELETE_USER, user.version, params![user.user_id])
+}
+
+pub(crate) async fn link(db: &Db, link_id: Uuid) -> Result<Option<Link>, Error> {
+    db.query_one(&LINK, params![link_id], link_of).await
+}
+
+/// The links of a user, the oldest first: a few of each purpose at the most.
+pub(crate) async fn links(db: &Db, user_id: UserId) -> Result<Vec<Link>, Error> {
+    db.query(&LINKS_OF_USER, params![user_id], link_of).await
+}
+
+pub(crate) fn insert_link(link: &Link) -> Batch {
+    let row = params![
+        link.link_id,
+        link.user_id,
+        link.purpose.as_str(),
+        &link.email,
+        link.digest.as_slice(),
+        link.created_at,
+        link.expires_at,
+        link.version,
+    ];
+    Batch::new().insert(&INSERT_LINK, row)
+}
+
+pub(crate) fn delete_links<'a>(links: impl IntoIterator<Item = &'a Link>) -> Batch {
+    let delete = |batch: Batch, link: &Link| batch.change(&DELETE_LINK, link.version, params![link.link_id]);
+    links.into_iter().fold(Batch::new(), delete)
+}
+
+/// Somebody asked for a new password of the account with this address.
+#[derive(Clone, Debug)]
+pub(crate) struct ResetRequest {
+    pub request_id: Uuid,
+    pub email: String,
+    pub version: Version,
+}
+
+/// Keeps a request for a new password, to be looked at right away.
+pub(crate) fn request_reset(request_id: Uuid, email: &str, now: Timestamp) -> Batch {
+    let row = params![request_id, email, Version::FIRST];
+    Batch::new().insert(&INSERT_RESET_REQUEST, row).schedule(SEND_RESET_LINK.name, request_id, now)
+}
+
+pub(crate) async fn reset_request(db: &Db, request_id: Uuid) -> Result<Option<ResetRequest>, Error> {
+    let request = |row: &Row<'_>| {
+        Ok(ResetRequest { request_id: row.get("request_id")?, email: row.get("email")?, version: row.get("version")? })
+    };
+    db.query_one(&RESET_REQUEST, params![request_id], request).await
+}
+
+pub(crate) fn end_reset_request(request: &ResetRequest) -> Batch {
+    Batch::new().change(&DELETE_RESET_REQUEST, request.version, params![request.request_id])
+}
+
+fn link_of(row: &Row<'_>) -> Result<Link, Error> {
+    Ok(Link {
+        link_id: row.get("link_id")?,
+        user_id: row.get("user_id")?,
+        purpose: row.parse("purpose")?,
+        email: row.get("email")?,
+        digest: bytes_of(row, "digest")?,
+        created_at: row.get("created_at")?,
+        expires_at: row.get("expires_at")?,
+        version: row.get("version")?,
+    })
 }
 
 fn user_of(row: &Row<'_>) -> Result<User, Error> {
@@ -187,6 +298,7 @@ fn user_of(row: &Row<'_>) -> Result<User, Error> {
         user_id: row.get("user_id")?,
         username: row.get("username")?,
         email: row.get("email")?,
+        email_verified_at: row.get("email_verified_at")?,
         created_at: row.get("created_at")?,
         version: row.get("version")?,
     })

@@ -1,15 +1,18 @@
-//! `PATCH /v1/users/{id}`: changes a name or an address.
+//! `PATCH /v1/users/{id}`: changes a name or an address. Another address asks for the password: mail to it opens the
+//! account.
 
 use axum::extract::State;
 use kernel::UserId;
 use serde::Deserialize;
 use service::decide;
 use service::http::auth::Caller;
-use service::http::{Body, Fields, IfMatch, PathId, Problem, ProblemBody, RequestInfo, Tagged};
+use service::http::{Body, ClientAddress, Fields, IfMatch, PathId, Problem, ProblemBody, RequestInfo, Tagged};
+use service::storage::Batch;
 use utoipa::ToSchema;
 
-use crate::domain::{self, ProfileChange};
-use crate::{Ctx, fields, queries, store};
+use crate::domain::{self, ProfileChange, User};
+use crate::password::Password;
+use crate::{Ctx, attempts, current_password, fields, queries, store};
 
 /// What is to change; what is left out stays as it is.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -17,12 +20,15 @@ use crate::{Ctx, fields, queries, store};
 pub(crate) struct UpdateProfile {
     #[schema(min_length = 3, max_length = 32, pattern = "^[A-Za-z0-9_.-]*$")]
     username: Option<String>,
+    /// Another address asks for `current_password`, ends the links that were mailed to the old one, and is not verified.
     #[schema(max_length = 254)]
     email: Option<String>,
+    /// The password of now: required with another `email`, except of the admin.
+    current_password: Option<Password>,
 }
 
 impl UpdateProfile {
-    fn validate(self) -> Result<ProfileChange, Problem> {
+    fn validate(self) -> Result<(ProfileChange, Option<Password>), Problem> {
         let mut wrong = Fields::new();
         wrong.check(
             self.username.is_some() || self.email.is_some(),
@@ -37,7 +43,7 @@ impl UpdateProfile {
             fields::check_email(&mut wrong, email);
         }
         wrong.finish()?;
-        Ok(ProfileChange { username: self.username, email: self.email })
+        Ok((ProfileChange { username: self.username, email: self.email }, self.current_password))
     }
 }
 
@@ -46,28 +52,46 @@ impl UpdateProfile {
     params(("id" = UserId, Path), IfMatch),
     responses(
         (status = 200, body = queries::User),
+        (status = 403, body = ProblemBody, description = "`password_required`, `wrong_password`"),
         (status = 409, body = ProblemBody, description = "`email_taken`, `username_taken`"),
+        (status = 429, body = ProblemBody, description = "`too_many_attempts`"),
     ))]
 pub(crate) async fn handler(
     State(ctx): State<Ctx>,
     caller: Caller,
+    from: ClientAddress,
     PathId(user_id): PathId<UserId>,
     if_match: IfMatch,
     request: RequestInfo,
     Body(input): Body<UpdateProfile>,
 ) -> Result<Tagged<queries::User>, Problem> {
-    queries::check_own(&caller, user_id)?;
-    let change = input.validate()?;
+    let user = queries::own(&ctx, &caller, user_id).await?;
+    let (change, password) = input.validate()?;
+    // Each refusal as taken says that there is such an account, so changes count like registrations.
+    match &change.email {
+        Some(email) if user.moves_to(email) => {
+            current_password::check(&ctx, &caller, from, &user, password).await?;
+        }
+        _ => attempts::count(&ctx, &caller, from, &user.email)?,
+    }
     let user = decide(&ctx, || async {
-        let user = store::user(&ctx.db, user_id).await?.ok_or_else(|| Problem::not_found("user"))?;
+        let user = queries::own(&ctx, &caller, user_id).await?;
         if_match.check(|| queries::User::from(user.clone()))?;
         let Some(changed) = domain::changed(&user, &change) else { return Ok(user) };
         let holders = store::holders(&ctx.db, &changed.username, &changed.email).await?;
         let updated = domain::update(&changed, &holders)?;
-        let batch = store::update(&changed, user.version).emit(changed.version, &updated);
-        ctx.commit(batch, request.cause()).await?;
+        let batch = store::update(&changed, user.version).and(end_links(&ctx, &user, &changed).await?);
+        ctx.commit(batch.emit(changed.version, &updated), request.cause()).await?;
         Ok(changed)
     })
     .await?;
     Ok(Tagged(user.into()))
+}
+
+/// Links that were mailed to an address which the user has left open nothing any more.
+async fn end_links(ctx: &Ctx, before: &User, after: &User) -> Result<Batch, Problem> {
+    if !before.moves_to(&after.email) {
+        return Ok(Batch::new());
+    }
+    Ok(store::delete_links(&store::links(&ctx.db, before.user_id).await?))
 }

@@ -13,7 +13,7 @@ use std::time::Duration;
 pub use backlog::Backlog;
 pub use in_flight::InFlight;
 pub(crate) use in_flight::{ALWAYS, within};
-pub use rate::{Limiter, Limits, Rate};
+pub use rate::{Limiter, Limits, Rate, network_of};
 pub use yielding::Yielding;
 
 /// All that a process bounds for its services together. Clones share it.

@@ -48,25 +48,14 @@ impl Rate {
 pub struct Limits {
     /// Writes from one address.
     pub writes: Rate,
-    /// Attempts to sign in to one account.
-    pub sign_ins_of_account: Rate,
-    /// Attempts to sign in, and registrations, from one address.
-    pub sign_ins_of_address: Rate,
 }
 
 impl Limits {
     /// The defaults of the configuration.
-    pub const DEFAULT: Self = Self {
-        writes: Rate::new(100, Duration::from_secs(1)),
-        sign_ins_of_account: Rate::new(10, Duration::from_mins(1)),
-        sign_ins_of_address: Rate::new(100, Duration::from_mins(1)),
-    };
+    pub const DEFAULT: Self = Self { writes: Rate::new(100, Duration::from_secs(1)) };
 
     /// So many that no test meets them: its clock stands still, and all of it comes from one address.
-    pub const NONE: Self = {
-        let rate = Rate::new(1_000_000_000, Duration::from_secs(1));
-        Self { writes: rate, sign_ins_of_account: rate, sign_ins_of_address: rate }
-    };
+    pub const NONE: Self = Self { writes: Rate::new(1_000_000_000, Duration::from_secs(1)) };
 }
 
 /// Lets each client send at its [`Rate`]. Cheap to clone; clones share what they count.
@@ -97,10 +86,12 @@ impl Limiter {
     ///
     /// Of an IPv6 address the first 64 bits count, for that is what one customer of a provider gets.
     pub fn check_address(&self, address: IpAddr) -> Result<(), Problem> {
-        match address.to_canonical() {
-            IpAddr::V4(address) => self.check(u128::from(address.to_bits())),
-            IpAddr::V6(address) => self.check(address.to_bits() >> 64 | 1 << 127),
-        }
+        self.check(network_of(address))
+    }
+
+    /// One more request about this text from this address.
+    pub fn check_text_from(&self, text: &str, address: IpAddr) -> Result<(), Problem> {
+        self.check((text, network_of(address)))
     }
 
     /// One more request about this text, such as an account's e-mail address, lower-cased by the caller.
@@ -117,6 +108,15 @@ impl Limiter {
             let wait = refused.wait_time_from(governor::clock::Clock::now(limiter.clock()));
             Problem::too_many_requests("you send more requests than are let in: wait as long as Retry-After says", wait)
         })
+    }
+}
+
+/// The network that counts as one client: of an IPv6 address the first 64 bits, for that is what one customer of a
+/// provider gets.
+pub fn network_of(address: IpAddr) -> u128 {
+    match address.to_canonical() {
+        IpAddr::V4(address) => u128::from(address.to_bits()),
+        IpAddr::V6(address) => address.to_bits() >> 64 | 1 << 127,
     }
 }
 

@@ -1,6 +1,8 @@
 //! Opening the file.
 
-use std::path::Path;
+use std::fs::{File, Permissions};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
@@ -10,6 +12,12 @@ use crate::{Error, Options};
 
 /// Prepared statements that a connection keeps: more than a service has.
 const STATEMENTS_KEPT: usize = 256;
+
+/// Read and written by its owner.
+const OWNER_ONLY: u32 = 0o600;
+
+/// The rights of anybody but the owner.
+const OTHERS: u32 = 0o077;
 
 /// Pages of 4 KiB in the log before a commit copies them into the file.
 /// At SQLite's own 1,000 a busy shop would stop to copy several times a second.
@@ -67,6 +75,9 @@ pub(super) fn pending_events(connection: &Connection, store: &str) -> Result<u64
 }
 
 fn open_with(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
+    if flags.contains(OpenFlags::SQLITE_OPEN_CREATE) {
+        make_private(path);
+    }
     #[expect(clippy::disallowed_methods, reason = "this is the storage kit")]
     let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
@@ -75,6 +86,24 @@ fn open_with(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     rusqlite::vtab::array::load_module(&connection)?;
     Ok(connection)
+}
+
+/// Keeps the file and its log from other users of the machine, whatever the folder and the umask let them do: SQLite
+/// makes the log with the rights of the file. What can't be done is left to the open, which says why.
+fn make_private(path: &Path) {
+    let made = File::options().write(true).create(true).truncate(false).mode(OWNER_ONLY).open(path);
+    let log = |suffix: &str| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(suffix);
+        PathBuf::from(name)
+    };
+    let files = [path.to_owned(), log("-wal"), log("-shm")];
+    for file in files.iter().filter(|file| file.metadata().is_ok_and(|it| it.permissions().mode() & OTHERS != 0)) {
+        if let Err(error) = std::fs::set_permissions(file, Permissions::from_mode(OWNER_ONLY)) {
+            tracing::warn!(file = %file.display(), %error, "other users of this machine may read the file");
+        }
+    }
+    drop(made);
 }
 
 /// `synchronous = full`: a commit that was answered is on the disk. Group commit is what makes it affordable.

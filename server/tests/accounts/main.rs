@@ -2,14 +2,19 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod closing;
+mod guarded;
+mod links;
+
 use std::time::Duration;
 
 use axum::http::Method;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
-use service::http::overload::{Limits, Rate};
+use service::http::overload::Rate;
 use testkit::{Answer, Place, Setup, TestShop, on_each_store};
+use users::AttemptLimits;
 
 on_each_store! {
     who_signed_in_reads_and_changes_their_own_account_and_no_other,
@@ -219,7 +224,7 @@ async fn nothing_secret_is_told_or_answered(place: Place) {
     shop.settle().await;
     let user = shop.get(&format!("/v1/users/{ada}")).await.expect(200).json();
     let fields: Vec<&String> = user.as_object().unwrap().keys().collect();
-    assert_eq!(fields, ["created_at", "email", "user_id", "username"]);
+    assert_eq!(fields, ["created_at", "email", "email_verified", "user_id", "username"]);
     let told = shop.get("/v1/events?limit=100").await.expect(200).json().to_string();
     let keys = shop.request(Method::GET, "/.well-known/jwks.json").send().await.expect(200).json();
     assert_eq!(keys["keys"][0]["crv"], "Ed25519");
@@ -246,10 +251,10 @@ async fn the_oldest_of_too_many_sign_ins_ends(place: Place) {
 #[tokio::test(flavor = "multi_thread")]
 async fn attempts_are_limited_by_account_and_by_address_and_not_for_the_admin() {
     let mut setup = Setup::default();
-    setup.settings.limits = Limits {
-        sign_ins_of_account: Rate::new(10, MINUTE),
-        sign_ins_of_address: Rate::new(15, MINUTE),
-        ..Limits::NONE
+    setup.attempts = AttemptLimits {
+        of_account_from_address: Rate::new(10, MINUTE),
+        of_address: Rate::new(15, MINUTE),
+        ..AttemptLimits::NONE
     };
     let shop = TestShop::start_with(setup).await;
     let account = json!({"username": "ada", "email": "ada@example.com", "password": PASSWORD});
@@ -259,7 +264,7 @@ async fn attempts_are_limited_by_account_and_by_address_and_not_for_the_admin() 
         try_sign_in(&shop, "ada@example.com", "battery staple").await.expect(401);
     }
     let refused = try_sign_in(&shop, "Ada@Example.com", PASSWORD).await.expect(429);
-    assert_eq!(refused.text("/code"), "too_many_requests");
+    assert_eq!(refused.text("/code"), "too_many_attempts");
     assert_eq!(refused.headers["retry-after"], "6");
     shop.post("/v1/sessions", &json!({"email": "ada@example.com", "password": PASSWORD})).await.expect(201);
 

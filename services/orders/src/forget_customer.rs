@@ -1,0 +1,37 @@
+//! The orders of a closed account keep what books need; name, address and e-mail go, a day after the order is settled.
+
+use events::OrderAnonymized;
+use kernel::{SignedDuration, Uuid};
+use service::storage::Batch;
+use service::{Committed, Failure, Timer};
+
+use crate::{Ctx, store};
+
+/// Orders that are looked at in one commit.
+const PAGE: i64 = 100;
+
+/// How long an order that is not settled yet, or only since a short time, is left alone before the next look.
+const LOOK_AGAIN_AFTER: SignedDuration = SignedDuration::from_hours(1);
+
+pub(crate) async fn handle(ctx: Ctx, timer: Timer) -> Result<Committed, Failure> {
+    let (user_id, now) = (timer.key.into(), ctx.clock.now());
+    let orders = store::orders_of_user(&ctx.db, user_id, Uuid::max().into(), None, PAGE).await?;
+    let mut batch = Batch::new();
+    let mut forgotten = 0;
+    for order in &orders {
+        let Some(anonymous) = order.without_customer(now) else { continue };
+        let event = OrderAnonymized { order_id: order.order_id, version: order.version.next().get() };
+        batch = batch.and(store::forget_customer(&anonymous)).emit(order.version.next(), &event);
+        forgotten += 1;
+    }
+    let next = match (forgotten == orders.len(), orders.is_empty()) {
+        (true, true) => None,
+        // There may be more on the next page.
+        (true, false) => Some(now),
+        (false, _) => Some(now + LOOK_AGAIN_AFTER),
+    };
+    if let Some(next) = next {
+        batch = batch.schedule(store::FORGET_CUSTOMER.name, timer.key, next);
+    }
+    Ok(ctx.commit(batch, timer.cause()).await?)
+}
