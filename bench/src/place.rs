@@ -11,7 +11,7 @@ use kernel::{Clock, Event, Ids, Shards};
 use service::http::auth::Auth;
 use service::http::overload::Overload;
 use service::telemetry::Metrics;
-use service::{AnyService, Running, Runtime, Settings, Tasks, Tracer};
+use service::{AnyService, CatchingUp, Running, Runtime, Settings, Tasks, Tracer};
 use storage::{Db, Location};
 
 use crate::parts::{CONSUMER, ORDERS, PAYMENTS, tables_of};
@@ -53,8 +53,9 @@ impl Servers {
         let (broker, topology) = (self.connect()?, topology());
         for service in [CONSUMER, ORDERS, PAYMENTS] {
             let store = Db::open(self.store_of(service, &broker)).await?;
-            let types = topology.types_of(service).iter().cloned().collect();
-            store.set_subscribed(&types).await?;
+            let types = topology.types_of(service).to_vec();
+            storage::subscriptions::copied(&store, &types, 0).await?;
+            storage::subscriptions::go_live(&store, types).await?;
             store.close().await;
         }
         Ok(())
@@ -126,11 +127,13 @@ impl Process {
             auth: Arc::new(Auth::new(Vec::new(), servers.clock.clone())),
             overload: Overload::new(&[]),
             tracer: Tracer::default(),
+            catching_up: CatchingUp::default(),
             tasks: tasks.clone(),
         };
         let mut running = Vec::new();
         for service in services {
-            running.push(service.start(&runtime).await?);
+            let store = service.open(&runtime).await?;
+            running.push(service.start(store, &runtime).await?);
         }
         Ok(Self { tasks, running })
     }

@@ -46,6 +46,7 @@ impl bus::Adapter for Adapter {
     fn declare<'a>(&'a self, url: &'a str, setup: Setup) -> BoxFuture<'a, Result<Arc<dyn Broker>, AdapterError>> {
         async move {
             let broker = connect(url, setup)?;
+            broker.remove_archives().await.map_err(ReachError::from)?;
             broker.declare().await.map_err(|error| AdapterError::Unavailable(error.to_string()))?;
             Ok(Arc::new(broker) as Arc<dyn Broker>)
         }

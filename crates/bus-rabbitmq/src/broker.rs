@@ -19,7 +19,6 @@ use tokio::time::timeout;
 use crate::address::Address;
 use crate::check::{self, ServerInfo, Unusable};
 use crate::declare::{declare, declare_exchange, is_final, open, waiting};
-use crate::late::Late;
 use crate::layout::{Layout, Queue};
 use crate::link::{CallError, Duty, LOOK_EVERY, Link, Waits};
 use crate::publisher::{Publish, Publisher, Publishers, UNCONFIRMED_MAX};
@@ -96,8 +95,6 @@ pub(crate) struct Shared {
     trouble: Trouble,
     /// How many subscriptions each consumer has here.
     consumers: Mutex<BTreeMap<String, usize>>,
-    /// Which consumers had an archive when they first subscribed here.
-    pub late: Late,
 }
 
 impl RabbitMq {
@@ -114,7 +111,6 @@ impl RabbitMq {
             receiving: Link::new(),
             trouble: Trouble::default(),
             consumers: Mutex::default(),
-            late: Late::default(),
         });
         let mut links = JoinSet::new();
         let address = || shared.address.clone();
@@ -212,8 +208,6 @@ impl Shared {
             return Err(Error::Rejected(format!("{consumer} has no {lane} shard {shard}")));
         };
         let connection = self.receiving().await?;
-        let archive = self.late.archive(&self.layout, &connection, (&consumer, lane, shard)).await;
-        let archive = archive.map_err(|error| self.error(&error))?;
         let dead = self.layout.dead(&consumer).filter(|_| lane == Lane::Immediate && shard == 0);
         // What is given up needs its queue too, whichever lane it was in.
         let needed = self.layout.dead(&consumer).into_iter().chain([queue]);
@@ -223,7 +217,7 @@ impl Shared {
             declare(&channel, needed).await?;
             let receiving = Receiving::begin(self.clone(), consumer.clone());
             let from = Source { lane, shard, queue: queue.name.clone(), dead: dead.map(|it| it.name.clone()) };
-            Channelled::begin(connection.clone(), channel, from, archive, receiving).await
+            Channelled::begin(connection.clone(), channel, from, receiving).await
         };
         subscribed.await.map_err(|error| self.error(&error))
     }
@@ -232,18 +226,14 @@ impl Shared {
         let connection = self.receiving().await?;
         let mut sum = 0;
         let mut channel = None;
-        let has_archive = self.late.has_archive(consumer);
-        let archives = self.layout.archives_of(consumer).filter(|_| has_archive);
-        // An archive keeps what it begins with.
-        let archives = archives.map(|queue| (queue, 1));
-        for (queue, kept) in self.layout.queues_of(consumer).map(|queue| (queue, 0)).chain(archives) {
+        for queue in self.layout.queues_of(consumer) {
             let on = match channel.take() {
                 Some(channel) => channel,
                 None => open(&connection).await.map_err(|error| self.error(&error))?,
             };
             // A queue that is not there took the channel with it.
             if let Some(count) = waiting(&on, queue).await.map_err(|error| self.error(&error))? {
-                sum += count.saturating_sub(kept);
+                sum += count;
                 channel = Some(on);
             }
         }
@@ -384,16 +374,6 @@ impl RabbitMq {
         };
         let deadline = self.publish_deadline;
         async move { confirmed(confirmation, deadline).await }.boxed()
-    }
-
-    /// Sends the message with which an archive begins.
-    pub(crate) async fn publish_keeper(&self, routing_key: ShortString) -> Outcome {
-        let id = ShortString::from(self.shared.ids.next::<kernel::EventId>().to_string());
-        let properties = wire::keeper(&id);
-        match self.send(Lane::Background, id, Some(routing_key), properties, Bytes::new()) {
-            Ok(confirmation) => confirmed(confirmation, self.publish_deadline).await,
-            Err(outcome) => outcome,
-        }
     }
 
     /// Hands a message over, or says at once what became of it.

@@ -105,6 +105,17 @@ pub enum Unusable {
         /// Its name.
         name: String,
     },
+    /// A queue of an earlier version holds events that its consumer has not handled.
+    #[error(
+        "{queue}, made by an earlier version, still holds events for {consumer}, or is being read: \
+         run {consumer} of that version until the queue is empty, stop it, then go on"
+    )]
+    Unread {
+        /// The queue.
+        queue: String,
+        /// Its consumer.
+        consumer: String,
+    },
     /// Something else went wrong.
     #[error("the broker at {place} can't be used: {detail}")]
     Other {

@@ -11,10 +11,6 @@ use crate::ConfigError;
 /// The exchange to which every event is published.
 pub(crate) const EXCHANGE: &str = "tradepost.events";
 
-/// The kind of the message with which each archive begins. It is no event, and nobody ever acknowledges it: whoever
-/// receives it is the one whose turn it is, and holds everything that was delivered and is not settled.
-pub(crate) const KEEPER: &str = "tradepost.keeper";
-
 /// After how many deliveries the broker gives a message up. It is far more than any outage requeues it, for what the
 /// consumer can't handle is parked in its store; this only ends what keeps a consumer from its store for ever.
 pub(crate) const DELIVERIES_MAX: i32 = 10_000;
@@ -42,8 +38,6 @@ pub(crate) struct Layout {
 struct Consumer {
     /// By lane and shard.
     queues: BTreeMap<(Lane, u16), Queue>,
-    /// What was told before the consumer was there, by lane and shard. As a rule they are not there.
-    archives: BTreeMap<(Lane, u16), Queue>,
     /// Where the broker puts what it gave up.
     dead: Queue,
 }
@@ -58,14 +52,13 @@ impl Layout {
                 arguments: table([("x-queue-type", text("quorum"))]),
                 own_exchange: Some(short(&format!("tradepost.{name}.dead"))?),
             };
-            let (mut queues, mut archives) = (BTreeMap::new(), BTreeMap::new());
+            let mut queues = BTreeMap::new();
             for lane in Lane::ALL {
                 for shard in shards.all(lane) {
                     queues.insert((lane, shard), queue(topology, name, lane, shard, &dead)?);
-                    archives.insert((lane, shard), archive(name, lane, shard, &dead)?);
                 }
             }
-            layout.consumers.insert(name.to_owned(), Consumer { queues, archives, dead });
+            layout.consumers.insert(name.to_owned(), Consumer { queues, dead });
             layout.wanted.extend(topology.types_of(name).iter().cloned());
         }
         Ok(layout)
@@ -97,26 +90,6 @@ impl Layout {
         self.consumers.get(consumer).into_iter().flat_map(|it| std::iter::once(&it.dead).chain(it.queues.values()))
     }
 
-    /// Where a consumer's archive is while it takes it.
-    pub fn archive(&self, consumer: &str, lane: Lane, shard: u16) -> Option<&Queue> {
-        self.consumers.get(consumer)?.archives.get(&(lane, shard))
-    }
-
-    /// All of them, the [first](Self::first_archive) included.
-    pub fn archives_of(&self, consumer: &str) -> impl Iterator<Item = &Queue> {
-        self.consumers.get(consumer).into_iter().flat_map(|it| it.archives.values())
-    }
-
-    /// The one that is made first and removed last: where it is not, there is no other.
-    pub fn first_archive(&self, consumer: &str) -> Option<&Queue> {
-        self.archives_of(consumer).next()
-    }
-
-    /// The routing key by which an event goes to one consumer's archive alone.
-    pub fn archive_key(&self, consumer: &str, lane: Lane, key: kernel::Uuid) -> Option<ShortString> {
-        self.archive(consumer, lane, self.shards.of(lane, key))?.keys.first().cloned()
-    }
-
     /// The routing key of an event.
     pub fn key(&self, event_type: &str, lane: Lane, key: kernel::Uuid) -> Option<ShortString> {
         ShortString::try_new(routing_key(event_type, self.shards.of(lane, key))).ok()
@@ -135,13 +108,6 @@ fn queue(topology: &Topology, consumer: &str, lane: Lane, shard: u16, dead: &Que
         }
     }
     let name = short(&format!("tradepost.{consumer}.{lane}.{shard}"))?;
-    Ok(Queue { name, keys, arguments: arguments(dead), own_exchange: None })
-}
-
-/// A queue beside the live one. Its routing key is no event's, for no service is called that.
-fn archive(consumer: &str, lane: Lane, shard: u16, dead: &Queue) -> Result<Queue, ConfigError> {
-    let name = short(&format!("tradepost.{consumer}.archive.{lane}.{shard}"))?;
-    let keys = vec![short(&format!("archive.{consumer}.{lane}.{shard}"))?];
     Ok(Queue { name, keys, arguments: arguments(dead), own_exchange: None })
 }
 

@@ -1,7 +1,6 @@
 //! A consumer's end.
 
 use std::collections::BTreeMap;
-use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -16,7 +15,6 @@ use lapin::{Channel, Connection, Consumer};
 
 use crate::broker::Receiving;
 use crate::declare::open;
-use crate::late::emptied;
 use crate::layout::DELIVERIES_MAX;
 use crate::link::{CallError, within};
 use crate::wire;
@@ -33,8 +31,6 @@ pub(crate) struct Channelled {
     connection: Arc<Connection>,
     from: Source,
     open: Open,
-    /// What comes before the live queue, as long as it does.
-    past: Option<Past>,
     /// The broker's tag of each delivery that is not settled, in the order of delivery.
     unsettled: BTreeMap<u64, u64>,
     /// What broke it.
@@ -50,37 +46,6 @@ pub(crate) struct Source {
     pub queue: ShortString,
     /// What the broker gave up, if it comes here too.
     pub dead: Option<ShortString>,
-}
-
-/// The archive, from which messages come before the live queue. What is under way here lasts from one call to the next:
-/// callers give up waiting all the time.
-struct Past {
-    archive: Source,
-    /// How often its first message came: from then on everything from the queue comes here.
-    keepers: usize,
-    stage: Stage,
-}
-
-enum Stage {
-    /// Ends when the archive's queue seems to be empty.
-    Reading(BoxFuture<'static, Result<(), CallError>>),
-    /// Ends with the live queue.
-    Leaving(BoxFuture<'static, Result<Open, CallError>>),
-}
-
-impl Stage {
-    fn reading(open: &Open, archive: &Source) -> Self {
-        Self::Reading(emptied(open.channel.clone(), archive.queue.clone()).boxed())
-    }
-
-    /// Goes over to the live queue.
-    fn leaving(connection: Arc<Connection>, archive: Channel, live: Source) -> Self {
-        let opened = async move {
-            within("closing a channel", archive.close(200, "the archive is read".into())).await?;
-            Open::on(open(&connection).await?, &live).await
-        };
-        Self::Leaving(opened.boxed())
-    }
 }
 
 /// What came, and whether the broker had given it up; or what ended it.
@@ -120,71 +85,15 @@ impl Open {
 }
 
 impl Channelled {
-    /// Reads the archive first, if there is one.
+    /// Begins to receive.
     pub async fn begin(
         connection: Arc<Connection>,
         channel: Channel,
         from: Source,
-        archive: Option<ShortString>,
         receiving: Receiving,
     ) -> Result<Self, CallError> {
-        let archive = archive.map(|queue| Source { queue, ..from.clone() });
-        let open = Open::on(channel, archive.as_ref().unwrap_or(&from)).await?;
-        let past = archive.map(|archive| Past { stage: Stage::reading(&open, &archive), keepers: 0, archive });
-        Ok(Self { connection, from, open, past, unsettled: BTreeMap::new(), broken: None, _receiving: receiving })
-    }
-
-    /// The next that arrives: what was told before the consumer was there comes first.
-    async fn arrival(&mut self) -> Arrival {
-        loop {
-            let Some(past) = &mut self.past else { return self.open.arrival().await };
-            match &mut past.stage {
-                Stage::Reading(emptied) => {
-                    let seen = match select(pin!(self.open.arrival()), emptied).await {
-                        Either::Left((arrival, _)) => Err(arrival),
-                        Either::Right((seen, _)) => Ok(seen),
-                    };
-                    let seen = match seen {
-                        Ok(seen) => seen,
-                        Err(arrival) => match self.kept(arrival) {
-                            Some(arrival) => return arrival,
-                            None => continue,
-                        },
-                    };
-                    seen.map_err(|error| error.to_string())?;
-                    // Whatever was delivered before it was looked at has arrived by now.
-                    let arrived = self.open.arrival().now_or_never();
-                    let holds_all = past.keepers > 0 && past.keepers == self.unsettled.len();
-                    let is_done = arrived.is_none() && holds_all;
-                    past.stage = if is_done {
-                        Stage::leaving(self.connection.clone(), self.open.channel.clone(), self.from.clone())
-                    } else {
-                        Stage::reading(&self.open, &past.archive)
-                    };
-                    if let Some(arrived) = arrived.and_then(|arrived| self.kept(arrived)) {
-                        return arrived;
-                    }
-                }
-                Stage::Leaving(leaving) => {
-                    self.open = leaving.await.map_err(|error| error.to_string())?;
-                    self.unsettled.clear();
-                    self.past = None;
-                }
-            }
-        }
-    }
-
-    /// What is to be delivered. The first message of an archive is not: it is held, unsettled, as long as this reads it.
-    fn kept(&mut self, arrival: Arrival) -> Option<Arrival> {
-        if let (Some(past), Ok((arrived, false))) = (&mut self.past, &arrival)
-            && wire::is_keeper(&arrived.properties)
-        {
-            past.keepers += 1;
-            let number = NEXT_NUMBER.fetch_add(1, Ordering::Relaxed);
-            self.unsettled.insert(number, arrived.delivery_tag);
-            return None;
-        }
-        Some(arrival)
+        let open = Open::on(channel, &from).await?;
+        Ok(Self { connection, from, open, unsettled: BTreeMap::new(), broken: None, _receiving: receiving })
     }
 
     fn delivery(&mut self, arrived: lapin::message::Delivery, is_dead: bool) -> Delivery {
@@ -211,9 +120,9 @@ impl Channelled {
         while deliveries.len() < max.max(1) {
             let arrival = if deliveries.is_empty() {
                 // Nothing is awaited after it arrived, so a dropped future has taken nothing.
-                Some(self.arrival().await)
+                Some(self.open.arrival().await)
             } else {
-                self.arrival().now_or_never()
+                self.open.arrival().now_or_never()
             };
             match arrival {
                 Some(Ok((arrived, is_dead))) => {
@@ -260,12 +169,7 @@ impl Channelled {
         self.unsettled.clear();
         within("closing a channel", self.open.channel.close(200, "given back".into())).await?;
         let channel = open(&self.connection).await?;
-        let from = self.past.as_ref().map_or(&self.from, |past| &past.archive);
-        self.open = Open::on(channel, from).await?;
-        if let Some(past) = &mut self.past {
-            past.stage = Stage::reading(&self.open, &past.archive);
-            past.keepers = 0;
-        }
+        self.open = Open::on(channel, &self.from).await?;
         Ok(())
     }
 }

@@ -5,9 +5,7 @@ use bus::Message;
 use bus::cloud_events::{self, Attribute, Reader};
 use kernel::Uuid;
 use lapin::BasicProperties;
-use lapin::types::{AMQPValue, FieldTable, ShortString};
-
-use crate::layout::KEEPER;
+use lapin::types::{AMQPValue, FieldTable};
 
 /// The binding's prefix of 1.0.2, and the one that later versions prefer: what is received may have either.
 const PREFIXES: [&str; 2] = ["cloudEvents:", "cloudEvents_"];
@@ -26,16 +24,6 @@ pub(crate) fn encode(message: &Message) -> BasicProperties {
         .with_delivery_mode(PERSISTENT)
         .with_message_id(message.envelope.id.to_string().into())
         .with_headers(headers)
-}
-
-/// The properties of what an archive begins with.
-pub(crate) fn keeper(id: &ShortString) -> BasicProperties {
-    BasicProperties::default().with_type(KEEPER.into()).with_delivery_mode(PERSISTENT).with_message_id(id.clone())
-}
-
-/// Whether it is what an archive begins with.
-pub(crate) fn is_keeper(properties: &BasicProperties) -> bool {
-    properties.kind().as_ref().is_some_and(|kind| kind.as_str() == KEEPER)
 }
 
 /// A message and, if it is none that Tradepost sends, the first thing that is wrong with it.

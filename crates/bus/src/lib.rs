@@ -25,7 +25,5 @@ pub use adapter::{Adapter, AdapterError, Finding, Setup, scheme_of};
 pub use embedded::{Embedded, EmbeddedAdapter};
 pub use gathered::Gathered;
 pub use message::{Delivery, Message, Tag};
-pub use port::{
-    Archives, Broker, Destination, Error, Guarantees, Health, Outcome, Settlement, Subscribing, Subscription,
-};
+pub use port::{Broker, Destination, Error, Guarantees, Health, Outcome, Settlement, Subscribing, Subscription};
 pub use topology::Topology;

@@ -151,20 +151,6 @@ pub trait Broker: Send + Sync + 'static {
     }
 }
 
-/// A broker that keeps for a consumer what was told before the consumer was there, apart from what is told since.
-///
-/// Who subscribes to a shard receives what was kept for it first, and only then what came since.
-pub trait Archives: Send + Sync {
-    /// Makes room for a consumer's archive. What is there already stays.
-    fn open_archive(&self, consumer: &str) -> BoxFuture<'_, Result<(), Error>>;
-
-    /// Keeps a message for one consumer alone. Order is kept as by [`Broker::publish`].
-    fn keep(&self, consumer: &str, message: Message) -> BoxFuture<'static, Outcome>;
-
-    /// Removes what a consumer has taken all of and nobody reads any more. Nobody may keep anything meanwhile.
-    fn close_archive(&self, consumer: &str) -> BoxFuture<'_, Result<(), Error>>;
-}
-
 /// A consumer's end. What is unsettled when it is dropped comes again: from the broker, or because its publish is
 /// [`Outcome::Unknown`] then.
 pub trait Subscription: Send {

@@ -11,6 +11,7 @@ use kernel::{Cause, Clock, Currency, Ids, Shards};
 use storage::{Batch, Committed, Db, Error};
 
 use crate::Backoff;
+use crate::catch_up::CatchingUp;
 use crate::telemetry::Metrics;
 use crate::traces::Tracer;
 
@@ -84,6 +85,7 @@ pub struct Ctx<S = ()> {
     pub(crate) keys: Keyring,
     pub(crate) store_away: Arc<AtomicBool>,
     pub(crate) overload: Overload,
+    pub(crate) catching_up: CatchingUp,
 }
 
 impl<S> Ctx<S> {

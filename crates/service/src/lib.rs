@@ -29,7 +29,7 @@ mod tasks;
 mod timers;
 mod watch_backlog;
 
-pub mod late;
+pub mod catch_up;
 pub mod operator;
 pub mod runner;
 pub mod shell;
@@ -37,6 +37,7 @@ pub mod telemetry;
 pub mod traces;
 
 pub use backoff::Backoff;
+pub use catch_up::CatchingUp;
 pub use ctx::{Ctx, Settings, decide};
 pub use definition::Service;
 pub use failure::Failure;

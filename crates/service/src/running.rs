@@ -25,7 +25,7 @@ use crate::shell::served_by;
 use crate::telemetry::Metrics;
 use crate::traces::Tracer;
 use crate::watch_backlog::{self, Work};
-use crate::{Ctx, Operator, Service, Settings, Tasks, operator};
+use crate::{CatchingUp, Ctx, Operator, Service, Settings, Tasks, catch_up, operator};
 
 /// What a service gets from the process that runs it.
 #[derive(Clone)]
@@ -48,6 +48,8 @@ pub struct Runtime {
     pub auth: Arc<Auth>,
     /// Bounds on load, to which background work yields.
     pub overload: Overload,
+    /// Consumers that handle their backlog.
+    pub catching_up: CatchingUp,
     /// Where background work runs.
     pub tasks: Tasks,
 }
@@ -88,8 +90,12 @@ pub trait AnyService: Send {
     /// The description of its routes.
     fn openapi(&self) -> OpenApi;
 
-    /// Opens the store, brings its tables up to date, and starts relays, consumers and timers.
-    fn start(self: Box<Self>, runtime: &Runtime) -> BoxFuture<'_, Result<Running, storage::Error>>;
+    /// Opens the store and brings its tables up to date. From now on what is committed there has the destinations of
+    /// this process's consumers.
+    fn open<'a>(&'a self, runtime: &'a Runtime) -> BoxFuture<'a, Result<Db, storage::Error>>;
+
+    /// Starts relays, consumers and timers on the open store.
+    fn start(self: Box<Self>, db: Db, runtime: &Runtime) -> BoxFuture<'_, Result<Running, storage::Error>>;
 }
 
 impl<S: Clone + Send + Sync + 'static> AnyService for Service<S> {
@@ -113,28 +119,33 @@ impl<S: Clone + Send + Sync + 'static> AnyService for Service<S> {
         self.routes.openapi()
     }
 
-    fn start(self: Box<Self>, runtime: &Runtime) -> BoxFuture<'_, Result<Running, storage::Error>> {
-        Box::pin(Service::start(*self, runtime))
+    fn open<'a>(&'a self, runtime: &'a Runtime) -> BoxFuture<'a, Result<Db, storage::Error>> {
+        Box::pin(open(self.name, self.migrations, runtime))
+    }
+
+    fn start(self: Box<Self>, db: Db, runtime: &Runtime) -> BoxFuture<'_, Result<Running, storage::Error>> {
+        Box::pin(Service::start(*self, db, runtime))
     }
 }
 
+async fn open(name: &'static str, migrations: Migrations, runtime: &Runtime) -> Result<Db, storage::Error> {
+    Db::open(Options {
+        service: name,
+        location: runtime.store.clone(),
+        migrations,
+        shards: runtime.settings.shards,
+        destinations: destinations(name, &*runtime.broker),
+        outbox_cap: runtime.settings.outbox_cap,
+        clock: runtime.clock.clone(),
+        ids: runtime.ids.clone(),
+    })
+    .await
+}
+
 impl<S: Clone + Send + Sync + 'static> Service<S> {
-    /// Opens the store, brings its tables up to date, and starts relays, consumers and timers.
-    pub async fn start(self, runtime: &Runtime) -> Result<Running, storage::Error> {
-        let db = Db::open(Options {
-            service: self.name,
-            location: runtime.store.clone(),
-            migrations: self.migrations,
-            shards: runtime.settings.shards,
-            destinations: destinations(self.name, &*runtime.broker),
-            outbox_cap: runtime.settings.outbox_cap,
-            clock: runtime.clock.clone(),
-            ids: runtime.ids.clone(),
-        })
-        .await?;
-        if runtime.broker.guarantees().is_shared() {
-            crate::late::refuse_unserved(&db, self.reactions.iter().map(|reaction| reaction.event_type)).await?;
-        }
+    /// Starts relays, consumers and timers on the open store.
+    async fn start(self, db: Db, runtime: &Runtime) -> Result<Running, storage::Error> {
+        catch_up::refuse_blind(&db, self.reactions.iter().map(|reaction| reaction.event_type)).await?;
         storage::outbox::redirect(&db).await?;
         let after_crash = db.mark_running().await?;
         let membership = join(&db, runtime);
@@ -151,6 +162,7 @@ impl<S: Clone + Send + Sync + 'static> Service<S> {
             idempotency: Idempotency::new(db.clone(), runtime.clock.clone()),
             store_away: store_away.clone(),
             overload: runtime.overload.clone(),
+            catching_up: runtime.catching_up.clone(),
         };
         crate::keys::load(&ctx).await?;
         if let Some(run) = self.at_start {

@@ -240,10 +240,18 @@ impl Metrics {
         self.handled.get_or_create(&labels).inc();
     }
 
-    pub(crate) fn took_effect(&self, consumer: &'static str, event_type: &str, handling: Duration, latency: Duration) {
+    pub(crate) fn took_effect(
+        &self,
+        consumer: &'static str,
+        event_type: &str,
+        handling: Duration,
+        latency: Option<Duration>,
+    ) {
         let labels = Consumed { consumer, r#type: event_type.to_owned() };
         self.handling.get_or_create(&labels).observe(handling.as_secs_f64());
-        self.latency.get_or_create(&labels).observe(latency.as_secs_f64());
+        if let Some(latency) = latency {
+            self.latency.get_or_create(&labels).observe(latency.as_secs_f64());
+        }
     }
 
     pub(crate) fn redelivered(&self, consumer: &'static str, count: usize) {

@@ -8,7 +8,7 @@ use kernel::{Lane, SignedDuration, Timestamp};
 use storage::{Db, Error, outbox, timers};
 use tokio::sync::watch;
 
-use crate::{Ctx, Tasks};
+use crate::{CatchingUp, Ctx, Tasks};
 
 /// Pieces of work that must be late before the shop is: fewer may have reasons of their own, such as a retry.
 const LATE: i64 = 100;
@@ -37,7 +37,7 @@ pub(crate) async fn watch<S>(ctx: Ctx<S>, work: Work, mut wake: watch::Receiver<
     loop {
         let late_since = ctx.clock.now().checked_sub(late_after).unwrap_or(Timestamp::MIN);
         // A store that can't be read refuses for itself.
-        let is_late = is_late(&ctx.db, &work, late_since).await.unwrap_or(was_late);
+        let is_late = is_late(&ctx.db, &ctx.catching_up, &work, late_since).await.unwrap_or(was_late);
         let service = ctx.db.service();
         if is_late && !was_late {
             tracing::warn!(service, ?late_after, "work waits for longer than this: no new orders are taken meanwhile");
@@ -59,7 +59,7 @@ pub(crate) async fn watch<S>(ctx: Ctx<S>, work: Work, mut wake: watch::Receiver<
     }
 }
 
-async fn is_late(db: &Db, work: &Work, late_since: Timestamp) -> Result<bool, Error> {
+async fn is_late(db: &Db, catching_up: &CatchingUp, work: &Work, late_since: Timestamp) -> Result<bool, Error> {
     for name in &work.timers {
         if timers::nth_due(db, name, LATE).await?.is_some_and(|due_at| due_at < late_since) {
             return Ok(true);
@@ -69,7 +69,8 @@ async fn is_late(db: &Db, work: &Work, late_since: Timestamp) -> Result<bool, Er
     if work.broker.health() != Health::Ready {
         return Ok(false);
     }
-    for (destination, lane) in &work.destinations {
+    // What is live waits for a consumer that catches up, and the shop sells on.
+    for (destination, lane) in work.destinations.iter().filter(|(name, lane)| !catching_up.has(name, *lane)) {
         if outbox::nth_oldest(db, destination, *lane, LATE).await?.is_some_and(|time| time < late_since) {
             return Ok(true);
         }

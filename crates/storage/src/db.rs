@@ -171,6 +171,7 @@ impl Db {
     pub async fn check_kit(&self) -> Result<(), Error> {
         let all = [
             crate::archive::STATEMENTS,
+            crate::backlog::STATEMENTS,
             crate::commit::STATEMENTS,
             crate::facts::STATEMENTS,
             crate::held::STATEMENTS,
@@ -178,6 +179,7 @@ impl Db {
             crate::inbox::STATEMENTS,
             crate::outbox::STATEMENTS,
             crate::shards::STATEMENTS,
+            crate::subscriptions::STATEMENTS,
             crate::timers::STATEMENTS,
         ];
         for sql in all.into_iter().flatten() {

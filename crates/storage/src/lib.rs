@@ -31,12 +31,14 @@ mod statement;
 mod value;
 
 pub mod archive;
+pub mod backlog;
 pub mod held;
 pub mod idempotency;
 pub mod inbox;
 pub mod outbox;
 pub mod published_keys;
 pub mod shards;
+pub mod subscriptions;
 pub mod timers;
 
 pub use batch::Batch;

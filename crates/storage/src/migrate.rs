@@ -39,6 +39,7 @@ pub(crate) const KIT: Migrations = Migrations {
         crate::migration!("0002_idempotency"),
         crate::migration!("0003_signing_keys"),
         crate::migration!("0004_shards"),
+        crate::migration!("0005_backlog"),
     ],
 };
 

@@ -211,6 +211,7 @@ async fn open(place: &Place, clock: Clock, hands: &MockClock, setup: Setup) -> A
         slow_charge: Duration::from_millis(50),
         tracer: setup.tracer,
         peers: BTreeMap::new(),
+        report: drop,
     };
     let app = App::start(options).await.expect("an empty folder can be opened");
     let operators = app.operators.clone();

@@ -21,6 +21,25 @@ pub(super) async fn refuse_unusable(carrier: &Carrier) -> Result<(), AdapterErro
     }
 }
 
+/// Longest wait for a broker that can't be reached: as long as for a database.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Waits for the broker and declares what every consumer needs there; `report` gets one line if it must be waited for.
+pub(super) async fn declare(
+    carrier: &Carrier,
+    setup: Setup,
+    report: &mut (impl FnMut(String) + Send),
+) -> Result<(), AdapterError> {
+    let mut is_reported = false;
+    let mut failed = |failure: String| {
+        if !std::mem::replace(&mut is_reported, true) {
+            report(format!("{failure} It is tried again for {PATIENCE:?}."));
+        }
+    };
+    carrier.adapter.reach(carrier.url.reveal(), PATIENCE, &mut failed).await?;
+    carrier.adapter.declare(carrier.url.reveal(), setup).await.map(drop)
+}
+
 /// Inspects the broker.
 pub(super) async fn check(checks: &mut Vec<Check>, carrier: &Carrier, setup: Setup) {
     for finding in carrier.adapter.inspect(carrier.url.reveal(), setup).await {

@@ -3,6 +3,7 @@
 mod backup;
 mod banner;
 mod broker;
+mod catch_up;
 mod demo;
 mod docs;
 mod doctor;
@@ -22,6 +23,7 @@ use std::time::Duration;
 use anyhow::Context;
 use axum::Router;
 use console::{Address, Peer};
+use futures_util::future::try_join_all;
 use kernel::{Clock, Currency, Ids};
 use notifications::Mailer;
 use payments::{Provider, Simulated};
@@ -29,9 +31,9 @@ use service::http::Keyring;
 use service::http::auth::{Auth, digest};
 use service::http::overload::Overload;
 use service::shell::{Shell, served_by};
-use service::storage::Location;
+use service::storage::{Db, Location};
 use service::telemetry::Metrics;
-use service::{AnyService, Operator, Running, Runtime, Settings, Tasks, Tracer};
+use service::{AnyService, CatchingUp, Operator, Running, Runtime, Settings, Tasks, Tracer};
 use users::AttemptLimits;
 
 use crate::config::Carrier;
@@ -107,6 +109,8 @@ pub struct Options {
     pub tracer: Tracer,
     /// Where services of other processes are asked by a console.
     pub peers: BTreeMap<&'static str, Address>,
+    /// Gets a line about what takes its time before the services run.
+    pub report: fn(String),
 }
 
 /// Services, started.
@@ -139,9 +143,8 @@ impl App {
         let auth = Arc::new(Auth::new(admins, options.clock.clone()));
         let here = described.iter().map(|service| service.name()).filter(|name| options.scope.includes(name));
         prepare(&options.store, here).await?;
-        match &options.scope {
-            Scope::Whole { .. } => serve_late(&options).await?,
-            Scope::Part { .. } => broker::refuse_unusable(&options.carrier).await?,
+        if let Scope::Part { .. } = &options.scope {
+            broker::refuse_unusable(&options.carrier).await?;
         }
         let provider = provider::open(&options, &ids).await?;
         let outside: Arc<dyn Provider> = match &provider {
@@ -151,7 +154,7 @@ impl App {
         let outside = Outside { provider: outside, mailer: options.mailer, attempts: options.attempts };
         let services = options.shop.make(&outside);
         let setup = broker::setup(topology(&services), options.settings.shards, &options.clock);
-        let broker = options.carrier.adapter.connect(options.carrier.url.reveal(), setup)?;
+        let broker = options.carrier.adapter.connect(options.carrier.url.reveal(), setup.clone())?;
         let metrics = Arc::new(Metrics::new(options.clock.now()));
         let tasks = Tasks::new();
         let runtime = Runtime {
@@ -164,10 +167,15 @@ impl App {
             tracer: options.tracer.clone(),
             auth: auth.clone(),
             overload: Overload::new(&console::SLOW_ROUTES),
+            catching_up: CatchingUp::default(),
             tasks: tasks.clone(),
         };
-        let here = services.into_iter().filter(|service| options.scope.includes(service.name())).collect();
-        let running = start_all(here, &runtime).await?;
+        let here: Vec<_> = services.into_iter().filter(|service| options.scope.includes(service.name())).collect();
+        let stores = try_join_all(here.iter().map(|service| service.open(&runtime))).await?;
+        if let Scope::Whole { .. } = &options.scope {
+            catch_up::before_start(&options.carrier, setup, &here, &stores, options.report).await?;
+        }
+        let running = start_all(here, stores, &runtime).await?;
         let settings = runtime.settings.clone();
         let operators: Arc<Vec<Operator>> = Arc::new(running.iter().map(|it| it.operator.clone()).collect());
 
@@ -226,17 +234,6 @@ impl App {
     }
 }
 
-/// What `migrate` does for a shop of many processes: whoever would miss events is served them before anything runs.
-async fn serve_late(options: &Options) -> anyhow::Result<()> {
-    let stores = migrate::Stores {
-        shop: &options.shop,
-        store: options.store.clone(),
-        shards: options.settings.shards,
-        outbox_cap: options.settings.outbox_cap,
-        clock: options.clock.clone(),
-    };
-    let mut tell = |text: String| tracing::warn!("{text}");
-    stores.serve_all(&options.carrier, migrate::Declare::IfNeeded, &mut tell).await.map(drop)
 }
 
 /// The console, which asks the services of this process in it, and the others where they are.
@@ -293,7 +290,11 @@ async fn prepare(store: &Location, services: impl IntoIterator<Item = &'static s
     Ok(())
 }
 
-async fn start_all(services: Vec<Box<dyn AnyService>>, runtime: &Runtime) -> anyhow::Result<Vec<Running>> {
-    let started = services.into_iter().map(|service| service.start(runtime));
-    Ok(futures_util::future::try_join_all(started).await?)
+async fn start_all(
+    services: Vec<Box<dyn AnyService>>,
+    stores: Vec<Db>,
+    runtime: &Runtime,
+) -> anyhow::Result<Vec<Running>> {
+    let started = services.into_iter().zip(stores).map(|(service, store)| service.start(store, runtime));
+    Ok(try_join_all(started).await?)
 }

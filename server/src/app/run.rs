@@ -132,6 +132,7 @@ fn start_options(shop: Shop, settings: &config::Settings, scope: Scope, traces: 
         slow_charge: SLOW_CHARGE,
         tracer: traces.tracer(),
         peers: settings.peers.clone(),
+        report: |line| say(&format!("{line}\n")),
     })
 }
 

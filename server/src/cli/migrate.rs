@@ -42,7 +42,10 @@ impl Migrate {
         out.text(format_args!("schemas  {}", done.schemas.join(", ")))?;
         out.text(format_args!("queues   of {}", done.consumers.join(", ")))?;
         if done.copied > 0 {
-            out.text(format_args!("archive  {} events wait for consumers that came later", done.copied))?;
+            out.text(format_args!(
+                "backlog  {} events of the archives, which their consumers handle first",
+                done.copied
+            ))?;
         }
         Ok(())
     }

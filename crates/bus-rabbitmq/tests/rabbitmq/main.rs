@@ -1,9 +1,9 @@
 //! The adapter against real brokers, each private to these tests, in good times and in bad ones.
 
 mod checks;
+mod earlier;
 #[cfg(feature = "tls")]
 mod encrypted;
-mod late;
 mod outages;
 mod publishing;
 mod strangers;

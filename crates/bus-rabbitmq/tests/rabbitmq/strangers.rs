@@ -1,13 +1,15 @@
 //! Bytes that Tradepost did not send.
 
-use bus::Settlement;
+use bus::{Message, Settlement};
 use kernel::{Lane, Uuid};
 use lapin::BasicProperties;
 use lapin::options::BasicPublishOptions;
 use lapin::types::{AMQPValue, FieldTable, LongString};
 use test_servers::Vhost;
 
-use crate::support::{STOCK, broker, deliver, placed, receive_all, settle, stranger, subscribe, take};
+use crate::support::{
+    MAIL, PLACED, STOCK, broker, deliver, ids, message, placed, receive_all, settle, stranger, subscribe, take,
+};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_no_message_of_ours_is_delivered_with_its_defect_and_its_bytes() {
@@ -55,4 +57,19 @@ async fn what_is_no_message_of_ours_is_delivered_with_its_defect_and_its_bytes()
     let sent = placed();
     deliver(&broker, &sent).await;
     receive_all(&mut subscription, &[sent]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lane_that_is_not_that_of_its_queue_is_a_defect() {
+    let vhost = Vhost::create();
+    let broker = broker(&vhost.url()).await;
+    let key: Uuid = ids().next();
+    // By its routing key it comes where nobody would have the handler of its lane.
+    let sent = Message { lane: Lane::Immediate, ..message(PLACED, key) };
+    deliver(&broker, &sent).await;
+    let mut subscription = subscribe(&broker, MAIL, Lane::Background).await;
+    let delivered = take(&mut subscription, 1).await;
+    let defect = delivered[0].defect.as_deref();
+    assert_eq!(defect, Some("its lane is immediate, and it came by background"));
+    assert_eq!((delivered[0].message.lane, delivered[0].message.id), (Lane::Background, sent.id));
 }

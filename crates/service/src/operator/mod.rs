@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use storage::archive::{self, StoredEvent};
 use storage::held::{self, Held, State};
 use storage::published_keys::{self, PublishedKey};
-use storage::{Db, Error, inbox, outbox, timers};
+use storage::{Db, Error, backlog, inbox, outbox, timers};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -97,7 +97,7 @@ impl DeliveryStatus {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Activity {
-    /// Unsent events, due retries, due timers, what waits in the broker for the service, and running handlers.
+    /// Unsent events, the backlog, due retries, due timers, what waits in the broker for the service, and running handlers.
     /// The handlers are those of the instance that was asked; all else is the same whichever is asked.
     pub pending: u64,
     /// Grows with every event: if it stands still between two looks, nothing moved in between.
@@ -272,7 +272,9 @@ impl Operator {
         let retries = held::due_by(&self.db, now).await?;
         let timers = timers::unfinished(&self.db, now).await?;
         let unsent = outbox::count(&self.db).await?;
-        let due = u64::try_from(retries + timers + unsent).unwrap_or_default();
+        let types = self.subscriptions.iter().map(|event_type| (*event_type).to_owned()).collect();
+        let backlog = backlog::count(&self.db, types).await?;
+        let due = u64::try_from(retries + timers + unsent + backlog).unwrap_or_default();
         let newest_event = self.newest_position().await?;
         // A broker that can't tell may hold anything.
         let waiting = self.broker.waiting(self.service()).await.unwrap_or(1);

@@ -142,6 +142,8 @@ impl<S: Clone + Send + Sync + 'static> Runner<S> {
         let latency = self.ctx.clock.now().duration_since(envelope.time);
         let latency = Duration::try_from(latency).unwrap_or_default();
         if outcome == Outcome::Done {
+            // History is old, which says nothing about how fast the shop is.
+            let latency = (!self.handles_backlog).then_some(latency);
             self.ctx.metrics.took_effect(consumer, &envelope.event_type, began.elapsed(), latency);
         }
         let latency_ms = u64::try_from(latency.as_millis()).unwrap_or(u64::MAX);

@@ -3,9 +3,11 @@
 //! One runner serves one service and lane. It takes a window of deliveries and sorts it: duplicates are acknowledged,
 //! what belongs behind a held delivery is held too, the rest is handled key by key in order.
 //! What fails is held for a retry or parked; only then is it acknowledged.
+//! Of a shard that has a backlog nothing live is received until that is handled: see `backlog`.
 //! Held deliveries that come due are handled with their attempt counted first, from the second on alone: see `held`.
 
 mod attempt;
+mod backlog;
 mod held;
 mod window;
 
@@ -21,6 +23,7 @@ use tokio::sync::watch;
 use crate::membership::{Membership, Share};
 use crate::reaction::Handler;
 use crate::{Ctx, Operator, Tasks};
+use backlog::Behind;
 
 /// Deliveries that are taken at once, and the most that one batch of `handle_many` holds.
 pub const WINDOW: usize = 256;
@@ -45,6 +48,10 @@ pub(crate) struct Runner<S> {
     shards: Vec<u16>,
     /// Keys with held deliveries, as far as they are known here.
     held: HashSet<(String, Uuid)>,
+    /// Shards whose backlog comes before what is live.
+    behind: Behind,
+    /// The window that is being handled is of a backlog.
+    handles_backlog: bool,
     /// Shards of which nothing was received since they were taken.
     unheard: HashSet<u16>,
     /// After a crash: how many deliveries of each source may be those that were being handled then.
@@ -76,6 +83,8 @@ impl<S: Clone + Send + Sync + 'static> Runner<S> {
             broker,
             share,
             shards: Vec::new(),
+            behind: Behind::none(),
+            handles_backlog: false,
             held: HashSet::new(),
             unheard: HashSet::new(),
             suspects,
@@ -123,6 +132,12 @@ impl<S: Clone + Send + Sync + 'static> Runner<S> {
             if due.is_some_and(|due| due <= self.ctx.clock.now()) {
                 due = self.work(async |runner| runner.handle_due(tasks).await).await?;
             }
+            if self.work(async |runner| runner.handle_backlog().await).await? {
+                self.open_shards(subscription).await?;
+            }
+            if !self.behind.is_none() && !self.held.is_empty() {
+                due = self.next_due().await;
+            }
             let sleep = due.map_or(POLL, |due| {
                 let wait = due.duration_since(self.ctx.clock.now());
                 Duration::try_from(wait).unwrap_or_default().clamp(Duration::from_millis(1), POLL)
@@ -139,7 +154,11 @@ impl<S: Clone + Send + Sync + 'static> Runner<S> {
                 }
                 () = self.share.changed() => due = self.take_shards(subscription).await?,
                 _ = wake.changed() => due = self.load_held().await?,
-                () = tokio::time::sleep(sleep) => {}
+                // The backlog goes on, in turn with what is live of other shards.
+                () = tokio::task::yield_now(), if !self.behind.is_none() => {}
+                () = tokio::time::sleep(sleep), if self.behind.is_none() => {
+                    self.ctx.catching_up.set(self.consumer(), self.lane, false);
+                }
                 () = tasks.stopping() => {}
             }
         }
@@ -149,21 +168,28 @@ impl<S: Clone + Send + Sync + 'static> Runner<S> {
     /// Receives from the shards that it has now, and from no others; answers with when the next held delivery is due.
     async fn take_shards(&mut self, subscription: &mut Gathered) -> Result<Option<Timestamp>, String> {
         let (shards, generation) = self.share.look();
-        let parts = match self.broker.shards().count(self.lane) {
-            // A broker that parts nothing has one subscription for whoever has anything.
-            1 => shards.first().map(|_| 0).into_iter().collect(),
-            _ => shards.clone(),
-        };
         self.shards = shards;
         // Before anything is received: while the store is away it would only be given back, again and again, and the
         // broker counts how often. Whoever had these shards before holds nothing more of them by now.
         let due = self.load_held().await?;
-        self.unheard = parts.iter().copied().collect();
-        let consumer = self.consumer();
-        let assigned = subscription.assign(&*self.broker, consumer, self.lane, parts).await;
+        self.look_behind().await?;
+        self.unheard.clear();
+        let opened = self.open_shards(subscription).await;
         self.share.apply(generation);
-        assigned.map_err(|error| error.to_string())?;
+        opened?;
         Ok(due)
+    }
+
+    /// Receives what is live from the shards that have no backlog, and from no others.
+    async fn open_shards(&mut self, subscription: &mut Gathered) -> Result<(), String> {
+        let parts: Vec<u16> = match self.broker.shards().count(self.lane) {
+            // A broker without shards has one subscription for whoever has anything: it is opened when nothing is behind.
+            1 => self.shards.first().filter(|_| self.behind.is_none()).map(|_| 0).into_iter().collect(),
+            _ => self.shards.iter().copied().filter(|shard| !self.behind.contains(*shard)).collect(),
+        };
+        self.unheard.extend(parts.iter().copied());
+        let assigned = subscription.assign(&*self.broker, self.consumer(), self.lane, parts).await;
+        assigned.map_err(|error| error.to_string())
     }
 
     /// What is not urgent lets requests go first.

@@ -4,12 +4,13 @@ use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
 use std::time::Instant;
 
-use bus::{Delivery, Message, Settlement, Subscription, Tag};
+use bus::{Delivery, Message, Tag};
 use futures_util::stream::StreamExt;
 use kernel::{EventId, SignedDuration, Uuid};
 use storage::held::{Held, State};
 
 use super::attempt::{STORE_AWAY, digest};
+use super::backlog::Acknowledge;
 use super::{OTHER_BYTES, Runner, WINDOW};
 use crate::Failure;
 use crate::telemetry::Outcome;
@@ -42,7 +43,7 @@ impl<S: Clone + Send + Sync + 'static> Runner<S> {
     /// subscription has ended.
     pub(super) async fn handle_window(
         &mut self,
-        subscription: &mut dyn Subscription,
+        subscription: &mut dyn Acknowledge,
         deliveries: Vec<Delivery>,
     ) -> Result<(), String> {
         let mut fate = Fate::default();
@@ -112,7 +113,8 @@ impl<S: Clone + Send + Sync + 'static> Runner<S> {
 
     /// After a crash, the first window of each source may hold what was being handled, and may be what caused it.
     fn is_suspect(&mut self, message: &Message) -> bool {
-        let Some(suspects) = &mut self.suspects else { return false };
+        // The backlog itself knows of what the handling began.
+        let Some(suspects) = self.suspects.as_mut().filter(|_| !self.handles_backlog) else { return false };
         let count = suspects.entry(message.envelope.source.clone()).or_default();
         *count += 1;
         *count <= WINDOW
@@ -250,7 +252,7 @@ impl<S: Clone + Send + Sync + 'static> Runner<S> {
     }
 
     /// Stores what is held, then acknowledges all that is dealt with.
-    async fn settle(&mut self, subscription: &mut dyn Subscription, fate: &mut Fate) -> Result<(), String> {
+    async fn settle(&mut self, subscription: &mut dyn Acknowledge, fate: &mut Fate) -> Result<(), String> {
         if !fate.held.is_empty() {
             self.check_held_cap(fate.held.len()).await?;
             let (held, tags): (Vec<Held>, Vec<Tag>) = fate.held.drain(..).unzip();
@@ -265,7 +267,7 @@ impl<S: Clone + Send + Sync + 'static> Runner<S> {
         if fate.settled.is_empty() {
             return Ok(());
         }
-        subscription.settle(&fate.settled, Settlement::Done).await.map_err(|error| error.to_string())?;
+        subscription.done(&fate.settled).await?;
         fate.settled.clear();
         Ok(())
     }

@@ -2,10 +2,10 @@
 
 #![cfg(test)]
 
+mod catch_up;
 mod crashes;
 mod deliveries;
 mod http;
-mod late;
 mod listener;
 mod relay;
 mod retries;

@@ -5,11 +5,11 @@
 #[macro_use]
 mod place;
 
+mod backlog;
 mod commits;
 mod cuts;
 mod durability;
 mod held;
-mod late;
 mod opening;
 mod outbox;
 mod shards;

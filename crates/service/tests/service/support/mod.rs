@@ -19,13 +19,14 @@ use storage::archive::StoredEvent;
 use storage::held::Held;
 use storage::{Db, Migrations, Options};
 use tower::ServiceExt;
+use tradepost_service::catch_up::{self, Beside};
 use tradepost_service::http::auth::{Auth, digest};
 use tradepost_service::http::overload::{Limits, Overload};
 use tradepost_service::shell::Shell;
 use tradepost_service::storage::Location;
 use tradepost_service::telemetry::Metrics;
 use tradepost_service::{
-    AnyService, Backoff, DeliveryStatus, Operator, Running, Runtime, Service, Settings, Tasks, Tracer,
+    AnyService, Backoff, CatchingUp, DeliveryStatus, Operator, Running, Runtime, Service, Settings, Tasks, Tracer,
 };
 use utoipa::openapi::OpenApi;
 
@@ -107,11 +108,21 @@ impl House {
             tracer,
             auth: Arc::new(auth),
             overload: Overload::new(&[]),
+            catching_up: CatchingUp::default(),
             tasks: Tasks::new(),
         };
         let mut running = BTreeMap::new();
-        for service in services {
-            running.insert(service.name(), service.start(&runtime).await.expect("the folder can be written"));
+        let services: Vec<Box<dyn AnyService>> = services.into_iter().map(|it| Box::new(it) as _).collect();
+        let mut consumers = Vec::new();
+        for service in &services {
+            let store = service.open(&runtime).await.expect("the folder can be written");
+            consumers.push(catch_up::consumer(&**service, store, &[]));
+        }
+        catch_up::begin(&consumers).await.expect("the stores can be read");
+        catch_up::catch_up_all(&consumers, Beside::Nobody, drop).await.expect("the stores can be read");
+        for (service, consumer) in services.into_iter().zip(consumers) {
+            let name = service.name();
+            running.insert(name, service.start(consumer.db, &runtime).await.expect("the folder can be written"));
         }
         let operators: Vec<Operator> = running.values().map(|it| it.operator.clone()).collect();
         hands.on_advance(move || operators.iter().for_each(Operator::wake));

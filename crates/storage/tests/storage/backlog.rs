@@ -1,9 +1,10 @@
-//! What a consumer that comes late needs: what it was served, the archive of some types, and a memory of what is old.
+//! A consumer that catches up: its subscriptions, its backlog, the archives, and an inbox that remembers old events.
 
-use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use kernel::{Cause, Event, SignedDuration, Uuid, Version};
+use tradepost_storage::backlog::{self, Entry, Part};
+use tradepost_storage::subscriptions::{self, Subscription};
 use tradepost_storage::{Batch, archive, inbox};
 
 use crate::place::Place;
@@ -13,25 +14,63 @@ use crate::support::{Store, ThingBroke, ThingMoved, ThingSeen, delivery, request
 const PATIENCE: Duration = Duration::from_secs(30);
 
 on_each_store! {
-    a_store_remembers_of_which_types_it_was_served_all,
-    the_archive_of_some_types_ends_where_it_is_woken_to,
+    a_subscription_is_live_once_all_before_it_was_copied,
+    a_backlog_is_copied_once_and_read_in_the_order_of_its_source,
+    the_archive_of_some_types_ends_at_the_position_that_was_asked_for,
     an_old_event_that_was_handled_lately_is_remembered,
 }
 
-async fn a_store_remembers_of_which_types_it_was_served_all(place: Place) {
+async fn a_subscription_is_live_once_all_before_it_was_copied(place: Place) {
     let store = Store::open(&place).await;
-    assert_eq!((store.subscribed().await.unwrap(), store.has_run().await.unwrap()), (None, false));
-    let types = |names: &[&str]| names.iter().map(ToString::to_string).collect::<BTreeSet<_>>();
-    for served in [types(&[]), types(&["a.b.v1"]), types(&["a.b.v1", "\"c\".d.v1"])] {
-        store.set_subscribed(&served).await.unwrap();
-        assert_eq!(store.subscribed().await.unwrap(), Some(served));
-    }
-    store.mark_running().await.unwrap();
-    store.mark_stopped().await.unwrap();
-    assert!(store.has_run().await.unwrap());
+    let types = vec![ThingMoved::TYPE.to_owned(), ThingBroke::TYPE.to_owned()];
+    let found = async || subscriptions::all(&store).await.unwrap();
+    subscriptions::copied(&store, &types, 7).await.unwrap();
+    subscriptions::copied(&store, &types[..1], 9).await.unwrap();
+    subscriptions::copied(&store, &types, 8).await.unwrap();
+    let copying = |position| Subscription { position, is_live: false };
+    assert_eq!(found().await, [(types[0].clone(), copying(9)), (types[1].clone(), copying(8))].into());
+    subscriptions::go_live(&store, types.clone()).await.unwrap();
+    assert!(found().await.values().all(|subscription| subscription.is_live));
+    subscriptions::end(&store, &types[1], 12).await.unwrap();
+    assert_eq!(found().await[&types[1]], copying(12));
 }
 
-async fn the_archive_of_some_types_ends_where_it_is_woken_to(place: Place) {
+async fn a_backlog_is_copied_once_and_read_in_the_order_of_its_source(place: Place) {
+    let store = Store::open(&place).await;
+    let thing_id: Uuid = store.ids.next();
+    for version in 1..=5 {
+        let batch = Batch::new().emit(Version::from_stored(version), &ThingMoved { thing_id });
+        store.commit(batch, request(&store.ids)).await.unwrap();
+    }
+    let types = || vec![ThingMoved::TYPE.to_owned()];
+    let events = archive::of_types(&store, types(), 0, i64::MAX, 10).await.unwrap();
+    // The second page repeats some of the first, as after a crash.
+    backlog::append(&store, &types(), events[..3].to_vec(), 3).await.unwrap();
+    backlog::append(&store, &types(), events[2..].to_vec(), 5).await.unwrap();
+    assert_eq!(subscriptions::all(&store).await.unwrap()[ThingMoved::TYPE].position, 5);
+    assert_eq!(backlog::count(&store, types()).await.unwrap(), 5);
+
+    let lane = ThingMoved::LANE;
+    let part = Part { lane, shard: store.shards().of(lane, thing_id) };
+    assert_eq!(backlog::shards(&store, lane, types()).await.unwrap(), [part.shard]);
+    assert_eq!(backlog::sources(&store, part, types()).await.unwrap(), ["warehouse"]);
+    let page = async |after| backlog::page(&store, part, "warehouse", types(), after, 2).await.unwrap();
+    let (first, second) = (page(0).await, page(2).await);
+    let positions: Vec<i64> = first.iter().chain(&second).map(|entry| entry.event.position).collect();
+    assert_eq!(positions, [1, 2, 3, 4]);
+    assert_eq!((&first[0].event.body, first[0].event.envelope.id), (&events[0].body, events[0].envelope.id));
+
+    let places =
+        |entries: &[Entry]| entries.iter().map(|entry| (entry.event.position, entry.event.envelope.id)).collect();
+    backlog::delivered(&store, part, vec![("warehouse".to_owned(), places(&first))]).await.unwrap();
+    backlog::remove(&store, part, vec![("warehouse".to_owned(), places(&first[..1]))]).await.unwrap();
+    let left = page(0).await;
+    assert_eq!(left.iter().map(|it| (it.event.position, it.is_delivered)).collect::<Vec<_>>(), [(2, true), (3, false)]);
+    let others = || vec![ThingBroke::TYPE.to_owned()];
+    assert!(backlog::shards(&store, lane, others()).await.unwrap().is_empty(), "other types are left alone");
+}
+
+async fn the_archive_of_some_types_ends_at_the_position_that_was_asked_for(place: Place) {
     let store = Store::open(&place).await;
     for _ in 0..5 {
         let thing_id: Uuid = store.ids.next();

@@ -1,0 +1,229 @@
+//! Catching up: a consumer that is new to a shop, or to an event type, takes the archives of its sources first.
+//!
+//! Each store records which event types its service has subscribed to. For a type that is missing there, the archive of
+//! its source is copied into the consumer's backlog, up to the newest position after the live destination exists: a
+//! queue on a broker that processes share, a pointer at each commit on the embedded one. Then the subscription is live.
+//! The consumer's runners handle the backlog before they receive what is live; what is in both, the inbox drops.
+//!
+//! Every step is repeated without harm, so a crash at any point goes on where it was.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use kernel::Lane;
+use storage::{Db, Error, archive, backlog, subscriptions};
+use tokio::sync::watch;
+
+use crate::AnyService;
+
+/// Events that are copied in one transaction: few enough that commits beside it don't wait for long.
+const PAGE: i64 = 512;
+
+/// The time between two reports about progress.
+const REPORT_EVERY: Duration = Duration::from_secs(5);
+
+/// The consumers of the process that handle their backlog. Clones share it.
+#[derive(Clone, Debug, Default)]
+pub struct CatchingUp(Arc<watch::Sender<BTreeSet<(&'static str, Lane)>>>);
+
+impl CatchingUp {
+    /// Records that a consumer handles its backlog in a lane, or that it has received all that is live.
+    pub(crate) fn set(&self, consumer: &'static str, lane: Lane, is_behind: bool) {
+        self.0.send_if_modified(
+            |all| {
+                if is_behind { all.insert((consumer, lane)) } else { all.remove(&(consumer, lane)) }
+            },
+        );
+    }
+
+    pub(crate) fn has(&self, consumer: &str, lane: Lane) -> bool {
+        self.0.borrow().iter().any(|it| *it == (consumer, lane))
+    }
+}
+
+/// The types to which each service reacted in the version before stores recorded their subscriptions.
+pub type RecordedBefore = &'static [(&'static str, &'static [&'static str])];
+
+/// A consumer's store, and the event types to which it reacts.
+pub struct Consumer {
+    /// Its store.
+    pub db: Db,
+    /// The types.
+    pub types: Vec<&'static str>,
+    /// The types to which it reacted in the version before stores recorded their subscriptions. A store that was used
+    /// then, and has no record, has been delivered all of them. `None` stands for all types of today.
+    pub recorded_before: Option<&'static [&'static str]>,
+}
+
+/// The event types whose history a consumer is missing.
+pub async fn missing(db: &Db, types: impl IntoIterator<Item = &'static str>) -> Result<BTreeSet<&'static str>, Error> {
+    let known = subscriptions::all(db).await?;
+    let is_missing = |event_type: &&str| known.get(*event_type).is_none_or(|subscription| !subscription.is_live);
+    Ok(types.into_iter().filter(is_missing).collect())
+}
+
+/// Refuses to start a service that would handle events before older ones, or without them.
+pub(crate) async fn refuse_blind(db: &Db, types: impl Iterator<Item = &'static str>) -> Result<(), Error> {
+    let missing = missing(db, types).await?;
+    let Some(first) = missing.first() else { return Ok(()) };
+    let more = if missing.len() > 1 { format!(" and {} more", missing.len() - 1) } else { String::new() };
+    let detail = format!("{} is not subscribed to {first}{more} yet: run `tradepost migrate`", db.service());
+    Err(Error::Unusable { store: db.service().to_owned(), detail })
+}
+
+/// Records what a store of an earlier version was delivered, which kept no record of it.
+async fn take_over(consumer: &Consumer) -> Result<(), Error> {
+    let db = &consumer.db;
+    if !subscriptions::all(db).await?.is_empty() || !db.has_run().await? {
+        return Ok(());
+    }
+    let was_delivered = |event_type: &&str| consumer.recorded_before.is_none_or(|before| before.contains(event_type));
+    let types: Vec<String> = consumer.types.iter().copied().filter(was_delivered).map(str::to_owned).collect();
+    subscriptions::copied(db, &types, 0).await?;
+    subscriptions::go_live(db, types).await
+}
+
+/// A service's store, as what is to be caught up with all others.
+pub fn consumer(service: &dyn AnyService, db: Db, recorded_before: RecordedBefore) -> Consumer {
+    let types = service.subscriptions().into_iter().map(|(event_type, _)| event_type).collect();
+    let of_service = recorded_before.iter().find(|(name, _)| *name == db.service());
+    Consumer { db, types, recorded_before: of_service.map(|(_, types)| *types) }
+}
+
+/// Takes stores of an earlier version over; answers if any consumer is missing history.
+pub async fn begin(consumers: &[Consumer]) -> Result<bool, Error> {
+    let mut is_missing = false;
+    for consumer in consumers {
+        take_over(consumer).await?;
+        is_missing |= !missing(&consumer.db, consumer.types.iter().copied()).await?.is_empty();
+    }
+    Ok(is_missing)
+}
+
+/// Who else uses the stores meanwhile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Beside {
+    /// Nobody: none of the services runs.
+    Nobody,
+    /// Processes of this or of another version.
+    Others,
+}
+
+/// Catches all consumers up, each from all others; answers with how many events were copied.
+pub async fn catch_up_all(
+    consumers: &[Consumer],
+    beside: Beside,
+    mut report: impl FnMut(String),
+) -> Result<u64, Error> {
+    let sources: Vec<Db> = consumers.iter().map(|consumer| consumer.db.clone()).collect();
+    let mut copied = 0;
+    for consumer in consumers {
+        if beside == Beside::Nobody {
+            end_others(consumer, &sources).await?;
+        }
+        copied += catch_up(consumer, &sources, &mut report).await?;
+    }
+    Ok(copied)
+}
+
+/// Copies what a consumer is missing from the archives of all `sources`; answers with how many events were copied.
+///
+/// The live destinations must exist: from now on, nothing that is committed is missed.
+pub async fn catch_up(consumer: &Consumer, sources: &[Db], mut report: impl FnMut(String)) -> Result<u64, Error> {
+    let missing = missing(&consumer.db, consumer.types.iter().copied()).await?;
+    let copied = copy(&consumer.db, &missing, sources, &mut report).await?;
+    let live = missing.into_iter().map(str::to_owned).collect();
+    subscriptions::go_live(&consumer.db, live).await?;
+    Ok(copied)
+}
+
+/// Copies events of these types that were not copied yet, up to the newest.
+pub(crate) async fn copy(
+    consumer: &Db,
+    types: &BTreeSet<&'static str>,
+    sources: &[Db],
+    report: &mut impl FnMut(String),
+) -> Result<u64, Error> {
+    let mut of_source: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for event_type in types {
+        let source = event_type.split('.').next().unwrap_or_default();
+        of_source.entry(source).or_default().push((*event_type).to_owned());
+    }
+    let mut progress = Progress { consumer: consumer.service(), copied: 0, reported: Instant::now() };
+    for (source, types) in of_source {
+        match sources.iter().find(|db| db.service() == source) {
+            Some(source) => copy_from(consumer, source, &types, &mut progress, report).await?,
+            // Nobody of this shop emits it, so there is no history of it.
+            None => subscriptions::copied(consumer, &types, 0).await?,
+        }
+    }
+    if progress.copied > 0 {
+        report(format!("{}: {} events of the archives are copied", consumer.service(), progress.copied));
+    }
+    Ok(progress.copied)
+}
+
+struct Progress {
+    consumer: &'static str,
+    copied: u64,
+    reported: Instant,
+}
+
+impl Progress {
+    fn add(&mut self, events: usize, report: &mut impl FnMut(String)) {
+        if self.copied == 0 && events > 0 {
+            report(format!("{}: copies the archives of the services to whose events it reacts", self.consumer));
+        }
+        self.copied += events as u64;
+        if self.reported.elapsed() > REPORT_EVERY {
+            self.reported = Instant::now();
+            report(format!("{}: {} events copied so far", self.consumer, self.copied));
+        }
+    }
+}
+
+async fn copy_from(
+    consumer: &Db,
+    source: &Db,
+    types: &[String],
+    progress: &mut Progress,
+    report: &mut impl FnMut(String),
+) -> Result<(), Error> {
+    let newest = archive::newest(source).await?;
+    let known = subscriptions::all(consumer).await?;
+    let begun = |event_type| known.get(event_type).map_or(0, |subscription| subscription.position);
+    // Where one type was copied further than another, some events are met twice, which changes nothing.
+    let mut position = types.iter().map(begun).min().unwrap_or_default();
+    loop {
+        let events = archive::of_types(source, types.to_vec(), position, newest, PAGE).await?;
+        let is_last = i64::try_from(events.len()).is_ok_and(|count| count < PAGE);
+        position = match events.last() {
+            Some(last) if !is_last => last.position,
+            _ => newest,
+        };
+        progress.add(events.len(), report);
+        backlog::append(consumer, types, events, position).await?;
+        if is_last {
+            return Ok(());
+        }
+    }
+}
+
+/// Ends subscriptions to types to which the consumer no longer reacts: what their sources commit from now on has no
+/// pointer to it, and is copied should it react to them again.
+///
+/// Only where nobody else uses the stores: beside others, a process of another version may react to them.
+async fn end_others(consumer: &Consumer, sources: &[Db]) -> Result<(), Error> {
+    let ended = subscriptions::all(&consumer.db).await?;
+    let ended = ended.into_iter().filter(|(event_type, it)| it.is_live && !consumer.types.contains(&&**event_type));
+    for (event_type, _) in ended {
+        let source = event_type.split('.').next().unwrap_or_default();
+        let position = match sources.iter().find(|db| db.service() == source) {
+            Some(source) => archive::newest(source).await?,
+            None => 0,
+        };
+        subscriptions::end(&consumer.db, &event_type, position).await?;
+    }
+    Ok(())
+}
