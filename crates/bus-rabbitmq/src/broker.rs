@@ -350,10 +350,6 @@ impl Broker for RabbitMq {
         let complaint = publishing.complaint().or_else(|| receiving.complaint()).or_else(|| trouble.recent());
         complaint.map_or(Health::Ready, |reason| Health::Degraded { reason })
     }
-
-    fn archives(&self) -> Option<&dyn bus::Archives> {
-        Some(self)
-    }
 }
 
 impl RabbitMq {

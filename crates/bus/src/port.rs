@@ -144,11 +144,6 @@ pub trait Broker: Send + Sync + 'static {
 
     /// Whether it can be reached.
     fn health(&self) -> Health;
-
-    /// Archives for consumers that are new, where the broker keeps such.
-    fn archives(&self) -> Option<&dyn Archives> {
-        None
-    }
 }
 
 /// A consumer's end. What is unsettled when it is dropped comes again: from the broker, or because its publish is

@@ -234,8 +234,6 @@ impl App {
     }
 }
 
-}
-
 /// The console, which asks the services of this process in it, and the others where they are.
 fn start_console(scope: &Scope, peers: Vec<Peer>, running: &[Running], runtime: &Runtime) -> Router {
     let (keyring, tasks) = (Keyring::default(), runtime.tasks.clone());

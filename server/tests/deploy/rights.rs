@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bus::conformance;
-use bus::{Archives, Broker, Destination, Error, Health, Message, Outcome, Settlement, Topology};
+use bus::{Broker, Destination, Error, Health, Message, Outcome, Settlement, Topology};
 use bus_rabbitmq::{Options, RabbitMq};
 use futures_util::future::BoxFuture;
 use kernel::{Clock, Ids, Lane, Shards};
@@ -87,13 +87,11 @@ async fn the_rights_of_each_user_are_enough_for_its_service_and_not_for_anothers
     for service in &services {
         let name = service.name();
         let broker = &brokers[name];
-        // What was told before it was there, then what is live, in each lane to which it reacts.
-        soon(migrate.open_archive(name)).await.unwrap();
+        // In each lane to which it reacts.
         let mut lanes: BTreeMap<Lane, &str> = BTreeMap::new();
         lanes.extend(service.subscriptions().into_iter().map(|(event_type, lane)| (lane, event_type)));
         for (lane, event_type) in lanes {
-            let (kept, live) = (message(event_type), message(event_type));
-            assert_eq!(soon(migrate.keep(name, kept.clone())).await, Outcome::Stored, "{name}");
+            let live = message(event_type);
             let source = &brokers[live.envelope.source.as_str()];
             soon(async {
                 while publish(source, &live).await != Outcome::Stored {
@@ -106,7 +104,7 @@ async fn the_rights_of_each_user_are_enough_for_its_service_and_not_for_anothers
             soon(subscription.assign(broker, name, lane, shards))
                 .await
                 .unwrap_or_else(|error| panic!("{name}: {error}"));
-            let mut missing = vec![kept.envelope.id, live.envelope.id];
+            let mut missing = vec![live.envelope.id];
             while !missing.is_empty() {
                 let deliveries = soon(bus::Subscription::next(&mut subscription, 1)).await.unwrap();
                 missing.retain(|id| deliveries.iter().all(|delivery| delivery.message.envelope.id != *id));
@@ -119,8 +117,6 @@ async fn the_rights_of_each_user_are_enough_for_its_service_and_not_for_anothers
             let other = other.name();
             let refused = soon(broker.subscribe(other, Lane::Background, 0)).await.map(drop);
             assert!(matches!(refused, Err(Error::Rejected(_))), "{name} reads what is for {other}: {refused:?}");
-            let message = message("users.signing_key_published.v1");
-            expect_refused(&format!("archive.{other}."), || broker.keep(other, message.clone())).await;
         }
         let others =
             events::all().filter(|event| event.source != name && broker.destinations(event.event_type).len() == 1);

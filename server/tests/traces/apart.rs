@@ -53,6 +53,7 @@ async fn start(
         slow_charge: Duration::from_millis(50),
         tracer: traces.tracer(),
         peers,
+        report: drop,
     };
     App::start(options).await.unwrap()
 }

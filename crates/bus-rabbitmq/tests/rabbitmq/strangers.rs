@@ -1,6 +1,6 @@
 //! Bytes that Tradepost did not send.
 
-use bus::{Message, Settlement};
+use bus::Settlement;
 use kernel::{Lane, Uuid};
 use lapin::BasicProperties;
 use lapin::options::BasicPublishOptions;
@@ -65,11 +65,13 @@ async fn a_lane_that_is_not_that_of_its_queue_is_a_defect() {
     let broker = broker(&vhost.url()).await;
     let key: Uuid = ids().next();
     // By its routing key it comes where nobody would have the handler of its lane.
-    let sent = Message { lane: Lane::Immediate, ..message(PLACED, key) };
+    let mut sent = message(PLACED, key);
+    sent.envelope.lane = Lane::Immediate;
     deliver(&broker, &sent).await;
     let mut subscription = subscribe(&broker, MAIL, Lane::Background).await;
     let delivered = take(&mut subscription, 1).await;
     let defect = delivered[0].defect.as_deref();
     assert_eq!(defect, Some("its lane is immediate, and it came by background"));
-    assert_eq!((delivered[0].message.lane, delivered[0].message.id), (Lane::Background, sent.id));
+    let arrived = &delivered[0].message.envelope;
+    assert_eq!((arrived.lane, arrived.id), (Lane::Background, sent.envelope.id));
 }
