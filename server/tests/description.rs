@@ -398,6 +398,7 @@ async fn a_process_that_runs_a_part_of_the_shop_describes_all_of_it() {
         slow_charge: Duration::ZERO,
         tracer: Tracer::default(),
         peers: BTreeMap::new(),
+        report: drop,
     });
     let part = part.await.unwrap();
     let read = async |path: &str| {
