@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use console::{Address, NotHttp};
 use kernel::{Currency, Shards};
-use service::http::Network;
+use service::http::{Network, Origin};
 use service::storage::Location;
 use tracing_subscriber::EnvFilter;
 
@@ -85,6 +85,8 @@ pub struct Settings {
     pub mail_limit: u32,
     /// Proxies whose `X-Forwarded-For` is believed, as in `10.0.0.0/8, ::1`: at most 64.
     pub trusted_proxies: Vec<Network>,
+    /// Origins whose pages may read answers, as in `https://shop.example`, or `*` for all: at most 64.
+    pub cors_origins: Vec<Origin>,
     /// Where spans are sent by OTLP over HTTP, as in `http://127.0.0.1:4318`. Without it nothing is traced.
     pub otlp_endpoint: Option<String>,
     /// The share of the traces that begin here which is kept: 0 to 1.
@@ -186,6 +188,7 @@ fn read(shop: &Shop, keys: &Keys, sources: &mut Sources) -> Settings {
         attempt_limit_account: sources.read(&keys::ATTEMPT_LIMIT_ACCOUNT, rate),
         mail_limit: sources.read(&keys::MAIL_LIMIT, rate),
         trusted_proxies: sources.read(&keys::TRUSTED_PROXIES, parse::networks),
+        cors_origins: sources.read(&keys::CORS_ORIGINS, parse::origins),
         otlp_endpoint: sources.read(&keys::OTLP_ENDPOINT, parse::endpoint),
         trace_sample: sources.read(&keys::TRACE_SAMPLE, parse::share),
         log: sources.read(&keys::LOG, filter),

@@ -51,7 +51,7 @@ impl Process {
         let cut_off = serving.stopping();
         serving.spawn(async move {
             tokio::select! {
-                () = serve(listener, router, Bounds::with_files(1_024), Ids::new(Clock::system()), Tasks::new().stop_token()) => {}
+                () = serve(listener, router, Bounds::with_files(1_024), &[], Tasks::new().stop_token()) => {}
                 () = cut_off => {}
             }
         });

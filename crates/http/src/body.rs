@@ -3,11 +3,11 @@
 use std::error::Error;
 use std::str::FromStr;
 
-use axum::body::Bytes;
-use axum::extract::rejection::BytesRejection;
+use axum::body::{Body as Incoming, Bytes, HttpBody};
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
+use http_body_util::BodyExt;
 use serde::de::DeserializeOwned;
 use serde_json::error::Category;
 
@@ -18,6 +18,55 @@ use super::wording::plain;
 
 /// The largest body, in bytes.
 pub const BODY_BYTES_MAX: usize = 256 * 1024;
+
+/// Takes in a body; `held` is called with the bytes that have arrived, before they are kept.
+///
+/// 413 at once for a body that says that it is too large, and for any other as soon as it is; 408 for one that does
+/// not arrive in time.
+pub(super) async fn arrive(
+    mut body: Incoming,
+    bytes_max: usize,
+    mut held: impl FnMut(usize) -> Result<(), Problem>,
+) -> Result<Bytes, Problem> {
+    check_announced(&body, bytes_max)?;
+    let mut whole = Vec::new();
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame.map_err(|error| incomplete(&error))?.into_data() else { continue };
+        if whole.len() + data.len() > bytes_max {
+            return Err(too_large(bytes_max));
+        }
+        held(data.len())?;
+        // Most bodies arrive in one piece.
+        if whole.is_empty() && body.is_end_stream() {
+            return Ok(data);
+        }
+        // Copied: a piece of a few bytes would keep the whole buffer that it was read into.
+        whole.extend_from_slice(&data);
+    }
+    Ok(whole.into())
+}
+
+/// 413 for a body that says beforehand that it is too large.
+pub(super) fn check_announced(body: &Incoming, bytes_max: usize) -> Result<(), Problem> {
+    let is_too_large = usize::try_from(body.size_hint().lower()).map_or(true, |bytes| bytes > bytes_max);
+    if is_too_large { Err(too_large(bytes_max)) } else { Ok(()) }
+}
+
+fn too_large(bytes_max: usize) -> Problem {
+    let detail = format!("a body has at most {} KiB", bytes_max / 1024);
+    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail)
+}
+
+fn incomplete(error: &(dyn Error + 'static)) -> Problem {
+    let mut reason = Some(error);
+    while let Some(error) = reason {
+        if error.is::<TooSlow>() {
+            return refusal(StatusCode::REQUEST_TIMEOUT);
+        }
+        reason = error.source();
+    }
+    Problem::malformed_body("the body ended before it was complete")
+}
 
 /// A JSON body.
 ///
@@ -43,7 +92,7 @@ pub(super) async fn read<S: Send + Sync>(request: Request, state: &S) -> Result<
             "send the body as `Content-Type: application/json`",
         ));
     }
-    Bytes::from_request(request, state).await.map_err(|rejection| incomplete(&rejection))
+    Bytes::from_request(request, state).await.map_err(|_| Problem::malformed_body("the body can't be read"))
 }
 
 /// What these bytes say.
@@ -52,21 +101,6 @@ pub(super) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     let parsed = serde_path_to_error::deserialize(Objects(&mut json)).map_err(|error| rejected(&error))?;
     json.end().map_err(|error| Problem::malformed_body(format!("after the document: {error}")))?;
     Ok(parsed)
-}
-
-fn incomplete(rejection: &BytesRejection) -> Problem {
-    if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
-        let detail = format!("a body has at most {} KiB", BODY_BYTES_MAX / 1024);
-        return Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail);
-    }
-    let mut reason = rejection.source();
-    while let Some(error) = reason {
-        if error.is::<TooSlow>() {
-            return refusal(StatusCode::REQUEST_TIMEOUT);
-        }
-        reason = error.source();
-    }
-    Problem::malformed_body("the body ended before it was complete")
 }
 
 fn is_json(request: &Request) -> bool {

@@ -1,10 +1,9 @@
 //! Who may call a route: said where the route is declared, enforced before its handler, shown in its description.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
-use axum::extract::{ConnectInfo, Request};
-use axum::http::StatusCode;
+use axum::extract::Request;
+use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::MethodRouter;
@@ -20,15 +19,19 @@ use super::auth::{Auth, Caller};
 use super::conditions::ReadConditions;
 use super::declared::Declared;
 use super::describe::{complete, items_by_reference, operations, refuse};
+use super::overload::{Client, InFlight};
 use super::{Problem, ProblemBody};
 
 /// Where services answer the operator's questions, each at a path of its own below. Processes of one shop ask there.
 pub const OPERATOR_PATH: &str = "/internal/operator/";
 
-/// Who may call a route. Whoever sends a token that isn't good is answered 401 on any route.
+/// Who may call a route. A token that isn't good is answered 401, but on public routes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Policy {
-    /// Anybody.
+    /// Anybody, and nobody gets anything else by a token: one that isn't good counts as none. Clients send their token
+    /// with every request, also when they sign in because it has expired.
+    Public,
+    /// Anybody. A token that isn't good is refused, for with a good one the route would do something else.
     Guest,
     /// Whom the object belongs to, by user token or `X-Order-Token`, and the admin. The handler looks for the object
     /// among those of the caller: to anyone else it is not there.
@@ -45,7 +48,7 @@ impl Policy {
     /// The role as the API's description names it.
     pub const fn role(self) -> &'static str {
         match self {
-            Self::Guest => "guest",
+            Self::Public | Self::Guest => "guest",
             Self::Own => "own",
             Self::Customer => "customer",
             Self::Admin => "admin",
@@ -56,7 +59,7 @@ impl Policy {
     /// The kinds of token that open the route, by their names in the description. None: it is open.
     const fn tokens(self) -> &'static [&'static str] {
         match self {
-            Self::Guest => &[],
+            Self::Public | Self::Guest => &[],
             Self::Own => &["user", "admin", "order"],
             Self::Customer => &["user", "admin"],
             Self::Admin | Self::AdminOrLocal => &["admin"],
@@ -65,7 +68,7 @@ impl Policy {
 
     fn admit(self, caller: &Caller, is_local: bool) -> Result<(), Problem> {
         let is_let_in = match self {
-            Self::Guest | Self::Own => true,
+            Self::Public | Self::Guest | Self::Own => true,
             Self::Customer => caller.is_admin || caller.user_id.is_some(),
             Self::Admin => caller.is_admin,
             Self::AdminOrLocal => caller.is_admin || is_local,
@@ -83,7 +86,9 @@ impl Policy {
         operation.security = Some(required.collect()).filter(|tokens: &Vec<_>| !tokens.is_empty());
         let role = ExtensionsBuilder::new().add("x-role", self.role()).build();
         operation.extensions.get_or_insert_default().merge(role);
-        refuse(operation, StatusCode::UNAUTHORIZED, &["unauthenticated"]);
+        if self != Self::Public {
+            refuse(operation, StatusCode::UNAUTHORIZED, &["unauthenticated"]);
+        }
         if matches!(self, Self::Admin | Self::AdminOrLocal) {
             refuse(operation, StatusCode::FORBIDDEN, &["forbidden"]);
         }
@@ -147,15 +152,31 @@ impl<S: Clone + Send + Sync + 'static> Default for Routes<S> {
 async fn enforce(policy: Policy, declared: Declared, mut request: Request, next: Next) -> Response {
     let admitted = admit(policy, &request);
     let admitted = admitted.and_then(|caller| declared.check(&request).map(|()| caller));
-    match admitted {
+    let is_public = matches!(policy, Policy::Public | Policy::Guest) && is_read(request.method());
+    let mut response = match admitted {
         Ok(caller) => {
+            let address = request.extensions().get().map(|ClientAddress { ip, .. }| Client::from(*ip));
+            // The admin has no share: what automation may do is bounded by what the process can carry.
+            let client = address.filter(|_| !caller.is_admin);
             request.extensions_mut().insert(caller);
             let conditions = ReadConditions::of(request.method(), request.headers());
-            let response = next.run(request).await;
+            let response = match request.extensions().get::<InFlight>().cloned() {
+                Some(in_flight) => in_flight.carry(client, request, next).await,
+                None => next.run(request).await,
+            };
             conditions.iter().fold(response, |response, conditions| conditions.apply(response))
         }
         Err(problem) => problem.into_response(),
+    };
+    if !is_public {
+        // An order's token is no `Authorization`, so a shared cache would keep what it opens.
+        response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     }
+    response
+}
+
+fn is_read(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD)
 }
 
 fn admit(policy: Policy, request: &Request) -> Result<Caller, Problem> {
@@ -163,11 +184,11 @@ fn admit(policy: Policy, request: &Request) -> Result<Caller, Problem> {
         tracing::error!(uri = %request.uri(), "the routes were not finished: nobody can be let in");
         return Err(Problem::internal());
     };
-    let caller = auth.caller(request.headers())?;
-    // What came through a proxy on this machine comes from where the proxy says.
-    let is_connected = request.extensions().get::<ConnectInfo<SocketAddr>>().is_some();
-    let client = request.extensions().get::<ClientAddress>();
-    let is_local = is_connected && client.is_some_and(|ClientAddress(address)| address.is_loopback());
+    let caller = match auth.caller(request.headers()) {
+        Err(_) if policy == Policy::Public => auth.guest(request.headers()),
+        caller => caller?,
+    };
+    let is_local = request.extensions().get().is_some_and(ClientAddress::is_local);
     policy.admit(&caller, is_local)?;
     Ok(caller)
 }

@@ -51,6 +51,12 @@ pub struct ProblemBody {
     errors: Vec<FieldError>,
 }
 
+/// The longest text of a problem, in characters: longer than any of ours that names what a shop has.
+const TEXT_MAX: usize = 300;
+
+/// Fields that one problem names at most: more than a body of the shop has lines.
+const ERRORS_MAX: usize = 200;
+
 /// What a commit that found its row changed is answered with, once it was decided often enough.
 const BUSY: &str = "busy";
 
@@ -199,7 +205,15 @@ impl Problem {
 
 impl Problem {
     /// The document, for an answer with this request id.
-    pub(super) fn document(self, request_id: String) -> Vec<u8> {
+    ///
+    /// Its texts may name what the client sent, and must not send all of it back.
+    fn document(mut self, request_id: String) -> Vec<u8> {
+        clip(&mut self.detail);
+        self.errors.truncate(ERRORS_MAX);
+        for error in &mut self.errors {
+            clip(&mut error.field);
+            clip(&mut error.detail);
+        }
         let body = ProblemBody {
             kind: "about:blank",
             title: self.status.canonical_reason().unwrap_or("Error"),
@@ -213,8 +227,15 @@ impl Problem {
     }
 }
 
-/// How a problem is marked.
-pub(super) const CONTENT_TYPE: &str = "application/problem+json";
+fn clip(text: &mut String) {
+    if let Some((cut, _)) = text.char_indices().nth(TEXT_MAX) {
+        text.truncate(cut);
+        text.push('…');
+    }
+}
+
+/// The media type of a problem.
+const CONTENT_TYPE: &str = "application/problem+json";
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {

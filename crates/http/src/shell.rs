@@ -1,10 +1,12 @@
 //! The layers around all routes: ids, addresses, bounds, panics, and answers where there is no route.
 
 use std::any::Any;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
+use axum::Extension;
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::extract::{ConnectInfo, DefaultBodyLimit, Request, State};
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
@@ -13,8 +15,11 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 use super::address::{ClientAddress, Network};
 use super::auth::Auth;
-use super::body::BODY_BYTES_MAX;
-use super::overload::{Limiter, Overload, within};
+use super::body::{self, BODY_BYTES_MAX};
+use super::cors::{self, Origin};
+use super::host;
+use super::listener::{URI_BYTES_MAX, refusal};
+use super::overload::{Limiter, Overload, charged};
 use super::problem::Problem;
 use super::request;
 
@@ -34,6 +39,8 @@ pub struct Shell {
     pub writes: Limiter,
     /// Proxies whose word about a client's address is taken.
     pub trusted_proxies: Arc<[Network]>,
+    /// Origins whose pages may read answers.
+    pub cors_origins: Arc<[Origin]>,
     /// Bounds on the load.
     pub overload: Overload,
 }
@@ -49,13 +56,16 @@ impl Shell {
             })
             .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
             .layer(middleware::from_fn_with_state(self.clone(), limit_writes))
-            .layer(middleware::from_fn_with_state(self.overload.in_flight.clone(), within))
             .layer(CatchPanicLayer::custom(panicked))
+            .layer(middleware::from_fn_with_state(self.overload.unsent.clone(), charged))
+            .layer(middleware::from_fn(refuse_oversize))
+            .layer(Extension(self.overload.in_flight.clone()))
     }
 
     /// The outer layer: gives each request its id and the address of its client.
     pub fn identify(&self, routes: Router) -> Router {
-        routes.layer(middleware::from_fn_with_state(self.clone(), identified))
+        let routes = routes.layer(middleware::from_fn(refuse_malformed));
+        cors::layer(routes, &self.cors_origins).layer(middleware::from_fn_with_state(self.clone(), identified))
     }
 }
 
@@ -79,12 +89,32 @@ async fn identified(State(shell): State<Shell>, mut request: Request, next: Next
     response
 }
 
+/// RFC 9112 is for what came over a connection; what this process asks itself has no `Host`.
+async fn refuse_malformed(request: Request, next: Next) -> Response {
+    let is_connected = request.extensions().get::<ConnectInfo<SocketAddr>>().is_some();
+    match host::check(request.version(), request.headers()) {
+        Err(problem) if is_connected => problem.into_response(),
+        _ => next.run(request).await,
+    }
+}
+
+/// Before a route is looked at, and before anything of the body is asked for.
+async fn refuse_oversize(request: Request, next: Next) -> Response {
+    if request.uri().path_and_query().is_some_and(|uri| uri.as_str().len() > URI_BYTES_MAX) {
+        return refusal(StatusCode::URI_TOO_LONG).into_response();
+    }
+    match body::check_announced(request.body(), BODY_BYTES_MAX) {
+        Ok(()) => next.run(request).await,
+        Err(problem) => problem.into_response(),
+    }
+}
+
 /// Reads cost little and change nothing, so only what may write is counted.
 async fn limit_writes(State(shell): State<Shell>, address: ClientAddress, request: Request, next: Next) -> Response {
     let reads = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
     if !reads
         && !shell.auth.is_admin(request.headers())
-        && let Err(refused) = shell.writes.check_address(address.0)
+        && let Err(refused) = shell.writes.check_address(address.ip)
     {
         return refused.into_response();
     }

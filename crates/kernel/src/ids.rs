@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use uuid::Uuid;
 use uuid::timestamp::context::ContextV7;
 
@@ -153,9 +154,23 @@ impl std::fmt::Debug for Secret {
     }
 }
 
+/// When an id was made; `None` for one that does not say it.
+pub fn made_at(id: Uuid) -> Option<Timestamp> {
+    let (seconds, nanos) = id.get_timestamp()?.to_unix();
+    Timestamp::new(i64::try_from(seconds).ok()?, i32::try_from(nanos).ok()?).ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_id_says_when_it_was_made_to_the_millisecond() {
+        let now = "2026-01-01T12:34:56.789Z".parse().unwrap();
+        let id: EventId = Ids::new(Clock::mock(now).0).next();
+        assert_eq!(made_at(id.into()), Some(now));
+        assert_eq!(made_at(Uuid::from_u128(7)), None);
+    }
 
     #[test]
     fn ids_increase_even_within_one_instant() {

@@ -31,6 +31,7 @@ pub use envelope::Envelope;
 pub use event::{Event, Lane};
 pub use ids::{
     DeadLetterId, EventId, Ids, KeyId, MailId, OrderId, PaymentId, ProductId, RequestId, Secret, SessionId, UserId,
+    made_at,
 };
 pub use jiff::{SignedDuration, Timestamp};
 pub use money::{InvalidMoney, Money};

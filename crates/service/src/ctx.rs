@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use http::idempotency::Idempotency;
 use http::overload::{Limits, Overload};
-use http::{Keyring, Network, Problem};
+use http::{Keyring, Network, Origin, Problem};
 use kernel::{Cause, Clock, Currency, Ids, Shards};
 use storage::{Batch, Committed, Db, Error};
 
@@ -42,6 +42,8 @@ pub struct Settings {
     pub limits: Limits,
     /// Proxies whose word about a client's address is taken.
     pub trusted_proxies: Vec<Network>,
+    /// Origins whose pages may read answers.
+    pub cors_origins: Vec<Origin>,
 }
 
 impl Default for Settings {
@@ -60,6 +62,7 @@ impl Default for Settings {
             outbox_cap: 1_000_000,
             limits: Limits::DEFAULT,
             trusted_proxies: Vec::new(),
+            cors_origins: Vec::new(),
         }
     }
 }

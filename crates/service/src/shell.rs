@@ -6,12 +6,13 @@ use std::time::Instant;
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::{Method, StatusCode, header};
 use axum::middleware::{self, Next};
-use axum::response::{Html, IntoResponse, Response};
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::get;
 use axum::{Json, Router};
 use bus::{Broker, Health};
 use http::auth::Auth;
 use http::overload::{Limiter, Overload};
-use http::{Policy, Routes, current_request_id};
+use http::{Policy, Routes, SharedDocument, current_request_id};
 use kernel::{Clock, Ids};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -53,8 +54,8 @@ pub struct Shell {
 struct Own {
     shell: Shell,
     /// The API's description, for programs and for people.
-    document: Arc<str>,
-    page: Arc<str>,
+    document: SharedDocument,
+    page: SharedDocument,
 }
 
 impl Shell {
@@ -62,14 +63,19 @@ impl Shell {
     /// shop, in whichever process they are; `page` makes a page for people from it.
     pub fn wrap(self, routes: Router, mut openapi: OpenApi, page: impl FnOnce(&OpenApi) -> String) -> Router {
         let own = Routes::new()
-            .add(Policy::Guest, routes!(healthz))
-            .add(Policy::Guest, routes!(readyz))
+            .add(Policy::Public, routes!(healthz))
+            .add(Policy::Public, routes!(readyz))
             .add(Policy::AdminOrLocal, routes!(metrics))
-            .add(Policy::Guest, routes!(document))
-            .add(Policy::Guest, routes!(docs));
+            .add(Policy::Public, routes!(document))
+            .add(Policy::Public, routes!(docs))
+            .add_internal(Policy::Public, "/", get(root));
         openapi.merge(own.openapi());
         let document = openapi.to_pretty_json().expect("the description is plain data");
-        let state = Own { shell: self.clone(), document: document.into(), page: page(&openapi).into() };
+        let state = Own {
+            shell: self.clone(),
+            document: SharedDocument::new("application/json", document),
+            page: SharedDocument::new("text/html; charset=utf-8", page(&openapi)),
+        };
         let layers = self.layers();
         let routes = layers.protect(own.finish(state, self.auth.clone()).merge(routes));
         layers.identify(routes.layer(middleware::from_fn_with_state(Arc::new(self), observed)))
@@ -81,6 +87,7 @@ impl Shell {
             ids: self.ids.clone(),
             writes: Limiter::new(self.settings.limits.writes, self.clock.clone()),
             trusted_proxies: self.settings.trusted_proxies.clone().into(),
+            cors_origins: self.settings.cors_origins.clone().into(),
             overload: self.overload.clone(),
         }
     }
@@ -172,8 +179,8 @@ async fn healthz() -> &'static str {
     get, path = "/openapi.json", operation_id = "get_api_description", tag = "process",
     responses((status = 200, body = Object))
 )]
-async fn document(State(own): State<Own>) -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, "application/json")], own.document.to_string())
+async fn document(State(own): State<Own>) -> SharedDocument {
+    own.document
 }
 
 /// The API's description for people.
@@ -181,8 +188,13 @@ async fn document(State(own): State<Own>) -> impl IntoResponse {
     get, path = "/docs", operation_id = "get_api_page", tag = "process",
     responses((status = 200, content_type = "text/html", body = String))
 )]
-async fn docs(State(own): State<Own>) -> Html<String> {
-    Html(own.page.to_string())
+async fn docs(State(own): State<Own>) -> SharedDocument {
+    own.page
+}
+
+/// Leads a browser from the address that `up` prints to the API's description.
+async fn root() -> Redirect {
+    Redirect::temporary("/docs")
 }
 
 /// Whether requests are taken.

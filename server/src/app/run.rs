@@ -55,8 +55,9 @@ pub async fn run(shop: Shop, settings: config::Settings, options: RunOptions) ->
     let mut stop_signals = StopSignals::new()?;
     say(&banner::of(&url, &app, &options, settings.admin_token.is_some()));
     app.keep_made_token()?;
-    let (router, ids, stop) = (app.router.clone(), app.ids.clone(), app.tasks.stop_token());
-    let mut server = Box::pin(listener::serve(listener, router, Bounds::for_this_process(), ids, stop));
+    let (router, stop) = (app.router.clone(), app.tasks.stop_token());
+    let mut server =
+        Box::pin(listener::serve(listener, router, Bounds::for_this_process(), &settings.trusted_proxies, stop));
     let mut ended = Ok(());
     tokio::select! {
         // It ends once the tasks are told to stop, which only the drain does.
@@ -160,6 +161,7 @@ fn shared_settings(settings: &config::Settings) -> Settings {
         outbox_cap: settings.outbox_cap,
         limits: Limits { writes: Rate::new(settings.write_limit, Duration::from_secs(1)) },
         trusted_proxies: settings.trusted_proxies.clone(),
+        cors_origins: settings.cors_origins.clone(),
     }
 }
 

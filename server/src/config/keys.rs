@@ -69,6 +69,7 @@ pub(super) const ATTEMPT_LIMIT_ADDRESS: Key = Key::new("attempt_limit_address", 
 pub(super) const ATTEMPT_LIMIT_ACCOUNT: Key = Key::new("attempt_limit_account", "100");
 pub(super) const MAIL_LIMIT: Key = Key::new("mail_limit", "20");
 pub(super) const TRUSTED_PROXIES: Key = Key::new("trusted_proxies", "");
+pub(super) const CORS_ORIGINS: Key = Key::new("cors_origins", "");
 pub(super) const OTLP_ENDPOINT: Key = Key::new("otlp_endpoint", "");
 pub(super) const TRACE_SAMPLE: Key = Key::new("trace_sample", "1");
 pub(super) const LOG: Key = Key::new("log", "info");
@@ -80,7 +81,7 @@ pub(super) const MAIL_FROM: Key = Key::new("mail_from", "Tradepost <shop@localho
 pub(super) const SHOP_URL: Key = Key::new("shop_url", "http://127.0.0.1:8080");
 
 /// All settings but those of tables, in the order in which they are shown.
-pub(super) const ALL: [&Key; 31] = [
+pub(super) const ALL: [&Key; 32] = [
     &DATA_DIR,
     &STORE,
     &BROKER,
@@ -103,6 +104,7 @@ pub(super) const ALL: [&Key; 31] = [
     &ATTEMPT_LIMIT_ACCOUNT,
     &MAIL_LIMIT,
     &TRUSTED_PROXIES,
+    &CORS_ORIGINS,
     &OTLP_ENDPOINT,
     &TRACE_SAMPLE,
     &LOG,

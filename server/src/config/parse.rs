@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use kernel::Shards;
 use reqwest::Url;
-use service::http::Network;
+use service::http::{Network, Origin};
 use service::storage::{BadUrl, Location};
 
 /// The units of a duration, the longest first.
@@ -28,6 +28,9 @@ const MAILBOX_MAX: usize = 320;
 
 /// Every request asks all of them; more proxies than that are named by their network.
 const NETWORKS_MAX: usize = 64;
+
+/// Origins at most: each answer is compared with all of them.
+const ORIGINS_MAX: usize = 64;
 
 pub(super) fn whole<T: FromStr + PartialOrd + Display>(text: &str, bounds: RangeInclusive<T>) -> Result<T, String> {
     let number = text.parse().ok().filter(|number| bounds.contains(number));
@@ -63,6 +66,14 @@ pub(super) fn text(text: &str, length_max: usize) -> Result<String, String> {
 
 pub(super) fn address(text: &str) -> Result<IpAddr, String> {
     text.parse().map_err(|_| "an IP address, as in 127.0.0.1, 0.0.0.0 or ::1".to_owned())
+}
+
+/// Origins with commas between them; nothing is none.
+pub(super) fn origins(text: &str) -> Result<Vec<Origin>, String> {
+    let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+    let origins: Option<Vec<Origin>> = parts.map(|part| part.parse().ok()).collect();
+    let origins = origins.filter(|origins| origins.len() <= ORIGINS_MAX);
+    origins.ok_or_else(|| format!("at most {ORIGINS_MAX} origins, as in https://shop.example, or * for all"))
 }
 
 /// Addresses and networks with commas between them; nothing is none.
@@ -187,6 +198,15 @@ mod tests {
         assert_eq!(networks("10.0.0.0/8, ::1").unwrap().len(), 2);
         for bad in ["localhost", "10.0.0.0/40", "1.2.3.4 5.6.7.8", &"::1,".repeat(65)] {
             assert!(networks(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn origins_are_a_list_of_schemes_and_hosts() {
+        assert_eq!(origins("").unwrap(), []);
+        assert_eq!(origins("https://shop.example, http://localhost:5173").unwrap().len(), 2);
+        for bad in ["shop.example", "https://shop.example/path", &"https://a,".repeat(65)] {
+            assert!(origins(bad).is_err(), "{bad}");
         }
     }
 

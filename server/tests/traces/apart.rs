@@ -63,7 +63,7 @@ async fn listen(router: Router, tasks: &Tasks) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let ids = Ids::new(Clock::system());
-    tasks.spawn(serve(listener, router, Bounds::with_files(1_024), ids, tasks.stop_token()));
+    tasks.spawn(serve(listener, router, Bounds::with_files(1_024), &[], tasks.stop_token()));
     address
 }
 

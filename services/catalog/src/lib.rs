@@ -31,9 +31,9 @@ const MIGRATIONS: Migrations =
 pub fn service() -> Service {
     Service::new("catalog", MIGRATIONS, store::STATEMENTS, ())
         .at_start(renew_search_text::run)
-        .routes(Policy::Guest, routes!(queries::list))
+        .routes(Policy::Public, routes!(queries::list))
         .routes(Policy::Admin, routes!(create_product::handler))
-        .routes(Policy::Guest, routes!(queries::get))
+        .routes(Policy::Public, routes!(queries::get))
         .routes(Policy::Admin, routes!(update_product::handler, delete_product::handler))
         .on_many::<InventoryUpdated>(on_inventory_updated::handle_many)
 }

@@ -82,7 +82,7 @@ impl Attempts {
 
 impl Counted {
     fn pair(&self, account: &str, from: ClientAddress) -> u64 {
-        self.hasher.hash_one((account, network_of(from.0)))
+        self.hasher.hash_one((account, network_of(from.ip)))
     }
 }
 
@@ -95,7 +95,7 @@ pub(crate) fn count(ctx: &Ctx, caller: &Caller, from: ClientAddress, address: &s
     }
     count_address(ctx, caller, from)?;
     let (counted, account) = (ctx.state.attempts.counted(&ctx.clock), email::key(address));
-    counted.of_account_from_address.check_text_from(&account, from.0).map_err(too_many)?;
+    counted.of_account_from_address.check_text_from(&account, from.ip).map_err(too_many)?;
     let is_proven =
         counted.proven.lock().unwrap_or_else(PoisonError::into_inner).contains(&counted.pair(&account, from));
     if is_proven { Ok(()) } else { counted.of_account.check_text(&account).map_err(too_many) }
@@ -106,7 +106,7 @@ pub(crate) fn count_address(ctx: &Ctx, caller: &Caller, from: ClientAddress) -> 
     if caller.is_admin {
         return Ok(());
     }
-    ctx.state.attempts.counted(&ctx.clock).of_address.check_address(from.0).map_err(too_many)
+    ctx.state.attempts.counted(&ctx.clock).of_address.check_address(from.ip).map_err(too_many)
 }
 
 /// Notes that the account's password was shown from this address.

@@ -10,6 +10,7 @@ use hyper::body::{Body as _, Frame, Incoming, SizeHint};
 use tokio::time::{Instant, Sleep};
 
 use super::watch::{Busy, Watch};
+use crate::overload::Charge;
 
 /// The body did not arrive in time.
 #[derive(Debug, thiserror::Error)]
@@ -65,12 +66,22 @@ impl Drop for InTime {
 /// An answer's body. Until it is dropped, the connection is busy.
 pub(super) struct Answering {
     body: Body,
-    _busy: Busy,
+    busy: Busy,
+    /// The room of a large answer, kept until the client has it.
+    charge: Option<Charge>,
 }
 
 impl Answering {
-    pub fn new(body: Body, busy: Busy) -> Self {
-        Self { body, _busy: busy }
+    pub fn new(body: Body, busy: Busy, charge: Option<Charge>) -> Self {
+        Self { body, busy, charge }
+    }
+}
+
+impl Drop for Answering {
+    fn drop(&mut self) {
+        if let Some(charge) = self.charge.take() {
+            self.busy.keep_until_sent(charge);
+        }
     }
 }
 

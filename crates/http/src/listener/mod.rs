@@ -26,7 +26,6 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::{HttpService, service_fn};
 use hyper_util::rt::TokioIo;
-use kernel::Ids;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
@@ -38,6 +37,9 @@ use stream::Stream;
 use waiting::Waiting;
 use watch::Watch;
 
+use crate::address::Network;
+use crate::overload::{Charge, Client, Share, Shares};
+
 pub(crate) use body::TooSlow;
 pub(crate) use refusal::{URI_BYTES_MAX, refusal};
 
@@ -46,6 +48,9 @@ const HEAD_BYTES_MAX: usize = 16 * 1024;
 
 /// Open connections at most: with full heads 64 MiB, and more than one machine of this size serves at once.
 const CONNECTIONS_MAX: usize = 4_096;
+
+/// The part of all connections that one client may have: no single client can close those of others to make room.
+const CLIENT_PART: usize = 4;
 
 /// Files that the rest of the process needs: stores, logs, connections to databases, brokers and mail servers.
 const FILES_RESERVED: usize = 256;
@@ -58,6 +63,8 @@ const ACCEPT_AGAIN: Duration = Duration::from_millis(50);
 pub struct Bounds {
     /// Open connections. For one more the connection is closed that has waited for a request the longest.
     pub connections: usize,
+    /// Open connections of one client, of IPv6 by the first 64 bits. For one more its own oldest is closed.
+    pub connections_of_client: usize,
     /// From the first byte of a request to the last of its head.
     pub head: Duration,
     /// From the head to the last byte of the body.
@@ -73,8 +80,10 @@ pub struct Bounds {
 impl Bounds {
     /// What a shop has, on a machine that lets a process open so many files.
     pub fn with_files(files: usize) -> Self {
+        let connections = files.saturating_sub(FILES_RESERVED).clamp(1, CONNECTIONS_MAX);
         Self {
-            connections: files.saturating_sub(FILES_RESERVED).clamp(1, CONNECTIONS_MAX),
+            connections,
+            connections_of_client: connections.div_ceil(CLIENT_PART),
             head: Duration::from_secs(5),
             body: Duration::from_secs(10),
             idle: Duration::from_secs(30),
@@ -85,7 +94,7 @@ impl Bounds {
 
     /// The same, for this process.
     pub fn for_this_process() -> Self {
-        // Where nothing tells, the least that systems allow.
+        // Where the system does not say it, the least that systems allow.
         const FILES: usize = 1_024;
         let limits = std::fs::read_to_string("/proc/self/limits").unwrap_or_default();
         let soft = limits.lines().find_map(|line| line.strip_prefix("Max open files")?.split_whitespace().next());
@@ -96,9 +105,17 @@ impl Bounds {
 type Served<S> = http1::Connection<TokioIo<Stream>, S>;
 
 /// Serves until it is asked to stop, then until the requests that are open have been answered.
-/// Whoever drops the future cuts these off.
-pub async fn serve(listener: TcpListener, router: Router, bounds: Bounds, ids: Ids, stop: CancellationToken) {
+/// Whoever drops the future cuts these off. Connections of trusted proxies are those of many clients, so they have no
+/// share of their own.
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    bounds: Bounds,
+    trusted_proxies: &[Network],
+    stop: CancellationToken,
+) {
     let places = Arc::new(Semaphore::new(bounds.connections));
+    let shares = Shares::new(usize::MAX, bounds.connections_of_client);
     let waiting = Arc::new(Waiting::default());
     let mut connections = JoinSet::new();
     let mut stopping = pin!(stop.cancelled());
@@ -111,8 +128,12 @@ pub async fn serve(listener: TcpListener, router: Router, bounds: Bounds, ids: I
             place = a_place(&places, &waiting) => place,
             () = &mut stopping => break,
         };
-        let watch = Watch::new(bounds, waiting.clone());
-        connections.spawn(connection(socket, peer, router.clone(), watch, ids.clone(), stop.clone(), place));
+        let is_trusted = trusted_proxies.iter().any(|proxy| proxy.contains(peer.ip().to_canonical()));
+        let client = Some(Client::from(peer.ip())).filter(|_| !is_trusted);
+        if let Some(share) = a_share(&shares, client, &waiting) {
+            let watch = Watch::new(bounds, client, waiting.clone());
+            connections.spawn(connection(socket, peer, router.clone(), watch, stop.clone(), (place, share)));
+        }
         while connections.try_join_next().is_some() {}
     }
     drop(listener);
@@ -159,27 +180,41 @@ async fn a_place(places: &Arc<Semaphore>, waiting: &Waiting) -> OwnedSemaphorePe
     }
 }
 
+/// The client's room for one more connection, at the cost of its own that has waited the longest for a request.
+/// `None` if it has its share and all of it is busy.
+fn a_share(shares: &Shares, client: Option<Client>, waiting: &Waiting) -> Option<Share> {
+    match (shares.take(client, 1), client) {
+        (Ok(share), _) => Some(share),
+        (Err(_), Some(client)) if waiting.close_oldest_of(client) => Some(shares.take_over(Some(client), 1)),
+        (Err(_), _) => None,
+    }
+}
+
 async fn connection(
     socket: TcpStream,
     peer: SocketAddr,
     router: Router,
     watch: Arc<Watch>,
-    ids: Ids,
     stop: CancellationToken,
-    _place: OwnedSemaphorePermit,
+    _room: (OwnedSemaphorePermit, Share),
 ) {
     // Answers are small, and nobody is served by holding them back. A socket that is gone shows it when it is read.
     let _ = socket.set_nodelay(true);
-    let stream = TokioIo::new(Stream::new(socket, watch.clone(), ids));
+    let stream = TokioIo::new(Stream::new(socket, watch.clone()));
     let watched = watch.clone();
     let service = service_fn(move |request: hyper::Request<Incoming>| {
         let busy = Watch::begin_request(&watched);
         let mut request = request.map(|body| Body::new(InTime::new(body, watched.clone())));
         request.extensions_mut().insert(ConnectInfo(peer));
         let answer = router.clone().oneshot(request);
-        async move { Ok::<_, Infallible>(answer.await?.map(|body| Answering::new(body, busy))) }
+        async move {
+            let mut answer = answer.await?;
+            let charge = answer.extensions_mut().remove::<Charge>();
+            Ok::<_, Infallible>(answer.map(|body| Answering::new(body, busy, charge)))
+        }
     });
-    let served = http1::Builder::new().max_buf_size(HEAD_BYTES_MAX).serve_connection(stream, service);
+    // A client that has sent its whole request may close its sending side, and still gets the answer.
+    let served = http1::Builder::new().half_close(true).max_buf_size(HEAD_BYTES_MAX).serve_connection(stream, service);
     in_time(served, &watch, stop.cancelled()).await;
 }
 

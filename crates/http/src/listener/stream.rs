@@ -1,80 +1,39 @@
-//! The socket as hyper sees it: it tells the watch what moves, and speaks where hyper would answer without a problem.
+//! The socket as hyper sees it: it reports to the watch what moves, and closes without taking an answer away.
 
-use std::io;
+use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use axum::http::StatusCode;
-use kernel::Ids;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-use super::refusal::last_words;
 use super::watch::Watch;
 
-/// What a refused client may still send until it is cut off, in bytes.
+/// Bytes that a refused client may still send until it is cut off.
 const LINGER_BYTES_MAX: usize = 4 << 20;
 
 pub(super) struct Stream {
     socket: TcpStream,
     watch: Arc<Watch>,
-    ids: Ids,
-    /// What is said in the place of hyper's own words, and how much of it was sent.
-    own_words: Option<(Vec<u8>, usize)>,
-    /// The last write took only part of what was offered: the next begins in the middle of an answer.
-    is_mid_answer: bool,
     lingered: usize,
     has_shut_down: bool,
 }
 
 impl Stream {
-    pub fn new(socket: TcpStream, watch: Arc<Watch>, ids: Ids) -> Self {
-        Self { socket, watch, ids, own_words: None, is_mid_answer: false, lingered: 0, has_shut_down: false }
+    pub fn new(socket: TcpStream, watch: Arc<Watch>) -> Self {
+        Self { socket, watch, lingered: 0, has_shut_down: false }
     }
 
-    /// The status that hyper is about to answer by itself, without a body.
-    ///
-    /// Every answer of ours carries a request id, and is begun while the connection is busy or just was.
-    fn status_of_hyper(&self, bytes: &[u8]) -> Option<StatusCode> {
-        if self.is_mid_answer || self.watch.is_busy() {
-            return None;
-        }
-        let text = str::from_utf8(bytes).ok()?.strip_suffix("\r\n\r\n")?;
-        let mut lines = text.split("\r\n");
-        let status = lines.next()?.strip_prefix("HTTP/1.")?.split(' ').nth(1)?;
-        let is_hypers = !lines.any(|line| line.is_empty() || line.to_ascii_lowercase().starts_with("x-request-id:"));
-        let status = status.parse().ok().filter(|_| is_hypers);
-        status.filter(|status| {
-            matches!(
-                *status,
-                StatusCode::BAD_REQUEST | StatusCode::URI_TOO_LONG | StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE
-            )
-        })
-    }
-
-    fn poll_own_words(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while let Some((words, sent)) = &mut self.own_words {
-            let rest = words.get(*sent..).unwrap_or_default();
-            if rest.is_empty() {
-                self.own_words = None;
-                break;
-            }
-            let written = Pin::new(&mut self.socket).poll_write(cx, rest);
-            self.watch.has_written(written.is_ready());
-            *sent += ready!(written)?;
-        }
-        Poll::Ready(Ok(()))
+    fn written(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        self.watch.has_written(written.is_ready());
+        written
     }
 }
 
 impl AsyncRead for Stream {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         if self.watch.is_expired() {
-            if self.watch.is_in_head() {
-                // As much as the socket takes at once: whoever was that slow is not waited for.
-                let _ = self.socket.try_write(&last_words(StatusCode::REQUEST_TIMEOUT, &self.ids));
-            }
             return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
         }
         let before = buf.filled().len();
@@ -88,23 +47,27 @@ impl AsyncRead for Stream {
 
 impl AsyncWrite for Stream {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        if self.own_words.is_none()
-            && let Some(status) = self.status_of_hyper(bytes)
-        {
-            self.watch.leave_unread();
-            self.own_words = Some((last_words(status, &self.ids), 0));
-        }
-        if self.own_words.is_some() {
-            return self.poll_own_words(cx).map_ok(|()| bytes.len());
-        }
         let written = Pin::new(&mut self.socket).poll_write(cx, bytes);
-        self.watch.has_written(written.is_ready());
-        let written = ready!(written)?;
-        self.is_mid_answer = written < bytes.len();
-        Poll::Ready(Ok(written))
+        self.written(written)
     }
 
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.socket).poll_write_vectored(cx, slices);
+        self.written(written)
+    }
+
+    /// So hyper sends a shared document from where it is, instead of copying it for each client.
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    /// hyper flushes when it has handed over all that it has.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.watch.has_flushed();
         Pin::new(&mut self.socket).poll_flush(cx)
     }
 

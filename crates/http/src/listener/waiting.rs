@@ -5,6 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
+use crate::overload::Client;
+
 /// Those that may be closed to make room. Each is here between its requests only.
 #[derive(Default)]
 pub(super) struct Waiting {
@@ -15,18 +17,18 @@ pub(super) struct Waiting {
 #[derive(Default)]
 struct Queue {
     next: u64,
-    close: BTreeMap<u64, Arc<Notify>>,
+    close: BTreeMap<u64, (Option<Client>, Arc<Notify>)>,
 }
 
 impl Waiting {
-    /// A connection waits from now on; `close` tells it to make room. Answers with its place in the queue.
-    pub fn enter(&self, close: Arc<Notify>) -> u64 {
+    /// A connection waits from now on; `close` asks it to make room. Answers with its place in the queue.
+    pub fn enter(&self, client: Option<Client>, close: Arc<Notify>) -> u64 {
         let mut queue = self.lock();
         let place = queue.next;
         queue.next += 1;
-        queue.close.insert(place, close);
+        queue.close.insert(place, (client, close));
         drop(queue);
-        // The one that takes connections may not have begun to listen for this: a permit is kept for it.
+        // The one that takes connections may not have begun to wait for this: a permit is kept for it.
         self.begun.notify_one();
         place
     }
@@ -36,10 +38,18 @@ impl Waiting {
         self.lock().close.remove(&place);
     }
 
-    /// Tells the connection to close that has waited the longest. False if none waits.
+    /// Asks the connection to close that has waited the longest. False if none waits.
     pub fn close_oldest(&self) -> bool {
         let oldest = self.lock().close.pop_first();
-        oldest.inspect(|(_, close)| close.notify_one()).is_some()
+        oldest.inspect(|(_, (_, close))| close.notify_one()).is_some()
+    }
+
+    /// The same among those of one client.
+    pub fn close_oldest_of(&self, client: Client) -> bool {
+        let mut queue = self.lock();
+        let oldest = queue.close.iter().find(|(_, (of, _))| *of == Some(client)).map(|(place, _)| *place);
+        let closing = oldest.and_then(|place| queue.close.remove(&place));
+        closing.inspect(|(_, close)| close.notify_one()).is_some()
     }
 
     /// Is done when another connection begins to wait.

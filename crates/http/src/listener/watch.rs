@@ -1,4 +1,4 @@
-//! What one connection may take its time for, and since when it does.
+//! The phases of one connection, and how long each may last.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -7,10 +7,12 @@ use tokio::time::Instant;
 
 use super::Bounds;
 use super::waiting::Waiting;
+use crate::overload::{Charge, Client};
 
-/// One connection's time. Its parts run in one task; only [`Waiting`] tells it something from outside.
+/// One connection's time. It runs in one task; only [`Waiting`] reaches it from outside.
 pub(super) struct Watch {
     pub bounds: Bounds,
+    client: Option<Client>,
     waiting: Arc<Waiting>,
     close: Arc<Notify>,
     state: Mutex<State>,
@@ -26,6 +28,8 @@ struct State {
     expired: bool,
     /// The client may still be sending what nobody will read.
     unread: bool,
+    /// The rooms of large answers that are handed over but not sent.
+    unsent: Vec<Charge>,
 }
 
 /// Where the connection is.
@@ -44,9 +48,16 @@ enum Phase {
 /// A request that is being answered. When it is dropped, the connection waits again.
 pub(super) struct Busy(Arc<Watch>);
 
+impl Busy {
+    /// Keeps the room of a large answer until the client has taken it.
+    pub fn keep_until_sent(&self, charge: Charge) {
+        self.0.lock().unsent.push(charge);
+    }
+}
+
 impl Drop for Busy {
     fn drop(&mut self) {
-        let place = self.0.waiting.enter(self.0.close.clone());
+        let place = self.0.waiting.enter(self.0.client, self.0.close.clone());
         let mut state = self.0.lock();
         state.enter(Phase::Idle);
         state.place = Some(place);
@@ -60,12 +71,18 @@ impl State {
 }
 
 impl Watch {
-    pub fn new(bounds: Bounds, waiting: Arc<Waiting>) -> Arc<Self> {
+    pub fn new(bounds: Bounds, client: Option<Client>, waiting: Arc<Waiting>) -> Arc<Self> {
         let close = Arc::new(Notify::new());
-        let place = Some(waiting.enter(close.clone()));
-        let state =
-            State { phase: Phase::Idle, since: Instant::now(), stalled: None, place, expired: false, unread: false };
-        Arc::new(Self { bounds, waiting, close, state: Mutex::new(state) })
+        let state = State {
+            phase: Phase::Idle,
+            since: Instant::now(),
+            stalled: None,
+            place: Some(waiting.enter(client, close.clone())),
+            expired: false,
+            unread: false,
+            unsent: Vec::new(),
+        };
+        Arc::new(Self { bounds, client, waiting, close, state: Mutex::new(state) })
     }
 
     /// The head of a request is complete.
@@ -93,6 +110,12 @@ impl Watch {
         state.stalled = if some { None } else { state.stalled.or_else(|| Some(Instant::now())) };
     }
 
+    /// All that was handed over is with the client, as far as the system can say.
+    pub fn has_flushed(&self) {
+        let sent = std::mem::take(&mut self.lock().unsent);
+        drop(sent);
+    }
+
     /// The client may be sending what nobody will read.
     pub fn leave_unread(&self) {
         self.lock().unread = true;
@@ -102,6 +125,8 @@ impl Watch {
     pub fn linger(&self) -> bool {
         let mut state = self.lock();
         if state.phase != Phase::Lingering {
+            // What came in was refused as no request, and more of it may come.
+            state.unread |= state.phase == Phase::Head;
             state.enter(Phase::Lingering);
         }
         state.unread && !state.expired
@@ -138,7 +163,7 @@ impl Watch {
         self.close.notified().await;
     }
 
-    /// Makes the connection end at its next read, so that it can say why.
+    /// Makes the connection end at its next read.
     /// False if it won't read any more: then it is to be dropped.
     pub fn expire(&self) -> bool {
         let mut state = self.lock();

@@ -1,26 +1,28 @@
-//! Refuses what the process can't carry, before it costs anything.
+//! Refuses requests that the process can't carry. A request counts when it has arrived, not when it is announced.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::{MatchedPath, Request, State};
+use axum::body::Body;
+use axum::extract::{MatchedPath, Request};
 use axum::http::StatusCode;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use hyper::body::Body as _;
-use tokio::sync::Semaphore;
 
-use super::Yielding;
-use crate::body::BODY_BYTES_MAX;
-use crate::listener::{URI_BYTES_MAX, refusal};
+use super::shares::{Exceeds, Share, Shares};
+use super::{Client, Yielding};
+use crate::body::{self, BODY_BYTES_MAX};
 use crate::policy::OPERATOR_PATH;
 use crate::problem::Problem;
 
 /// Requests that are answered at the same time: as many as may wait for a store's writer. More would only wait longer.
 const REQUESTS_MAX: usize = 1_024;
 
-/// Bodies that are held at the same time, in KiB: all requests with bodies of 64 KiB, or 256 with the largest.
-const BODIES_KIB_MAX: usize = 64 * 1_024;
+/// Bytes of bodies that are held at the same time: all requests with bodies of 64 KiB, or 256 with the largest.
+const BODIES_BYTES_MAX: usize = 64 * 1_024 * 1_024;
+
+/// The part of each that one client may have: four clients that take all they can leave room for nobody, one or two do
+/// no harm.
+const PARTS: usize = 4;
 
 /// How long an answer may take before the client is asked to try again. It gave up long ago, but for a slow store.
 const ANSWER: Duration = Duration::from_secs(30);
@@ -35,14 +37,13 @@ const QUESTIONS_MAX: usize = 256;
 /// Asked while everything else is refused, to find out why.
 pub(crate) const ALWAYS: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
 
-/// Room for requests. Clones share it.
+/// Room for requests and their bodies. Clones share it.
 #[derive(Clone, Debug)]
 pub struct InFlight {
-    requests: Arc<Semaphore>,
-    requests_max: usize,
-    questions: Arc<Semaphore>,
+    requests: Shares,
+    questions: Shares,
+    bodies: Shares,
     yielding: Yielding,
-    bodies: Arc<Semaphore>,
     answer: Duration,
     /// Routes whose answers may take longer.
     slow: &'static [(&'static str, Duration)],
@@ -51,24 +52,59 @@ pub struct InFlight {
 impl InFlight {
     pub(super) fn new(slow: &'static [(&'static str, Duration)], yielding: Yielding) -> Self {
         Self {
-            requests: Arc::new(Semaphore::new(REQUESTS_MAX)),
-            requests_max: REQUESTS_MAX,
-            questions: Arc::new(Semaphore::new(QUESTIONS_MAX)),
+            requests: Shares::new(REQUESTS_MAX, REQUESTS_MAX / PARTS),
+            questions: Shares::new(QUESTIONS_MAX, QUESTIONS_MAX),
+            bodies: Shares::new(BODIES_BYTES_MAX, BODIES_BYTES_MAX / PARTS),
             yielding,
-            bodies: Arc::new(Semaphore::new(BODIES_KIB_MAX)),
             answer: ANSWER,
             slow,
         }
     }
 
     pub(super) fn with_room(self, requests: usize, answer: Duration) -> Self {
-        Self { requests: Arc::new(Semaphore::new(requests)), requests_max: requests, answer, ..self }
+        let each = requests.div_ceil(PARTS);
+        Self { requests: Shares::new(requests, each), answer, ..self }
     }
 
-    fn note_crowd(&self) {
-        if self.requests_max - self.requests.available_permits() > CROWD {
+    /// Takes in the request's body, then answers it if there is room: 413 for a body that is too large, 408 for one that
+    /// does not arrive in time, 429 `too_many_requests` beyond the client's share, 503 `overloaded` beyond all room,
+    /// 503 `timed_out` for an answer that takes too long. Without a client only all room counts.
+    pub(crate) async fn carry(&self, client: Option<Client>, request: Request, next: Next) -> Response {
+        let route = request.extensions().get::<MatchedPath>().map_or("", MatchedPath::as_str).to_owned();
+        if ALWAYS.contains(&route.as_str()) {
+            return next.run(request).await;
+        }
+        let (parts, body) = request.into_parts();
+        // Held until the answer is there, like the bytes themselves.
+        let arrived = match self.arrive(client, body).await {
+            Ok(arrived) => arrived,
+            Err(problem) => return problem.into_response(),
+        };
+        let (body, _bytes) = arrived;
+        let _place = match self.place(&route, client) {
+            Ok(place) => place,
+            Err(exceeds) => return refusal(exceeds).into_response(),
+        };
+        let within = self.answer_within(&route);
+        let answer = next.run(Request::from_parts(parts, body));
+        tokio::time::timeout(within, answer).await.unwrap_or_else(|_| too_late(within))
+    }
+
+    async fn arrive(&self, client: Option<Client>, body: Body) -> Result<(Body, Share), Problem> {
+        let mut held = self.bodies.take(client, 0).map_err(refusal)?;
+        let bytes = body::arrive(body, BODY_BYTES_MAX, |more| held.grow(more).map_err(refusal)).await?;
+        Ok((bytes.into(), held))
+    }
+
+    fn place(&self, route: &str, client: Option<Client>) -> Result<Share, Exceeds> {
+        if route.starts_with(OPERATOR_PATH) {
+            return self.questions.take(client, 1);
+        }
+        let place = self.requests.take(client, 1)?;
+        if self.requests.taken() > CROWD {
             self.yielding.note_crowd();
         }
+        Ok(place)
     }
 
     fn answer_within(&self, route: &str) -> Duration {
@@ -76,51 +112,87 @@ impl InFlight {
     }
 }
 
-/// 503 `overloaded` beyond the room, `timed_out` beyond the time, 414 for what no route has.
-pub(crate) async fn within(State(in_flight): State<InFlight>, request: Request, next: Next) -> Response {
-    if request.uri().path_and_query().is_some_and(|uri| uri.as_str().len() > URI_BYTES_MAX) {
-        return refusal(StatusCode::URI_TOO_LONG).into_response();
+fn refusal(exceeds: Exceeds) -> Problem {
+    match exceeds {
+        Exceeds::All => Problem::overloaded("the shop answers as many requests as it can: try again in a second", 1),
+        Exceeds::Client => {
+            let detail = "your address has as many requests open as it may: wait for their answers";
+            Problem::too_many_requests(detail, Duration::from_secs(1))
+        }
     }
-    let route = request.extensions().get::<MatchedPath>().map_or("", MatchedPath::as_str);
-    if ALWAYS.contains(&route) {
-        return next.run(request).await;
-    }
-    let answer_within = in_flight.answer_within(route);
-    let places = if route.starts_with(OPERATOR_PATH) { &in_flight.questions } else { &in_flight.requests };
-    let (room, bodies) = (places.try_acquire(), in_flight.bodies.try_acquire_many(body_kib(&request)));
-    if room.is_err() || bodies.is_err() {
-        return Problem::overloaded("the shop answers as many requests as it can: try again in a second", 1)
-            .into_response();
-    }
-    in_flight.note_crowd();
-    tokio::time::timeout(answer_within, next.run(request)).await.unwrap_or_else(|_| {
-        tracing::warn!(?answer_within, "a request was not answered in time");
-        let detail = "the answer took too long, and what was asked may have been done: look, or try again later";
-        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "timed_out", detail).retry_after(5).into_response()
-    })
 }
 
-/// What the body will take, in KiB; what doesn't say it may take the most.
-fn body_kib(request: &Request) -> u32 {
-    let most = u64::try_from(BODY_BYTES_MAX).expect("it is 256 KiB");
-    let bytes = request.body().size_hint().upper().map_or(most, |upper| upper.min(most));
-    u32::try_from(bytes.div_ceil(1_024)).expect("it is 256 at most")
+fn too_late(within: Duration) -> Response {
+    tracing::warn!(?within, "a request was not answered in time");
+    let detail = "the answer took too long, and what was asked may have been done: look, or try again later";
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "timed_out", detail).retry_after(5).into_response()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io;
+    use std::net::{IpAddr, Ipv4Addr};
+
+    use futures_util::{StreamExt, stream};
+
     use super::*;
+
+    fn client(last: u8) -> Option<Client> {
+        Some(IpAddr::V4(Ipv4Addr::new(192, 0, 2, last)).into())
+    }
+
+    /// A body of which so many bytes arrive, and then no more.
+    fn unfinished(bytes: usize) -> Body {
+        let sent = stream::iter([Ok::<_, io::Error>(vec![b' '; bytes])]);
+        Body::from_stream(sent.chain(stream::pending()))
+    }
 
     #[test]
     fn as_many_requests_as_there_is_time_for_are_no_crowd() {
         let yielding = Yielding::default();
         let in_flight = InFlight::new(&[], yielding.clone());
-        let mut requests: Vec<_> =
-            (0..CROWD).map(|_| in_flight.requests.try_acquire().expect("there is room")).collect();
-        in_flight.note_crowd();
+        let mut places: Vec<_> = (0..CROWD).map(|_| in_flight.place("/v1/orders", client(1)).unwrap()).collect();
         assert!(!yielding.has_seen_any());
-        requests.push(in_flight.requests.try_acquire().expect("there is room"));
-        in_flight.note_crowd();
+        places.push(in_flight.place("/v1/orders", client(2)).unwrap());
         assert!(yielding.has_seen_any());
+    }
+
+    #[tokio::test]
+    async fn what_is_announced_takes_no_room_and_what_has_arrived_takes_its_senders() {
+        let yielding = Yielding::default();
+        let in_flight = InFlight::new(&[], yielding.clone());
+        let mut announced = Vec::new();
+        for _ in 0..1_000 {
+            let mut arriving = Box::pin(in_flight.arrive(client(1), unfinished(1)));
+            assert!(futures_util::poll!(&mut arriving).is_pending());
+            announced.push(arriving);
+        }
+        assert_eq!((in_flight.bodies.taken(), in_flight.requests.taken()), (1_000, 0));
+        assert!(!yielding.has_seen_any(), "nothing has arrived that there would be work for");
+
+        let mut slow = Vec::new();
+        let refused = loop {
+            let mut arriving = Box::pin(in_flight.arrive(client(1), unfinished(BODY_BYTES_MAX)));
+            match futures_util::poll!(&mut arriving) {
+                std::task::Poll::Pending => slow.push(arriving),
+                std::task::Poll::Ready(arrived) => break arrived.unwrap_err(),
+            }
+        };
+        assert_eq!((refused.status(), slow.len()), (StatusCode::TOO_MANY_REQUESTS, 63));
+        let other = in_flight.arrive(client(2), Body::from(vec![b' '; BODY_BYTES_MAX])).await;
+        drop(other.expect("another client has its share"));
+        drop((announced, slow));
+        assert_eq!(in_flight.bodies.taken(), 0);
+    }
+
+    #[test]
+    fn one_client_leaves_places_to_others_and_the_admin_has_no_share() {
+        let in_flight = InFlight::new(&[], Yielding::default()).with_room(8, ANSWER);
+        let _own: Vec<_> = (0..2).map(|_| in_flight.place("/v1/orders", client(1)).unwrap()).collect();
+        assert_eq!(in_flight.place("/v1/orders", client(1)).unwrap_err(), Exceeds::Client);
+        let _others: Vec<_> = (0..2).map(|_| in_flight.place("/v1/orders", client(2)).unwrap()).collect();
+        let _admins: Vec<_> = (0..4).map(|_| in_flight.place("/v1/orders", None).unwrap()).collect();
+        assert_eq!(in_flight.place("/v1/orders", client(3)).unwrap_err(), Exceeds::All);
+        in_flight.place("/internal/operator/users", None).expect("a console takes nobody's place");
     }
 }

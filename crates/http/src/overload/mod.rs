@@ -1,19 +1,25 @@
 //! Bounds on load: refuses what can't be carried, holds back what can wait, and limits what one client may send.
 //!
 //! `in_flight.rs` bounds the requests that are answered at once, `rate.rs` those of one client over time,
+//! `unsent.rs` those answers that their clients do not read, `shares.rs` says how clients share all of that;
 //! `backlog.rs` refuses new work while old work is late, and `yielding.rs` holds background work back under load.
 
 mod backlog;
 mod in_flight;
 mod rate;
+mod shares;
+mod unsent;
 mod yielding;
 
 use std::time::Duration;
 
 pub use backlog::Backlog;
 pub use in_flight::InFlight;
-pub(crate) use in_flight::{ALWAYS, within};
+pub(crate) use in_flight::ALWAYS;
 pub use rate::{Limiter, Limits, Rate, network_of};
+pub use shares::Client;
+pub(crate) use shares::{Share, Shares};
+pub(crate) use unsent::{Charge, Unsent, charged};
 pub use yielding::Yielding;
 
 /// All that a process bounds for its services together. Clones share it.
@@ -23,6 +29,8 @@ pub struct Overload {
     pub in_flight: InFlight,
     /// Background work that yields to them.
     pub yielding: Yielding,
+    /// Answers that their clients have not taken.
+    pub(crate) unsent: Unsent,
     /// Services that are late with their work.
     pub backlog: Backlog,
 }
@@ -31,7 +39,12 @@ impl Overload {
     /// Room for as many requests as this kind of machine can carry. Some routes may take longer than others.
     pub fn new(slow: &'static [(&'static str, Duration)]) -> Self {
         let yielding = Yielding::default();
-        Self { in_flight: InFlight::new(slow, yielding.clone()), yielding, backlog: Backlog::default() }
+        Self {
+            in_flight: InFlight::new(slow, yielding.clone()),
+            yielding,
+            unsent: Unsent::default(),
+            backlog: Backlog::default(),
+        }
     }
 
     /// The same with room for so many requests, and so much time for each.

@@ -16,6 +16,7 @@ use governor::state::keyed::ShrinkableKeyedStateStore;
 use governor::{Quota, RateLimiter};
 use kernel::{Clock, Timestamp};
 
+use super::Client;
 use crate::problem::Problem;
 
 /// Clients that one limiter distinguishes, about 3 MB: more than use a shop within a minute.
@@ -84,7 +85,7 @@ impl Limiter {
 
     /// One more request from this address: 429 `too_many_requests` with `Retry-After` beyond the rate.
     ///
-    /// Of an IPv6 address the first 64 bits count, for that is what one customer of a provider gets.
+    /// Of an IPv6 address the first 64 bits count; see [`Client`].
     pub fn check_address(&self, address: IpAddr) -> Result<(), Problem> {
         self.check(network_of(address))
     }

@@ -16,8 +16,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use bus::{Broker, Delivery, Gathered, Subscription};
-use kernel::{Lane, Timestamp, Uuid};
+use bus::{Broker, Delivery, Gathered, Message, Subscription};
+use kernel::{Lane, Timestamp, Uuid, made_at};
 use tokio::sync::watch;
 
 use crate::membership::{Membership, Share};
@@ -192,12 +192,13 @@ impl<S: Clone + Send + Sync + 'static> Runner<S> {
         assigned.map_err(|error| error.to_string())
     }
 
-    /// What is not urgent lets requests go first.
+    /// Background work yields under high request load. Its age is that of the oldest request or timer from which it
+    /// follows: all steps of an order together wait no longer than one.
     async fn yield_to_requests(&self, deliveries: &[Delivery]) {
         if self.lane == Lane::Background
-            && let Some(first) = deliveries.first()
+            && let Some(oldest) = deliveries.iter().map(|delivery| began_at(&delivery.message)).min()
         {
-            self.ctx.overload.yielding.wait(self.ctx.clock.now().duration_since(first.message.envelope.time)).await;
+            self.ctx.overload.yielding.wait(self.ctx.clock.now().duration_since(oldest)).await;
         }
     }
 
@@ -235,4 +236,10 @@ impl<S: Clone + Send + Sync + 'static> Runner<S> {
     fn consumer(&self) -> &'static str {
         self.ctx.db.service()
     }
+}
+
+/// When the request or timer began from which a message follows. Its id, which all that follows carries, says so.
+fn began_at(message: &Message) -> Timestamp {
+    let envelope = &message.envelope;
+    made_at(envelope.correlation_id).map_or(envelope.time, |began| began.min(envelope.time))
 }

@@ -6,7 +6,6 @@ mod catch_up;
 mod crashes;
 mod deliveries;
 mod http;
-mod listener;
 mod relay;
 mod retries;
 mod selections;

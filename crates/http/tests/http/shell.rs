@@ -1,0 +1,102 @@
+//! The layers around all routes, asked in process.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::http::{HeaderMap, Request, StatusCode, header};
+use serde_json::Value;
+use tower::ServiceExt;
+use tradepost_http::BODY_BYTES_MAX;
+
+use crate::support::{ADMIN_TOKEN, router, shell};
+
+/// What an outdated token looks like.
+const STALE: &str = "Bearer eyJhbGciOiJFZERTQSJ9.e30.AAAA";
+
+async fn send(router: &Router, request: Request<Body>) -> (StatusCode, HeaderMap, String) {
+    let (parts, body) = router.clone().oneshot(request).await.unwrap().into_parts();
+    let body = to_bytes(body, 16 << 20).await.unwrap();
+    (parts.status, parts.headers, String::from_utf8(body.to_vec()).unwrap())
+}
+
+fn get(path: &str) -> Request<Body> {
+    Request::get(path).body(Body::empty()).unwrap()
+}
+
+fn told(path: &str, body: impl Into<Body>) -> Request<Body> {
+    Request::post(path).header(header::CONTENT_TYPE, "application/json").body(body.into()).unwrap()
+}
+
+fn bearing(mut request: Request<Body>, authorization: &str) -> Request<Body> {
+    request.headers_mut().insert(header::AUTHORIZATION, authorization.parse().unwrap());
+    request
+}
+
+#[tokio::test]
+async fn an_outdated_token_is_no_obstacle_on_public_routes_and_is_refused_where_it_would_matter() {
+    let router = router(&shell());
+    for public in [get("/v1/public"), get("/healthz"), told("/v1/sign-in", "{\"told\": []}")] {
+        let path = public.uri().clone();
+        assert!(send(&router, bearing(public, STALE)).await.0.is_success(), "{path}");
+    }
+    for guarded in [get("/v1/guest"), get("/v1/own"), get("/v1/local"), told("/v1/tell", "{\"told\": []}")] {
+        let path = guarded.uri().clone();
+        assert_eq!(send(&router, bearing(guarded, STALE)).await.0, StatusCode::UNAUTHORIZED, "{path}");
+    }
+    let admin = send(&router, bearing(get("/v1/public"), &format!("Bearer {ADMIN_TOKEN}"))).await;
+    assert_eq!(admin.2, "{\"is_admin\":true}");
+}
+
+#[tokio::test]
+async fn no_cache_keeps_what_is_one_persons() {
+    let router = router(&shell());
+    let kept = async |request| send(&router, request).await.1.get(header::CACHE_CONTROL).cloned();
+    for personal in [get("/v1/own"), get("/v1/local"), told("/v1/tell", "{\"told\": []}"), told("/v1/sign-in", "{}")] {
+        let path = personal.uri().clone();
+        assert_eq!(kept(personal).await.unwrap(), "no-store", "{path}");
+    }
+    assert_eq!(kept(get("/v1/public")).await, None);
+}
+
+#[tokio::test]
+async fn an_answer_names_what_was_sent_and_does_not_repeat_all_of_it() {
+    let router = router(&shell());
+    let long = "a".repeat(BODY_BYTES_MAX - 16);
+    for request in [
+        told("/v1/tell", format!("{{\"{long}\": 1}}")),
+        told("/v1/tell", format!("{{\"told\": {{\"{long}\": 1}}}}")),
+        told("/v1/tell", format!("{{\"told\": \"{long}\"}}")),
+        get(&format!("/v1/public?{}=1", "a".repeat(8_000))),
+        get(&format!("/{}", "a".repeat(8_000))),
+    ] {
+        let (status, _, text) = send(&router, request).await;
+        assert!(status.is_client_error() && text.len() < 2_000, "{status}: {} bytes", text.len());
+        assert!(serde_json::from_str::<Value>(&text).unwrap()["code"].is_string());
+    }
+}
+
+#[tokio::test]
+async fn pages_of_the_origins_that_are_named_may_read_answers_and_others_may_not() {
+    let shell = tradepost_http::Shell { cors_origins: Arc::new(["https://shop.example".parse().unwrap()]), ..shell() };
+    let router = router(&shell);
+    let preflight = |origin: &str| {
+        let request = Request::options("/v1/tell").header(header::ORIGIN, origin);
+        let request = request.header(header::ACCESS_CONTROL_REQUEST_METHOD, "POST");
+        request.header(header::ACCESS_CONTROL_REQUEST_HEADERS, "content-type").body(Body::empty()).unwrap()
+    };
+    let (status, headers, _) = send(&router, preflight("https://shop.example")).await;
+    assert_eq!(
+        (status, &headers[header::ACCESS_CONTROL_ALLOW_ORIGIN]),
+        (StatusCode::OK, &"https://shop.example".parse().unwrap())
+    );
+    assert!(headers[header::ACCESS_CONTROL_ALLOW_HEADERS].to_str().unwrap().contains("x-order-token"));
+    let mut asked = get("/v1/own");
+    asked.headers_mut().insert(header::ORIGIN, "https://shop.example".parse().unwrap());
+    let answered = send(&router, asked).await.1;
+    assert!(answered[header::ACCESS_CONTROL_EXPOSE_HEADERS].to_str().unwrap().contains("x-request-id"));
+    let refused = send(&router, preflight("https://evil.example")).await.1;
+    assert!(!refused.contains_key(header::ACCESS_CONTROL_ALLOW_ORIGIN));
+    let without = send(&self::router(&crate::support::shell()), preflight("https://shop.example")).await.1;
+    assert!(!without.contains_key(header::ACCESS_CONTROL_ALLOW_ORIGIN), "nothing is allowed without the setting");
+}

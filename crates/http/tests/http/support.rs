@@ -1,0 +1,59 @@
+//! A few routes behind the shell.
+
+use std::sync::Arc;
+
+use axum::http::StatusCode;
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use kernel::{Clock, Ids};
+use serde::{Deserialize, Serialize};
+use tradepost_http::auth::{Auth, Caller, digest};
+use tradepost_http::overload::{Limiter, Limits, Overload};
+use tradepost_http::{Body, Policy, RequestInfo, Routes, SharedDocument, Shell};
+
+pub const ADMIN_TOKEN: &str = "an-admin-token-for-tests-only-0123456789";
+
+/// More of it than a system takes for a client that does not read.
+pub const LARGE_BYTES: usize = 7 << 20;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Told {
+    #[expect(dead_code, reason = "only its shape matters")]
+    told: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct Seen {
+    is_admin: bool,
+}
+
+pub fn shell() -> Shell {
+    let clock = Clock::system();
+    Shell {
+        auth: Arc::new(Auth::new(vec![digest(ADMIN_TOKEN.as_bytes())], clock.clone())),
+        ids: Ids::new(clock.clone()),
+        writes: Limiter::new(Limits::NONE.writes, clock),
+        trusted_proxies: Arc::new([]),
+        cors_origins: Arc::new([]),
+        overload: Overload::new(&[]),
+    }
+}
+
+pub fn router(shell: &Shell) -> Router {
+    let seen = async |caller: Caller| Json(Seen { is_admin: caller.is_admin });
+    let told = async |_: RequestInfo, _: Body<Told>| StatusCode::ACCEPTED;
+    let shared = SharedDocument::new("text/plain", "x".repeat(LARGE_BYTES));
+    let (routes, _) = Routes::new()
+        .add_internal(Policy::Public, "/healthz", get(async || "ok\n"))
+        .add_internal(Policy::Public, "/v1/public", get(seen))
+        .add_internal(Policy::Guest, "/v1/guest", get(seen))
+        .add_internal(Policy::Own, "/v1/own", get(seen))
+        .add_internal(Policy::AdminOrLocal, "/v1/local", get(seen))
+        .add_internal(Policy::Guest, "/v1/tell", post(told))
+        .add_internal(Policy::Public, "/v1/sign-in", post(told))
+        .add_internal(Policy::Public, "/v1/large", get(async || "x".repeat(LARGE_BYTES)))
+        .add_internal(Policy::Public, "/v1/shared", get(async move || shared.clone()))
+        .finish((), shell.auth.clone());
+    shell.identify(shell.protect(routes))
+}
