@@ -11,7 +11,7 @@ use axum::body::{Body, BodyDataStream};
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
 use console::{Console, Peer};
 use futures_util::StreamExt;
-use kernel::{Clock, Ids, OrderId};
+use kernel::{Clock, OrderId};
 use serde_json::{Value, json};
 use service::Tasks;
 use service::http::Keyring;

@@ -42,14 +42,14 @@ impl Auth {
     }
 
     /// The caller without any `Authorization`.
-    pub(super) fn guest(&self, headers: &HeaderMap) -> Caller {
+    pub(super) fn guest(headers: &HeaderMap) -> Caller {
         let order_token = headers.get("x-order-token").map(|value| digest(value.as_bytes()));
         Caller { is_admin: false, user_id: None, session_id: None, order_token }
     }
 
     /// The sender of these headers. 401 for any token that isn't good, all kinds alike; no token is a guest.
     pub fn caller(&self, headers: &HeaderMap) -> Result<Caller, Problem> {
-        let guest = self.guest(headers);
+        let guest = Self::guest(headers);
         let mut authorizations = headers.get_all(header::AUTHORIZATION).iter();
         let Some(authorization) = authorizations.next() else { return Ok(guest) };
         let bearer = bearer(authorization.as_bytes()).filter(|_| authorizations.next().is_none());

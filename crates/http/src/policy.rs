@@ -185,7 +185,7 @@ fn admit(policy: Policy, request: &Request) -> Result<Caller, Problem> {
         return Err(Problem::internal());
     };
     let caller = match auth.caller(request.headers()) {
-        Err(_) if policy == Policy::Public => auth.guest(request.headers()),
+        Err(_) if policy == Policy::Public => Auth::guest(request.headers()),
         caller => caller?,
     };
     let is_local = request.extensions().get().is_some_and(ClientAddress::is_local);

@@ -121,7 +121,6 @@ pub struct App {
     pub operators: Arc<Vec<Operator>>,
     /// The admin token, if it was made at this start: it is shown nowhere else.
     pub made_token: Option<String>,
-    ids: Ids,
     tasks: Tasks,
     /// Lets the process itself in, for seeding.
     own_token: String,
@@ -203,7 +202,7 @@ impl App {
             tasks: tasks.clone(),
         };
         let router = shell.wrap(routes, docs::openapi(&described), docs::page);
-        Ok(Self { router, operators, made_token: token.made, ids, tasks, own_token, currency, provider, folder })
+        Ok(Self { router, operators, made_token: token.made, tasks, own_token, currency, provider, folder })
     }
 
     /// Where the data is, if this process has a folder for it.

@@ -8,7 +8,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{Method, Request, header};
 use console::Address;
-use kernel::{Clock, Ids};
+use kernel::Clock;
 use serde_json::{Value, json};
 use server::app::{self, App, Options, Scope, Traces};
 use server::config::{self, Environment, Flags};
@@ -62,7 +62,6 @@ async fn start(
 async fn listen(router: Router, tasks: &Tasks) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let ids = Ids::new(Clock::system());
     tasks.spawn(serve(listener, router, Bounds::with_files(1_024), &[], tasks.stop_token()));
     address
 }

@@ -20,9 +20,9 @@ const REQUESTS_MAX: usize = 1_024;
 /// Bytes of bodies that are held at the same time: all requests with bodies of 64 KiB, or 256 with the largest.
 const BODIES_BYTES_MAX: usize = 64 * 1_024 * 1_024;
 
-/// The part of each that one client may have: four clients that take all they can leave room for nobody, one or two do
-/// no harm.
-const PARTS: usize = 4;
+/// The part of each that one client may have: 128 requests and 8 MiB of bodies. A client whose 128 requests each read the
+/// largest page holds some 150 MiB for a moment.
+const PARTS: usize = 8;
 
 /// How long an answer may take before the client is asked to try again. It gave up long ago, but for a slow store.
 const ANSWER: Duration = Duration::from_secs(30);
@@ -137,8 +137,8 @@ mod tests {
 
     use super::*;
 
-    fn client(last: u8) -> Option<Client> {
-        Some(IpAddr::V4(Ipv4Addr::new(192, 0, 2, last)).into())
+    fn client(last: u8) -> Client {
+        IpAddr::V4(Ipv4Addr::new(192, 0, 2, last)).into()
     }
 
     /// A body of which so many bytes arrive, and then no more.
@@ -151,9 +151,9 @@ mod tests {
     fn as_many_requests_as_there_is_time_for_are_no_crowd() {
         let yielding = Yielding::default();
         let in_flight = InFlight::new(&[], yielding.clone());
-        let mut places: Vec<_> = (0..CROWD).map(|_| in_flight.place("/v1/orders", client(1)).unwrap()).collect();
+        let mut places: Vec<_> = (0..CROWD).map(|_| in_flight.place("/v1/orders", Some(client(1))).unwrap()).collect();
         assert!(!yielding.has_seen_any());
-        places.push(in_flight.place("/v1/orders", client(2)).unwrap());
+        places.push(in_flight.place("/v1/orders", Some(client(2))).unwrap());
         assert!(yielding.has_seen_any());
     }
 
@@ -163,7 +163,7 @@ mod tests {
         let in_flight = InFlight::new(&[], yielding.clone());
         let mut announced = Vec::new();
         for _ in 0..1_000 {
-            let mut arriving = Box::pin(in_flight.arrive(client(1), unfinished(1)));
+            let mut arriving = Box::pin(in_flight.arrive(Some(client(1)), unfinished(1)));
             assert!(futures_util::poll!(&mut arriving).is_pending());
             announced.push(arriving);
         }
@@ -172,14 +172,14 @@ mod tests {
 
         let mut slow = Vec::new();
         let refused = loop {
-            let mut arriving = Box::pin(in_flight.arrive(client(1), unfinished(BODY_BYTES_MAX)));
+            let mut arriving = Box::pin(in_flight.arrive(Some(client(1)), unfinished(BODY_BYTES_MAX)));
             match futures_util::poll!(&mut arriving) {
                 std::task::Poll::Pending => slow.push(arriving),
                 std::task::Poll::Ready(arrived) => break arrived.unwrap_err(),
             }
         };
-        assert_eq!((refused.status(), slow.len()), (StatusCode::TOO_MANY_REQUESTS, 63));
-        let other = in_flight.arrive(client(2), Body::from(vec![b' '; BODY_BYTES_MAX])).await;
+        assert_eq!((refused.status(), slow.len()), (StatusCode::TOO_MANY_REQUESTS, 31));
+        let other = in_flight.arrive(Some(client(2)), Body::from(vec![b' '; BODY_BYTES_MAX])).await;
         drop(other.expect("another client has its share"));
         drop((announced, slow));
         assert_eq!(in_flight.bodies.taken(), 0);
@@ -187,12 +187,12 @@ mod tests {
 
     #[test]
     fn one_client_leaves_places_to_others_and_the_admin_has_no_share() {
-        let in_flight = InFlight::new(&[], Yielding::default()).with_room(8, ANSWER);
-        let _own: Vec<_> = (0..2).map(|_| in_flight.place("/v1/orders", client(1)).unwrap()).collect();
-        assert_eq!(in_flight.place("/v1/orders", client(1)).unwrap_err(), Exceeds::Client);
-        let _others: Vec<_> = (0..2).map(|_| in_flight.place("/v1/orders", client(2)).unwrap()).collect();
-        let _admins: Vec<_> = (0..4).map(|_| in_flight.place("/v1/orders", None).unwrap()).collect();
-        assert_eq!(in_flight.place("/v1/orders", client(3)).unwrap_err(), Exceeds::All);
+        let in_flight = InFlight::new(&[], Yielding::default()).with_room(16, ANSWER);
+        let _own: Vec<_> = (0..2).map(|_| in_flight.place("/v1/orders", Some(client(1))).unwrap()).collect();
+        assert_eq!(in_flight.place("/v1/orders", Some(client(1))).unwrap_err(), Exceeds::Client);
+        let _others: Vec<_> = (0..2).map(|_| in_flight.place("/v1/orders", Some(client(2))).unwrap()).collect();
+        let _admins: Vec<_> = (0..12).map(|_| in_flight.place("/v1/orders", None).unwrap()).collect();
+        assert_eq!(in_flight.place("/v1/orders", Some(client(3))).unwrap_err(), Exceeds::All);
         in_flight.place("/internal/operator/users", None).expect("a console takes nobody's place");
     }
 }

@@ -126,14 +126,14 @@ impl Drop for Share {
 mod tests {
     use super::*;
 
-    fn client(address: &str) -> Option<Client> {
-        Some(address.parse::<IpAddr>().unwrap().into())
+    fn client(address: &str) -> Client {
+        address.parse::<IpAddr>().unwrap().into()
     }
 
     #[test]
     fn a_client_has_at_most_its_share_and_all_have_at_most_the_whole() {
         let shares = Shares::new(10, 4);
-        let (ada, bob, eve) = (client("192.0.2.1"), client("192.0.2.2"), client("192.0.2.3"));
+        let (ada, bob, eve) = (Some(client("192.0.2.1")), Some(client("192.0.2.2")), Some(client("192.0.2.3")));
         let mut of_ada = shares.take(ada, 3).unwrap();
         of_ada.grow(1).unwrap();
         assert_eq!(of_ada.grow(1).unwrap_err(), Exceeds::Client);
@@ -150,11 +150,11 @@ mod tests {
     #[test]
     fn nothing_is_kept_of_clients_that_have_nothing() {
         let shares = Shares::new(10, 10);
-        let share = shares.take(client("192.0.2.1"), 2).unwrap();
-        let over = shares.take_over(client("192.0.2.1"), 20);
+        let share = shares.take(Some(client("192.0.2.1")), 2).unwrap();
+        let over = shares.take_over(Some(client("192.0.2.1")), 20);
         assert_eq!(shares.taken(), 22);
         drop((share, over));
-        shares.take(client("192.0.2.2"), 0).unwrap();
+        shares.take(Some(client("192.0.2.2")), 0).unwrap();
         assert_eq!((shares.taken(), shares.lock().by_client.len()), (0, 0));
     }
 

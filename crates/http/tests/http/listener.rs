@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
-use tokio::task::JoinHandle;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tradepost_http::Network;
 use tradepost_http::listener::{Bounds, serve};
@@ -36,7 +36,7 @@ const LAST_HEALTH: &str = "GET /healthz HTTP/1.1\r\nhost: shop\r\nconnection: cl
 pub struct Shop {
     pub address: SocketAddr,
     stop: CancellationToken,
-    served: JoinHandle<()>,
+    served: JoinSet<()>,
 }
 
 impl Shop {
@@ -51,13 +51,15 @@ impl Shop {
         let shell = tradepost_http::Shell { trusted_proxies: Arc::from(proxies.clone()), ..shell() };
         let stop = CancellationToken::new();
         let stopping = stop.clone();
-        let served = tokio::spawn(async move { serve(listener, router(&shell), bounds, &proxies, stopping).await });
+        let mut served = JoinSet::new();
+        served.spawn(async move { serve(listener, router(&shell), bounds, &proxies, stopping).await });
         Self { address, stop, served }
     }
 
-    async fn stop(self) {
+    async fn stop(mut self) {
         self.stop.cancel();
-        tokio::time::timeout(Duration::from_secs(10), self.served).await.expect("it drains").unwrap();
+        let served = tokio::time::timeout(Duration::from_secs(10), self.served.join_next()).await;
+        served.expect("it drains").expect("it was spawned").unwrap();
     }
 
     async fn connect(&self) -> TcpStream {

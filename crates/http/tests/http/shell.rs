@@ -1,13 +1,18 @@
 //! The layers around all routes, asked in process.
 
+use std::io::Error;
+use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode, header};
+use futures_util::stream::pending;
 use serde_json::Value;
 use tower::ServiceExt;
 use tradepost_http::BODY_BYTES_MAX;
+use tradepost_http::overload::Overload;
 
 use crate::support::{ADMIN_TOKEN, router, shell};
 
@@ -99,4 +104,29 @@ async fn pages_of_the_origins_that_are_named_may_read_answers_and_others_may_not
     assert!(!refused.contains_key(header::ACCESS_CONTROL_ALLOW_ORIGIN));
     let without = send(&self::router(&crate::support::shell()), preflight("https://shop.example")).await.1;
     assert!(!without.contains_key(header::ACCESS_CONTROL_ALLOW_ORIGIN), "nothing is allowed without the setting");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_beyond_what_the_process_can_carry_are_refused_and_health_is_still_answered() {
+    let overload = Overload::new(&[]).with_room(1, Duration::from_millis(100));
+    let router = router(&tradepost_http::Shell { overload, ..shell() });
+    let mut announced = pin!(send(&router, told("/v1/tell", Body::from_stream(pending::<Result<Vec<u8>, Error>>()))));
+    assert!(futures_util::poll!(&mut announced).is_pending());
+    let taken = send(&router, told("/v1/tell", "{\"told\": []}")).await;
+    assert_eq!(taken.0, StatusCode::ACCEPTED, "what has not arrived takes nobody's place");
+
+    let mut first = pin!(send(&router, get("/v1/endless")));
+    assert!(futures_util::poll!(&mut first).is_pending());
+    let (status, headers, text) = send(&router, get("/v1/guest")).await;
+    assert_eq!((status.as_u16(), &headers[header::RETRY_AFTER]), (429, &"1".parse().unwrap()), "{text}");
+    let admin = format!("Bearer {ADMIN_TOKEN}");
+    let (status, _, text) = send(&router, bearing(get("/v1/guest"), &admin)).await;
+    assert_eq!(status.as_u16(), 503, "not even the admin has room: {text}");
+    assert!(text.contains("\"overloaded\""), "{text}");
+    assert_eq!(send(&router, get("/healthz")).await.0, StatusCode::OK);
+    let question = send(&router, bearing(get("/internal/operator/users"), &admin)).await;
+    assert_eq!(question.0, StatusCode::OK, "a console is answered, and takes nobody's place");
+    let (status, _, text) = first.await;
+    assert!(status.as_u16() == 503 && text.contains("\"timed_out\""), "{text}");
+    assert_eq!(send(&router, get("/v1/guest")).await.0, StatusCode::OK);
 }

@@ -51,6 +51,8 @@ pub fn router(shell: &Shell) -> Router {
         .add_internal(Policy::Own, "/v1/own", get(seen))
         .add_internal(Policy::AdminOrLocal, "/v1/local", get(seen))
         .add_internal(Policy::Guest, "/v1/tell", post(told))
+        .add_internal(Policy::Public, "/v1/endless", get(std::future::pending::<()>))
+        .add_internal(Policy::Admin, "/internal/operator/users", get(seen))
         .add_internal(Policy::Public, "/v1/sign-in", post(told))
         .add_internal(Policy::Public, "/v1/large", get(async || "x".repeat(LARGE_BYTES)))
         .add_internal(Policy::Public, "/v1/shared", get(async move || shared.clone()))

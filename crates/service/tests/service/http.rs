@@ -1,15 +1,11 @@
 //! The HTTP shell: every bad request is told what is wrong with it, and none ends the process.
 
-use std::pin::pin;
-use std::time::Duration;
-
 use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, StatusCode, header};
 use serde_json::{Value, json};
 use tempfile::{TempDir, tempdir};
 use tradepost_service::http::BODY_BYTES_MAX;
-use tradepost_service::http::overload::Overload;
 
 use crate::support::{ADMIN_TOKEN, Answer, House, Script, consumer, emitter, send};
 
@@ -167,6 +163,14 @@ async fn a_request_id_is_taken_over_if_it_is_plain_and_made_if_not() {
 }
 
 #[tokio::test]
+async fn the_address_of_the_shop_leads_a_browser_to_the_description_of_its_routes() {
+    let shop = Shop::start().await;
+    let answer = send(&shop.users, Request::get("/").body(Body::empty()).unwrap()).await;
+    assert_eq!((answer.status.as_u16(), &answer.headers[header::LOCATION]), (307, &"/docs".parse().unwrap()));
+    shop.house.stop().await;
+}
+
+#[tokio::test]
 async fn health_says_that_the_process_drains_and_metrics_are_for_the_admin() {
     let shop = Shop::start().await;
     let get = async |uri: &str| send(&shop.users, Request::get(uri).body(Body::empty()).unwrap()).await;
@@ -218,27 +222,4 @@ fn assert_problem(answer: &Answer, status: u16, code: &str, request: &str) {
     for field in ["type", "title", "detail"] {
         assert!(answer.json[field].as_str().is_some_and(|text| !text.is_empty()), "{request} has no {field}");
     }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn requests_beyond_what_the_process_can_carry_are_refused_and_health_is_still_told() {
-    let shop = Shop::start().await;
-    let within = Duration::from_millis(100);
-    let router = shop.house.router_with("users", Overload::new(&[]).with_room(1, within));
-    // Its body never comes.
-    let pending = Body::from_stream(futures_util::stream::pending::<Result<Vec<u8>, std::io::Error>>());
-    let mut first = pin!(send(&router, tell(pending)));
-    assert!(futures_util::poll!(&mut first).is_pending());
-    let refused = send(&router, tell(Body::from("{\"told\": []}"))).await;
-    assert_problem(&refused, 503, "overloaded", "the second");
-    assert_eq!(refused.headers[header::RETRY_AFTER], "1");
-    let health = Request::get("/healthz").body(Body::empty()).unwrap();
-    assert_eq!(send(&router, health).await.status, StatusCode::OK);
-    let question = Request::post("/internal/operator/users").header(header::CONTENT_TYPE, "application/json");
-    let question = question.header(header::AUTHORIZATION, format!("Bearer {ADMIN_TOKEN}"));
-    let answered = send(&router, question.body(Body::from("\"newest_position\"")).unwrap()).await;
-    assert_eq!(answered.status, StatusCode::OK, "a console is heard, and takes nobody's place: {}", answered.text);
-    assert_problem(&first.await, 503, "timed_out", "the first");
-    assert_eq!(send(&router, tell(Body::from("{\"told\": []}"))).await.status, StatusCode::ACCEPTED);
-    shop.house.stop().await;
 }

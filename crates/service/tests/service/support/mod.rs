@@ -160,11 +160,6 @@ impl House {
 
     /// The HTTP surface of one service, with all that surrounds it.
     pub fn router(&self, service: &str) -> Router {
-        self.router_with(service, Overload::new(&[]))
-    }
-
-    /// The same, with room for as much as a test wants.
-    pub fn router_with(&self, service: &str, overload: Overload) -> Router {
         let running = &self.services[service];
         let shell = Shell {
             tracer: self.runtime.tracer.clone(),
@@ -175,7 +170,7 @@ impl House {
             ids: self.runtime.ids.clone(),
             clock: self.runtime.clock.clone(),
             settings: self.runtime.settings.clone(),
-            overload,
+            overload: Overload::new(&[]),
             tasks: self.runtime.tasks.clone(),
         };
         shell.wrap(running.router.clone(), OpenApi::default(), |_| String::new())
