@@ -9,7 +9,7 @@ use std::time::Duration;
 use axum::http::StatusCode;
 use kernel::{Clock, email};
 use service::http::auth::Caller;
-use service::http::overload::{Limiter, Rate, network_of};
+use service::http::overload::{Client, Limiter, Rate};
 use service::http::{ClientAddress, Problem};
 
 use crate::Ctx;
@@ -82,7 +82,7 @@ impl Attempts {
 
 impl Counted {
     fn pair(&self, account: &str, from: ClientAddress) -> u64 {
-        self.hasher.hash_one((account, network_of(from.ip)))
+        self.hasher.hash_one((account, Client::from(from.ip)))
     }
 }
 

@@ -16,7 +16,7 @@ use std::time::Duration;
 pub use backlog::Backlog;
 pub use in_flight::InFlight;
 pub(crate) use in_flight::ALWAYS;
-pub use rate::{Limiter, Limits, Rate, network_of};
+pub use rate::{Limiter, Limits, Rate};
 pub use shares::Client;
 pub(crate) use shares::{Share, Shares};
 pub(crate) use unsent::{Charge, Unsent, charged};

@@ -87,12 +87,12 @@ impl Limiter {
     ///
     /// Of an IPv6 address the first 64 bits count; see [`Client`].
     pub fn check_address(&self, address: IpAddr) -> Result<(), Problem> {
-        self.check(network_of(address))
+        self.check(Client::from(address))
     }
 
     /// One more request about this text from this address.
     pub fn check_text_from(&self, text: &str, address: IpAddr) -> Result<(), Problem> {
-        self.check((text, network_of(address)))
+        self.check((text, Client::from(address)))
     }
 
     /// One more request about this text, such as an account's e-mail address, lower-cased by the caller.
@@ -109,15 +109,6 @@ impl Limiter {
             let wait = refused.wait_time_from(governor::clock::Clock::now(limiter.clock()));
             Problem::too_many_requests("you send more requests than are let in: wait as long as Retry-After says", wait)
         })
-    }
-}
-
-/// The network that counts as one client: of an IPv6 address the first 64 bits, for that is what one customer of a
-/// provider gets.
-pub fn network_of(address: IpAddr) -> u128 {
-    match address.to_canonical() {
-        IpAddr::V4(address) => u128::from(address.to_bits()),
-        IpAddr::V6(address) => address.to_bits() >> 64 | 1 << 127,
     }
 }
 
