@@ -14,9 +14,9 @@
 mod address;
 mod body;
 mod conditions;
+mod cors;
 mod declared;
 mod describe;
-mod cors;
 mod host;
 mod keyring;
 mod page;

@@ -235,7 +235,7 @@ fn clip(text: &mut String) {
 }
 
 /// The media type of a problem.
-const CONTENT_TYPE: &str = "application/problem+json";
+pub(super) const CONTENT_TYPE: &str = "application/problem+json";
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {

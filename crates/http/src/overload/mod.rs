@@ -14,8 +14,8 @@ mod yielding;
 use std::time::Duration;
 
 pub use backlog::Backlog;
-pub use in_flight::InFlight;
 pub(crate) use in_flight::ALWAYS;
+pub use in_flight::InFlight;
 pub use rate::{Limiter, Limits, Rate};
 pub use shares::Client;
 pub(crate) use shares::{Share, Shares};

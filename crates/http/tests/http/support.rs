@@ -44,7 +44,7 @@ pub fn router(shell: &Shell) -> Router {
     let seen = async |caller: Caller| Json(Seen { is_admin: caller.is_admin });
     let told = async |_: RequestInfo, _: Body<Told>| StatusCode::ACCEPTED;
     let shared = SharedDocument::new("text/plain", "x".repeat(LARGE_BYTES));
-    let (routes, _) = Routes::new()
+    let routes = Routes::new()
         .add_internal(Policy::Public, "/healthz", get(async || "ok\n"))
         .add_internal(Policy::Public, "/v1/public", get(seen))
         .add_internal(Policy::Guest, "/v1/guest", get(seen))
