@@ -12,7 +12,6 @@ mod keys;
 mod parse;
 mod secret;
 mod sources;
-mod suggestion;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;

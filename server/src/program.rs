@@ -8,18 +8,21 @@ use crate::shop::Shop;
 
 /// Does what the command line of this process asks for, for a shop.
 pub fn main(shop: &Shop) -> ExitCode {
-    let cli = cli::parse(shop);
+    let cli = match cli::parse(shop) {
+        Ok(cli) => cli,
+        Err(ended) => return ended,
+    };
     rustls::crypto::aws_lc_rs::default_provider()
         .install_default()
         .expect("nothing else has installed a provider before main");
+    let environment = Environment::of_process();
+    let form = cli.form(&environment);
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
-        Err(error) => return Failure::failed(format!("the threads can't be started: {error}")).report(false),
+        Err(error) => return Failure::failed(format!("the threads can't be started: {error}")).report(form),
     };
-    let environment = Environment::of_process();
-    let is_styled = cli::styled_stderr(&environment);
     match runtime.block_on(cli.run(shop, &environment)) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => failure.report(is_styled),
+        Err(failure) => failure.report(form),
     }
 }

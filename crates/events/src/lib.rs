@@ -36,6 +36,16 @@ pub struct Descriptor {
     pub round_trip: fn(&[u8]) -> Result<Vec<u8>, serde_json::Error>,
 }
 
+/// The event of this name, which is that of its struct or that on the wire: `OrderPlaced` or `orders.order_placed.v1`.
+///
+/// # Errors
+///
+/// For an unknown name, a text that begins with `: did you mean` and names the closest one; empty if none is close.
+pub fn named(name: &str) -> Result<&'static Descriptor, String> {
+    let found = all().find(|event| event.name == name || event.event_type == name);
+    found.ok_or_else(|| kernel::suggestion(name, all().flat_map(|event| [event.name, event.event_type])))
+}
+
 /// The event of this type, if there is one.
 pub fn find(event_type: &str) -> Option<&'static Descriptor> {
     all().find(|event| event.event_type == event_type)

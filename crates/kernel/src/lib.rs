@@ -20,6 +20,7 @@ mod money;
 mod named;
 mod panics;
 mod shards;
+mod suggestion;
 pub mod text;
 mod version;
 
@@ -37,6 +38,7 @@ pub use jiff::{SignedDuration, Timestamp};
 pub use money::{InvalidMoney, Money};
 pub use panics::panic_text;
 pub use shards::{Shards, fnv1a};
+pub use suggestion::suggestion;
 pub use uuid::Uuid;
 pub use version::Version;
 

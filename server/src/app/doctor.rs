@@ -201,7 +201,9 @@ impl Millis for SignedDuration {
 }
 
 fn sqlite(checks: &mut Vec<Check>, store: &Path, data: &Path, services: &[Box<dyn AnyService>]) {
-    let found = format!("SQLite in {}", store.display());
+    let is_made = services.iter().any(|service| store.join(format!("{}.db", service.name())).exists());
+    let more = if is_made { "" } else { ", which holds no store yet: the first start makes it" };
+    let found = format!("SQLite in {}{more}", store.display());
     if let Err(error) = folder::refuse_newer(data, services) {
         checks.push(Check::bad("store", found, format!("{error:#}")));
         return;

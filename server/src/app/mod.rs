@@ -131,7 +131,7 @@ pub struct App {
 
 impl App {
     /// Opens what is needed and starts the services.
-    pub async fn start(options: Options) -> anyhow::Result<Self> {
+    pub async fn start(mut options: Options) -> anyhow::Result<Self> {
         let ids = Ids::new(options.clock.clone());
         let own_token = ids.secret().reveal();
         let currency = options.settings.currency;
@@ -140,8 +140,14 @@ impl App {
         let (folder, token) = home(&options, &described, &ids)?;
         let admins = token.digests.iter().copied().chain([digest(own_token.as_bytes())]).collect();
         let auth = Arc::new(Auth::new(admins, options.clock.clone()));
-        let here = described.iter().map(|service| service.name()).filter(|name| options.scope.includes(name));
-        prepare(&options.store, here).await?;
+        let here: Vec<&str> =
+            described.iter().map(|service| service.name()).filter(|name| options.scope.includes(name)).collect();
+        if here.is_empty() {
+            // A console alone: it uses neither, and says what is wrong with others while they are unreachable.
+            options.carrier = Carrier::embedded();
+        } else {
+            prepare(&options.store, here).await?;
+        }
         if let Scope::Part { .. } = &options.scope {
             broker::refuse_unusable(&options.carrier).await?;
         }

@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use clap::Args;
-use kernel::{Currency, Money, OrderId, ProductId};
+use kernel::{InvalidMoney, Money, OrderId, ProductId};
 use serde_json::Value;
 
 use super::Failure;
@@ -47,27 +47,26 @@ impl FromStr for OrderRef {
 }
 
 impl OrderRef {
-    /// The order's id. A number is looked for among the orders that the client may see.
+    /// The order's id. A number is looked up among the orders that the client may see.
     pub async fn resolve(self, client: &Client) -> Result<OrderId, Failure> {
         let number = match self {
             Self::Id(order_id) => return Ok(order_id),
             Self::Number(number) => number,
         };
-        let found = client.find("/v1/orders", &[], |order| order["number"].as_i64() == Some(number)).await?;
+        let found = client.list("/v1/orders", &[("number", &number.to_string())], 1).await?.items;
+        // A server that does not know the parameter answers with any order.
+        let found = found.first().filter(|order| order["number"].as_i64() == Some(number));
         let order_id = found.and_then(|order| order["order_id"].as_str()?.parse().ok());
         order_id.ok_or_else(|| {
-            Failure::new(Exit::NotFound, format!("there is no order {number} among the newest 10,000"))
-                .with_help("`tradepost orders list` shows what is there; older orders go by their id")
+            Failure::new(Exit::NotFound, format!("there is no order {number}"))
+                .with_help("`tradepost orders list` shows the newest ones")
         })
     }
 }
 
-/// A product by its id or by its sku.
+/// A product by its sku or by its id. A sku may look like an id, so only the server can tell them apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ProductRef {
-    Id(ProductId),
-    Sku(String),
-}
+pub struct ProductRef(String);
 
 impl FromStr for ProductRef {
     type Err = String;
@@ -76,23 +75,24 @@ impl FromStr for ProductRef {
         if text.is_empty() {
             return Err("a product's sku as in 123, or its id, is expected".to_owned());
         }
-        Ok(text.parse().map_or_else(|_| Self::Sku(text.to_owned()), Self::Id))
+        Ok(Self(text.to_owned()))
     }
 }
 
 impl ProductRef {
-    /// The product's id.
+    /// The product's id: of the product that has this sku, or else the text itself if it is an id.
     pub async fn resolve(&self, client: &Client) -> Result<ProductId, Failure> {
-        let sku = match self {
-            Self::Id(product_id) => return Ok(*product_id),
-            Self::Sku(sku) => sku,
-        };
-        let query = [("q", sku.as_str())];
-        let found = client.find("/v1/products", &query, |product| product["sku"].as_str() == Some(sku)).await?;
+        let sku = self.0.as_str();
+        let found = client.list("/v1/products", &[("sku", sku)], 1).await?.items;
+        // A server that does not know the parameter answers with any product.
+        let found = found.first().filter(|product| product["sku"].as_str() == Some(sku));
         if let Some(product_id) = found.and_then(|product| product["product_id"].as_str()?.parse().ok()) {
             return Ok(product_id);
         }
-        let similar = client.list("/v1/products", &query, 5).await?;
+        if let Ok(product_id) = sku.parse() {
+            return Ok(product_id);
+        }
+        let similar = client.list("/v1/products", &[("q", sku)], 5).await?;
         let similar = similar.items.iter().map(|product| {
             let text = |field: &str| product[field].as_str().unwrap_or_default();
             format!("similar: {} {}", text("sku"), text("name"))
@@ -122,19 +122,43 @@ impl FromStr for WantedLine {
     }
 }
 
-/// A price with two decimals, as in `19.99` or `19.99 EUR`.
-pub fn price(text: &str) -> Result<Money, String> {
-    let expected = || "a price as in 19.99 or \"19.99 EUR\" is expected".to_owned();
-    let (number, currency) = match text.split_once(' ') {
-        Some((number, currency)) => (number, currency.parse().map_err(|error| format!("{error}"))?),
-        None => (text, Currency::EUR),
-    };
-    let (whole, cents) = number.split_once('.').unwrap_or((number, "00"));
-    let is_digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
-    if !is_digits(whole) || !is_digits(cents) || cents.len() != 2 {
-        return Err(expected());
+/// A price such as `19.99 EUR`; without its currency it is in that of the shop.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Price {
+    Money(Money),
+    Number(String),
+}
+
+impl FromStr for Price {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.parse() {
+            Ok(money) => Ok(Self::Money(money)),
+            // The decimals of the number are those of a currency that only the shop knows.
+            Err(InvalidMoney::CurrencyMissing) if is_number(text) => Ok(Self::Number(text.to_owned())),
+            Err(InvalidMoney::CurrencyMissing) => Err("a price as in 19.99 or \"19.99 EUR\" is expected".to_owned()),
+            Err(invalid) => Err(invalid.to_string()),
+        }
     }
-    format!("{whole}{cents}").parse().map(|amount| Money::new(amount, currency)).map_err(|_| expected())
+}
+
+fn is_number(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_digit()) && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
+}
+
+impl Price {
+    /// The price in minor units. The shop is asked for its currency if none is given.
+    pub async fn resolve(&self, client: &Client) -> Result<Money, Failure> {
+        let number = match self {
+            Self::Money(money) => return Ok(*money),
+            Self::Number(number) => number,
+        };
+        let answer = client.get("/v1/currency", &[]).await?;
+        let currency = client.view(&answer["code"])?;
+        let money = Money::from_decimal(number, currency);
+        money.map_err(|invalid| Failure::new(Exit::Usage, format!("the shop sells in {currency}: {invalid}")))
+    }
 }
 
 /// A time as people read it: whole seconds, UTC. What is no time is shown as it is.
@@ -150,7 +174,7 @@ mod tests {
     #[test]
     fn a_line_is_a_product_and_a_quantity() {
         let line: WantedLine = "A=B=2".parse().unwrap();
-        assert_eq!(line, WantedLine { product: ProductRef::Sku("A=B".to_owned()), quantity: 2 });
+        assert_eq!(line, WantedLine { product: ProductRef("A=B".to_owned()), quantity: 2 });
         for bad in ["123", "123=", "123=0", "123=-1", "123=x", "=1", "123=99999999999999999999"] {
             assert!(bad.parse::<WantedLine>().is_err(), "{bad}");
         }
@@ -167,14 +191,12 @@ mod tests {
     }
 
     #[test]
-    fn a_price_is_exact() {
-        assert_eq!(price("19.99"), Ok(Money::new(1999, Currency::EUR)));
-        assert_eq!(price("5"), Ok(Money::new(500, Currency::EUR)));
-        assert_eq!(price("0.05 USD"), Ok(Money::new(5, "USD".parse().unwrap())));
-        for bad in
-            ["", ".5", "1.5", "1,50", "-1.00", "1.005", "1e3", "99999999999999999999.00", "1.00 eur", "1.00  EUR"]
-        {
-            assert!(price(bad).is_err(), "{bad}");
+    fn a_price_may_leave_its_currency_to_the_shop() {
+        assert_eq!("5".parse(), Ok(Price::Number("5".to_owned())));
+        assert_eq!("0.05 USD".parse(), Ok(Price::Money(Money::new(5, "USD".parse().unwrap()))));
+        assert_eq!("1.500 KWD".parse(), Ok(Price::Money(Money::new(1500, "KWD".parse().unwrap()))));
+        for bad in ["", ".5", "1,50", "-1.00", "1e3", "1.00 eur", "1.00  EUR", "5.00 JPY", "1.5 EUR", "1 XYZ"] {
+            assert!(bad.parse::<Price>().is_err(), "{bad}");
         }
     }
 

@@ -24,16 +24,18 @@ const SILENCE_MAX: Duration = Duration::from_secs(45);
 /// Items of a page at most: the server's bound.
 const PAGE: usize = 100;
 
-/// Pages that a search reads before it gives up.
-const SEARCH_PAGES: usize = 100;
-
 /// Far more than the largest page of the largest things.
 const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// The code of a refusal by a server that does not know whether it carried the request out.
+const OUTCOME_UNKNOWN: &str = "outcome_unknown";
 
 /// Names the services that could not be asked for an answer of several.
 const MISSING: &str = "x-tradepost-missing";
 
 static ORDER_TOKEN: HeaderName = HeaderName::from_static("x-order-token");
+
+static IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// A connection to the server, with the right to ask what its credentials allow.
 #[derive(Clone, Debug)]
@@ -142,6 +144,30 @@ impl Client {
         .await
     }
 
+    /// Sends what must not be carried out twice. Where nobody can say whether it was carried out, `help` is shown.
+    pub async fn post_once(&self, path: &str, body: &Value, key: &HeaderValue, help: &str) -> Result<Value, Failure> {
+        let request = self.request(Method::POST, path, &[]).header(&IDEMPOTENCY_KEY, key).json(body);
+        let read = match request.timeout(ANSWER_TIMEOUT).send().await {
+            Ok(response) => self.read(response).await,
+            Err(error) if error.is_connect() => return Err(problem::unreachable(&self.base, &error)),
+            Err(error) => Err(problem::unreachable(&self.base, &error)),
+        };
+        let Body { bytes, .. } = read.map_err(|failure| match failure.exit() {
+            Exit::Unreachable => failure.with_help(help),
+            _ if failure.code() == Some(OUTCOME_UNKNOWN) => failure.with_help(help),
+            _ => failure,
+        })?;
+        self.parse(&bytes)
+    }
+
+    pub async fn patch(&self, path: &str, body: &Value) -> Result<Value, Failure> {
+        self.answer(self.request(Method::PATCH, path, &[]).json(body)).await
+    }
+
+    pub async fn delete(&self, path: &str) -> Result<Value, Failure> {
+        self.answer(self.request(Method::DELETE, path, &[])).await
+    }
+
     /// A list's first `limit` items, from as many pages as that takes.
     pub async fn list(&self, path: &str, query: &[(&str, &str)], limit: usize) -> Result<Listing, Failure> {
         let mut listing = self.page(path, query, limit, None).await?;
@@ -182,27 +208,6 @@ impl Client {
         Ok((page.items, page.next))
     }
 
-    /// The first item that is wanted, among as many as a search may take.
-    pub async fn find(
-        &self,
-        path: &str,
-        query: &[(&str, &str)],
-        is_wanted: impl Fn(&Value) -> bool,
-    ) -> Result<Option<Value>, Failure> {
-        let mut cursor = None;
-        for _ in 0..SEARCH_PAGES {
-            let page = self.page(path, query, PAGE, cursor.as_deref()).await?;
-            if let Some(found) = page.items.into_iter().find(&is_wanted) {
-                return Ok(Some(found));
-            }
-            cursor = page.next;
-            if cursor.is_none() {
-                break;
-            }
-        }
-        Ok(None)
-    }
-
     /// A server-sent stream, from now on.
     pub async fn stream(&self, path: &str) -> Result<Response, Failure> {
         let request = self.request(Method::GET, path, &[]).header(ACCEPT, "text/event-stream").send();
@@ -213,7 +218,8 @@ impl Client {
         self.read(response).await.and_then(|_| Err(problem::not_ours(&self.base)))
     }
 
-    async fn page(
+    /// A page of a list: at most 100 items.
+    pub async fn page(
         &self,
         path: &str,
         query: &[(&str, &str)],

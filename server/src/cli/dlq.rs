@@ -1,16 +1,18 @@
 //! `tradepost dlq`: dead letters, the events that a service could not handle.
 
-use clap::{Args, Subcommand};
+mod selection;
+
+use clap::Subcommand;
 use kernel::DeadLetterId;
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::arguments::{Limit, id, seconds};
 use super::client::Client;
-use super::failure::Exit;
 use super::table::{Column, Table, fields};
-use super::terminal::{plain, plain_json};
+use super::terminal::plain_json;
 use super::{Failure, Output};
+use selection::{Filter, Letters, Verb};
 
 const PATH: &str = "/v1/dead-letters";
 
@@ -18,6 +20,8 @@ const PATH: &str = "/v1/dead-letters";
 pub enum Command {
     /// List dead letters, the newest first
     List {
+        #[command(flatten)]
+        filter: Filter,
         #[command(flatten)]
         limit: Limit,
     },
@@ -29,16 +33,8 @@ pub enum Command {
     },
     /// Handle dead letters again; what waits behind them follows
     Replay(Letters),
-    /// Give dead letters up: their events are never handled; what waits behind them follows
+    /// Drop dead letters: their events are never handled; what waits behind them follows
     Discard(Letters),
-}
-
-#[derive(Debug, Args)]
-#[command(after_help = "With --json there is one object a line: each dead letter with which it worked.")]
-pub struct Letters {
-    /// Their ids
-    #[arg(required = true, value_name = "LETTER", value_parser = id::<DeadLetterId>)]
-    letters: Vec<DeadLetterId>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -59,13 +55,15 @@ impl Command {
     pub async fn run(self, client: &Client, out: &mut Output) -> Result<(), Failure> {
         client.require_admin()?;
         match self {
-            Self::List { limit } => {
-                let listing = client.list(PATH, &[], limit.limit).await?;
-                out.listing(&listing, "no dead letters: every event was handled", |letters| table(client, letters))
+            Self::List { filter, limit } => {
+                let listing = filter.list(client, limit.limit).await?;
+                let empty =
+                    if filter.is_any() { "no dead letters: every event was handled" } else { "no such dead letters" };
+                out.listing(&listing, empty, |letters| table(client, letters))
             }
             Self::Show { letter } => show(client, out, letter).await,
-            Self::Replay(Letters { letters }) => each(client, out, &letters, "replay", "replayed").await,
-            Self::Discard(Letters { letters }) => each(client, out, &letters, "discard", "discarded").await,
+            Self::Replay(letters) => letters.each(client, out, Verb::REPLAY).await,
+            Self::Discard(letters) => letters.each(client, out, Verb::DISCARD).await,
         }
     }
 }
@@ -99,40 +97,4 @@ async fn show(client: &Client, out: &mut Output, letter: DeadLetterId) -> Result
     ]))?;
     out.text("")?;
     out.text(plain_json(&format!("{:#}", letter.body)))
-}
-
-/// Does the same with each, and goes on after one that is refused.
-async fn each(
-    client: &Client,
-    out: &mut Output,
-    letters: &[DeadLetterId],
-    verb: &str,
-    done: &str,
-) -> Result<(), Failure> {
-    let mut refused = Vec::new();
-    for letter in letters {
-        match client.post(&format!("{PATH}/{letter}/{verb}"), None).await {
-            Ok(answer) if out.is_json() => out.record(&answer)?,
-            Ok(answer) => {
-                let DeadLetter { consumer, event_type, .. } = client.view(&answer)?;
-                out.text(format_args!("{done} {letter}: {} of {}", plain(&event_type), plain(&consumer)))?;
-            }
-            // Nobody is there, so nobody answers for the next one either.
-            Err(failure) if failure.exit() == Exit::Unreachable && Some(letter) == letters.first() => {
-                return Err(failure);
-            }
-            Err(failure) => refused.push((letter, failure)),
-        }
-    }
-    if letters.len() == 1 {
-        return refused.pop().map_or(Ok(()), |(_, failure)| Err(failure));
-    }
-    if refused.is_empty() {
-        return Ok(());
-    }
-    let first = refused.first().map_or(Exit::PartlyFailed, |(_, failure)| failure.exit());
-    let exit = if refused.len() == letters.len() { first } else { Exit::PartlyFailed };
-    let message = format!("{} of {} dead letters could not be {done}", refused.len(), letters.len());
-    let details = refused.iter().map(|(letter, failure)| format!("{letter}: {failure}")).collect();
-    Err(Failure::new(exit, message).with_details(details))
 }

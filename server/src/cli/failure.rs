@@ -5,16 +5,19 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::builder::styling::{AnsiColor, Style};
+use serde_json::{Value, json};
 use server::config::Errors;
 
-use super::terminal::plain;
+use super::terminal::{plain, plain_json};
 
-/// Exit codes that scripts may rely on. 2, a misused command line, is said by the parser of the arguments.
+/// Exit codes that scripts may rely on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
     /// The reader of the output has enough, as in `| head`.
     Ok = 0,
     Failed = 1,
+    /// A misused command line. People get it from the parser of the arguments, with its own text.
+    Usage = 2,
     Configuration = 3,
     NotFound = 4,
     Conflict = 5,
@@ -24,6 +27,24 @@ pub enum Exit {
     Interrupted = 130,
 }
 
+impl Exit {
+    /// The stable code and the title of a document about a failure that no server answered.
+    fn words(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Ok => ("ok", "Ok"),
+            Self::Failed => ("failed", "Failed"),
+            Self::Usage => ("usage", "Misused command line"),
+            Self::Configuration => ("configuration", "Invalid configuration"),
+            Self::NotFound => ("not_found", "Not found"),
+            Self::Conflict => ("conflict", "Conflict"),
+            Self::PartlyFailed => ("partly_failed", "Partly failed"),
+            Self::Unreachable => ("unreachable", "Server unreachable"),
+            Self::CheckFailed => ("check_failed", "Check failed"),
+            Self::Interrupted => ("interrupted", "Interrupted"),
+        }
+    }
+}
+
 /// What went wrong, on what, and what to do.
 #[derive(Debug)]
 pub struct Failure {
@@ -31,12 +52,23 @@ pub struct Failure {
     message: Option<String>,
     details: Vec<String>,
     help: Option<String>,
+    /// The document that the server answered.
+    problem: Option<Value>,
+}
+
+/// How a failure is printed.
+#[derive(Clone, Copy, Debug)]
+pub enum Form {
+    /// Lines for people, coloured or not.
+    Text { is_styled: bool },
+    /// One line of JSON for programs: a problem document (RFC 9457).
+    Json,
 }
 
 impl Failure {
     /// A failure with a code of its own.
     pub fn new(exit: Exit, message: impl Into<String>) -> Self {
-        Self { exit, message: Some(message.into()), details: Vec::new(), help: None }
+        Self { message: Some(message.into()), ..Self::silent(exit) }
     }
 
     /// One for which there is no better code.
@@ -46,7 +78,11 @@ impl Failure {
 
     /// Ctrl-C: the person knows, so nothing is said.
     pub fn interrupted() -> Self {
-        Self { exit: Exit::Interrupted, message: None, details: Vec::new(), help: None }
+        Self::silent(Exit::Interrupted)
+    }
+
+    fn silent(exit: Exit) -> Self {
+        Self { exit, message: None, details: Vec::new(), help: None, problem: None }
     }
 
     /// Adds the parts of what went wrong, one line each.
@@ -63,16 +99,53 @@ impl Failure {
         self
     }
 
+    /// Adds the problem document that the server answered.
+    #[must_use]
+    pub fn with_problem(mut self, problem: Value) -> Self {
+        self.problem = Some(problem);
+        self
+    }
+
+    /// The code in the server's document.
+    pub fn code(&self) -> Option<&str> {
+        self.problem.as_ref()?.get("code")?.as_str()
+    }
+
+    /// The parts of what went wrong.
+    pub fn details(&self) -> &[String] {
+        &self.details
+    }
+
     /// The code that the process would end with.
     pub fn exit(&self) -> Exit {
         self.exit
     }
 
-    /// Tells it on stderr, and gives the code to end with.
-    pub fn report(&self, is_styled: bool) -> ExitCode {
-        // A stderr that is closed leaves nobody to tell.
-        let _ = io::stderr().write_all(self.render(is_styled).as_bytes());
+    /// Prints it on stderr, and gives the code to end with.
+    pub fn report(&self, form: Form) -> ExitCode {
+        let text = match form {
+            Form::Text { is_styled } => self.render(is_styled),
+            Form::Json => self.document().map(|document| plain_json(&document.to_string()) + "\n").unwrap_or_default(),
+        };
+        // A stderr that is closed has no reader.
+        let _ = io::stderr().write_all(text.as_bytes());
         ExitCode::from(self.exit as u8)
+    }
+
+    /// The server's document as it was answered, or one of the same form that says what happened here.
+    fn document(&self) -> Option<Value> {
+        let (code, title) = self.exit.words();
+        let message = self.message.as_ref()?;
+        Some(self.problem.clone().unwrap_or_else(|| {
+            let mut document = json!({"type": "about:blank", "title": title, "code": code, "detail": message});
+            if !self.details.is_empty() {
+                document["details"] = json!(self.details);
+            }
+            if let Some(help) = &self.help {
+                document["help"] = json!(help);
+            }
+            document
+        }))
     }
 
     /// Messages quote what others wrote, so everything is neutralised here.
@@ -96,7 +169,7 @@ impl fmt::Display for Failure {
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
         if error.kind() == io::ErrorKind::BrokenPipe {
-            return Self { exit: Exit::Ok, message: None, details: Vec::new(), help: None };
+            return Self::silent(Exit::Ok);
         }
         Self::failed(format!("the output can't be written: {error}"))
     }
@@ -119,6 +192,18 @@ mod tests {
             .with_details(vec!["status: paid".to_owned()])
             .with_help("look at it");
         assert_eq!(failure.render(false), "error: the order is \\u{1b}[31mpaid\n  status: paid\nhelp: look at it\n");
+    }
+
+    #[test]
+    fn a_failure_for_programs_is_a_problem_document() {
+        let own = Failure::new(Exit::NotFound, "no such sku").with_help("list them").document();
+        let expected = json!({"type": "about:blank", "title": "Not found", "code": "not_found", "detail": "no such sku",
+            "help": "list them"});
+        assert_eq!(own, Some(expected));
+        let answered = json!({"type": "about:blank", "title": "Conflict", "status": 409, "code": "too_late"});
+        let failure = Failure::new(Exit::Conflict, "it is paid").with_help("wait").with_problem(answered.clone());
+        assert_eq!(failure.document(), Some(answered));
+        assert_eq!(Failure::interrupted().document(), None);
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod arguments;
 mod backup;
 mod bench;
 mod client;
+mod completions;
 mod config;
 mod dlq;
 mod doctor;
@@ -19,6 +20,7 @@ mod migrate;
 mod orders;
 mod output;
 mod overrides;
+mod payments;
 mod problem;
 mod products;
 mod progress;
@@ -30,15 +32,19 @@ mod table;
 mod terminal;
 mod up;
 
+use std::process::ExitCode;
+
 use clap::builder::PossibleValuesParser;
+use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use server::config::{self as settings, Environment};
 use server::shop::Shop;
 
 use client::Client;
-pub use failure::Failure;
+use failure::Exit;
+pub use failure::{Failure, Form};
 use output::Output;
-pub use output::styled_stderr;
+use output::styled_stderr;
 
 /// The heading of the options that every command takes.
 const GLOBAL: &str = "Global options";
@@ -91,15 +97,18 @@ enum Command {
     Doctor(doctor::Doctor),
     /// Ask a process whether it is ready
     Health(health::Health),
-    /// Place, look at and cancel orders
+    /// Place, look at, pay and cancel orders
     #[command(subcommand)]
     Orders(orders::Command),
-    /// Look at products, and add some
+    /// Look at products, add, change and remove some
     #[command(subcommand)]
     Products(products::Command),
     /// Look at stock, and correct it
     #[command(subcommand)]
     Stock(stock::Command),
+    /// Look at attempts to be paid
+    #[command(subcommand)]
+    Payments(payments::Command),
     /// Look at what happened in all services
     #[command(subcommand)]
     Events(events::Command),
@@ -120,12 +129,22 @@ enum Command {
     /// Show the settings of `up`
     #[command(subcommand)]
     Config(config::Command),
+    /// Print a script that completes commands and options in a shell
+    Completions(completions::Completions),
 }
 
-/// The command line of this process. Where it is wrong or asks for help, the process ends here.
-pub fn parse(shop: &Shop) -> Cli {
-    let matches = command(shop).get_matches();
-    Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+/// The command line of this process. One that can't be used, or that asks for help, is answered here.
+pub fn parse(shop: &Shop) -> Result<Cli, ExitCode> {
+    let parsed = command(shop).try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches));
+    parsed.map_err(|error| {
+        let is_misused = !matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+        if is_misused && std::env::args().any(|argument| argument == "--json") {
+            return Failure::new(Exit::Usage, first_line(&error)).report(Form::Json);
+        }
+        // A closed output has no reader.
+        let _ = error.print();
+        ExitCode::from(if is_misused { Exit::Usage as u8 } else { Exit::Ok as u8 })
+    })
 }
 
 /// The command line, with the services and brokers of this shop in its help.
@@ -147,6 +166,11 @@ fn command(shop: &Shop) -> clap::Command {
 }
 
 impl Cli {
+    /// How a failure of it is printed.
+    pub fn form(&self, environment: &Environment) -> Form {
+        if self.global.json { Form::Json } else { Form::Text { is_styled: styled_stderr(environment) } }
+    }
+
     /// Does what the command line asks for.
     pub async fn run(self, shop: &Shop, environment: &Environment) -> Result<(), Failure> {
         let Global { json, url } = self.global;
@@ -155,12 +179,13 @@ impl Cli {
             // It drains by itself at the first signal.
             Command::Up(up) => up.run(shop, environment).await,
             Command::Serve(serve) => serve.run(shop, environment).await,
-            Command::Health(health) => health.run(url.as_deref(), environment).await,
+            Command::Health(health) => health.run(url.as_deref(), environment, &mut out).await,
             Command::Doctor(doctor) => doctor.run(shop, environment, &mut out).await,
             Command::Migrate(migrate) => migrate.run(shop, environment, &mut out).await,
             Command::Backup(backup) => backup.run(shop, environment, &mut out),
             Command::AdminToken(command) => command.run(shop, environment, &mut out),
             Command::Config(command) => command.run(shop, environment, &mut out),
+            Command::Completions(completions) => completions.run(command(shop), &mut out),
             command => {
                 let client = Client::new(settings::client(shop, url.as_deref(), environment)?)?;
                 tokio::select! {
@@ -180,6 +205,7 @@ impl Command {
             Self::Orders(command) => command.run(client, out).await,
             Self::Products(command) => command.run(client, out).await,
             Self::Stock(command) => command.run(client, out).await,
+            Self::Payments(command) => command.run(client, out).await,
             Self::Events(command) => command.run(shop, client, out).await,
             Self::Dlq(command) => command.run(client, out).await,
             Self::Mail(command) => command.run(client, out).await,
@@ -191,11 +217,18 @@ impl Command {
             | Self::Health(_)
             | Self::Backup(_)
             | Self::AdminToken(_)
-            | Self::Config(_) => {
+            | Self::Config(_)
+            | Self::Completions(_) => {
                 unreachable!("these were run without a client")
             }
         }
     }
+}
+
+/// What is wrong, without the marks and hints for people.
+fn first_line(error: &clap::Error) -> String {
+    let text = error.to_string();
+    text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned()
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use console::innermost;
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 use reqwest::{StatusCode, Url};
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::Failure;
 use super::failure::Exit;
@@ -33,13 +34,14 @@ pub fn refusal(status: StatusCode, body: &[u8], retry_after: Option<String>) -> 
         StatusCode::CONFLICT => Exit::Conflict,
         _ => Exit::Failed,
     };
-    let Ok(problem) = serde_json::from_slice::<Problem>(body) else {
+    let document = serde_json::from_slice::<Value>(body).unwrap_or_default();
+    let Ok(problem) = Problem::deserialize(&document) else {
         return Failure::new(exit, format!("the server answered {status} without saying why"))
             .with_help("is it Tradepost that listens there? --url names another");
     };
     let details = problem.errors.iter().map(|error| format!("{}: {}", error.field, error.detail)).collect();
     let message = format!("{} ({}, {})", problem.detail, status.as_u16(), problem.code);
-    let failure = Failure::new(exit, message).with_details(details);
+    let failure = Failure::new(exit, message).with_details(details).with_problem(document);
     match (status, retry_after) {
         (StatusCode::UNAUTHORIZED, _) => failure.with_help(
             "the token is not one that this server accepts: check TRADEPOST_ADMIN_TOKEN or TRADEPOST_ADMIN_TOKEN_FILE",

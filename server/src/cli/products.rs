@@ -1,11 +1,11 @@
 //! `tradepost products`
 
-use clap::{Args, Subcommand};
+use clap::{ArgGroup, Args, Subcommand};
 use kernel::Money;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-use super::arguments::{Limit, ProductRef, price};
+use super::arguments::{Limit, Price, ProductRef};
 use super::client::Client;
 use super::table::{Column, Table, fields};
 use super::{Failure, Output};
@@ -30,6 +30,14 @@ pub enum Command {
     /// Add a product with its stock
     #[command(after_help = "Example:\n  tradepost products add --sku 467 --name Stapler --price 7.90 --stock 100")]
     Add(Add),
+    /// Change a product; orders that were placed before keep what they were placed with
+    #[command(after_help = "Example:\n  tradepost products update 467 --price 8.50 --category office")]
+    Update(Update),
+    /// Take a product off sale; its sku may be used again
+    Delete {
+        /// Its sku or its id
+        product: ProductRef,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -40,9 +48,9 @@ pub struct Add {
     /// Its name
     #[arg(long)]
     name: String,
-    /// The price of one, as in 19.99 or "19.99 EUR"
-    #[arg(long, value_parser = price)]
-    price: Money,
+    /// The price of one, as in "19.99 EUR", or without a currency in that of the shop
+    #[arg(long)]
+    price: Price,
     /// Units in the house
     #[arg(long, value_name = "UNITS")]
     stock: u64,
@@ -54,6 +62,34 @@ pub struct Add {
     category: Option<String>,
     /// Units below which stock counts as low
     #[arg(long, value_name = "UNITS")]
+    low_stock_threshold: Option<u64>,
+}
+
+#[derive(Debug, Args)]
+#[command(group = ArgGroup::new("change").required(true).multiple(true))]
+pub struct Update {
+    /// Its sku or its id
+    product: ProductRef,
+    /// Its new sku
+    #[arg(long, group = "change")]
+    sku: Option<String>,
+    /// Its new name
+    #[arg(long, group = "change")]
+    name: Option<String>,
+    /// The new price of one, as in "19.99 EUR", or without a currency in that of the shop
+    #[arg(long, group = "change")]
+    price: Option<Price>,
+    /// Its new description
+    #[arg(long, group = "change")]
+    description: Option<String>,
+    /// Its new category
+    #[arg(long, group = "change")]
+    category: Option<String>,
+    /// Take it out of its category
+    #[arg(long, group = "change", conflicts_with = "category")]
+    no_category: bool,
+    /// Units below which stock counts as low
+    #[arg(long, value_name = "UNITS", group = "change")]
     low_stock_threshold: Option<u64>,
 }
 
@@ -86,16 +122,36 @@ impl Command {
             }
             Self::Add(add) => {
                 client.require_admin()?;
-                let answer = client.post("/v1/products", Some(&add.body())).await?;
+                let price = add.price.resolve(client).await?;
+                let answer = client.post("/v1/products", Some(&add.body(price))).await?;
                 print(client, out, &answer)
+            }
+            Self::Update(update) => {
+                client.require_admin()?;
+                let product_id = update.product.resolve(client).await?;
+                let price = match &update.price {
+                    Some(price) => Some(price.resolve(client).await?),
+                    None => None,
+                };
+                let answer = client.patch(&format!("/v1/products/{product_id}"), &update.body(price)).await?;
+                print(client, out, &answer)
+            }
+            Self::Delete { product } => {
+                client.require_admin()?;
+                let product_id = product.resolve(client).await?;
+                client.delete(&format!("/v1/products/{product_id}")).await?;
+                if out.is_json() {
+                    return out.document(&json!({"product_id": product_id}));
+                }
+                out.text(format_args!("product {product_id} is no longer for sale"))
             }
         }
     }
 }
 
 impl Add {
-    fn body(&self) -> Value {
-        let mut body = json!({"sku": self.sku, "name": self.name, "price": self.price, "stock": self.stock});
+    fn body(&self, price: Money) -> Value {
+        let mut body = json!({"sku": self.sku, "name": self.name, "price": price, "stock": self.stock});
         if let Some(description) = &self.description {
             body["description"] = json!(description);
         }
@@ -106,6 +162,23 @@ impl Add {
             body["low_stock_threshold"] = json!(threshold);
         }
         body
+    }
+}
+
+impl Update {
+    /// Only what is to change.
+    fn body(&self, price: Option<Money>) -> Value {
+        let Self { sku, name, description, category, no_category, low_stock_threshold, .. } = self;
+        let mut body = Map::new();
+        let texts = [("sku", sku), ("name", name), ("description", description), ("category", category)];
+        let given = texts.into_iter().filter_map(|(field, text)| Some((field.to_owned(), json!(text.as_ref()?))));
+        body.extend(given);
+        body.extend(price.map(|price| ("price".to_owned(), json!(price))));
+        body.extend(low_stock_threshold.map(|units| ("low_stock_threshold".to_owned(), json!(units))));
+        if *no_category {
+            body.insert("category".to_owned(), Value::Null);
+        }
+        Value::Object(body)
     }
 }
 

@@ -1,6 +1,6 @@
 //! The broker that the settings name.
 
-use bus::{Adapter, scheme_of};
+use bus::{Adapter, EmbeddedAdapter, scheme_of};
 
 use super::Secret;
 use crate::shop::Shop;
@@ -21,6 +21,11 @@ impl Carrier {
         let adapter = adapter.copied().filter(|adapter| !has_host(adapter.example()) || has_host(text));
         let url = Secret::new(text.to_owned());
         adapter.map(|adapter| Self { adapter, url }).ok_or_else(|| format!("a broker as in {}", examples(shop)))
+    }
+
+    /// A broker for a process that has nothing to send and nothing to receive.
+    pub(crate) fn embedded() -> Self {
+        Self { adapter: &EmbeddedAdapter, url: Secret::new(EmbeddedAdapter.example().to_owned()) }
     }
 
     /// The broker of a shop whose settings name none.

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use kernel::suggestion;
+
+use super::Errors;
 use super::keys::{self, Keys};
-use super::{Errors, suggestion};
 
 /// The variables that concern Tradepost. An empty one counts as unset, as containers pass them.
 #[derive(Clone, Debug, Default)]
@@ -49,7 +51,10 @@ impl Environment {
             errors.add(format!("{name}: its value is not UTF-8"));
         }
         for name in self.ours.keys().filter(|name| !known.contains(name)) {
-            errors.add(format!("{name}: there is no such variable{}", suggestion::hint(name, &known)));
+            errors.add(format!(
+                "{name}: there is no such variable{}",
+                suggestion(name, known.iter().map(String::as_str))
+            ));
         }
     }
 }

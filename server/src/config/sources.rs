@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 
 use super::keys::{self, Key, Keys};
-use super::{Environment, Errors, Secret, suggestion};
+use super::{Environment, Errors, Secret};
 
 /// The file that is read if nobody names another; it need not be there.
 const FILE_DEFAULT: &str = "tradepost.toml";
@@ -123,7 +123,10 @@ impl<'k> Sources<'k> {
                 let (variable, file_name) = (secret.variable(), secret.file_name());
                 self.errors.add(format!("{place}: secrets don't stand in this file: use {variable} or {file_name}"));
             } else if !known.contains(name) {
-                self.errors.add(format!("{place}: there is no such setting{}", suggestion::hint(name, &known)));
+                self.errors.add(format!(
+                    "{place}: there is no such setting{}",
+                    kernel::suggestion(name, known.iter().map(String::as_str))
+                ));
             } else if let Some(text) = scalar(value) {
                 self.take_value(path, name, text);
             } else {

@@ -9,6 +9,7 @@
 //! - Sales never change a product: the in-stock flag has a row and a version of its own, and emits nothing.
 
 mod create_product;
+mod currency;
 mod delete_product;
 mod domain;
 mod fields;
@@ -34,6 +35,7 @@ pub fn service() -> Service {
         .routes(Policy::Public, routes!(queries::list))
         .routes(Policy::Admin, routes!(create_product::handler))
         .routes(Policy::Public, routes!(queries::get))
+        .routes(Policy::Public, routes!(currency::handler))
         .routes(Policy::Admin, routes!(update_product::handler, delete_product::handler))
         .on_many::<InventoryUpdated>(on_inventory_updated::handle_many)
 }

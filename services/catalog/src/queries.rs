@@ -57,11 +57,14 @@ pub(crate) struct Filter {
     /// The exact category.
     #[param(max_length = 200)]
     category: Option<String>,
+    /// The exact sku, which at most one product has.
+    #[param(max_length = 200)]
+    sku: Option<String>,
 }
 
 impl Filter {
     fn validate(self) -> Result<Self, Problem> {
-        for (name, value) in [("q", &self.q), ("category", &self.category)] {
+        for (name, value) in [("q", &self.q), ("category", &self.category), ("sku", &self.sku)] {
             let Some(filter) = value else { continue };
             if filter.chars().count() > FILTER_MAX || !text::is_single_line(filter) {
                 let detail = format!("{name}: at most {FILTER_MAX} characters on a single line");
@@ -81,10 +84,10 @@ pub(crate) async fn list(
     page: Page,
     QueryOf(filter): QueryOf<Filter>,
 ) -> Result<Json<Listing<Product>>, Problem> {
-    let Filter { q, category } = filter.validate()?;
+    let Filter { q, category, sku } = filter.validate()?;
     let category = category.map(|category| category.trim().to_owned()).filter(|category| !category.is_empty());
-    let products =
-        store::products(&ctx.db, &q.unwrap_or_default(), category.as_deref(), page.before(), page.rows()).await?;
+    let wanted = store::Wanted { part: q.unwrap_or_default(), category, sku: sku.filter(|sku| !sku.is_empty()) };
+    let products = store::products(&ctx.db, wanted, page.before(), page.rows()).await?;
     Ok(Json(page.listing(products, |product| product.product_id.into()).map(Product::from)))
 }
 

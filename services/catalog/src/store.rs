@@ -28,6 +28,12 @@ storage::statements! {
             and (p.category = $3 or p.category = $4 or $3 is null)
         order by p.product_id desc limit $5";
 
+    query PRODUCT_OF_SKU "select p.product_id, p.sku, p.name, p.description, p.category, p.price_amount,
+            p.price_currency, p.low_stock_threshold, f.in_stock, p.version
+        from products p join stock_flags f on f.product_id = p.product_id
+        where p.sku = $1 and p.deleted_at is null and p.product_id < $2 and p.search_text like $3 escape '!'
+            and (p.category = $4 or p.category = $5 or $4 is null)";
+
     lookup SKU_HOLDER "select product_id from products where sku = $1 and deleted_at is null";
 
     insert INSERT_PRODUCT into products (
@@ -62,20 +68,24 @@ pub(crate) async fn product(db: &Db, product_id: ProductId) -> Result<Option<Pro
     db.query_one(&PRODUCT, params![product_id], product_of).await
 }
 
-/// Products that are for sale, from new to old: those made before `before` that contain `part`.
-pub(crate) async fn products(
-    db: &Db,
-    part: &str,
-    category: Option<&str>,
-    before: ProductId,
-    rows: i64,
-) -> Result<Vec<Product>, Error> {
-    db.query(
-        &PRODUCTS,
-        params![before, containing(part), category.map(text::nfc).as_deref(), category, rows],
-        product_of,
-    )
-    .await
+/// Products that are looked for: those that contain the part, and are of the category and have the sku if one is given.
+pub(crate) struct Wanted {
+    pub part: String,
+    pub category: Option<String>,
+    pub sku: Option<String>,
+}
+
+/// Products that are for sale and made before `before`, from new to old.
+pub(crate) async fn products(db: &Db, wanted: Wanted, before: ProductId, rows: i64) -> Result<Vec<Product>, Error> {
+    let Wanted { part, category, sku } = wanted;
+    let (part, category) = (containing(&part), category.as_deref());
+    let composed = category.map(text::nfc);
+    let composed = composed.as_deref();
+    match sku {
+        // A statement of its own, which uses the index of skus and reads one row.
+        Some(sku) => db.query(&PRODUCT_OF_SKU, params![&sku, before, part, composed, category], product_of).await,
+        None => db.query(&PRODUCTS, params![before, part, composed, category, rows], product_of).await,
+    }
 }
 
 pub(crate) async fn sku_holder(db: &Db, sku: &str) -> Result<Option<ProductId>, Error> {

@@ -4,10 +4,10 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use kernel::{DeadLetterId, EventId, Timestamp, Uuid};
-use serde::Serialize;
-use service::http::{Listing, Page, PathId, Problem, ProblemBody};
+use serde::{Deserialize, Serialize};
+use service::http::{Listing, Page, PathId, Problem, ProblemBody, QueryOf};
 use service::storage::held::{Held, LISTED_BYTES_MAX, SHOWN_BYTES_MAX};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::gather::{Missing, gather};
 use crate::redact::shown;
@@ -53,21 +53,39 @@ impl DeadLetter {
     }
 }
 
+/// The dead letters to list.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Filter {
+    /// Only those of this service.
+    consumer: Option<String>,
+}
+
 /// Dead letters of all services, newest first.
 #[utoipa::path(
     get, path = "/v1/dead-letters", operation_id = "list_dead_letters", tag = "console",
-    params(Page),
-    responses((
-        status = 200, body = Listing<DeadLetter>,
-        headers(("x-tradepost-missing" = String, description = "services that are away: theirs are missing")),
-    ))
+    params(Filter, Page),
+    responses(
+        (
+            status = 200, body = Listing<DeadLetter>,
+            headers(("x-tradepost-missing" = String, description = "services that are unreachable: theirs are missing")),
+        ),
+        (status = 400, body = ProblemBody, description = "`invalid_query`: there is no such consumer"),
+    )
 )]
 pub(crate) async fn list(
     State(console): State<Console>,
     page: Page,
+    QueryOf(Filter { consumer }): QueryOf<Filter>,
 ) -> Result<(Missing, Json<Listing<DeadLetter>>), Problem> {
-    let gathered =
-        gather(console.peers.iter(), move |peer| async move { peer.dead_letters(page.before(), page.rows()).await });
+    let services = || console.peers.iter().map(Peer::service);
+    if let Some(consumer) = consumer.as_deref().filter(|consumer| !services().any(|service| service == *consumer)) {
+        let suggestion = kernel::suggestion(consumer, services());
+        let detail = format!("consumer: there is no service {}{suggestion}", consumer.escape_debug());
+        return Err(Problem::new(StatusCode::BAD_REQUEST, "invalid_query", detail));
+    }
+    let asked = console.peers.iter().filter(|peer| consumer.as_deref().is_none_or(|it| it == peer.service()));
+    let gathered = gather(asked, move |peer| async move { peer.dead_letters(page.before(), page.rows()).await });
     let gathered = gathered.await?;
     let of_peer = |(peer, letters): (Peer, Vec<Held>)| {
         let consumer = peer.service();

@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
+use axum::http::StatusCode;
 use kernel::{EventId, Timestamp, Uuid};
 use serde::{Deserialize, Serialize};
 use service::http::{Listing, Page, PathId, Problem, ProblemBody, QueryOf};
@@ -53,10 +54,10 @@ impl Event {
 }
 
 /// The events to list.
-#[derive(Clone, Deserialize, IntoParams)]
+#[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct Filter {
-    /// Only events of this type, as in `orders.order_placed.v1`.
+    /// Only events of this type: `OrderPlaced` or `orders.order_placed.v1`.
     r#type: Option<String>,
     /// Only events about this thing.
     subject: Option<Uuid>,
@@ -66,23 +67,37 @@ pub(crate) struct Filter {
 #[utoipa::path(
     get, path = "/v1/events", operation_id = "list_events", tag = "console",
     params(Filter, Page),
-    responses((
-        status = 200, body = Listing<Event>,
-        headers(("x-tradepost-missing" = String, description = "services that are away: theirs are missing")),
-    ))
+    responses(
+        (
+            status = 200, body = Listing<Event>,
+            headers(("x-tradepost-missing" = String, description = "services that are unreachable: theirs are missing")),
+        ),
+        (status = 400, body = ProblemBody, description = "`invalid_query`: there is no such type"),
+    )
 )]
 pub(crate) async fn list(
     State(console): State<Console>,
     page: Page,
     QueryOf(filter): QueryOf<Filter>,
 ) -> Result<(Missing, Json<Listing<Event>>), Problem> {
-    let emitters = console.peers.iter().filter(|peer| may_emit(peer.service(), filter.r#type.as_deref()));
+    let Filter { r#type, subject } = filter;
+    let named = r#type.as_deref().map(events::named);
+    let r#type = match named {
+        Some(Ok(known)) => Some(known.event_type.to_owned()),
+        // An earlier version may have emitted events of a type that this one doesn't have any more.
+        Some(Err(_)) | None => r#type,
+    };
+    let emitters = console.peers.iter().filter(|peer| may_emit(peer.service(), r#type.as_deref()));
     let gathered = gather(emitters, |peer| {
-        let Filter { r#type, subject } = filter.clone();
+        let r#type = r#type.clone();
         async move { peer.events_before(page.before(), r#type, subject, page.rows()).await }
     });
     let gathered = gathered.await?;
     let mut found: Vec<Event> = gathered.answers.into_iter().flat_map(of_peer).collect();
+    if let (Some(Err(suggestion)), true) = (named, found.is_empty()) {
+        let detail = format!("type: there is no event {}{suggestion}", r#type.unwrap_or_default().escape_debug());
+        return Err(Problem::new(StatusCode::BAD_REQUEST, "invalid_query", detail));
+    }
     found.sort_unstable_by_key(|event| std::cmp::Reverse(event.event_id));
     Ok((gathered.missing, Json(page.listing(found, |event| event.event_id.into()))))
 }

@@ -46,7 +46,7 @@ pub(crate) struct Delivery {
     /// How often handling began.
     attempts: i64,
     handled_at: Option<Timestamp>,
-    /// Why the last attempt failed.
+    /// Why the last attempt failed: for the admin only, for it quotes errors from the inside.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
 }
@@ -55,10 +55,10 @@ fn known_statuses() -> Object {
     ObjectBuilder::new().schema_type(Type::String).enum_values(Some(DeliveryStatus::STATUSES)).build()
 }
 
-impl From<DeliveryStatus> for Delivery {
-    fn from(status: DeliveryStatus) -> Self {
+impl Delivery {
+    fn new(status: DeliveryStatus, caller: &Caller) -> Self {
         let DeliveryStatus { consumer, status, attempts, handled_at, reason } = status;
-        Self { consumer, status, attempts, handled_at, reason }
+        Self { consumer, status, attempts, handled_at, reason: reason.filter(|_| caller.is_admin) }
     }
 }
 
@@ -85,7 +85,7 @@ pub(crate) async fn handler(
         gather(console.peers.iter(), move |peer| async move { peer.events_about(subject, EVENTS_MAX).await }).await?;
     let mut events: Vec<Event> = told.answers.into_iter().flat_map(of_peer).collect();
     events.sort_unstable_by_key(|event| event.event_id);
-    let (mut deliveries, silent) = deliveries(&console, &events).await?;
+    let (mut deliveries, silent) = deliveries(&console, &events, &caller).await?;
     let steps = events.into_iter().map(|event| {
         let deliveries = deliveries.remove(&event.event_id).unwrap_or_default();
         Step { event, deliveries }
@@ -116,7 +116,7 @@ fn not_theirs() -> Problem {
 
 type Deliveries = HashMap<EventId, Vec<Delivery>>;
 
-async fn deliveries(console: &Console, events: &[Event]) -> Result<(Deliveries, Missing), Problem> {
+async fn deliveries(console: &Console, events: &[Event], caller: &Caller) -> Result<(Deliveries, Missing), Problem> {
     let ids: Vec<(EventId, &str)> = events.iter().map(|event| (event.event_id, event.event_type.as_str())).collect();
     let told = gather(console.peers.iter(), |peer| {
         let ids = &ids;
@@ -125,7 +125,7 @@ async fn deliveries(console: &Console, events: &[Event]) -> Result<(Deliveries, 
     let told = told.await?;
     let mut all = Deliveries::new();
     for (event_id, status) in told.answers.into_iter().flat_map(|(_, statuses)| statuses) {
-        all.entry(event_id).or_default().push(status.into());
+        all.entry(event_id).or_default().push(Delivery::new(status, caller));
     }
     Ok((all, told.missing))
 }

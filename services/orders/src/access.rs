@@ -20,7 +20,8 @@ pub(crate) async fn may_read(ctx: Ctx, subject: Uuid, caller: Caller) -> Result<
     Ok(order.map(|order| is_own(&order, &caller)))
 }
 
-fn is_own(order: &Order, caller: &Caller) -> bool {
+/// Whether the caller may have the order.
+pub(crate) fn is_own(order: &Order, caller: &Caller) -> bool {
     let is_customers = order.user_id.is_some_and(|user_id| caller.owns(user_id));
     caller.is_admin || is_customers || caller.holds_order_token(&order.access_digest)
 }

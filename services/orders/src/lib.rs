@@ -40,8 +40,10 @@ use numbers::Numbers;
 
 type Ctx = service::Ctx<Numbers>;
 
-const MIGRATIONS: Migrations =
-    Migrations { set: "orders", steps: &[storage::migration!("0001_init"), storage::migration!("0002_owners")] };
+const MIGRATIONS: Migrations = Migrations {
+    set: "orders",
+    steps: &[storage::migration!("0001_init"), storage::migration!("0002_owners"), storage::migration!("0003_numbers")],
+};
 
 /// The orders service's wiring.
 pub fn service() -> Service<Numbers> {

@@ -10,7 +10,7 @@ use service::http::auth::Caller;
 use service::http::{IfNoneMatch, Listing, Page, PathId, Problem, QueryOf, Tagged};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::access::own_order;
+use crate::access::{is_own, own_order};
 use crate::domain::{self, Status};
 use crate::{Ctx, store};
 
@@ -126,6 +126,8 @@ pub(crate) struct Filter {
     /// Only orders in this status.
     #[param(value_type = Option<Status>, inline)]
     status: Option<String>,
+    /// The order's number, which no other order has.
+    number: Option<i64>,
 }
 
 impl Filter {
@@ -152,6 +154,12 @@ pub(crate) async fn list(
 ) -> Result<Json<Listing<Order>>, Problem> {
     let status = filter.status()?;
     let (db, before, limit) = (&ctx.db, page.before(), page.rows());
+    if let Some(number) = filter.number {
+        let mut orders = store::orders_of_number(db, number).await?;
+        let is_wanted = |order: &domain::Order| status.is_none_or(|status| order.status.as_str() == status);
+        orders.retain(|order| is_own(order, &caller) && is_wanted(order) && order.order_id < before);
+        return Ok(Json(page.listing(orders, |order| order.order_id.into()).map(Order::from)));
+    }
     let orders = match (caller.user_id, caller.order_token()) {
         _ if caller.is_admin => store::orders_before(db, before, status, limit).await?,
         (Some(user_id), _) => store::orders_of_user(db, user_id, before, status, limit).await?,

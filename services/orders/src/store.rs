@@ -34,6 +34,9 @@ storage::statements! {
     query ORDERS_BEFORE "select order_id, number, user_id, email, ship_to, lines, total_amount, total_currency, status,
             reason, payment_status, payment_id, payment_token, access_digest, created_at, updated_at, version
         from orders where order_id < $1 and (status = $2 or $2 is null) order by order_id desc limit $3";
+    query ORDERS_OF_NUMBER "select order_id, number, user_id, email, ship_to, lines, total_amount, total_currency, status,
+            reason, payment_status, payment_id, payment_token, access_digest, created_at, updated_at, version
+        from orders where number = $1";
     query ORDERS_OF_TOKEN "select order_id, number, user_id, email, ship_to, lines, total_amount, total_currency, status,
             reason, payment_status, payment_id, payment_token, access_digest, created_at, updated_at, version
         from orders where access_digest = $1 and order_id < $2 and (status = $3 or $3 is null)
@@ -112,6 +115,11 @@ pub(crate) async fn orders_before(
     limit: i64,
 ) -> Result<Vec<Order>, Error> {
     db.query(&ORDERS_BEFORE, params![before, status, limit], order_from).await
+}
+
+/// The order of this number, if there is one.
+pub(crate) async fn orders_of_number(db: &Db, number: i64) -> Result<Vec<Order>, Error> {
+    db.query(&ORDERS_OF_NUMBER, params![number], order_from).await
 }
 
 /// The orders that an order token reads, newest first.

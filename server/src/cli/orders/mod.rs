@@ -5,13 +5,14 @@ mod show;
 mod watch;
 
 use clap::Subcommand;
-use kernel::Money;
+use kernel::{Money, OrderId};
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::arguments::{Limit, OrderRef, seconds};
 use super::client::Client;
 use super::table::{Column, Table};
+use super::terminal::plain;
 use super::{Failure, Output};
 
 const WATCH_HELP: &str = "\
@@ -41,6 +42,18 @@ pub enum Command {
     Watch {
         /// Its number or its id
         order: OrderRef,
+    },
+    /// Pay an order that was placed without a payment token, or whose payment was declined
+    #[command(after_help = "Example:\n  tradepost orders pay 1001 --token tok_ok --watch")]
+    Pay {
+        /// Its number or its id
+        order: OrderRef,
+        /// The payment token
+        #[arg(long)]
+        token: String,
+        /// Watch what happens to the order
+        #[arg(long)]
+        watch: bool,
     },
     /// Cancel an order that is not paid
     Cancel {
@@ -114,6 +127,10 @@ impl Command {
                 let order_id = order.resolve(client).await?;
                 watch::watch(client, out, order_id).await
             }
+            Self::Pay { order, token, watch } => {
+                let order_id = order.resolve(client).await?;
+                pay(client, out, order_id, &token, watch).await
+            }
             Self::Cancel { order } => cancel(client, out, order).await,
         }
     }
@@ -136,6 +153,20 @@ async fn list(client: &Client, out: &mut Output, status: Option<&str>, limit: us
     })
 }
 
+async fn pay(client: &Client, out: &mut Output, order_id: OrderId, token: &str, watch: bool) -> Result<(), Failure> {
+    let body = json!({"token": token});
+    let answer = client.post(&format!("/v1/orders/{order_id}/payment"), Some(&body)).await?;
+    match (out.is_json(), watch) {
+        (true, true) => out.record(&answer)?,
+        (true, false) => out.document(&answer)?,
+        (false, _) => {
+            let order: Order = client.view(&answer)?;
+            out.text(format_args!("order {}: the payment is {}", order.number, plain(&order.payment.status)))?;
+        }
+    }
+    if watch { watch::watch(client, out, order_id).await } else { Ok(()) }
+}
+
 async fn cancel(client: &Client, out: &mut Output, order: OrderRef) -> Result<(), Failure> {
     let order_id = order.resolve(client).await?;
     let answer = client.post(&format!("/v1/orders/{order_id}/cancel"), None).await?;
@@ -143,5 +174,5 @@ async fn cancel(client: &Client, out: &mut Output, order: OrderRef) -> Result<()
         return out.document(&answer);
     }
     let order: Order = client.view(&answer)?;
-    out.text(format_args!("order {} is {}", order.number, super::terminal::plain(&order.outcome())))
+    out.text(format_args!("order {} is {}", order.number, plain(&order.outcome())))
 }

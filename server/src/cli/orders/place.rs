@@ -1,16 +1,21 @@
 //! `tradepost orders place`
 
 use clap::Args;
-use kernel::{Money, OrderId};
+use kernel::{Clock, Ids, Money, OrderId, RequestId};
+use reqwest::header::HeaderValue;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{Line, watch};
 use crate::cli::arguments::WantedLine;
 use crate::cli::client::Client;
+use crate::cli::failure::Exit;
 use crate::cli::output::note;
 use crate::cli::table::fields;
 use crate::cli::{Failure, Output};
+
+/// The server's bound.
+const IDEMPOTENCY_KEY_MAX: usize = 255;
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -39,9 +44,17 @@ pub struct Place {
     /// The payment token; without it the order waits for one until its reservation expires
     #[arg(long)]
     token: Option<String>,
+    /// A text of your own: repeated with the same one within 24 hours, the command places no second order
+    #[arg(long, value_name = "KEY", value_parser = idempotency_key)]
+    idempotency_key: Option<HeaderValue>,
     /// Watch what happens to the order
     #[arg(long)]
     watch: bool,
+}
+
+fn idempotency_key(text: &str) -> Result<HeaderValue, String> {
+    let value = HeaderValue::from_str(text).ok().filter(|_| (1..=IDEMPOTENCY_KEY_MAX).contains(&text.len()));
+    value.ok_or_else(|| format!("1 to {IDEMPOTENCY_KEY_MAX} characters on one line are expected"))
 }
 
 #[derive(Debug, Deserialize)]
@@ -64,22 +77,51 @@ impl Place {
         if let Some(token) = &self.token {
             body["payment"] = json!({"token": token});
         }
-        let answer = client.post("/v1/orders", Some(&body)).await?;
+        let answer = post(client, &body, self.idempotency_key).await?;
         let placed: Placed = client.view(&answer)?;
         print(out, client, &answer, &placed, self.watch)?;
         if self.token.is_none() {
-            note("no --token: the order waits for POST /v1/orders/{id}/payment until its reservation expires");
+            let number = placed.number;
+            note(&format!(
+                "no --token: pay it with `tradepost orders pay {number} --token TOKEN` before its reservation expires"
+            ));
         }
         if !self.watch {
             return Ok(());
         }
-        match placed.access_token {
+        let watched = match &placed.access_token {
             Some(token) if !client.is_admin() => {
-                watch::watch(&client.with_order_token(&token)?, out, placed.order_id).await
+                watch::watch(&client.with_order_token(token)?, out, placed.order_id).await
             }
             _ => watch::watch(client, out, placed.order_id).await,
-        }
+        };
+        watched.map_err(|failure| not_watched(failure, placed.number))
     }
+}
+
+async fn post(client: &Client, body: &Value, key: Option<HeaderValue>) -> Result<Value, Failure> {
+    let key = key.unwrap_or_else(|| {
+        let made: RequestId = Ids::new(Clock::system()).next();
+        HeaderValue::from_str(&made.to_string()).expect("an id is plain ASCII")
+    });
+    let shown = key.to_str().unwrap_or_default();
+    let help = format!(
+        "the order may have been placed: repeat the command with `--idempotency-key {shown}`, which places it at most once"
+    );
+    client.post_once("/v1/orders", body, &key, &help).await
+}
+
+/// The order stands, whatever went wrong after it was placed.
+fn not_watched(failure: Failure, number: i64) -> Failure {
+    if failure.exit() == Exit::Ok {
+        return failure;
+    }
+    Failure::new(
+        Exit::PartlyFailed,
+        format!("order {number} was placed and stands, but it can't be watched: {failure}"),
+    )
+    .with_details(failure.details().to_vec())
+    .with_help(format!("don't place it again: `tradepost orders watch {number}` shows what becomes of it"))
 }
 
 /// The order's token is the only key that a guest has to it; an admin needs none.

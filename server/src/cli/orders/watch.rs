@@ -64,7 +64,10 @@ fn print(out: &mut Output, story: &Value, told: Vec<Told>) -> Result<(), Failure
 
 fn end(out: &mut Output, answer: &Value, order: &Order) -> Result<(), Failure> {
     if order.waits_for_payment() {
-        note("it waits for a payment token: POST /v1/orders/{id}/payment, until its reservation expires");
+        let number = order.number;
+        note(&format!(
+            "it waits for a payment token: `tradepost orders pay {number} --token TOKEN` before its reservation expires"
+        ));
     }
     if out.is_json() {
         return out.record(answer);

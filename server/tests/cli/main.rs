@@ -1,0 +1,9 @@
+//! The commands against a server that answers what a test wants: requests, output and exit codes.
+
+#![expect(clippy::unwrap_used, reason = "a test that can't go on says where it stopped")]
+
+mod operations;
+mod orders;
+mod process;
+mod products;
+mod shop;
