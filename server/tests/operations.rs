@@ -7,6 +7,7 @@ on_each_store! {
     metrics_have_the_names_that_dashboards_rely_on,
     a_shop_that_runs_is_alive_and_ready,
     the_description_names_what_there_is_and_nothing_else,
+    things_are_found_by_the_names_that_people_use,
     events_of_all_services_are_listed_newest_first_and_by_page,
 }
 
@@ -51,6 +52,35 @@ async fn a_dead_letter_is_listed_shown_replayed_and_discarded_and_only_its_key_w
     assert_eq!(next.len(), 1, "the one that waited was tried, and is parked now");
     assert_ne!(next[0]["event_id"], letter["event_id"]);
     shop.post(&format!("{path}/discard"), &json!({})).await.expect(404);
+}
+
+async fn things_are_found_by_the_names_that_people_use(place: Place) {
+    let shop = TestShop::start_on(place).await;
+    let product = shop.product("019360a4-8c1e-7b3a-9d2f-5e6c7a8b9c0d", 10).await;
+    shop.product("019360a4", 10).await;
+    let order = shop.order(&[(&product, 1)], Some("tok_ok")).await;
+    shop.settle().await;
+    let found = async |query: &str| shop.get(query).await.expect(200).items();
+
+    let of_sku = found("/v1/products?sku=019360a4-8c1e-7b3a-9d2f-5e6c7a8b9c0d").await;
+    assert_eq!((of_sku.len(), &of_sku[0]["product_id"]), (1, &json!(product)));
+    assert!(found("/v1/products?sku=019360").await.is_empty(), "a sku is no text to search for");
+    assert!(found("/v1/products?sku=019360a4&q=nothing").await.is_empty(), "all filters hold");
+    assert_eq!(shop.get("/v1/currency").await.expect(200).text("/code"), "EUR");
+
+    let of_number = found(&format!("/v1/orders?number={}", order.number("/number"))).await;
+    assert_eq!((of_number.len(), &of_number[0]["order_id"]), (1, &json!(order.text("/order_id"))));
+    assert!(found("/v1/orders?number=999999999").await.is_empty());
+    assert!(found(&format!("/v1/orders?status=placed&number={}", order.number("/number"))).await.is_empty());
+
+    for name in ["OrderPlaced", "orders.order_placed.v1"] {
+        assert_eq!(found(&format!("/v1/events?type={name}")).await.len(), 1, "{name}");
+    }
+    assert!(found("/v1/events?type=StockLow").await.is_empty());
+    let refused = shop.get("/v1/events?type=OrderPlcaed").await.expect(400);
+    assert!(refused.text("/detail").contains("did you mean OrderPlaced?"), "{refused:?}");
+    assert!(found("/v1/dead-letters?consumer=orders").await.is_empty());
+    shop.get("/v1/dead-letters?consumer=ordres").await.expect(400);
 }
 
 async fn metrics_have_the_names_that_dashboards_rely_on(place: Place) {

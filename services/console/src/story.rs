@@ -129,3 +129,24 @@ async fn deliveries(console: &Console, events: &[Event], caller: &Caller) -> Res
     }
     Ok((all, told.missing))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_reason_of_a_failure_is_for_the_admin_only() {
+        let status = DeliveryStatus {
+            consumer: "inventory",
+            status: "retrying",
+            attempts: 2,
+            handled_at: None,
+            reason: Some("no such table: reservations".to_owned()),
+        };
+        let seen_by = |is_admin| {
+            let caller = Caller { is_admin, user_id: None, session_id: None, order_token: None };
+            Delivery::new(status.clone(), &caller).reason
+        };
+        assert_eq!((seen_by(true), seen_by(false)), (status.reason.clone(), None));
+    }
+}
