@@ -2,7 +2,7 @@
 
 use axum::http::StatusCode;
 use service::http::auth::Caller;
-use service::http::{ClientAddress, Fields, Problem};
+use service::http::{ClientAddress, Problem};
 
 use crate::domain::User;
 use crate::password::{Password, Verdict};
@@ -27,9 +27,6 @@ pub(crate) async fn check(
         Problem::new(StatusCode::FORBIDDEN, "password_required", detail)
     };
     let password = password.ok_or_else(required)?;
-    let mut wrong = Fields::new();
-    password.check_size(&mut wrong);
-    wrong.finish()?;
     let account = store::account(&ctx.db, &user.email).await?.filter(|account| account.user_id == user.user_id);
     match ctx.state.hasher.verify(password, account.map(|account| account.password_hash)).await? {
         Verdict::Right { .. } => Ok(()),

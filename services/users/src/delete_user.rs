@@ -7,7 +7,7 @@ use kernel::UserId;
 use serde::Deserialize;
 use service::decide;
 use service::http::auth::Caller;
-use service::http::{Body, ClientAddress, PathId, Problem, ProblemBody, RequestInfo};
+use service::http::{Body, ClientAddress, Fields, PathId, Problem, ProblemBody, RequestInfo};
 use utoipa::ToSchema;
 
 use crate::password::Password;
@@ -18,6 +18,7 @@ use crate::{Ctx, current_password, queries, store};
 #[serde(deny_unknown_fields)]
 pub(crate) struct DeleteUser {
     /// The password of now. The admin sends none.
+    #[schema(value_type = String, format = Password, max_length = 1024, required = false)]
     current_password: Option<Password>,
 }
 
@@ -39,6 +40,11 @@ pub(crate) async fn handler(
     request: RequestInfo,
     Body(input): Body<DeleteUser>,
 ) -> Result<StatusCode, Problem> {
+    let mut wrong = Fields::new();
+    if let Some(password) = &input.current_password {
+        password.check_size(&mut wrong, "current_password");
+    }
+    wrong.finish()?;
     let user = queries::own(&ctx, &caller, user_id).await?;
     current_password::check(&ctx, &caller, from, &user, input.current_password).await?;
     decide(&ctx, || async {

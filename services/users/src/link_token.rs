@@ -6,8 +6,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use kernel::{Ids, Uuid};
 use serde::{Deserialize, Deserializer};
+use service::http::Fields;
 use service::http::auth::digest;
-use utoipa::ToSchema;
 
 const ID_BYTES: usize = 16;
 const SECRET_BYTES: usize = 32;
@@ -46,14 +46,27 @@ impl fmt::Debug for LinkToken {
     }
 }
 
+/// Longer than any token.
+const CHARACTERS_MAX: usize = 100;
+
 /// What was sent as a token: one, or other text. Both are answered alike.
-#[derive(Debug, ToSchema)]
-#[schema(value_type = String, max_length = 100)]
-pub(crate) struct SentToken(pub Option<LinkToken>);
+#[derive(Debug)]
+pub(crate) struct SentToken {
+    pub token: Option<LinkToken>,
+    characters: usize,
+}
+
+impl SentToken {
+    pub fn check(&self, fields: &mut Fields) {
+        let expected = format!("at most {CHARACTERS_MAX} characters");
+        fields.check(self.characters <= CHARACTERS_MAX, "token", "length", expected);
+    }
+}
 
 impl<'de> Deserialize<'de> for SentToken {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Ok(Self(LinkToken::parse(&String::deserialize(deserializer)?)))
+        let text = String::deserialize(deserializer)?;
+        Ok(Self { token: LinkToken::parse(&text), characters: text.chars().count() })
     }
 }
 

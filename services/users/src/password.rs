@@ -45,14 +45,14 @@ impl Password {
     pub fn check(&self, fields: &mut Fields) {
         let is_long_enough = self.normalised().chars().count() >= LENGTH_MIN;
         fields.check(is_long_enough, "password", "length", format!("at least {LENGTH_MIN} characters"));
-        self.check_size(fields);
+        self.check_size(fields, "password");
         let is_common = self.0.len() <= BYTES_MAX && common::is_common(&self.normalised());
         fields.check(!is_common, "password", "common", "a password that is not among the most common ones");
     }
 
     /// Whether it is of a size that is hashed at all.
-    pub fn check_size(&self, fields: &mut Fields) {
-        fields.check(self.0.len() <= BYTES_MAX, "password", "length", format!("at most {BYTES_MAX} bytes"));
+    pub fn check_size(&self, fields: &mut Fields, field: &str) {
+        fields.check(self.0.len() <= BYTES_MAX, field, "length", format!("at most {BYTES_MAX} bytes"));
     }
 
     fn normalised(&self) -> Cow<'_, str> {

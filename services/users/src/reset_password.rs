@@ -21,6 +21,7 @@ use crate::{Ctx, attempts, links, store};
 #[serde(deny_unknown_fields)]
 pub(crate) struct ResetPassword {
     /// Of the mailed link. It is good once.
+    #[schema(value_type = String, max_length = 100)]
     token: SentToken,
     /// At least 8 characters and at most 1,024 bytes; none of the most common passwords.
     password: Password,
@@ -42,10 +43,11 @@ pub(crate) async fn handler(
     Body(input): Body<ResetPassword>,
 ) -> Result<StatusCode, Problem> {
     let mut wrong = Fields::new();
+    input.token.check(&mut wrong);
     input.password.check(&mut wrong);
     wrong.finish()?;
     attempts::count_address(&ctx, &caller, from)?;
-    let token = input.token.0.ok_or_else(links::invalid)?;
+    let token = input.token.token.ok_or_else(links::invalid)?;
     // Before the hash, so that a guess costs none; and again in the decision.
     links::user(&ctx, &token, Purpose::PasswordReset).await?;
     let hash = ctx.state.hasher.hash(input.password).await?;

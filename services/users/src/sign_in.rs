@@ -30,7 +30,7 @@ impl SignIn {
     fn validate(&self) -> Result<(), Problem> {
         let mut wrong = Fields::new();
         fields::check_email(&mut wrong, &self.email);
-        self.password.check_size(&mut wrong);
+        self.password.check_size(&mut wrong, "password");
         wrong.finish()
     }
 }

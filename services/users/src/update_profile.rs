@@ -24,6 +24,7 @@ pub(crate) struct UpdateProfile {
     #[schema(max_length = 254)]
     email: Option<String>,
     /// The password of now: required with another `email`, except of the admin.
+    #[schema(value_type = String, format = Password, max_length = 1024, required = false)]
     current_password: Option<Password>,
 }
 
@@ -41,6 +42,9 @@ impl UpdateProfile {
         }
         if let Some(email) = &self.email {
             fields::check_email(&mut wrong, email);
+        }
+        if let Some(password) = &self.current_password {
+            password.check_size(&mut wrong, "current_password");
         }
         wrong.finish()?;
         Ok((ProfileChange { username: self.username, email: self.email }, self.current_password))
@@ -65,8 +69,8 @@ pub(crate) async fn handler(
     request: RequestInfo,
     Body(input): Body<UpdateProfile>,
 ) -> Result<Tagged<queries::User>, Problem> {
-    let user = queries::own(&ctx, &caller, user_id).await?;
     let (change, password) = input.validate()?;
+    let user = queries::own(&ctx, &caller, user_id).await?;
     // Each refusal as taken says that there is such an account, so changes count like registrations.
     match &change.email {
         Some(email) if user.moves_to(email) => {

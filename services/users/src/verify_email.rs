@@ -7,7 +7,7 @@ use events::UserEmailVerified;
 use serde::Deserialize;
 use service::decide;
 use service::http::auth::Caller;
-use service::http::{Body, ClientAddress, Problem, ProblemBody, RequestInfo};
+use service::http::{Body, ClientAddress, Fields, Problem, ProblemBody, RequestInfo};
 use utoipa::ToSchema;
 
 use crate::domain::Purpose;
@@ -19,6 +19,7 @@ use crate::{Ctx, attempts, links, store};
 #[serde(deny_unknown_fields)]
 pub(crate) struct VerifyEmail {
     /// Of the mailed link. It is good once.
+    #[schema(value_type = String, max_length = 100)]
     token: SentToken,
 }
 
@@ -37,8 +38,11 @@ pub(crate) async fn handler(
     request: RequestInfo,
     Body(input): Body<VerifyEmail>,
 ) -> Result<StatusCode, Problem> {
+    let mut wrong = Fields::new();
+    input.token.check(&mut wrong);
+    wrong.finish()?;
     attempts::count_address(&ctx, &caller, from)?;
-    let token = input.token.0.ok_or_else(links::invalid)?;
+    let token = input.token.token.ok_or_else(links::invalid)?;
     decide(&ctx, || async {
         let user = links::user(&ctx, &token, Purpose::Verification).await?;
         let changed = user.verified(ctx.clock.now());
