@@ -13,6 +13,9 @@ use service::AnyService;
 /// The layout of the folder. Another number means that files lie elsewhere.
 const FORMAT: u32 = 1;
 
+/// The rights of anybody but the owner.
+const OTHERS: u32 = 0o077;
+
 /// The file that says what wrote the folder.
 pub(super) const MANIFEST: &str = "manifest.json";
 
@@ -97,7 +100,8 @@ fn keep_private(folder: &Path) {
     for entry in ours {
         let Ok(metadata) = entry.metadata() else { continue };
         let mode = if metadata.is_dir() { 0o700 } else { 0o600 };
-        if metadata.permissions().mode() & 0o077 == 0 {
+        let is_private = metadata.permissions().mode() & OTHERS == 0;
+        if is_private {
             continue;
         }
         if let Err(error) = std::fs::set_permissions(entry.path(), Permissions::from_mode(mode)) {
