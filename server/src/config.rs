@@ -54,6 +54,12 @@ pub struct Settings {
     pub currency: Currency,
     /// How long stock is held for an unpaid order: 1 s to 30 d.
     pub reservation_ttl: Duration,
+    /// Payments of one order that may be declined before it is cancelled: 1 to 20.
+    pub payment_attempts: i64,
+    /// Units that orders of one e-mail address may hold without a payment: 1 to 1,000,000,000.
+    pub unpaid_units_per_email: i64,
+    /// Units that orders from one client's address may hold without a payment: 1 to 1,000,000,000.
+    pub unpaid_units_per_address: i64,
     /// The bound of the first wait before a failed delivery is tried again: 1 ms to 1 m.
     pub retry_base: Duration,
     /// The bound of every such wait: `retry_base` to 24 h.
@@ -171,6 +177,11 @@ fn read(shop: &Shop, keys: &Keys, sources: &mut Sources) -> Settings {
         port: sources.read(&keys::PORT, |text| parse::whole(text, 0..=u16::MAX)),
         currency: sources.read(&keys::CURRENCY, |text| text.parse().map_err(|error| format!("{error}"))),
         reservation_ttl: sources.read(&keys::RESERVATION_TTL, |text| parse::duration(text, SECOND..=30 * DAY)),
+        payment_attempts: sources.read(&keys::PAYMENT_ATTEMPTS, |text| parse::whole(text, 1..=20)),
+        unpaid_units_per_email: sources
+            .read(&keys::UNPAID_UNITS_PER_EMAIL, |text| parse::whole(text, 1..=1_000_000_000)),
+        unpaid_units_per_address: sources
+            .read(&keys::UNPAID_UNITS_PER_ADDRESS, |text| parse::whole(text, 1..=1_000_000_000)),
         retry_base: sources.read(&keys::RETRY_BASE, |text| parse::duration(text, Duration::from_millis(1)..=MINUTE)),
         retry_max: sources.read(&keys::RETRY_MAX, |text| parse::duration(text, Duration::from_millis(1)..=DAY)),
         retry_attempts: sources.read(&keys::RETRY_ATTEMPTS, |text| parse::whole(text, 1..=100)),

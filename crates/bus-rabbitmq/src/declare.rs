@@ -56,6 +56,12 @@ pub(crate) async fn declare<'a>(
             channel.queue_bind(queue, EXCHANGE.into(), key, QueueBindOptions::default(), FieldTable::default())
         });
         within("binding queues", try_join_all(bound)).await?;
+        // After the bindings that replace them, so that nothing is unroutable. A binding that is not there is no error.
+        let former =
+            queues.iter().flat_map(|queue| queue.former_keys.iter().map(|key| (queue.name.clone(), key.clone())));
+        let unbound =
+            former.map(|(queue, key)| channel.queue_unbind(queue, EXCHANGE.into(), key, FieldTable::default()));
+        within("removing bindings of another lane", try_join_all(unbound)).await?;
     }
     Ok(())
 }

@@ -20,6 +20,8 @@ pub(crate) const DELIVERIES_MAX: i32 = 10_000;
 pub(crate) struct Queue {
     pub name: ShortString,
     pub keys: Vec<ShortString>,
+    /// Routing keys of what its consumer receives in another lane: they led here while a type had this lane.
+    pub former_keys: Vec<ShortString>,
     pub arguments: FieldTable,
     /// An exchange of its own that leads to it alone.
     pub own_exchange: Option<ShortString>,
@@ -49,6 +51,7 @@ impl Layout {
             let dead = Queue {
                 name: short(&format!("tradepost.{name}.dead"))?,
                 keys: Vec::new(),
+                former_keys: Vec::new(),
                 arguments: table([("x-queue-type", text("quorum"))]),
                 own_exchange: Some(short(&format!("tradepost.{name}.dead"))?),
             };
@@ -97,18 +100,17 @@ impl Layout {
 }
 
 fn queue(topology: &Topology, consumer: &str, lane: Lane, shard: u16, dead: &Queue) -> Result<Queue, ConfigError> {
-    let mut keys = Vec::new();
+    let (mut keys, mut former_keys) = (Vec::new(), Vec::new());
     for event_type in topology.types_of(consumer) {
         let event = events::find(event_type).ok_or_else(|| ConfigError::UnknownEvent {
             consumer: consumer.to_owned(),
             event_type: event_type.clone(),
         })?;
-        if event.lane == lane {
-            keys.push(short(&routing_key(event_type, shard))?);
-        }
+        let key = short(&routing_key(event_type, shard))?;
+        if event.lane == lane { keys.push(key) } else { former_keys.push(key) }
     }
     let name = short(&format!("tradepost.{consumer}.{lane}.{shard}"))?;
-    Ok(Queue { name, keys, arguments: arguments(dead), own_exchange: None })
+    Ok(Queue { name, keys, former_keys, arguments: arguments(dead), own_exchange: None })
 }
 
 fn arguments(dead: &Queue) -> FieldTable {

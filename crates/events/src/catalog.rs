@@ -4,7 +4,7 @@ use kernel::{Money, ProductId};
 
 events! { "catalog";
     /// Something new is for sale.
-    Background "catalog.product_created.v1" by product_id
+    Immediate "catalog.product_created.v1" by product_id
     ProductCreated {
         product_id: ProductId,
         sku: String,
@@ -19,7 +19,7 @@ events! { "catalog";
     }
 
     /// A product's description, price or threshold changed. `changed` names the fields.
-    Background "catalog.product_updated.v1" by product_id
+    Immediate "catalog.product_updated.v1" by product_id
     ProductUpdated {
         product_id: ProductId,
         sku: String,
@@ -34,7 +34,7 @@ events! { "catalog";
     }
 
     /// A product is no longer for sale. What was ordered before stays ordered.
-    Background "catalog.product_deleted.v1" by product_id
+    Immediate "catalog.product_deleted.v1" by product_id
     ProductDeleted {
         product_id: ProductId,
         sku: String,

@@ -78,7 +78,18 @@ events! { "orders";
         lines: Vec<OrderLine>,
     }
 
-    /// An order ended unpaid: by its customer, by time, or because its payment failed.
+    /// A payment of an order was declined, and the order waits for another token as long as its stock is held.
+    Background "orders.payment_declined.v1" by order_id
+    PaymentDeclined {
+        order_id: OrderId,
+        number: i64,
+        email: String,
+        payment_id: PaymentId,
+        error: String,
+    }
+
+    /// An order ended unpaid: by its customer, by time, or because its payment failed: `payment_id` is the one that
+    /// ended it, and `error` the provider's reason.
     /// Told again when a late reservation or capture reaches a cancelled order.
     Background "orders.order_cancelled.v1" by order_id
     OrderCancelled {
@@ -86,6 +97,10 @@ events! { "orders";
         number: i64,
         email: String,
         reason: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        payment_id: Option<PaymentId>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        error: Option<String>,
         lines: Vec<OrderLine>,
     }
 

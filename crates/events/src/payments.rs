@@ -19,6 +19,13 @@ events! { "payments";
         amount: Money,
     }
 
+    /// A payment ended before the provider was asked: its order was cancelled.
+    Background "payments.payment_voided.v1" by order_id
+    PaymentVoided {
+        payment_id: PaymentId,
+        order_id: OrderId,
+    }
+
     /// The provider declined. If `final`, the order ends; if not, its customer may try another token.
     Immediate "payments.payment_failed.v1" by order_id
     PaymentFailed {

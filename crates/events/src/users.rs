@@ -4,7 +4,7 @@ use kernel::{KeyId, Timestamp, UserId};
 
 events! { "users";
     /// Somebody opened an account.
-    Background "users.user_registered.v1" by user_id
+    Immediate "users.user_registered.v1" by user_id
     UserRegistered {
         user_id: UserId,
         username: String,
@@ -12,7 +12,7 @@ events! { "users";
     }
 
     /// A user changed name or address.
-    Background "users.user_profile_updated.v1" by user_id
+    Immediate "users.user_profile_updated.v1" by user_id
     UserProfileUpdated {
         user_id: UserId,
         username: String,

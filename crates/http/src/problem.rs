@@ -5,6 +5,7 @@ use std::time::Duration;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use super::request;
@@ -17,6 +18,7 @@ pub struct Problem {
     detail: String,
     errors: Vec<FieldError>,
     retry_after_s: Option<u32>,
+    extension: Option<(&'static str, Value)>,
 }
 
 /// What is wrong with one field of a request.
@@ -49,6 +51,10 @@ pub struct ProblemBody {
     /// The fields at fault, where the body or query is.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<FieldError>,
+    /// A member that only this `code` has (RFC 9457 §3.2).
+    #[serde(flatten)]
+    #[schema(ignore)]
+    extension: Map<String, Value>,
 }
 
 /// The longest text of a problem, in characters: longer than any of ours that names what a shop has.
@@ -66,7 +72,7 @@ const IN_FLIGHT: &str = "idempotency_key_in_flight";
 impl Problem {
     /// A problem with a stable code and a text that says what to do.
     pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, code, detail: detail.into(), errors: Vec::new(), retry_after_s: None }
+        Self { status, code, detail: detail.into(), errors: Vec::new(), retry_after_s: None, extension: None }
     }
 
     /// 404 `not_found`: it isn't there, or it is someone else's.
@@ -115,6 +121,13 @@ impl Problem {
     #[must_use]
     pub fn with_errors(mut self, errors: Vec<FieldError>) -> Self {
         self.errors = errors;
+        self
+    }
+
+    /// Adds a member of the document that belongs to this `code` (RFC 9457 §3.2).
+    #[must_use]
+    pub fn with_extension(mut self, name: &'static str, value: Value) -> Self {
+        self.extension = Some((name, value));
         self
     }
 
@@ -222,6 +235,7 @@ impl Problem {
             detail: self.detail,
             request_id,
             errors: self.errors,
+            extension: self.extension.map(|(name, value)| (name.to_owned(), value)).into_iter().collect(),
         };
         serde_json::to_vec(&body).expect("a problem is plain data")
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use http::idempotency::Idempotency;
 use http::overload::{Limits, Overload};
 use http::{Keyring, Network, Origin, Problem};
-use kernel::{Cause, Clock, Currency, Ids, Shards};
+use kernel::{Cause, Clock, Currency, Ids, Shards, Uuid};
 use storage::{Batch, Committed, Db, Error};
 
 use crate::Backoff;
@@ -22,6 +22,12 @@ pub struct Settings {
     pub currency: Currency,
     /// How long stock is held for an unpaid order.
     pub reservation_ttl: Duration,
+    /// Payments of one order that may be declined before it is cancelled.
+    pub payment_attempts: i64,
+    /// Units that orders of one e-mail address may hold without a payment.
+    pub unpaid_units_per_email: i64,
+    /// Units that orders from one client's address may hold without a payment.
+    pub unpaid_units_per_address: i64,
     /// The schedule of retries of failed deliveries.
     pub retry: Backoff,
     /// Attempts before a delivery is parked.
@@ -52,6 +58,9 @@ impl Default for Settings {
         Self {
             currency: Currency::EUR,
             reservation_ttl: Duration::from_mins(15),
+            payment_attempts: 10,
+            unpaid_units_per_email: 100,
+            unpaid_units_per_address: 1_000,
             retry: Backoff { base: Duration::from_millis(200), max: Duration::from_mins(5) },
             retry_attempts: 10,
             workers: 8,
@@ -96,6 +105,12 @@ impl<S> Ctx<S> {
     /// else: those about work that has begun go on.
     pub fn admit(&self) -> Result<(), Problem> {
         self.overload.backlog.admit()
+    }
+
+    /// Those of a source's keys of which a delivery is held here, for a retry or parked: a copy of what such a key names
+    /// is known to be out of date.
+    pub async fn unsettled_keys(&self, source: &str, keys: Vec<Uuid>) -> Result<Vec<Uuid>, Error> {
+        storage::held::unsettled_keys(&self.db, source, keys).await
     }
 
     /// Executes the batch and records its cause in one transaction; see [`Db::commit`].

@@ -370,5 +370,10 @@ async fn changed(signal: &mut watch::Receiver<()>) {
 
 /// An event as it travels.
 pub(crate) fn message(event: &StoredEvent) -> Message {
-    Message { envelope: event.envelope.clone(), body: event.body.clone().into() }
+    let mut envelope = event.envelope.clone();
+    // That of its type today: a version before may have stored it for another, where nobody receives it any more.
+    if let Some(known) = events::find(&envelope.event_type) {
+        envelope.lane = known.lane;
+    }
+    Message { envelope, body: event.body.clone().into() }
 }

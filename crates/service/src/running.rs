@@ -249,13 +249,12 @@ fn start_runners<S: Clone + Send + Sync + 'static>(
     operator: &Operator,
     after_crash: bool,
 ) {
-    let mut lanes: HashMap<Lane, HashMap<&'static str, Handler<S>>> = HashMap::new();
-    for reaction in reactions {
-        lanes.entry(reaction.lane).or_default().insert(reaction.event_type, reaction.handler);
-    }
-    for (lane, handlers) in lanes {
+    let handlers: HashMap<&'static str, Handler<S>> =
+        reactions.into_iter().map(|reaction| (reaction.event_type, reaction.handler)).collect();
+    // In every lane all types: what a version before emitted may still arrive in another lane than its type has today.
+    for lane in Lane::ALL {
         let broker = runtime.broker.clone();
-        let runner = Runner::new(ctx.clone(), lane, handlers, broker, membership, after_crash, operator);
+        let runner = Runner::new(ctx.clone(), lane, handlers.clone(), broker, membership, after_crash, operator);
         runtime.tasks.spawn(runner.run(runtime.tasks.clone()));
     }
 }

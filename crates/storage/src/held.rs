@@ -87,6 +87,11 @@ static NEXT_OF_KEY: Sql = Sql::new(
 );
 static REMOVE: Sql = Sql::new("RELEASE_HELD", "delete from held where position = $1");
 static KEYS: Sql = Sql::new("HELD_KEYS", "select distinct source, key from held where lane = $1 and shard = any($2)");
+static UNSETTLED_KEYS: Sql = Sql::lookup(
+    "UNSETTLED_KEYS",
+    "select distinct key from held
+     where source = $1 and lane in ('immediate', 'background') and key = any($2)",
+);
 static DUE: Sql = Sql::new(
     "HELD_DUE",
     select!(
@@ -148,6 +153,7 @@ pub(crate) const STATEMENTS: &[&Sql] = &[
     &NEXT_OF_KEY,
     &REMOVE,
     &KEYS,
+    &UNSETTLED_KEYS,
     &DUE,
     &NEXT_DUE,
     &PARKED,
@@ -295,6 +301,11 @@ pub(crate) fn release(position: i64, now: Timestamp) -> [(&'static Sql, Vec<Valu
 /// The sources and keys of a lane that have held deliveries in these shards.
 pub async fn keys(db: &Db, lane: Lane, shards: &[u16]) -> Result<Vec<(String, Uuid)>, Error> {
     db.read(&KEYS, params![lane, numbers(shards)], |row| Ok((row.get("source")?, row.get("key")?))).await
+}
+
+/// Those of a source's keys of which a delivery is held: something newer than what was handled is known.
+pub async fn unsettled_keys(db: &Db, source: &str, keys: Vec<Uuid>) -> Result<Vec<Uuid>, Error> {
+    db.read(&UNSETTLED_KEYS, params![source, keys], |row| row.get("key")).await
 }
 
 /// Deliveries of a lane's shards whose time has come, at most `limit`: only firsts of their keys.

@@ -151,6 +151,9 @@ fn shared_settings(settings: &config::Settings) -> Settings {
     Settings {
         currency: settings.currency,
         reservation_ttl: settings.reservation_ttl,
+        payment_attempts: settings.payment_attempts,
+        unpaid_units_per_email: settings.unpaid_units_per_email,
+        unpaid_units_per_address: settings.unpaid_units_per_address,
         retry: Backoff { base: settings.retry_base, max: settings.retry_max },
         retry_attempts: settings.retry_attempts,
         workers: settings.workers,

@@ -54,6 +54,9 @@ pub(super) const LISTEN: Key = Key::new("listen", "127.0.0.1");
 pub(super) const PORT: Key = Key::new("port", "8080");
 pub(super) const CURRENCY: Key = Key::new("currency", "EUR");
 pub(super) const RESERVATION_TTL: Key = Key::new("reservation_ttl", "15m");
+pub(super) const PAYMENT_ATTEMPTS: Key = Key::new("payment_attempts", "10");
+pub(super) const UNPAID_UNITS_PER_EMAIL: Key = Key::new("unpaid_units_per_email", "100");
+pub(super) const UNPAID_UNITS_PER_ADDRESS: Key = Key::new("unpaid_units_per_address", "1000");
 pub(super) const RETRY_BASE: Key = Key::new("retry_base", "200ms");
 pub(super) const RETRY_MAX: Key = Key::new("retry_max", "5m");
 pub(super) const RETRY_ATTEMPTS: Key = Key::new("retry_attempts", "10");
@@ -81,7 +84,7 @@ pub(super) const MAIL_FROM: Key = Key::new("mail_from", "Tradepost <shop@localho
 pub(super) const SHOP_URL: Key = Key::new("shop_url", "http://127.0.0.1:8080");
 
 /// All settings but those of tables, in the order in which they are shown.
-pub(super) const ALL: [&Key; 32] = [
+pub(super) const ALL: &[&Key] = &[
     &DATA_DIR,
     &STORE,
     &BROKER,
@@ -89,6 +92,9 @@ pub(super) const ALL: [&Key; 32] = [
     &PORT,
     &CURRENCY,
     &RESERVATION_TTL,
+    &PAYMENT_ATTEMPTS,
+    &UNPAID_UNITS_PER_EMAIL,
+    &UNPAID_UNITS_PER_ADDRESS,
     &RETRY_BASE,
     &RETRY_MAX,
     &RETRY_ATTEMPTS,

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use events::Shortage;
 use events::inventory::ReservedLine;
+use events::{ProductCreated, ProductUpdated, Shortage, StockLow};
 use kernel::{OrderId, ProductId, Version};
 
 /// A product's stock as it was read.
@@ -15,6 +15,8 @@ pub(crate) struct Level {
     pub on_hand: i64,
     pub reserved: i64,
     pub low_stock_threshold: i64,
+    /// What is available is at the threshold or below it, and `StockLow` was emitted for it.
+    pub is_low: bool,
     /// The product is no longer for sale: what is held may still be sold or released, nothing more is held.
     pub is_closed: bool,
     pub product_version: Version,
@@ -25,6 +27,55 @@ impl Level {
     /// Units that are neither sold nor held.
     pub fn available(&self) -> i64 {
         self.on_hand - self.reserved
+    }
+
+    /// The level with `is_low` as it is now, and the shortage if it has just begun.
+    ///
+    /// A shortage is a state, whatever brought it about: units that went, or a threshold that came. It is over once more
+    /// than the threshold is available, and the next one is another. A product that is not for sale has none.
+    pub fn noticed(self) -> (Self, Option<StockLow>) {
+        let is_low = !self.is_closed && self.available() <= self.low_stock_threshold;
+        let shortage = (is_low && !self.is_low).then(|| StockLow {
+            product_id: self.product_id,
+            sku: self.sku.clone(),
+            name: self.name.clone(),
+            available: self.available(),
+            threshold: self.low_stock_threshold,
+        });
+        (Self { is_low, ..self }, shortage)
+    }
+
+    /// The stock of a new product.
+    pub fn opened(product: &ProductCreated) -> (Self, Option<StockLow>) {
+        let level = Self {
+            product_id: product.product_id,
+            sku: product.sku.clone(),
+            name: product.name.clone(),
+            on_hand: product.initial_stock,
+            reserved: 0,
+            low_stock_threshold: product.low_stock_threshold,
+            is_low: false,
+            is_closed: false,
+            product_version: Version::from_stored(product.version),
+            version: Version::FIRST,
+        };
+        level.noticed()
+    }
+
+    /// The catalogue changed name, sku or threshold; `None` if something newer is known.
+    pub fn renamed(self, product: &ProductUpdated) -> Option<(Self, Option<StockLow>)> {
+        let product_version = Version::from_stored(product.version);
+        if self.product_version >= product_version {
+            return None;
+        }
+        let level = Self {
+            sku: product.sku.clone(),
+            name: product.name.clone(),
+            low_stock_threshold: product.low_stock_threshold,
+            product_version,
+            ..self
+        };
+        Some(level.noticed())
     }
 }
 
@@ -64,12 +115,12 @@ pub(crate) struct BelowZero {
 }
 
 /// A level that a batch of decisions changed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Changed {
     /// With the version that was read: the change's guard.
     pub level: Level,
-    /// What is available fell to the threshold or below it.
-    pub ran_low: bool,
+    /// The shortage that began with it.
+    pub shortage: Option<StockLow>,
 }
 
 /// Some products' levels, on which a batch of orders is decided one after another.
@@ -142,10 +193,9 @@ impl Shelf {
         let pairs = self.levels.iter().filter_map(|(id, level)| Some((level, self.before.get(id)?)));
         pairs
             .filter(|(level, before)| level != before)
-            .map(|(level, before)| Changed {
-                level: level.clone(),
-                ran_low: before.available() > before.low_stock_threshold
-                    && level.available() <= level.low_stock_threshold,
+            .map(|(level, _)| {
+                let (level, shortage) = level.clone().noticed();
+                Changed { level, shortage }
             })
             .collect()
     }
@@ -179,7 +229,7 @@ fn totals(lines: &[ReservedLine]) -> BTreeMap<ProductId, i64> {
 
 #[cfg(test)]
 mod tests {
-    use kernel::Uuid;
+    use kernel::{Currency, Money, Uuid};
     use proptest::prelude::*;
 
     use super::*;
@@ -192,6 +242,7 @@ mod tests {
             on_hand,
             reserved: 0,
             low_stock_threshold: 2,
+            is_low: false,
             is_closed: false,
             product_version: Version::FIRST,
             version: Version::FIRST,
@@ -221,10 +272,28 @@ mod tests {
     fn stock_runs_low_once() {
         let mut shelf = Shelf::new([level(1, 5)]);
         shelf.reserve(&[line(1, 3)]).unwrap();
-        assert!(shelf.changed()[0].ran_low);
+        assert!(shelf.changed()[0].shortage.is_some());
         let mut shelf = Shelf::new(shelf.changed().into_iter().map(|changed| changed.level));
         shelf.reserve(&[line(1, 1)]).unwrap();
-        assert!(!shelf.changed()[0].ran_low);
+        assert!(shelf.changed()[0].shortage.is_none());
+    }
+
+    #[test]
+    fn a_product_that_begins_below_its_threshold_is_short() {
+        let created = |initial_stock| ProductCreated {
+            product_id: Uuid::from_u128(1).into(),
+            sku: "1".to_owned(),
+            name: "Thing".to_owned(),
+            description: String::new(),
+            category: None,
+            price: Money::new(100, Currency::EUR),
+            initial_stock,
+            low_stock_threshold: 5,
+            version: 1,
+        };
+        let (level, shortage) = Level::opened(&created(5));
+        assert!(level.is_low && shortage.is_some_and(|low| (low.available, low.threshold) == (5, 5)));
+        assert_eq!(Level::opened(&created(6)).1, None);
     }
 
     #[test]
@@ -250,7 +319,55 @@ mod tests {
         ]
     }
 
+    /// A change of the stock (`Ok`), or of the threshold (`Err`).
+    fn level_change() -> impl Strategy<Value = Result<i64, i64>> {
+        prop_oneof![(-10_i64..10).prop_map(Ok), (0_i64..20).prop_map(Err)]
+    }
+
     proptest! {
+        /// Each shortage is emitted when it begins, by whatever it begins, and once.
+        #[test]
+        fn a_shortage_is_emitted_once(start in 0_i64..20, changes in prop::collection::vec(level_change(), 0..40)) {
+            let (mut now, begun) = level(1, start).noticed();
+            prop_assert_eq!(begun.is_some(), start <= 2);
+            for (version, change) in (2..).zip(changes) {
+                let before = now.clone();
+                let shortage = match change {
+                    Ok(delta) => {
+                        let mut shelf = Shelf::new([now.clone()]);
+                        let adjusted = shelf.adjust(now.product_id, delta);
+                        match shelf.changed().pop() {
+                            Some(changed) if adjusted.is_ok() => {
+                                now = changed.level;
+                                changed.shortage
+                            }
+                            _ => None,
+                        }
+                    }
+                    Err(low_stock_threshold) => {
+                        let product = ProductUpdated {
+                            product_id: now.product_id,
+                            sku: now.sku.clone(),
+                            name: now.name.clone(),
+                            description: String::new(),
+                            category: None,
+                            price: Money::new(100, Currency::EUR),
+                            low_stock_threshold,
+                            changed: Vec::new(),
+                            version,
+                        };
+                        let (after, shortage) = now.clone().renamed(&product).unwrap();
+                        prop_assert_eq!(after.clone().renamed(&product), None, "an older change is not newer");
+                        now = after;
+                        shortage
+                    }
+                };
+                let is_short = |level: &Level| level.available() <= level.low_stock_threshold;
+                prop_assert_eq!(shortage.is_some(), is_short(&now) && !is_short(&before));
+                prop_assert_eq!(now.is_low, is_short(&now));
+            }
+        }
+
         /// Whatever happens in whatever order, units are neither made nor lost, and never below zero.
         #[test]
         fn units_are_conserved(start in 0_i64..50, steps in prop::collection::vec(step(), 0..60)) {

@@ -19,7 +19,8 @@ use service::http::Policy;
 use service::storage::{self, Migrations};
 use utoipa_axum::routes;
 
-const MIGRATIONS: Migrations = Migrations { set: "inventory", steps: &[storage::migration!("0001_init")] };
+const MIGRATIONS: Migrations =
+    Migrations { set: "inventory", steps: &[storage::migration!("0001_init"), storage::migration!("0002_shortages")] };
 
 /// The inventory's wiring.
 pub fn service() -> Service {

@@ -16,7 +16,7 @@ pub(crate) async fn handle(ctx: Ctx, delivery: Delivery<ProductDeleted>) -> Resu
     let batch = if level.is_closed {
         Batch::new()
     } else {
-        store::set_product(&Level { is_closed: true, product_version, ..level })
+        store::set_product(&Level { is_closed: true, is_low: false, product_version, ..level }, None)
     };
     Ok(ctx.commit(batch, delivery.cause()).await?)
 }

@@ -3,23 +3,25 @@
 use std::collections::HashMap;
 
 use events::inventory::ReservedLine;
-use events::{InventoryUpdated, ProductCreated, StockLow};
+use events::{InventoryUpdated, StockLow};
 use kernel::{OrderId, ProductId, Version};
 use service::storage::{self, Batch, Db, Error, Row, Value, params};
 
 use crate::domain::{Changed, Level, Reservation, Shelf, Status};
 
 storage::statements! {
-    lookup LEVELS "select product_id, sku, name, on_hand, reserved, low_stock_threshold, is_closed, product_version, version
+    lookup LEVELS "select product_id, sku, name, on_hand, reserved, low_stock_threshold, is_low, is_closed,
+            product_version, version
         from stock where product_id = any($1)";
-    query OPEN_LEVELS "select product_id, sku, name, on_hand, reserved, low_stock_threshold, is_closed, product_version, version
+    query OPEN_LEVELS "select product_id, sku, name, on_hand, reserved, low_stock_threshold, is_low, is_closed,
+            product_version, version
         from stock where product_id > $1 and is_closed = $2 order by product_id limit $3";
     insert OPEN_STOCK into stock (product_id uuid, sku text, name text, on_hand int, reserved int,
-        low_stock_threshold int, is_closed bool, product_version int, version int);
-    change SET_LEVEL "update stock set on_hand = $2, reserved = $3, version = version + 1
-        where product_id = $1 and version = $4";
+        low_stock_threshold int, is_low bool, is_closed bool, product_version int, version int);
+    change SET_LEVEL "update stock set on_hand = $2, reserved = $3, is_low = $4, version = version + 1
+        where product_id = $1 and version = $5";
     change SET_PRODUCT "update stock set sku = $2, name = $3, low_stock_threshold = $4, is_closed = $5,
-        product_version = $6, version = version + 1 where product_id = $1 and version = $7";
+        product_version = $6, is_low = $7, version = version + 1 where product_id = $1 and version = $8";
     lookup RESERVATIONS "select order_id, status, lines, version from reservations where order_id = any($1)";
     insert INSERT_RESERVATION into reservations (order_id uuid, status text, lines json, version int);
     change SET_RESERVATION "update reservations set status = $2, version = version + 1
@@ -48,18 +50,7 @@ pub(crate) async fn reservations(db: &Db, orders: Vec<OrderId>) -> Result<HashMa
 }
 
 /// Opens a product's stock.
-pub(crate) fn open(product: &ProductCreated) -> Batch {
-    let level = Level {
-        product_id: product.product_id,
-        sku: product.sku.clone(),
-        name: product.name.clone(),
-        on_hand: product.initial_stock,
-        reserved: 0,
-        low_stock_threshold: product.low_stock_threshold,
-        is_closed: false,
-        product_version: Version::from_stored(product.version),
-        version: Version::FIRST,
-    };
+pub(crate) fn open(level: &Level, shortage: Option<&StockLow>) -> Batch {
     let row = params![
         level.product_id,
         &level.sku,
@@ -67,15 +58,17 @@ pub(crate) fn open(product: &ProductCreated) -> Batch {
         level.on_hand,
         level.reserved,
         level.low_stock_threshold,
+        level.is_low,
         level.is_closed,
         level.product_version,
         level.version,
     ];
-    Batch::new().insert(&OPEN_STOCK, row).emit(level.version, &updated(&level, "opened", level.version))
+    let opened = Batch::new().insert(&OPEN_STOCK, row).emit(level.version, &updated(level, "opened", level.version));
+    warn_of(shortage, level.version, opened)
 }
 
 /// Takes over what the catalogue says about a product.
-pub(crate) fn set_product(level: &Level) -> Batch {
+pub(crate) fn set_product(level: &Level, shortage: Option<&StockLow>) -> Batch {
     let row = params![
         level.product_id,
         &level.sku,
@@ -83,29 +76,26 @@ pub(crate) fn set_product(level: &Level) -> Batch {
         level.low_stock_threshold,
         level.is_closed,
         level.product_version,
+        level.is_low,
     ];
-    Batch::new().change(&SET_PRODUCT, level.version, row)
+    warn_of(shortage, level.version.next(), Batch::new().change(&SET_PRODUCT, level.version, row))
 }
 
-/// Writes the levels that a batch of decisions changed, and tells of each product once.
+/// Writes the levels that a batch of decisions changed, and emits one change of each product.
 pub(crate) fn set_levels(shelf: &Shelf, reason: &str) -> Batch {
-    shelf.changed().iter().fold(Batch::new(), |batch, Changed { level, ran_low }| {
+    shelf.changed().iter().fold(Batch::new(), |batch, Changed { level, shortage }| {
         let made = level.version.next();
-        let batch = batch
-            .change(&SET_LEVEL, level.version, params![level.product_id, level.on_hand, level.reserved])
-            .emit(made, &updated(level, reason, made));
-        if !ran_low {
-            return batch;
-        }
-        let low = StockLow {
-            product_id: level.product_id,
-            sku: level.sku.clone(),
-            name: level.name.clone(),
-            available: level.available(),
-            threshold: level.low_stock_threshold,
-        };
-        batch.emit(made, &low)
+        let row = params![level.product_id, level.on_hand, level.reserved, level.is_low];
+        let batch = batch.change(&SET_LEVEL, level.version, row).emit(made, &updated(level, reason, made));
+        warn_of(shortage.as_ref(), made, batch)
     })
+}
+
+fn warn_of(shortage: Option<&StockLow>, made: Version, batch: Batch) -> Batch {
+    match shortage {
+        Some(low) => batch.emit(made, low),
+        None => batch,
+    }
 }
 
 /// Records what was decided for an order that had nothing decided yet.
@@ -139,6 +129,7 @@ fn level(row: &Row<'_>) -> Result<Level, Error> {
         on_hand: row.get("on_hand")?,
         reserved: row.get("reserved")?,
         low_stock_threshold: row.get("low_stock_threshold")?,
+        is_low: row.get("is_low")?,
         is_closed: row.get("is_closed")?,
         product_version: row.get("product_version")?,
         version: row.get("version")?,

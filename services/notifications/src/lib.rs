@@ -12,6 +12,7 @@ mod on_order_cancelled;
 mod on_order_paid;
 mod on_order_updated;
 mod on_password_reset_requested;
+mod on_payment_declined;
 mod on_payment_failed;
 mod on_user_deleted;
 mod on_user_password_changed;
@@ -25,7 +26,7 @@ mod templates;
 
 use events::{
     EmailVerificationRequested, OrderAnonymized, OrderCancelled, OrderPaid, OrderUpdated, PasswordResetRequested,
-    PaymentFailed, UserDeleted, UserPasswordChanged, UserRegistered,
+    PaymentDeclined, PaymentFailed, UserDeleted, UserPasswordChanged, UserRegistered,
 };
 use service::Service;
 use service::http::Policy;
@@ -53,6 +54,7 @@ pub fn service(mailer: Mailer) -> Service<Mailer> {
         .on_many::<OrderPaid>(on_order_paid::handle_many)
         .on_many::<OrderUpdated>(on_order_updated::handle_many)
         .on_many::<OrderCancelled>(on_order_cancelled::handle_many)
+        .on_many::<PaymentDeclined>(on_payment_declined::handle_many)
         .on_many::<PaymentFailed>(on_payment_failed::handle_many)
         .timer(send_mail::SEND_MAIL, send_mail::handle)
 }

@@ -1,4 +1,4 @@
-//! An order was cancelled: say so, once, however often it is told.
+//! An order was cancelled: say so, once, however often it is emitted.
 
 use events::OrderCancelled;
 use service::{Committed, Delivery, Failure};
@@ -9,14 +9,17 @@ use crate::domain::Topic;
 use crate::templates::Content;
 
 pub(crate) async fn handle_many(ctx: Ctx, deliveries: Vec<Delivery<OrderCancelled>>) -> Result<Committed, Failure> {
-    write_each(ctx, deliveries, letter).await
+    write_each(ctx, deliveries, |event| Some(letter(event))).await
 }
 
-fn letter(order: &OrderCancelled) -> Option<Letter<'_>> {
-    // The mail about the failed payment has told it.
-    if order.reason == "payment_failed" {
-        return None;
-    }
-    let content = Content::Cancelled { number: order.number, reason: &order.reason };
-    Some(Letter { topic: Topic::Order(order.order_id), recipient: &order.email, content })
+fn letter(order: &OrderCancelled) -> Letter<'_> {
+    let (topic, content) = match (order.payment_id, &order.error) {
+        // The payment that ended it: one mail says both.
+        (Some(payment_id), Some(error)) => (
+            Topic::Payment(payment_id, order.order_id),
+            Content::PaymentFailed { number: order.number, error, is_final: true },
+        ),
+        _ => (Topic::Order(order.order_id), Content::Cancelled { number: order.number, reason: &order.reason }),
+    };
+    Letter { topic, recipient: &order.email, content }
 }

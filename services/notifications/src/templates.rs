@@ -156,6 +156,7 @@ fn why_rejected(reason: &str) -> &'static str {
 fn why_cancelled(reason: &str) -> &'static str {
     match reason {
         "cancelled" => "as requested",
+        "payment_failed" | "too_many_attempts" => "because its payment failed",
         "expired" => "because it was not paid in time",
         _ => "because it could not be completed",
     }
@@ -225,6 +226,26 @@ mod tests {
         let expected = "Thank you. Order 1042 is paid.\n\n2 x Laptop at 999.00 EUR\n\nTotal: 1998.00 EUR\n\n\
             We ship to:\n  Ada Lovelace\n  1 Example Street\n  N1 London\n  GB\n\nTradepost";
         assert_eq!(content.render("").text, expected);
+    }
+
+    #[test]
+    fn money_has_the_decimals_of_its_currency_in_both_forms() {
+        for (code, unit, total, said) in [
+            ("EUR", 1_999, 3_998, ["19.99 EUR", "39.98 EUR"]),
+            ("JPY", 5_000, 10_000, [" 5000 JPY", " 10000 JPY"]),
+            ("KWD", 1_500, 3_000, ["1.500 KWD", "3.000 KWD"]),
+        ] {
+            let currency: Currency = code.parse().unwrap();
+            let [line] = &lines("Laptop")[..] else { panic!("one line") };
+            let lines = [OrderLine { unit_price: Money::new(unit, currency), ..line.clone() }];
+            let content =
+                Content::Confirmation { number: 1, lines: &lines, total: Money::new(total, currency), ship_to: None };
+            let Rendered { text, html, .. } = content.render("https://shop.example");
+            for amount in said {
+                assert!(text.contains(amount), "{amount} is missing in\n{text}");
+                assert!(html.contains(amount.trim()), "{amount} is missing in\n{html}");
+            }
+        }
     }
 
     #[test]

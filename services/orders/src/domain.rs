@@ -1,7 +1,19 @@
 //! An order's transitions: state + input + now → changes + events, or a refusal.
 
-use events::{Address, OrderCancelled, OrderLine, OrderPaid, OrderPlaced, OrderUpdated, PaymentRequested};
-use kernel::{Money, OrderId, PaymentId, ProductId, SignedDuration, Timestamp, UserId, Version};
+use events::{
+    Address, OrderCancelled, OrderLine, OrderPaid, OrderPlaced, OrderUpdated, PaymentDeclined, PaymentRequested,
+};
+use kernel::{Money, OrderId, PaymentId, ProductId, SignedDuration, Timestamp, UserId, Uuid, Version};
+
+/// The reason of an order whose payment was declined for good.
+const PAYMENT_FAILED: &str = "payment_failed";
+
+/// The reason of an order whose payments were declined as often as is allowed.
+const TOO_MANY_ATTEMPTS: &str = "too_many_attempts";
+
+/// Beyond the promised time, for it begins when the customer can see the order, and not when it is decided: between the
+/// two are the commit and the answer, tens of milliseconds, or seconds where the store is slow.
+const EXPIRY_GRACE: SignedDuration = SignedDuration::from_secs(5);
 
 /// How long a settled order of a closed account keeps its customer: mails and money that are in flight arrive within it.
 const FORGOTTEN_AFTER: SignedDuration = SignedDuration::from_hours(24);
@@ -23,6 +35,8 @@ pub(crate) enum PaymentStatus {
     Requested,
     Captured,
     Failed,
+    /// Given up before the provider was asked, for the order was cancelled.
+    Voided,
     Refunded,
 }
 
@@ -39,6 +53,7 @@ kernel::named!(PaymentStatus {
     Requested = "requested",
     Captured = "captured",
     Failed = "failed",
+    Voided = "voided",
     Refunded = "refunded",
 });
 
@@ -58,6 +73,12 @@ pub(crate) struct Order {
     pub payment_status: PaymentStatus,
     pub payment_id: Option<PaymentId>,
     pub payment_token: Option<String>,
+    /// The provider's reason, if the current payment was declined.
+    pub payment_error: Option<String>,
+    /// Payments that were declined.
+    pub declines: i64,
+    /// The address of the client that placed it.
+    pub placed_from: Option<String>,
     pub access_digest: Vec<u8>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
@@ -84,6 +105,10 @@ pub(crate) struct Draft {
     pub ship_to: Option<Address>,
     pub lines: Vec<(ProductId, i64)>,
     pub payment_token: Option<String>,
+    /// The address of the client that asks.
+    pub placed_from: Option<String>,
+    /// The total that the customer was shown.
+    pub expected_total: Option<Money>,
     pub access_digest: Vec<u8>,
 }
 
@@ -92,6 +117,12 @@ pub(crate) struct Draft {
 pub(crate) enum CannotPlace {
     /// Lines by index whose product isn't for sale.
     ProductUnknown(Vec<usize>),
+    /// Lines by index whose product has changed in a way that is known and not carried out yet.
+    ProductChanging(Vec<usize>),
+    /// The total is another than the customer was shown.
+    PriceChanged { total: Money },
+    /// Prices in several currencies have no total.
+    CurrenciesDiffer,
     /// The total is beyond what money can count.
     TotalTooLarge,
 }
@@ -105,15 +136,25 @@ pub(crate) struct TooLate(pub Status);
 pub(crate) enum CannotPay {
     /// A token was given already, and its payment isn't decided.
     Pending,
+    /// As many payments were declined as an order may have: it was cancelled for it.
+    TooManyAttempts,
     /// The order is not waiting for money.
     NotPayable(Status),
 }
 
-/// What an order tells the others.
+/// Why the provider took no money, and whether another token may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Decline<'a> {
+    pub error: &'a str,
+    pub is_final: bool,
+}
+
+/// The event of a transition.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Tell {
     PaymentRequested(PaymentRequested),
     Paid(OrderPaid),
+    Declined(PaymentDeclined),
     Cancelled(OrderCancelled),
     Updated(OrderUpdated),
 }
@@ -136,17 +177,36 @@ pub(crate) struct Decision {
     pub has_moved: bool,
 }
 
-/// A new order at the prices of now, or why not.
-pub(crate) fn place(draft: Draft, products: &[Product], now: Timestamp) -> Result<Order, CannotPlace> {
+/// When an unpaid order is cancelled that was decided upon at `now`.
+pub(crate) fn expires_at(now: Timestamp, ttl: SignedDuration) -> Timestamp {
+    now.checked_add(ttl).and_then(|promised| promised.checked_add(EXPIRY_GRACE)).unwrap_or(Timestamp::MAX)
+}
+
+/// A new order at the prices of now, or why not. Of the products in `changing`, the prices known here are out of date.
+pub(crate) fn place(
+    draft: Draft,
+    products: &[Product],
+    changing: &[Uuid],
+    now: Timestamp,
+) -> Result<Order, CannotPlace> {
     let find = |id: ProductId| products.iter().find(|product| product.product_id == id);
-    let unknown: Vec<usize> =
-        draft.lines.iter().enumerate().filter(|(_, (id, _))| find(*id).is_none()).map(|(index, _)| index).collect();
+    let lines_of = |is_at_fault: &dyn Fn(ProductId) -> bool| -> Vec<usize> {
+        draft.lines.iter().enumerate().filter(|(_, (id, _))| is_at_fault(*id)).map(|(index, _)| index).collect()
+    };
+    let outdated = lines_of(&|id| changing.contains(&id.into()));
+    if !outdated.is_empty() {
+        return Err(CannotPlace::ProductChanging(outdated));
+    }
+    let unknown = lines_of(&|id| find(id).is_none());
     if !unknown.is_empty() {
         return Err(CannotPlace::ProductUnknown(unknown));
     }
     let lines: Vec<OrderLine> =
         draft.lines.iter().filter_map(|(id, quantity)| find(*id).map(|product| line(product, *quantity))).collect();
-    let total = total(&lines).ok_or(CannotPlace::TotalTooLarge)?;
+    let total = total(&lines)?;
+    if draft.expected_total.is_some_and(|expected| expected != total) {
+        return Err(CannotPlace::PriceChanged { total });
+    }
     Ok(Order {
         order_id: draft.order_id,
         number: draft.number,
@@ -160,6 +220,9 @@ pub(crate) fn place(draft: Draft, products: &[Product], now: Timestamp) -> Resul
         payment_status: PaymentStatus::None,
         payment_id: None,
         payment_token: draft.payment_token,
+        payment_error: None,
+        declines: 0,
+        placed_from: draft.placed_from,
         access_digest: draft.access_digest,
         created_at: now,
         updated_at: now,
@@ -177,14 +240,30 @@ fn line(product: &Product, quantity: i64) -> OrderLine {
     }
 }
 
-fn total(lines: &[OrderLine]) -> Option<Money> {
+fn total(lines: &[OrderLine]) -> Result<Money, CannotPlace> {
+    let mut currencies = lines.iter().map(|line| line.unit_price.currency);
+    let currency = currencies.next().ok_or(CannotPlace::TotalTooLarge)?;
+    if currencies.any(|other| other != currency) {
+        return Err(CannotPlace::CurrenciesDiffer);
+    }
     let mut amounts = lines.iter().map(|line| line.unit_price.times(line.quantity));
-    let first = amounts.next()??;
-    amounts.try_fold(first, |sum, amount| sum.plus(amount?))
+    let total = amounts.try_fold(Money::new(0, currency), |sum, amount| sum.plus(amount?));
+    total.ok_or(CannotPlace::TotalTooLarge)
 }
 
 impl Order {
-    /// What the others are told when the order is accepted.
+    /// Units of all lines.
+    pub fn units(&self) -> i64 {
+        self.lines.iter().map(|line| line.quantity).sum()
+    }
+
+    /// Its units are held, or soon will be, and nothing is paid or being paid for them: its customer must act.
+    pub fn awaits_customer(&self) -> bool {
+        let is_open = matches!(self.status, Status::Placed | Status::Reserved);
+        is_open && self.payment_token.is_none() && self.payment_status != PaymentStatus::Requested
+    }
+
+    /// The event of an order that was accepted.
     pub fn placed(&self) -> OrderPlaced {
         OrderPlaced {
             order_id: self.order_id,
@@ -207,7 +286,7 @@ impl Order {
                     Some(token) => reserved.ask_for_payment(payment_id, token),
                     None => Decision::of(reserved),
                 };
-                decision.expiry = Expiry::At(now + ttl);
+                decision.expiry = Expiry::At(expires_at(now, ttl));
                 Some(decision.after(self, now))
             }
             // Held for an order that ended meanwhile: telling it again makes the inventory release it.
@@ -259,17 +338,49 @@ impl Order {
         }
     }
 
-    /// The money was declined: for good, or so that another token may be tried.
-    pub fn payment_failed(&self, payment_id: PaymentId, is_final: bool, now: Timestamp) -> Option<Decision> {
+    /// The money was declined: for good, or so that another token may be tried, as often as `attempts_max` allows.
+    pub fn payment_failed(
+        &self,
+        payment_id: PaymentId,
+        decline: Decline<'_>,
+        attempts_max: i64,
+        now: Timestamp,
+    ) -> Option<Decision> {
         let is_awaited = self.payment_id == Some(payment_id) && self.payment_status == PaymentStatus::Requested;
         if !is_awaited {
             return None;
         }
-        let failed = Self { payment_status: PaymentStatus::Failed, ..self.clone() };
-        if self.status == Status::Reserved && is_final {
-            return Some(failed.end("payment_failed").after(self, now));
-        }
-        Some(Decision::of(failed).after(self, now))
+        let failed = Self {
+            payment_status: PaymentStatus::Failed,
+            payment_error: Some(decline.error.to_owned()),
+            declines: self.declines + 1,
+            ..self.clone()
+        };
+        let decision = match self.status {
+            Status::Reserved if decline.is_final => failed.end(PAYMENT_FAILED),
+            Status::Reserved if failed.declines >= attempts_max => failed.end(TOO_MANY_ATTEMPTS),
+            Status::Reserved => {
+                let tell = Tell::Declined(PaymentDeclined {
+                    order_id: self.order_id,
+                    number: self.number,
+                    email: self.email.clone(),
+                    payment_id,
+                    error: decline.error.to_owned(),
+                });
+                Decision { tell: Some(tell), ..Decision::of(failed) }
+            }
+            Status::Placed | Status::Paid | Status::Rejected | Status::Cancelled => Decision::of(failed),
+        };
+        Some(decision.after(self, now))
+    }
+
+    /// The payment was given up before the provider was asked.
+    pub fn payment_voided(&self, payment_id: PaymentId, now: Timestamp) -> Option<Decision> {
+        let is_awaited = self.payment_id == Some(payment_id) && self.payment_status == PaymentStatus::Requested;
+        is_awaited.then(|| {
+            let order = Self { payment_status: PaymentStatus::Voided, ..self.clone() };
+            Decision::of(order).after(self, now)
+        })
     }
 
     /// The money went back.
@@ -291,6 +402,9 @@ impl Order {
                 Ok(Decision::of(order).after(self, now))
             }
             (Status::Reserved, _) => Ok(self.clone().ask_for_payment(payment_id, token).after(self, now)),
+            (Status::Cancelled, _) if self.reason.as_deref() == Some(TOO_MANY_ATTEMPTS) => {
+                Err(CannotPay::TooManyAttempts)
+            }
             (status @ (Status::Paid | Status::Rejected | Status::Cancelled), _) => Err(CannotPay::NotPayable(status)),
         }
     }
@@ -338,6 +452,7 @@ impl Order {
         self.payment_status = PaymentStatus::Requested;
         self.payment_id = Some(payment_id);
         self.payment_token = None;
+        self.payment_error = None;
         let tell = Tell::PaymentRequested(PaymentRequested {
             payment_id,
             order_id: self.order_id,
@@ -363,11 +478,15 @@ impl Order {
     }
 
     fn cancelled(&self) -> OrderCancelled {
+        let reason = self.reason.clone().unwrap_or_default();
+        let is_by_payment = [PAYMENT_FAILED, TOO_MANY_ATTEMPTS].contains(&reason.as_str());
         OrderCancelled {
             order_id: self.order_id,
             number: self.number,
             email: self.email.clone(),
-            reason: self.reason.clone().unwrap_or_default(),
+            reason,
+            payment_id: self.payment_id.filter(|_| is_by_payment),
+            error: self.payment_error.clone().filter(|_| is_by_payment),
             lines: self.lines.clone(),
         }
     }

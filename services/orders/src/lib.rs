@@ -4,8 +4,8 @@
 //! All reactions go through `decide_each.rs`: read the orders, decide each, commit one batch.
 
 mod access;
+mod buyer;
 mod cancel_order;
-mod contact;
 mod decide_each;
 mod domain;
 mod expire_reservation;
@@ -14,6 +14,7 @@ mod numbers;
 mod on_payment_captured;
 mod on_payment_failed;
 mod on_payment_refunded;
+mod on_payment_voided;
 mod on_product_created;
 mod on_product_deleted;
 mod on_product_updated;
@@ -26,10 +27,11 @@ mod place_order;
 mod queries;
 mod request_payment;
 mod store;
+mod unpaid;
 
 use events::{
-    PaymentCaptured, PaymentFailed, PaymentRefunded, ProductCreated, ProductDeleted, ProductUpdated, StockRejected,
-    StockReserved, UserDeleted, UserProfileUpdated, UserRegistered,
+    PaymentCaptured, PaymentFailed, PaymentRefunded, PaymentVoided, ProductCreated, ProductDeleted, ProductUpdated,
+    StockRejected, StockReserved, UserDeleted, UserProfileUpdated, UserRegistered,
 };
 use service::Service;
 use service::http::Policy;
@@ -42,7 +44,12 @@ type Ctx = service::Ctx<Numbers>;
 
 const MIGRATIONS: Migrations = Migrations {
     set: "orders",
-    steps: &[storage::migration!("0001_init"), storage::migration!("0002_owners"), storage::migration!("0003_numbers")],
+    steps: &[
+        storage::migration!("0001_init"),
+        storage::migration!("0002_owners"),
+        storage::migration!("0003_numbers"),
+        storage::migration!("0004_payments"),
+    ],
 };
 
 /// The orders service's wiring.
@@ -65,6 +72,7 @@ pub fn service() -> Service<Numbers> {
         .on_many::<PaymentCaptured>(on_payment_captured::handle_many)
         .on_many::<PaymentFailed>(on_payment_failed::handle_many)
         .on_many::<PaymentRefunded>(on_payment_refunded::handle_many)
+        .on_many::<PaymentVoided>(on_payment_voided::handle_many)
         .timer(store::FORGET_CUSTOMER, forget_customer::handle)
         .timer_many(store::EXPIRE_RESERVATION, expire_reservation::handle_many)
 }

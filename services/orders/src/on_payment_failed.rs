@@ -1,18 +1,22 @@
-//! The money was declined: if for good, the order is cancelled.
+//! A payment was declined: its order waits for another token, or ends.
 
 use events::PaymentFailed;
 use service::{Committed, Delivery, Failure};
 
 use crate::Ctx;
 use crate::decide_each::decide_each;
+use crate::domain::Decline;
 
 pub(crate) async fn handle_many(ctx: Ctx, deliveries: Vec<Delivery<PaymentFailed>>) -> Result<Committed, Failure> {
-    let now = ctx.clock.now();
+    let (now, attempts_max) = (ctx.clock.now(), ctx.settings.payment_attempts);
     decide_each(
         ctx,
         deliveries,
         |event| event.order_id,
-        move |order, event| order.payment_failed(event.payment_id, event.is_final, now),
+        move |order, event| {
+            let decline = Decline { error: &event.error, is_final: event.is_final };
+            order.payment_failed(event.payment_id, decline, attempts_max, now)
+        },
     )
     .await
 }

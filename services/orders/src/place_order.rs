@@ -4,18 +4,19 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use events::Address;
-use kernel::{Money, OrderId, ProductId, SignedDuration, Timestamp, UserId};
+use events::{Address, Event, ProductUpdated};
+use kernel::{Money, OrderId, ProductId, SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use service::decide;
 use service::http::auth::{Caller, digest};
 use service::http::idempotency::{self, Answer, Claim, IdempotencyKey, KeyedBody};
-use service::http::{FieldError, Fields, Problem, ProblemBody, RequestInfo};
+use service::http::{ClientAddress, FieldError, Fields, Problem, ProblemBody, RequestInfo};
 use utoipa::ToSchema;
 
-use crate::domain::{CannotPlace, Draft, Order, Status, place};
+use crate::buyer::Buyer;
+use crate::domain::{CannotPlace, Draft, Order, Status, expires_at, place};
 use crate::queries::{Line, ShipTo};
-use crate::{Ctx, contact, numbers, store};
+use crate::{Ctx, numbers, store, unpaid};
 
 /// Lines of an order at the most.
 const LINES_MAX: usize = 100;
@@ -34,6 +35,8 @@ pub(crate) struct PlaceOrder {
     #[schema(example = "ada@example.com", max_length = 254)]
     email: Option<String>,
     ship_to: Option<ShipTo>,
+    /// The total that the customer was shown. If it is another meanwhile, nothing is ordered: 409 `price_changed`.
+    expected_total: Option<Money>,
     /// Without it the order waits for `POST /v1/orders/{id}/payment` until its reservation expires.
     payment: Option<PaymentToken>,
 }
@@ -119,12 +122,19 @@ impl PlaceOrder {
         fields.finish()
     }
 
-    fn draft(self, order_id: OrderId, number: i64, user_id: Option<UserId>, email: String, token: &str) -> Draft {
+    /// Units that are held without a payment once this is placed.
+    fn unpaid_units(&self) -> i64 {
+        if self.payment.is_some() { 0 } else { self.lines.iter().map(|line| line.quantity).sum() }
+    }
+
+    fn draft(self, order_id: OrderId, number: i64, buyer: Buyer, token: &str) -> Draft {
         Draft {
             order_id,
             number,
-            user_id,
-            email,
+            user_id: buyer.user_id,
+            email: buyer.email,
+            placed_from: buyer.placed_from,
+            expected_total: self.expected_total,
             ship_to: self.ship_to.map(Address::from),
             lines: self.lines.iter().map(|line| (line.product_id, line.quantity)).collect(),
             payment_token: self.payment.map(|payment| payment.token),
@@ -145,6 +155,25 @@ impl From<CannotPlace> for Problem {
                 });
                 Self::new(StatusCode::UNPROCESSABLE_ENTITY, "product_unknown", detail).with_errors(errors.collect())
             }
+            CannotPlace::PriceChanged { total } => {
+                let detail = format!("the total is {total} by now: see `total`, and order again if that is right");
+                let total = serde_json::to_value(total).expect("money is plain data");
+                Self::new(StatusCode::CONFLICT, "price_changed", detail).with_extension("total", total)
+            }
+            CannotPlace::ProductChanging(lines) => {
+                let detail = "a change of a product is not carried out yet, and its price may be another than here: \
+                    try again later";
+                let errors = lines.into_iter().map(|index| FieldError {
+                    field: format!("lines[{index}].product_id"),
+                    code: "product_changing",
+                    detail: "a product whose latest change is carried out".to_owned(),
+                });
+                Self::new(StatusCode::CONFLICT, "product_changing", detail).with_errors(errors.collect())
+            }
+            CannotPlace::CurrenciesDiffer => {
+                let detail = "the lines are priced in different currencies: order each currency by itself";
+                Self::new(StatusCode::CONFLICT, "currencies_differ", detail)
+            }
             CannotPlace::TotalTooLarge => Self::invalid_body(vec![FieldError {
                 field: "lines".to_owned(),
                 code: "range",
@@ -160,37 +189,47 @@ impl From<CannotPlace> for Problem {
     params(IdempotencyKey),
     responses(
         (status = 201, body = PlacedOrder, headers(("Location" = String))),
+        (status = 409, body = ProblemBody, description = "`price_changed` with the current `total`, \
+            `product_changing`, `currencies_differ`"),
         (status = 422, body = ProblemBody, description = "`product_unknown`"),
+        (status = 429, body = ProblemBody, description = "`unpaid_limit`"),
     )
 )]
 pub(crate) async fn handler(
     State(ctx): State<Ctx>,
     caller: Caller,
+    client: ClientAddress,
     request: RequestInfo,
     KeyedBody { input, key }: KeyedBody<PlaceOrder>,
 ) -> Result<Answer, Problem> {
     input.check(&caller)?;
     let scope = idempotency::scope(&caller, input.email.as_deref().unwrap_or_default());
-    ctx.idempotency.once(key, scope, |claim| place_once(&ctx, &caller, &request, claim, input)).await
+    ctx.idempotency.once(key, scope, |claim| place_once(&ctx, &caller, client, &request, claim, input)).await
 }
 
 async fn place_once(
     ctx: &Ctx,
     caller: &Caller,
+    client: ClientAddress,
     request: &RequestInfo,
     claim: Arc<Claim>,
     mut input: PlaceOrder,
 ) -> Result<Answer, Problem> {
     ctx.admit()?;
-    let email = contact::email(ctx, caller, input.email.take()).await?;
+    let buyer = Buyer::of(ctx, caller, client, input.email.take()).await?;
+    if !caller.is_admin {
+        unpaid::admit(ctx, &buyer, input.unpaid_units()).await?;
+    }
     let access_token = ctx.ids.secret().reveal();
-    let draft = input.draft(ctx.ids.next(), numbers::next(ctx).await?, caller.user_id, email, &access_token);
+    let draft = input.draft(ctx.ids.next(), numbers::next(ctx).await?, buyer, &access_token);
     let (status, answer) = decide(ctx, || async {
-        let wanted = draft.lines.iter().map(|(product_id, _)| *product_id).collect();
-        let products = store::products(&ctx.db, wanted).await?;
+        let wanted: Vec<ProductId> = draft.lines.iter().map(|(product_id, _)| *product_id).collect();
+        let changing = ctx.unsettled_keys(ProductUpdated::SOURCE, wanted.iter().map(|id| (*id).into()).collect());
+        let (products, changing) = futures_util::try_join!(store::products(&ctx.db, wanted), changing)?;
         let now = ctx.clock.now();
-        let order = place(draft.clone(), &products, now)?;
-        let expires_at = now + SignedDuration::try_from(ctx.settings.reservation_ttl).unwrap_or(SignedDuration::MAX);
+        let order = place(draft.clone(), &products, &changing, now)?;
+        let ttl = SignedDuration::try_from(ctx.settings.reservation_ttl).unwrap_or(SignedDuration::MAX);
+        let expires_at = expires_at(now, ttl);
         let batch =
             store::insert(&order, &order.placed()).schedule(store::EXPIRE_RESERVATION.name, order.order_id, expires_at);
         let (status, location) = (order.status, format!("/v1/orders/{}", order.order_id));

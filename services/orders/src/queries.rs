@@ -22,7 +22,8 @@ pub(crate) struct Order {
     number: i64,
     #[schema(value_type = Status, inline)]
     status: &'static str,
-    /// Why it was rejected or cancelled: `out_of_stock`, `cancelled`, `expired`, `payment_failed`.
+    /// Why it was rejected or cancelled: `out_of_stock`, `cancelled`, `expired`, `payment_failed`,
+    /// `too_many_attempts`.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
     email: String,
@@ -41,6 +42,10 @@ pub(crate) struct Order {
 pub(crate) struct Payment {
     #[schema(value_type = domain::PaymentStatus, inline)]
     status: &'static str,
+    /// Why it was declined, in the payment provider's words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "the card was declined")]
+    error: Option<String>,
 }
 
 /// Where to ship to.
@@ -112,7 +117,7 @@ impl From<domain::Order> for Order {
             ship_to: order.ship_to.map(ShipTo::from),
             lines: order.lines.into_iter().map(Line::from).collect(),
             total: order.total,
-            payment: Payment { status: order.payment_status.as_str() },
+            payment: Payment { status: order.payment_status.as_str(), error: order.payment_error },
             created_at: order.created_at,
             updated_at: order.updated_at,
         }

@@ -23,8 +23,12 @@ impl From<CannotPay> for Problem {
                 let detail = "a payment of this order is under way: wait for what becomes of it";
                 Self::new(StatusCode::CONFLICT, "payment_pending", detail)
             }
+            CannotPay::TooManyAttempts => {
+                let detail = "too many payments of this order were declined, and it was cancelled: place another order";
+                Self::new(StatusCode::CONFLICT, "too_many_attempts", detail)
+            }
             CannotPay::NotPayable(status) => {
-                let detail = format!("the order is {}: it waits for no money", status.as_str());
+                let detail = format!("the order is {} and cannot be paid", status.as_str());
                 Self::new(StatusCode::CONFLICT, "not_payable", detail)
             }
         }
@@ -37,7 +41,7 @@ impl From<CannotPay> for Problem {
     params(("id" = OrderId, Path), IdempotencyKey, IfMatch), request_body = PaymentToken,
     responses(
         (status = 202, body = Order),
-        (status = 409, body = ProblemBody, description = "`payment_pending`, `not_payable`"),
+        (status = 409, body = ProblemBody, description = "`payment_pending`, `not_payable`, `too_many_attempts`"),
     )
 )]
 pub(crate) async fn handler(

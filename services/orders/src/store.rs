@@ -29,29 +29,39 @@ storage::statements! {
         on conflict (user_id) do update set email = excluded.email, version = excluded.version
         where users.version < excluded.version";
     lookup ORDERS "select order_id, number, user_id, email, ship_to, lines, total_amount, total_currency, status,
-            reason, payment_status, payment_id, payment_token, access_digest, created_at, updated_at, version
+            reason, payment_status, payment_id, payment_token, payment_error, declines,
+            placed_from, access_digest, created_at, updated_at, version
         from orders where order_id = any($1)";
     query ORDERS_BEFORE "select order_id, number, user_id, email, ship_to, lines, total_amount, total_currency, status,
-            reason, payment_status, payment_id, payment_token, access_digest, created_at, updated_at, version
+            reason, payment_status, payment_id, payment_token, payment_error, declines,
+            placed_from, access_digest, created_at, updated_at, version
         from orders where order_id < $1 and (status = $2 or $2 is null) order by order_id desc limit $3";
     query ORDERS_OF_NUMBER "select order_id, number, user_id, email, ship_to, lines, total_amount, total_currency, status,
             reason, payment_status, payment_id, payment_token, access_digest, created_at, updated_at, version
         from orders where number = $1";
     query ORDERS_OF_TOKEN "select order_id, number, user_id, email, ship_to, lines, total_amount, total_currency, status,
-            reason, payment_status, payment_id, payment_token, access_digest, created_at, updated_at, version
+            reason, payment_status, payment_id, payment_token, payment_error, declines,
+            placed_from, access_digest, created_at, updated_at, version
         from orders where access_digest = $1 and order_id < $2 and (status = $3 or $3 is null)
         order by order_id desc limit $4";
     query ORDERS_OF_USER "select order_id, number, user_id, email, ship_to, lines, total_amount, total_currency, status,
-            reason, payment_status, payment_id, payment_token, access_digest, created_at, updated_at, version
+            reason, payment_status, payment_id, payment_token, payment_error, declines,
+            placed_from, access_digest, created_at, updated_at, version
         from orders where user_id = $1 and order_id < $2 and (status = $3 or $3 is null)
         order by order_id desc limit $4";
     insert INSERT_ORDER into orders (order_id uuid, number int, user_id uuid, email text, ship_to json, lines json,
         total_amount int, total_currency text, status text, reason text, payment_status text, payment_id uuid,
-        payment_token text, access_digest bytes, created_at time, updated_at time, version int);
+        payment_token text, payment_error text, declines int, placed_from text, units int, awaits_customer bool,
+        access_digest bytes, created_at time, updated_at time, version int);
     change SET_ORDER "update orders set status = $2, reason = $3, payment_status = $4, payment_id = $5,
-        payment_token = $6, updated_at = $7, version = version + 1 where order_id = $1 and version = $8";
-    change FORGET "update orders set user_id = $2, email = $3, ship_to = $4, version = version + 1
+        payment_token = $6, payment_error = $7, declines = $8, awaits_customer = $9, updated_at = $10,
+        version = version + 1 where order_id = $1 and version = $11";
+    change FORGET "update orders set user_id = $2, email = $3, ship_to = $4, placed_from = null, version = version + 1
         where order_id = $1 and version = $5";
+    query UNPAID_UNITS "select
+            coalesce((select cast(sum(units) as bigint) from orders where awaits_customer and email = $1), 0) as of_email,
+            coalesce((select cast(sum(units) as bigint) from orders where awaits_customer and placed_from = $2), 0)
+                as of_address";
     claim NEXT_NUMBERS "update order_numbers set next_number = next_number + $2 where name = $1
         returning next_number";
 }
@@ -105,6 +115,20 @@ pub(crate) async fn order(db: &Db, order_id: OrderId) -> Result<Option<Order>, E
 pub(crate) async fn orders(db: &Db, ids: Vec<OrderId>) -> Result<HashMap<OrderId, Order>, Error> {
     let found = db.query(&ORDERS, params![ids], order_from).await?;
     Ok(found.into_iter().map(|order| (order.order_id, order)).collect())
+}
+
+/// Units for which nothing is paid or being paid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct UnpaidUnits {
+    pub of_email: i64,
+    pub of_address: i64,
+}
+
+/// Units that orders of this e-mail address, and orders from this client's address, hold without a payment.
+pub(crate) async fn unpaid_units(db: &Db, email: &str, placed_from: Option<&str>) -> Result<UnpaidUnits, Error> {
+    let unpaid = |row: &Row<'_>| Ok(UnpaidUnits { of_email: row.get("of_email")?, of_address: row.get("of_address")? });
+    let found = db.query_one(&UNPAID_UNITS, params![email, placed_from], unpaid).await?;
+    Ok(found.unwrap_or(UnpaidUnits { of_email: 0, of_address: 0 }))
 }
 
 /// Orders below an id, newest first.
@@ -166,6 +190,11 @@ pub(crate) fn insert(order: &Order, placed: &OrderPlaced) -> Batch {
         order.payment_status.as_str(),
         order.payment_id,
         order.payment_token.clone(),
+        order.payment_error.clone(),
+        order.declines,
+        order.placed_from.clone(),
+        order.units(),
+        order.awaits_customer(),
         order.access_digest.as_slice(),
         order.created_at,
         order.updated_at,
@@ -184,6 +213,9 @@ pub(crate) fn apply(decision: &Decision) -> Batch {
         order.payment_status.as_str(),
         order.payment_id,
         order.payment_token.clone(),
+        order.payment_error.clone(),
+        order.declines,
+        order.awaits_customer(),
         order.updated_at,
     ];
     let batch = Batch::new().change(&SET_ORDER, order.version, row);
@@ -192,6 +224,7 @@ pub(crate) fn apply(decision: &Decision) -> Batch {
         None => batch,
         Some(Tell::PaymentRequested(event)) => batch.emit(made, event),
         Some(Tell::Paid(event)) => batch.emit(made, event),
+        Some(Tell::Declined(event)) => batch.emit(made, event),
         Some(Tell::Cancelled(event)) => batch.emit(made, event),
         Some(Tell::Updated(event)) => batch.emit(made, event),
     };
@@ -226,6 +259,9 @@ fn order_from(row: &Row<'_>) -> Result<Order, Error> {
         payment_status: row.parse("payment_status")?,
         payment_id: row.get("payment_id")?,
         payment_token: row.get("payment_token")?,
+        payment_error: row.get("payment_error")?,
+        declines: row.get("declines")?,
+        placed_from: row.get("placed_from")?,
         access_digest: row.get("access_digest")?,
         created_at: row.get("created_at")?,
         updated_at: row.get("updated_at")?,

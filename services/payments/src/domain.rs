@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use events::{PaymentCaptured, PaymentFailed, PaymentRefunded, PaymentRequested};
+use events::{PaymentCaptured, PaymentFailed, PaymentRefunded, PaymentRequested, PaymentVoided};
 use kernel::{Money, OrderId, PaymentId, SignedDuration, Timestamp, Version};
 
 /// How long a charge is tried before its customer is told that it failed.
@@ -91,6 +91,15 @@ pub(crate) enum Tell {
     Failed(PaymentFailed),
 }
 
+/// A payment whose order was cancelled.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Cancelled {
+    /// Nobody had asked the provider, and nobody will.
+    Voided(Payment, PaymentVoided),
+    /// The provider has the money, and gives it back.
+    Refunding(Payment),
+}
+
 /// One attempt to be paid for an order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Payment {
@@ -167,12 +176,16 @@ impl Payment {
         })
     }
 
-    /// The order ended. A charge that is under way is left alone: when it is decided it is told as usual,
+    /// The order ended. A charge that is under way is left alone: when it is decided it is emitted as usual,
     /// and a capture comes back as another cancellation.
-    pub fn cancel(&self, now: Timestamp) -> Option<Self> {
+    pub fn cancel(&self, now: Timestamp) -> Option<Cancelled> {
         match self.status {
-            Status::Requested => Some(Self { token: None, ..self.moved(Status::Voided, now) }),
-            Status::Captured => Some(self.moved(Status::Refunding, now)),
+            Status::Requested => {
+                let voided = Self { token: None, ..self.moved(Status::Voided, now) };
+                let event = PaymentVoided { payment_id: self.payment_id, order_id: self.order_id };
+                Some(Cancelled::Voided(voided, event))
+            }
+            Status::Captured => Some(Cancelled::Refunding(self.moved(Status::Refunding, now))),
             Status::Charging | Status::Failed | Status::Voided | Status::Refunding | Status::Refunded => None,
         }
     }
@@ -230,6 +243,7 @@ pub(crate) mod tests {
     struct Told {
         captured: usize,
         failed: usize,
+        voided: usize,
         refunded: usize,
     }
 
@@ -247,7 +261,13 @@ pub(crate) mod tests {
             Input::Begin => payment.begin(now),
             Input::Charged => decide(Charge::Charged, told),
             Input::Declined => decide(Charge::given_up(), told),
-            Input::Cancel => payment.cancel(now),
+            Input::Cancel => payment.cancel(now).map(|cancelled| match cancelled {
+                Cancelled::Voided(after, _) => {
+                    told.voided += 1;
+                    after
+                }
+                Cancelled::Refunding(after) => after,
+            }),
             Input::Refund => payment.refund(now).map(|(after, _)| {
                 told.refunded += 1;
                 after
@@ -278,7 +298,8 @@ pub(crate) mod tests {
                 if matches!(before.status, Status::Failed | Status::Voided | Status::Refunded) {
                     prop_assert_eq!(&payment, &before);
                 }
-                prop_assert!(told.captured + told.failed <= 1 && told.refunded <= told.captured);
+                prop_assert_eq!(told.voided, usize::from(payment.status == Status::Voided));
+                prop_assert!(told.captured + told.failed + told.voided <= 1 && told.refunded <= told.captured);
                 let is_undecided = matches!(payment.status, Status::Requested | Status::Charging);
                 prop_assert_eq!(payment.token.is_some(), is_undecided);
                 prop_assert_eq!(payment.error.is_some(), payment.status == Status::Failed);
@@ -307,7 +328,10 @@ pub(crate) mod tests {
         let payment = payment();
         let begun = payment.begin(payment.created_at).unwrap();
         assert_eq!(begun.cancel(payment.created_at), None);
-        let voided = payment.cancel(payment.created_at).unwrap();
+        let Some(Cancelled::Voided(voided, event)) = payment.cancel(payment.created_at) else {
+            panic!("nobody asked the provider yet")
+        };
+        assert_eq!(event.payment_id, payment.payment_id);
         assert_eq!((voided.status, voided.begin(payment.created_at)), (Status::Voided, None));
     }
 

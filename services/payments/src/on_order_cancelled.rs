@@ -1,13 +1,13 @@
 //! An order ended: what was not begun is voided, what was taken goes back.
 //!
-//! Told again after a late capture, it finds that capture; told again otherwise, it finds nothing to do.
+//! Emitted again after a late capture, it finds that capture; emitted again otherwise, it finds nothing to do.
 
 use events::OrderCancelled;
 use service::storage::Batch;
 use service::{Committed, Delivery, Failure};
 
 use crate::charge::CHARGE;
-use crate::domain::Status;
+use crate::domain::Cancelled;
 use crate::refund::REFUND;
 use crate::{Ctx, store};
 
@@ -15,11 +15,12 @@ pub(crate) async fn handle(ctx: Ctx, delivery: Delivery<OrderCancelled>) -> Resu
     let payments = store::of_order(&ctx.db, delivery.event.order_id).await?;
     let now = ctx.clock.now();
     let mut batch = Batch::new();
-    for payment in payments.iter().filter_map(|payment| payment.cancel(now)) {
-        let part = store::update(&payment);
-        batch = batch.and(match payment.status {
-            Status::Refunding => part.schedule(REFUND.name, payment.payment_id, now),
-            _ => part.unschedule(CHARGE.name, payment.payment_id),
+    for cancelled in payments.iter().filter_map(|payment| payment.cancel(now)) {
+        batch = batch.and(match cancelled {
+            Cancelled::Voided(payment, event) => {
+                store::update(&payment).emit(payment.version.next(), &event).unschedule(CHARGE.name, payment.payment_id)
+            }
+            Cancelled::Refunding(payment) => store::update(&payment).schedule(REFUND.name, payment.payment_id, now),
         });
     }
     Ok(ctx.commit(batch, delivery.cause()).await?)

@@ -88,6 +88,17 @@ struct Line {
 #[derive(Debug, Deserialize)]
 struct Payment {
     status: String,
+    error: Option<String>,
+}
+
+impl Payment {
+    /// The status, and why.
+    fn outcome(&self) -> String {
+        match &self.error {
+            Some(error) => format!("{} ({error})", self.status),
+            None => self.status.clone(),
+        }
+    }
 }
 
 impl Order {

@@ -24,7 +24,7 @@ pub async fn show(client: &Client, out: &mut Output, order: OrderRef) -> Result<
         ("order", Some(order.number.to_string())),
         ("id", Some(order.order_id.clone())),
         ("status", Some(order.outcome())),
-        ("payment", Some(order.payment.status.clone())),
+        ("payment", Some(order.payment.outcome())),
         ("total", Some(order.total.to_string())),
         ("email", Some(order.email.clone())),
         ("placed", Some(placed)),

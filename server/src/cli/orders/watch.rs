@@ -72,5 +72,8 @@ fn end(out: &mut Output, answer: &Value, order: &Order) -> Result<(), Failure> {
     if out.is_json() {
         return out.record(answer);
     }
+    if let Some(error) = &order.payment.error {
+        out.text(format_args!("payment {}: {}", order.payment.status, plain(error)))?;
+    }
     out.text(format_args!("order {} is {}", order.number, plain(&order.outcome())))
 }

@@ -11,6 +11,13 @@ fn ttl() -> SignedDuration {
     SignedDuration::from_mins(15)
 }
 
+/// Payments of an order that may be declined.
+const ATTEMPTS: i64 = 3;
+
+fn decline(is_final: bool) -> Decline<'static> {
+    Decline { error: "the card was declined", is_final }
+}
+
 fn payment(n: u128) -> PaymentId {
     Uuid::from_u128(n).into()
 }
@@ -33,12 +40,14 @@ fn draft(lines: Vec<(u128, i64)>, token: Option<&str>) -> Draft {
         ship_to: None,
         lines: lines.into_iter().map(|(id, quantity)| (Uuid::from_u128(id).into(), quantity)).collect(),
         payment_token: token.map(str::to_owned),
+        placed_from: None,
+        expected_total: None,
         access_digest: vec![0; 32],
     }
 }
 
 fn placed(token: Option<&str>) -> Order {
-    place(draft(vec![(1, 2)], token), &[product(1, 500)], now()).unwrap()
+    place(draft(vec![(1, 2)], token), &[product(1, 500)], &[], now()).unwrap()
 }
 
 fn reserved(token: Option<&str>) -> Order {
@@ -52,19 +61,19 @@ fn stored(decision: Decision) -> Order {
 
 #[test]
 fn the_total_is_computed_from_the_lines() {
-    let order = place(draft(vec![(1, 2), (2, 3)], None), &[product(1, 500), product(2, 10)], now()).unwrap();
+    let order = place(draft(vec![(1, 2), (2, 3)], None), &[product(1, 500), product(2, 10)], &[], now()).unwrap();
     assert_eq!(order.total, Money::new(1_030, Currency::EUR));
 }
 
 #[test]
 fn products_that_are_not_for_sale_are_named() {
-    let refused = place(draft(vec![(1, 1), (9, 1)], None), &[product(1, 500)], now());
+    let refused = place(draft(vec![(1, 1), (9, 1)], None), &[product(1, 500)], &[], now());
     assert_eq!(refused, Err(CannotPlace::ProductUnknown(vec![1])));
 }
 
 #[test]
 fn a_total_that_cannot_be_counted_is_refused() {
-    let refused = place(draft(vec![(1, 2)], None), &[product(1, i64::MAX)], now());
+    let refused = place(draft(vec![(1, 2)], None), &[product(1, i64::MAX)], &[], now());
     assert_eq!(refused, Err(CannotPlace::TotalTooLarge));
 }
 
@@ -73,7 +82,7 @@ fn a_reserved_order_with_a_token_asks_for_its_money() {
     let decision = placed(Some("tok_ok")).stock_reserved(payment(1), now(), ttl()).unwrap();
     assert!(matches!(&decision.tell, Some(Tell::PaymentRequested(ask)) if ask.token == "tok_ok"));
     assert_eq!(decision.order.payment_token, None, "a token is for one use");
-    assert_eq!(decision.expiry, Expiry::At(now() + ttl()));
+    assert_eq!(decision.expiry, Expiry::At(expires_at(now(), ttl())));
 }
 
 #[test]
@@ -95,12 +104,72 @@ fn a_paid_order_cannot_be_cancelled() {
 #[test]
 fn a_soft_decline_takes_another_token_and_a_final_one_ends_the_order() {
     let order = reserved(Some("tok_soft"));
-    let soft = stored(order.payment_failed(payment(1), false, now()).unwrap());
+    let soft = stored(order.payment_failed(payment(1), decline(false), ATTEMPTS, now()).unwrap());
     assert_eq!((soft.status, soft.payment_status), (Status::Reserved, PaymentStatus::Failed));
     assert!(soft.request_payment(payment(2), "tok_ok".to_owned(), now()).is_ok());
 
-    let hard = order.payment_failed(payment(1), true, now()).unwrap();
+    let hard = order.payment_failed(payment(1), decline(true), ATTEMPTS, now()).unwrap();
     assert!(matches!(&hard.tell, Some(Tell::Cancelled(told)) if told.reason == "payment_failed"));
+}
+
+#[test]
+fn as_many_payments_are_declined_as_an_order_may_have() {
+    let mut order = reserved(Some("tok_soft"));
+    for attempt in 1..ATTEMPTS {
+        let declined = order.payment_failed(order.payment_id.unwrap(), decline(false), ATTEMPTS, now()).unwrap();
+        assert!(matches!(declined.tell, Some(Tell::Declined(_))), "attempt {attempt} leaves another");
+        let next = payment(u128::from(attempt.unsigned_abs()) + 1);
+        order = stored(stored(declined).request_payment(next, "tok".to_owned(), now()).unwrap());
+    }
+    let last = order.payment_failed(order.payment_id.unwrap(), decline(false), ATTEMPTS, now()).unwrap();
+    assert!(matches!(&last.tell, Some(Tell::Cancelled(end)) if end.reason == "too_many_attempts"
+        && end.error.as_deref() == Some("the card was declined") && end.payment_id == order.payment_id));
+    let refused = stored(last).request_payment(payment(9), "tok".to_owned(), now());
+    assert_eq!(refused, Err(CannotPay::TooManyAttempts));
+}
+
+#[test]
+fn a_decline_that_reaches_a_cancelled_order_is_recorded_and_emits_nothing() {
+    let order = stored(reserved(Some("tok_soft")).cancel(now()).unwrap().unwrap());
+    let late = order.payment_failed(payment(1), decline(false), ATTEMPTS, now()).unwrap();
+    assert_eq!((late.tell, late.order.payment_status), (None, PaymentStatus::Failed));
+    let voided = order.payment_voided(payment(1), now()).unwrap();
+    assert_eq!((voided.tell, voided.order.payment_status), (None, PaymentStatus::Voided));
+}
+
+#[test]
+fn a_product_whose_change_is_not_carried_out_is_not_sold() {
+    let changing = [Uuid::from_u128(2)];
+    let both = draft(vec![(1, 1), (2, 1)], None);
+    let refused = place(both, &[product(1, 500), product(2, 10)], &changing, now());
+    assert_eq!(refused, Err(CannotPlace::ProductChanging(vec![1])));
+}
+
+#[test]
+fn an_order_is_at_the_total_that_was_shown_or_refused() {
+    let expecting = |amount, currency: &str| Draft {
+        expected_total: Some(Money::new(amount, currency.parse().unwrap())),
+        ..draft(vec![(1, 2)], None)
+    };
+    let placed = |draft| place(draft, &[product(1, 500)], &[], now()).map(|order| order.total);
+    let total = Money::new(1_000, Currency::EUR);
+    assert_eq!(placed(expecting(1_000, "EUR")), Ok(total));
+    for other in [expecting(999, "EUR"), expecting(1_001, "EUR"), expecting(1_000, "USD")] {
+        assert_eq!(placed(other), Err(CannotPlace::PriceChanged { total }));
+    }
+}
+
+#[test]
+fn prices_in_two_currencies_have_no_total() {
+    let dollars = Product { price: Money::new(10, "USD".parse().unwrap()), ..product(2, 10) };
+    let refused = place(draft(vec![(1, 1), (2, 1)], None), &[product(1, 500), dollars], &[], now());
+    assert_eq!(refused, Err(CannotPlace::CurrenciesDiffer));
+}
+
+#[test]
+fn an_order_expires_after_the_promised_time_and_not_at_it() {
+    assert!(expires_at(now(), ttl()) > now() + ttl());
+    assert_eq!(expires_at(now(), SignedDuration::MAX), Timestamp::MAX);
 }
 
 #[test]
@@ -131,6 +200,7 @@ enum Step {
     Token,
     Captured(u128),
     Failed(u128, bool),
+    Voided(u128),
     Refunded(u128),
     Cancel,
     Expire,
@@ -143,6 +213,7 @@ fn step() -> impl Strategy<Value = Step> {
         Just(Step::Token),
         (1_u128..4).prop_map(Step::Captured),
         (1_u128..4, any::<bool>()).prop_map(|(id, is_final)| Step::Failed(id, is_final)),
+        (1_u128..4).prop_map(Step::Voided),
         (1_u128..4).prop_map(Step::Refunded),
         Just(Step::Cancel),
         Just(Step::Expire),
@@ -155,7 +226,10 @@ fn take(order: &Order, step: &Step, next_payment: u128) -> Option<Decision> {
         Step::Rejected => order.stock_rejected(now()),
         Step::Token => order.request_payment(payment(next_payment), "tok".to_owned(), now()).ok(),
         Step::Captured(id) => order.payment_captured(payment(*id), now()),
-        Step::Failed(id, is_final) => order.payment_failed(payment(*id), *is_final, now()),
+        Step::Failed(id, is_final) => order.payment_failed(payment(*id), decline(*is_final), ATTEMPTS, now()),
+        // Payments voids only what an ended order asked for.
+        Step::Voided(id) if order.status == Status::Cancelled => order.payment_voided(payment(*id), now()),
+        Step::Voided(_) => None,
         Step::Refunded(id) => order.payment_refunded(payment(*id), now()),
         Step::Cancel => order.cancel(now()).ok().flatten(),
         Step::Expire => order.expire(now()),
@@ -173,7 +247,7 @@ proptest! {
     #[test]
     fn an_order_follows_its_state_machine(with_token: bool, steps in prop::collection::vec(step(), 0..40)) {
         let mut order = placed(with_token.then_some("tok"));
-        let (mut asked, mut paid_told, mut next_payment) = (0, 0, 1);
+        let (mut asked, mut paid_told, mut next_payment, mut has_ended) = (0, 0, 1, false);
         for step in steps {
             let Some(decision) = take(&order, &step, next_payment) else { continue };
             prop_assert!(may_follow(order.status, decision.order.status), "{:?} by {step:?}", order.status);
@@ -188,7 +262,15 @@ proptest! {
                     next_payment += 1;
                 }
                 Some(Tell::Paid(_)) => paid_told += 1,
-                Some(Tell::Cancelled(_)) => prop_assert_eq!(decision.order.status, Status::Cancelled),
+                // No mail says that the order waits for another payment unless it does, and none after its end.
+                Some(Tell::Declined(_)) => {
+                    prop_assert!(decision.order.awaits_customer());
+                    prop_assert!(!has_ended);
+                }
+                Some(Tell::Cancelled(_)) => {
+                    prop_assert_eq!(decision.order.status, Status::Cancelled);
+                    has_ended = true;
+                }
                 Some(Tell::Updated(_)) => prop_assert_eq!(decision.order.status, Status::Rejected),
                 None => {}
             }
@@ -197,6 +279,8 @@ proptest! {
                 prop_assert_eq!(decision.expiry, Expiry::Clear);
             }
             order = stored(decision);
+            prop_assert!(order.declines <= ATTEMPTS);
+            prop_assert!(order.payment_error.is_none() || order.declines > 0);
         }
         prop_assert!(paid_told <= 1);
         prop_assert!(paid_told <= asked);

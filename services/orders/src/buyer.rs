@@ -1,0 +1,79 @@
+//! The one who orders: account, mail address and client.
+
+use std::net::{IpAddr, Ipv6Addr};
+
+use axum::http::StatusCode;
+use events::{Event, UserProfileUpdated};
+use kernel::UserId;
+use service::http::auth::Caller;
+use service::http::{ClientAddress, FieldError, Problem};
+
+use crate::{Ctx, store};
+
+/// The bits of an IPv6 address that a network provider gives to one customer.
+const IPV6_CUSTOMER_BITS: u32 = 64;
+
+/// The one who orders.
+#[derive(Clone, Debug)]
+pub(crate) struct Buyer {
+    /// None of a guest.
+    pub user_id: Option<UserId>,
+    /// Where mail about the order goes.
+    pub email: String,
+    /// The client's address.
+    pub placed_from: Option<String>,
+}
+
+impl Buyer {
+    /// With the mail address that was sent, else that of the caller's account.
+    ///
+    /// 403 `account_closed` if the account was closed: its token is good for some minutes more.
+    pub async fn of(ctx: &Ctx, caller: &Caller, client: ClientAddress, sent: Option<String>) -> Result<Self, Problem> {
+        let of_account = match caller.user_id {
+            Some(user_id) => account_email(ctx, user_id).await?,
+            None => None,
+        };
+        if of_account.as_ref().is_some_and(String::is_empty) {
+            return Err(Problem::new(StatusCode::FORBIDDEN, "account_closed", "the account was closed"));
+        }
+        let email = sent.or(of_account).ok_or_else(email_unknown)?;
+        Ok(Self { user_id: caller.user_id, email, placed_from: Some(customer_network(client.0)) })
+    }
+}
+
+/// The address of an account, unless it is not known here, or a change of it is known and not carried out yet.
+async fn account_email(ctx: &Ctx, user_id: UserId) -> Result<Option<String>, Problem> {
+    let changing = ctx.unsettled_keys(UserProfileUpdated::SOURCE, vec![user_id.into()]);
+    let (email, changing) = futures_util::try_join!(store::user_email(&ctx.db, user_id), changing)?;
+    Ok(email.filter(|_| changing.is_empty()))
+}
+
+fn email_unknown() -> Problem {
+    Problem::invalid_body(vec![FieldError {
+        field: "email".to_owned(),
+        code: "required",
+        detail: "an e-mail address: your account's is not known here yet, so send it along".to_owned(),
+    }])
+}
+
+/// The address, or of IPv6 the network of one customer, who may use any address in it.
+fn customer_network(address: IpAddr) -> String {
+    match address {
+        IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(address) => {
+            let network = address.to_bits() & (u128::MAX << (128 - IPV6_CUSTOMER_BITS));
+            format!("{}/{IPV6_CUSTOMER_BITS}", Ipv6Addr::from_bits(network))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_customer_of_ipv6_has_one_network() {
+        assert_eq!(customer_network("192.0.2.7".parse().unwrap()), "192.0.2.7");
+        assert_eq!(customer_network("2001:db8:1:2:3:4:5:6".parse().unwrap()), "2001:db8:1:2::/64");
+    }
+}
