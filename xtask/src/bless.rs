@@ -9,7 +9,8 @@ use crate::{runner, step};
 /// What the name of a test has in it that verifies a generated file.
 const TEST_NAME_PART: &str = "up_to_date";
 
-/// Writes every generated file anew: catalogue, API descriptions, examples of events.
+/// Writes every generated file anew: catalogue, API description, and the parts of the deployment files and documents
+/// that repeat the services.
 ///
 /// A generated file is checked in, and a test holds it to the code it comes from.
 /// Such a test has `up_to_date` in its name, and when TRADEPOST_BLESS is 1 in its environment,

@@ -1,10 +1,15 @@
 //! The API's description for people: a page made from the OpenAPI document, which fetches nothing.
 
+use std::collections::BTreeSet;
+
 use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment, context};
 use service::AnyService;
-use utoipa::openapi::OpenApi;
+use utoipa::openapi::path::Operation;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{OpenApi, PathItem};
+
+use crate::shop::CONSOLE;
 
 /// The description of the whole shop: any process answers with it, whichever services it runs.
 pub(super) fn openapi(services: &[Box<dyn AnyService>]) -> OpenApi {
@@ -43,6 +48,19 @@ pub(super) fn page(openapi: &OpenApi) -> String {
     environment.set_auto_escape_callback(|_| AutoEscape::Html);
     environment.add_filter("schema_name", |reference: String| reference.rsplit('/').next().unwrap_or("").to_owned());
     environment
-        .render_str(include_str!("docs.html"), context! { api => Serde(openapi) })
+        .render_str(include_str!("docs.html"), context! { api => Serde(openapi), groups => groups(openapi) })
         .expect("the template fits every OpenAPI document, and a test renders this one")
+}
+
+/// The tags of the operations: those of the services first, then what every process has.
+fn groups(openapi: &OpenApi) -> Vec<String> {
+    const OF_ALL: [&str; 2] = [CONSOLE, "process"];
+    let operations = openapi.paths.paths.values().flat_map(operations);
+    let tags: BTreeSet<&str> = operations.filter_map(|it| it.tags.as_ref()?.first()).map(String::as_str).collect();
+    let services = tags.iter().copied().filter(|tag| !OF_ALL.contains(tag));
+    services.chain(OF_ALL.into_iter().filter(|tag| tags.contains(tag))).map(str::to_owned).collect()
+}
+
+fn operations(path: &PathItem) -> impl Iterator<Item = &Operation> {
+    [&path.get, &path.post, &path.put, &path.patch, &path.delete].into_iter().flatten()
 }

@@ -7,6 +7,7 @@ mod alerts;
 mod broker;
 mod commands;
 mod files;
+mod generated;
 mod hardening;
 mod ports;
 mod proxy;

@@ -115,7 +115,16 @@ async fn the_rights_of_each_user_are_enough_for_its_service_and_not_for_anothers
         soon(broker.restore()).await.unwrap();
         for other in services.iter().filter(|other| other.name() != name) {
             let other = other.name();
-            let refused = soon(broker.subscribe(other, Lane::Background, 0)).await.map(drop);
+            let refused = soon(async {
+                loop {
+                    // A channel that a refusal closes may still be closing.
+                    match broker.subscribe(other, Lane::Background, 0).await.map(drop) {
+                        Err(Error::Unavailable(_)) => tokio::time::sleep(LOOK_AGAIN).await,
+                        answered => break answered,
+                    }
+                }
+            })
+            .await;
             assert!(matches!(refused, Err(Error::Rejected(_))), "{name} reads what is for {other}: {refused:?}");
         }
         let others =

@@ -37,7 +37,7 @@ impl Buyer {
             return Err(Problem::new(StatusCode::FORBIDDEN, "account_closed", "the account was closed"));
         }
         let email = sent.or(of_account).ok_or_else(email_unknown)?;
-        Ok(Self { user_id: caller.user_id, email, placed_from: Some(customer_network(client.0)) })
+        Ok(Self { user_id: caller.user_id, email, placed_from: Some(customer_network(client.ip)) })
     }
 }
 

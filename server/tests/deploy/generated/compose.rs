@@ -1,0 +1,43 @@
+//! `compose.yaml` and the script that makes its secrets.
+
+use server::shop::Shop;
+
+use super::{CONSOLE, Part, postgres};
+
+const FILE: &str = "compose.yaml";
+
+pub fn parts(shop: &Shop) -> Vec<Part> {
+    let services = || shop.ports().filter(|(name, _)| *name != CONSOLE);
+    let secret = |name: &str| format!("  {name}: {{ file: ./deploy/secrets/{name} }}");
+    let owners = || ["migrate"].into_iter().chain(shop.services());
+    vec![
+        Part::each(FILE, "healthy", shop.names(), |name| format!("      {name}: {{ condition: service_healthy }}")),
+        Part::new(FILE, "services", services().map(|(name, port)| service(name, port)).collect()),
+        Part::each(FILE, "peers", services(), |(name, port)| {
+            format!("      TRADEPOST_PEERS_{}: http://{name}:{port}", name.to_uppercase())
+        }),
+        Part::new(FILE, "connections", format!("      - -cmax_connections={}\n", postgres::connections_max(shop))),
+        Part::each(FILE, "stores", owners(), |name| format!("      - store_{name}")),
+        Part::each(FILE, "secrets", owners(), |name| {
+            format!("{}\n{}", secret(&format!("store_{name}")), secret(&format!("broker_{name}")))
+        }),
+        Part::new("deploy/secrets.sh", "names", format!("names=\"{}\"\n", owners().collect::<Vec<_>>().join(" "))),
+    ]
+}
+
+fn service(name: &str, port: u16) -> String {
+    format!(
+        "
+  {name}:
+    <<: *service
+    command: [serve, {name}]
+    environment:
+      TRADEPOST_PORT: {port}
+      TRADEPOST_STORE_FILE: /run/secrets/store_{name}
+      TRADEPOST_BROKER_FILE: /run/secrets/broker_{name}
+      TRADEPOST_ADMIN_TOKEN_FILE: /run/secrets/admin_token
+      TRADEPOST_TRUSTED_PROXIES: 10.89.7.0/24
+    secrets: [admin_token, store_{name}, broker_{name}]
+"
+    )
+}

@@ -1,0 +1,81 @@
+//! The workloads of Kubernetes' base.
+
+use server::shop::Shop;
+
+use super::{CONSOLE, Part};
+
+const FILE: &str = "deploy/kubernetes/base/services.yaml";
+
+pub fn parts(shop: &Shop) -> Vec<Part> {
+    let services = || shop.ports().filter(|(name, _)| *name != CONSOLE);
+    let peer = |(name, port): (&str, u16)| {
+        let variable = format!("TRADEPOST_PEERS_{}", name.to_uppercase());
+        format!("            - {{ name: {variable}, value: \"http://{name}:{port}\" }}\n")
+    };
+    let with_store = services().map(|(name, port)| workload(name, port, &variables(), &volumes(name)));
+    let console = shop.ports().find(|(name, _)| *name == CONSOLE);
+    let console = console.map(|(name, port)| workload(name, port, &services().map(peer).collect::<String>(), ""));
+    vec![Part::new(FILE, "services", with_store.chain(console).collect())]
+}
+
+/// The files that hold the URLs of store and broker.
+fn variables() -> String {
+    "            - { name: TRADEPOST_STORE_FILE, value: /etc/tradepost/service/store }
+            - { name: TRADEPOST_BROKER_FILE, value: /etc/tradepost/service/broker }
+          volumeMounts:
+            - { name: service, mountPath: /etc/tradepost/service, readOnly: true }
+"
+    .to_owned()
+}
+
+fn volumes(name: &str) -> String {
+    format!(
+        "      volumes:
+        - {{ name: service, secret: {{ secretName: tradepost-{name}, defaultMode: 0440 }} }}
+"
+    )
+}
+
+fn workload(name: &str, port: u16, variables: &str, volumes: &str) -> String {
+    format!(
+        "---
+apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: {name}
+  labels: {{ app.kubernetes.io/name: {name}, app.kubernetes.io/component: service }}
+spec:
+  replicas: 2
+  selector:
+    matchLabels: {{ app.kubernetes.io/name: {name} }}
+  template:
+    metadata:
+      labels: {{ app.kubernetes.io/name: {name}, app.kubernetes.io/component: service }}
+    spec:
+      containers:
+        - name: tradepost
+          args: [serve, {name}]
+          ports: [{{ name: http, containerPort: {port} }}]
+          env:
+            - {{ name: TRADEPOST_PORT, value: \"{port}\" }}
+{variables}{volumes}---
+apiVersion: v1
+kind: Service
+metadata:
+  name: {name}
+  labels: {{ app.kubernetes.io/name: {name} }}
+spec:
+  selector: {{ app.kubernetes.io/name: {name} }}
+  ports: [{{ name: http, port: {port}, targetPort: http }}]
+---
+apiVersion: policy/v1
+kind: PodDisruptionBudget
+metadata:
+  name: {name}
+spec:
+  maxUnavailable: 1
+  selector:
+    matchLabels: {{ app.kubernetes.io/name: {name} }}
+"
+    )
+}
