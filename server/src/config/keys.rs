@@ -149,7 +149,7 @@ impl Keys {
 
     /// All settings, those of the services' addresses last.
     pub fn all(&self) -> impl Iterator<Item = &'static Key> {
-        ALL.into_iter().chain(self.peers())
+        ALL.iter().copied().chain(self.peers())
     }
 
     /// Every variable that means something.
