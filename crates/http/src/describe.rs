@@ -39,7 +39,7 @@ pub(super) fn complete(path: &str, method: &Method, operation: &mut Operation) {
     }
     if operation.request_body.is_some() {
         refuse(operation, StatusCode::BAD_REQUEST, &["malformed_body"]);
-        refuse(operation, StatusCode::REQUEST_TIMEOUT, &["timed_out"]);
+        refuse(operation, StatusCode::REQUEST_TIMEOUT, &["request_timeout"]);
         refuse(operation, StatusCode::PAYLOAD_TOO_LARGE, &["body_too_large"]);
         refuse(operation, StatusCode::UNSUPPORTED_MEDIA_TYPE, &["unsupported_media_type"]);
         refuse(operation, StatusCode::UNPROCESSABLE_ENTITY, &["invalid_body"]);
@@ -47,9 +47,9 @@ pub(super) fn complete(path: &str, method: &Method, operation: &mut Operation) {
     if !ALWAYS.contains(&path) {
         refuse(operation, StatusCode::SERVICE_UNAVAILABLE, &["overloaded", "timed_out", "store_unavailable"]);
         refuse(operation, StatusCode::INTERNAL_SERVER_ERROR, &["internal"]);
+        refuse(operation, StatusCode::TOO_MANY_REQUESTS, &["too_many_requests"]);
     }
     if !method.is_safe() {
-        refuse(operation, StatusCode::TOO_MANY_REQUESTS, &["too_many_requests"]);
         refuse(operation, StatusCode::SERVICE_UNAVAILABLE, &["busy", "outcome_unknown"]);
     }
     describe_idempotency(method, operation);

@@ -22,7 +22,10 @@ pub(super) fn check(version: Version, headers: &HeaderMap) -> Result<(), Problem
 
 /// `uri-host [ ":" port ]`. It may be empty: so does a client send it whose target has no host.
 fn is_host(text: &[u8]) -> bool {
-    text.is_empty() || Authority::try_from(text).is_ok_and(|_| !text.contains(&b'@'))
+    let Ok(authority) = Authority::try_from(text) else { return text.is_empty() };
+    let after_host = authority.as_str().strip_prefix(authority.host());
+    let port = after_host.map(|rest| rest.strip_prefix(':').unwrap_or(rest));
+    port.is_some_and(|port| port.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 #[cfg(test)]
