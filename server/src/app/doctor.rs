@@ -202,7 +202,7 @@ impl Millis for SignedDuration {
 
 fn sqlite(checks: &mut Vec<Check>, store: &Path, data: &Path, services: &[Box<dyn AnyService>]) {
     let is_made = services.iter().any(|service| store.join(format!("{}.db", service.name())).exists());
-    let more = if is_made { "" } else { ", which holds no store yet: the first start makes it" };
+    let more = if is_made { "" } else { ", which does not hold a store yet: the first start will make it" };
     let found = format!("SQLite in {}{more}", store.display());
     if let Err(error) = folder::refuse_newer(data, services) {
         checks.push(Check::bad("store", found, format!("{error:#}")));

@@ -58,7 +58,7 @@ fn every_shell_has_completions() {
 fn the_doctor_says_that_a_store_is_yet_to_be_made() {
     let shop = Shop::open();
     let text = shop.as_guest(&["doctor"]).succeeds();
-    assert!(text.contains("which holds no store yet"), "{text}");
+    assert!(text.contains("which does not hold a store yet"), "{text}");
 }
 
 #[test]
