@@ -110,7 +110,9 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
         // Every route may be refused.
         schemas.push((ProblemBody::name().into_owned(), ProblemBody::schema()));
         ProblemBody::schemas(&mut schemas);
-        schemas.iter_mut().for_each(|(name, schema)| items_by_reference(name, schema));
+        for (name, schema) in &mut schemas {
+            items_by_reference(name, schema);
+        }
         let mut declared = Declared::of(&mut PathItem::default());
         for (path, item) in &mut paths.paths {
             declared = Declared::of(item);
