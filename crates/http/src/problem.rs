@@ -18,7 +18,8 @@ pub struct Problem {
     detail: String,
     errors: Vec<FieldError>,
     retry_after_s: Option<u32>,
-    extension: Option<(&'static str, Value)>,
+    /// Boxed: few problems have one, and every handler returns a problem by value.
+    extension: Option<Box<(&'static str, Value)>>,
 }
 
 /// What is wrong with one field of a request.
@@ -127,7 +128,7 @@ impl Problem {
     /// Adds a member of the document that belongs to this `code` (RFC 9457 §3.2).
     #[must_use]
     pub fn with_extension(mut self, name: &'static str, value: Value) -> Self {
-        self.extension = Some((name, value));
+        self.extension = Some(Box::new((name, value)));
         self
     }
 
@@ -235,7 +236,7 @@ impl Problem {
             detail: self.detail,
             request_id,
             errors: self.errors,
-            extension: self.extension.map(|(name, value)| (name.to_owned(), value)).into_iter().collect(),
+            extension: self.extension.map(|it| (it.0.to_owned(), it.1)).into_iter().collect(),
         };
         serde_json::to_vec(&body).expect("a problem is plain data")
     }

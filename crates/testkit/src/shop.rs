@@ -1,10 +1,12 @@
 //! All services in one process, on a folder that goes with the test.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use axum::body::Body;
+use axum::extract::ConnectInfo;
 use axum::http::{Method, Request, header};
 use kernel::{Clock, MockClock, SignedDuration};
 use notifications::Mailer;
@@ -243,6 +245,13 @@ impl Call<'_> {
     #[must_use]
     pub fn header(mut self, name: &str, value: &str) -> Self {
         self.request = self.request.header(name, value);
+        self
+    }
+
+    /// Sends it over a connection from this address. Otherwise it comes over no connection.
+    #[must_use]
+    pub fn connected_from(mut self, peer: SocketAddr) -> Self {
+        self.request = self.request.extension(ConnectInfo(peer));
         self
     }
 

@@ -152,11 +152,8 @@ impl App {
             broker::refuse_unusable(&options.carrier).await?;
         }
         let provider = provider::open(&options, &ids).await?;
-        let outside: Arc<dyn Provider> = match &provider {
-            Some(provider) => provider.clone(),
-            None => Arc::new(provider::Absent),
-        };
-        let outside = Outside { provider: outside, mailer: options.mailer, attempts: options.attempts };
+        let outside =
+            Outside { provider: or_absent(provider.as_ref()), mailer: options.mailer, attempts: options.attempts };
         let services = options.shop.make(&outside);
         let setup = broker::setup(topology(&services), options.settings.shards, &options.clock);
         let broker = options.carrier.adapter.connect(options.carrier.url.reveal(), setup.clone())?;
@@ -186,15 +183,13 @@ impl App {
 
         // What all services share takes a token that any of them knows the key of.
         let auth = Arc::new(auth.with_keys(running.iter().map(|it| it.keys.clone()).collect()));
-        let mut routes = if options.scope.includes(CONSOLE) {
+        let of_console = if options.scope.includes(CONSOLE) {
             let peers = peers(&options.shop, &options.peers, options.admin_token.as_deref(), &operators)?;
             start_console(&options.scope, peers, &running, &runtime)
         } else {
             Router::new()
         };
-        for service in running {
-            routes = routes.merge(service.router);
-        }
+        let routes = running.into_iter().fold(of_console, |routes, service| routes.merge(service.router));
         let shell = Shell {
             operators: operators.to_vec(),
             broker,
@@ -236,6 +231,14 @@ impl App {
         if let Some(provider) = &self.provider {
             provider.close().await;
         }
+    }
+}
+
+/// The provider of this process, or one that refuses: only a process with the payments service has one.
+fn or_absent(provider: Option<&Arc<Simulated>>) -> Arc<dyn Provider> {
+    match provider {
+        Some(provider) => provider.clone(),
+        None => Arc::new(provider::Absent),
     }
 }
 

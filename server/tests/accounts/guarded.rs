@@ -83,8 +83,8 @@ async fn nobody_elsewhere_keeps_an_owner_out() {
     sign_up(&shop, "ada").await;
     let try_from = async |address: &str, password: &str| {
         let credentials = json!({"email": "ada@example.com", "password": password});
-        let call = shop.request(Method::POST, "/v1/sessions").header("x-forwarded-for", address).json(&credentials);
-        call.send().await
+        let call = shop.request(Method::POST, "/v1/sessions").connected_from("127.0.0.1:1".parse().unwrap());
+        call.header("x-forwarded-for", address).json(&credentials).send().await
     };
     try_from("198.51.100.1", PASSWORD).await.expect(201);
     shop.advance(MINUTE).await;

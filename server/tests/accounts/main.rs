@@ -68,7 +68,7 @@ async fn refresh(shop: &TestShop, token: &str) -> Answer {
 /// Whether the users service takes the token, and a service that knows its key by event only.
 async fn is_good(shop: &TestShop, user_id: &str, access: &str) -> bool {
     let own = shop.request(Method::GET, &format!("/v1/users/{user_id}")).bearer(access).send().await;
-    let orders = shop.request(Method::GET, "/v1/products").bearer(access).send().await;
+    let orders = shop.request(Method::GET, "/v1/orders").bearer(access).send().await;
     assert_eq!(own.status, orders.status, "all services agree");
     own.status.is_success()
 }
@@ -250,12 +250,12 @@ async fn the_oldest_of_too_many_sign_ins_ends(place: Place) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn attempts_are_limited_by_account_and_by_address_and_not_for_the_admin() {
-    let mut setup = Setup::default();
-    setup.attempts = AttemptLimits {
+    let attempts = AttemptLimits {
         of_account_from_address: Rate::new(10, MINUTE),
         of_address: Rate::new(15, MINUTE),
         ..AttemptLimits::NONE
     };
+    let setup = Setup { attempts, ..Setup::default() };
     let shop = TestShop::start_with(setup).await;
     let account = json!({"username": "ada", "email": "ada@example.com", "password": PASSWORD});
     shop.post("/v1/users", &account).await.expect(201);

@@ -157,7 +157,8 @@ fn of_money(order: &Order, token: Option<&str>, payments: &[&Payment]) -> Option
     })
 }
 
-/// Each end is told once, each decline is told once, and nothing else is told.
+/// One mail for each end, one for each decline, and no other. An order that was cancelled by its customer says no more
+/// about a payment: a decline after that is not mailed.
 fn of_mail(order: &Order, payments: &[&Payment], mails: &[&Mail]) -> Option<String> {
     let end = match (order.status.as_str(), order.reason.as_deref()) {
         ("paid", _) => Some("confirmation"),
@@ -165,14 +166,19 @@ fn of_mail(order: &Order, payments: &[&Payment], mails: &[&Mail]) -> Option<Stri
         ("cancelled", Some("cancelled")) => Some("cancelled"),
         _ => None,
     };
-    let declines = payments.iter().filter(|payment| payment.status == "failed").map(|_| "payment_failed");
-    let mut expected: Vec<&str> = end.into_iter().chain(declines).collect();
-    expected.sort_unstable();
-    let mut told: Vec<&str> = mails.iter().map(|mail| mail.template.as_str()).collect();
-    told.sort_unstable();
-    let is_right = told == expected && mails.iter().all(|mail| mail.to == order.email);
+    let declines = payments.iter().filter(|payment| payment.status == "failed").count();
+    let count = |template: &str| mails.iter().filter(|mail| mail.template == template).count();
+    let mailed_declines = count("payment_failed");
+    let declines_are_right = mailed_declines == declines || end == Some("cancelled") && mailed_declines < declines;
+    let is_right = declines_are_right
+        && end.is_none_or(|template| count(template) == 1)
+        && mails.len() == mailed_declines + usize::from(end.is_some())
+        && mails.iter().all(|mail| mail.to == order.email);
     let Order { order_id, email, status, reason, .. } = order;
-    (!is_right).then(|| format!("{order_id} is {status} ({reason:?}), and {email} was told {told:?}, not {expected:?}"))
+    (!is_right).then(|| {
+        let mailed: Vec<&str> = mails.iter().map(|mail| mail.template.as_str()).collect();
+        format!("{order_id} is {status} ({reason:?}) after {declines} declines, and {email} was mailed {mailed:?}")
+    })
 }
 
 /// Waits until the provider is being asked for money.

@@ -37,7 +37,8 @@ storage::statements! {
             placed_from, access_digest, created_at, updated_at, version
         from orders where order_id < $1 and (status = $2 or $2 is null) order by order_id desc limit $3";
     query ORDERS_OF_NUMBER "select order_id, number, user_id, email, ship_to, lines, total_amount, total_currency, status,
-            reason, payment_status, payment_id, payment_token, access_digest, created_at, updated_at, version
+            reason, payment_status, payment_id, payment_token, payment_error, declines,
+            placed_from, access_digest, created_at, updated_at, version
         from orders where number = $1";
     query ORDERS_OF_TOKEN "select order_id, number, user_id, email, ship_to, lines, total_amount, total_currency, status,
             reason, payment_status, payment_id, payment_token, payment_error, declines,

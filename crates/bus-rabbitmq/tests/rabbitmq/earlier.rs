@@ -22,7 +22,8 @@ async fn declare(channel: &Channel, queue: &str, passive: bool) -> lapin::Result
 async fn send(channel: &Channel, queue: &str, kind: &str) {
     let properties = BasicProperties::default().with_type(ShortString::from(kind)).with_delivery_mode(2);
     let sent = channel.basic_publish("".into(), queue.into(), BasicPublishOptions::default(), b"{}", properties);
-    sent.await.unwrap().await.unwrap();
+    let confirmed = sent.await.expect("the channel is open");
+    confirmed.await.expect("the broker confirms");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -167,12 +167,11 @@ impl<S: Clone + Send + Sync + 'static> Runner<S> {
     /// Handles a window of the backlog of the first shard that is behind; true if it was the last of that shard.
     pub(super) async fn handle_backlog(&mut self) -> Result<bool, String> {
         let Some(shard) = self.behind.shards.front().copied() else { return Ok(false) };
-        let mut backlog = match self.behind.open.take().filter(|open| open.shard() == shard) {
-            Some(open) => open,
-            None => {
-                let part = Part { lane: self.lane, shard };
-                Backlog::open(self.ctx.db.clone(), part, self.types()).await.map_err(unreadable)?
-            }
+        let mut backlog = if let Some(open) = self.behind.open.take().filter(|open| open.shard() == shard) {
+            open
+        } else {
+            let part = Part { lane: self.lane, shard };
+            Backlog::open(self.ctx.db.clone(), part, self.types()).await.map_err(unreadable)?
         };
         let deliveries = backlog.next().await.map_err(unreadable)?;
         if deliveries.is_empty() {

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use events::{SigningKeyPublished, UserProfileUpdated, UserRegistered};
+use events::{EmailVerificationRequested, SigningKeyPublished, UserPasswordChanged};
 use kernel::{Event, Uuid};
 use storage::{Error, archive, backlog, subscriptions};
 use tempfile::tempdir;
@@ -122,7 +122,8 @@ async fn a_store_that_has_no_record_and_was_used_has_been_delivered_what_its_ser
     let service = consumer("orders", &script);
     let store = service.open(&house.runtime).await.unwrap();
     store.mark_running().await.unwrap();
-    let before: catch_up::RecordedBefore = &[("orders", &[SigningKeyPublished::TYPE, UserRegistered::TYPE])];
+    let before: catch_up::RecordedBefore =
+        &[("orders", &[SigningKeyPublished::TYPE, EmailVerificationRequested::TYPE])];
     let consumers = [
         catch_up::consumer(&service, store.clone(), before),
         catch_up::consumer(&emitter("users", &script), house.open_again("users").await, before),
@@ -144,7 +145,7 @@ async fn a_copy_that_was_cut_short_goes_on_where_it_was() {
     let house = House::start(folder.path(), before(&script)).await;
     let (service, source) = (consumer("orders", &script), house.open_again("users").await);
     let store = service.open(&house.runtime).await.unwrap();
-    let types = vec![UserRegistered::TYPE.to_owned(), UserProfileUpdated::TYPE.to_owned()];
+    let types = vec![EmailVerificationRequested::TYPE.to_owned(), UserPasswordChanged::TYPE.to_owned()];
     let page = archive::of_types(&source, types.clone(), 0, i64::MAX, 100).await.unwrap();
     let position = page.last().unwrap().position;
     backlog::append(&store, &types, page, position).await.unwrap();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bus::Message;
-use events::UserProfileUpdated;
+use events::UserPasswordChanged;
 use futures_util::future::join;
 use kernel::{Envelope, Event, Lane, Uuid};
 use storage::held::{self, Held, State};
@@ -256,7 +256,7 @@ async fn what_the_last_owner_of_a_shard_held_holds_back_the_first_delivery_of_it
         dead_letter_id: house.runtime.ids.next(),
         envelope: Envelope {
             id: house.runtime.ids.next(),
-            event_type: UserProfileUpdated::TYPE.to_owned(),
+            event_type: UserPasswordChanged::TYPE.to_owned(),
             source: "users".to_owned(),
             key: ada,
             sequence: 1,

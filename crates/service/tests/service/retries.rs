@@ -143,7 +143,7 @@ async fn a_body_that_cannot_be_decoded_is_parked_at_once() {
     let parked = house.dead_letters("orders").await.remove(0);
     assert_eq!((parked.envelope.id, parked.attempts, &parked.body[..]), (garbled.envelope.id, 1, &garbled.body[..]));
     let reason = parked.reason.unwrap();
-    assert!(reason.starts_with("the body is no users.user_registered.v1: "), "{reason}");
+    assert!(reason.starts_with("the body is no users.email_verification_requested.v1: "), "{reason}");
     house.stop().await;
 }
 

@@ -64,7 +64,7 @@ async fn each_delivery_of_a_set_has_a_span_under_what_emitted_its_event() {
     let emitted: HashSet<_> =
         requests.iter().map(|span| (span.context.trace_id(), Some(span.context.span_id()))).collect();
     assert_eq!(emitted.len(), 5, "each request is a trace of its own");
-    let reactions = kept.named("orders.on_user_registered");
+    let reactions = kept.named("orders.on_email_verification_requested");
     let done = reactions.iter().filter(|span| span.error.is_none());
     let parents: HashSet<_> = done.map(|span| (span.context.trace_id(), span.parent)).collect();
     assert_eq!(parents, emitted);
@@ -82,7 +82,7 @@ async fn each_attempt_has_a_span_beside_the_one_before() {
     house.advance(RETRY_MAX).await;
     house.stop().await;
 
-    let attempts = kept.named("orders.on_user_registered");
+    let attempts = kept.named("orders.on_email_verification_requested");
     let told: Vec<(String, bool)> =
         attempts.iter().map(|span| (text(span, "tradepost.outcome"), span.error.is_some())).collect();
     assert_eq!(told, [("retried".to_owned(), true), ("done".to_owned(), false)]);

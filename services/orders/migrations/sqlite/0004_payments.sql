@@ -41,3 +41,4 @@ create index orders_by_access on orders (access_digest);
 create index orders_by_user on orders (user_id, order_id) where user_id is not null;
 create index orders_unpaid_of_email on orders (email) where awaits_customer;
 create index orders_unpaid_of_address on orders (placed_from) where awaits_customer;
+create index orders_by_number on orders (number);

@@ -6,8 +6,8 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use bytes::Bytes;
-use events::{PaymentFailed, UserProfileUpdated, UserRegistered};
-use kernel::{Event, SignedDuration, Uuid, Version};
+use events::{EmailVerificationRequested, PaymentFailed, UserPasswordChanged};
+use kernel::{Event, SignedDuration, Timestamp, Uuid, Version};
 use serde::{Deserialize, Serialize};
 use storage::{Batch, Committed, Migration, Migrations, params, statements};
 use tradepost_service::http::{Body, Listing, Page, PathId, Policy, Problem, RequestInfo};
@@ -63,8 +63,8 @@ pub fn emitter(name: &'static str, script: &Script) -> Service<Script> {
 pub fn consumer(name: &'static str, script: &Script) -> Service<Script> {
     Service::new(name, MIGRATIONS, STATEMENTS, script.clone())
         .routes(Policy::Guest, routes!(effects))
-        .on::<UserRegistered>(react)
-        .on::<UserProfileUpdated>(react)
+        .on::<EmailVerificationRequested>(react)
+        .on::<UserPasswordChanged>(react)
         .on::<PaymentFailed>(react)
 }
 
@@ -73,14 +73,14 @@ pub fn listener(name: &'static str, selection: &Selection, script: &Script) -> S
     Service::new(name, MIGRATIONS, STATEMENTS, script.clone())
         .routes(Policy::Guest, routes!(effects))
         .on_any(selection, listen)
-        .on::<UserProfileUpdated>(react)
+        .on::<UserPasswordChanged>(react)
 }
 
 /// A service that reacts to many deliveries at once.
 pub fn batch_consumer(name: &'static str, script: &Script) -> Service<Script> {
     Service::new(name, MIGRATIONS, STATEMENTS, script.clone())
         .routes(Policy::Guest, routes!(effects))
-        .on_many::<UserRegistered>(react_to_many)
+        .on_many::<EmailVerificationRequested>(react_to_many)
 }
 
 /// A service with a timer.
@@ -112,13 +112,13 @@ trait Told: Event {
     fn name(&self) -> &str;
 }
 
-impl Told for UserRegistered {
+impl Told for EmailVerificationRequested {
     fn name(&self) -> &str {
         &self.username
     }
 }
 
-impl Told for UserProfileUpdated {
+impl Told for UserPasswordChanged {
     fn name(&self) -> &str {
         &self.username
     }
@@ -222,9 +222,13 @@ impl Fact {
                 let failed = PaymentFailed { payment_id, order_id, number, email, error: username, is_final: true };
                 Batch::new().emit(version, &failed)
             }
-            (_, 1) => Batch::new().emit(version, &UserRegistered { user_id, username, email }),
+            (_, 1) => {
+                let (token, expires_at) = (String::new(), Timestamp::UNIX_EPOCH);
+                let requested = EmailVerificationRequested { user_id, username, email, token, expires_at };
+                Batch::new().emit(version, &requested)
+            }
             (_, number) => {
-                Batch::new().emit(version, &UserProfileUpdated { user_id, username, email, version: number })
+                Batch::new().emit(version, &UserPasswordChanged { user_id, username, email, version: number })
             }
         }
     }
