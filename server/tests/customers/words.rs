@@ -23,7 +23,8 @@ async fn named(shop: &TestShop, sku: &str, name: &str) -> String {
 
 /// The skus that a query finds, in order.
 async fn found(shop: &TestShop, parameter: &str, text: &str) -> Vec<String> {
-    let encoded: String = text.bytes().map(|byte| format!("%{byte:02X}")).collect();
+    let encoded: Vec<String> = text.bytes().map(|byte| format!("%{byte:02X}")).collect();
+    let encoded = encoded.concat();
     let items = shop.get(&format!("/v1/products?{parameter}={encoded}")).await.expect(200).items();
     let mut skus: Vec<String> = items.iter().map(|item| item["sku"].as_str().unwrap().to_owned()).collect();
     skus.sort();
