@@ -248,10 +248,10 @@ impl Call<'_> {
         self
     }
 
-    /// Sends it over a connection from this address. Otherwise it comes over no connection.
+    /// Sends it over a connection from this address, with the `Host` that this needs. Otherwise it comes over none.
     #[must_use]
     pub fn connected_from(mut self, peer: SocketAddr) -> Self {
-        self.request = self.request.extension(ConnectInfo(peer));
+        self.request = self.request.extension(ConnectInfo(peer)).header(header::HOST, "localhost");
         self
     }
 
