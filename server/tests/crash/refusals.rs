@@ -168,7 +168,7 @@ async fn health_says_by_its_exit_code_whether_a_process_is_ready() {
     process.tell_to_stop();
     assert!(process.ended().await.status.success());
     let ended = Process::health(&port).ended().await;
-    assert_eq!(ended.status.code(), Some(1), "{ended:?}");
+    assert_eq!(ended.status.code(), Some(7), "{ended:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
