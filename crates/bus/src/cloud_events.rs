@@ -19,7 +19,7 @@ const SPEC_VERSION: &str = "1.0";
 /// The longest text of an attribute: more than any attribute of an event takes.
 const TEXT_BYTES_MAX: usize = 255;
 
-/// How much of a foreign text is shown in a defect.
+/// Characters of a foreign text that are shown in a defect.
 pub const SHOWN_CHARS: usize = 80;
 
 /// The attributes of an envelope, name and text.

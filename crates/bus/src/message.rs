@@ -1,4 +1,4 @@
-//! What travels: an envelope and a body.
+//! Messages: an envelope and a body.
 
 use bytes::Bytes;
 use kernel::Envelope;

@@ -47,7 +47,7 @@ impl ClientAddress {
         Self { ip, is_local }
     }
 
-    /// Whether the request was sent on this machine itself. A request that a proxy forwarded never was, whatever its
+    /// True if the request was sent on this machine itself. A request that a proxy forwarded never was, whatever its
     /// headers say: a header lets nobody in.
     pub fn is_local(&self) -> bool {
         self.is_local
@@ -78,7 +78,7 @@ impl<S: Send + Sync> FromRequestParts<S> for ClientAddress {
 pub struct Network(IpNet);
 
 impl Network {
-    /// Whether the address is one of these.
+    /// True if the address is one of these.
     pub fn contains(&self, address: IpAddr) -> bool {
         self.0.contains(&address)
     }

@@ -7,7 +7,7 @@ use axum::Router;
 use axum::http::{HeaderName, HeaderValue, Method, Uri, header};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
-/// How long a browser may remember what it was allowed.
+/// Time for which a browser may cache a permission.
 const PREFLIGHT_AGE: Duration = Duration::from_mins(10);
 
 /// An origin, as in `https://shop.example`, or `*` for all.

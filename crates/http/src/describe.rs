@@ -101,7 +101,7 @@ pub(super) fn items_by_reference(name: &str, schema: &mut RefOr<Schema>) {
     }
 }
 
-/// Whether the operation has a parameter there, of this name or of any.
+/// True if the operation has a parameter there, of this name or of any.
 pub(super) fn declares(operation: &Operation, place: ParameterIn, name: Option<&str>) -> bool {
     operation.parameters.iter().flatten().any(|parameter| match parameter {
         RefOr::T(parameter) => {

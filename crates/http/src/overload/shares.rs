@@ -70,7 +70,7 @@ impl Shares {
         Share { shares: self.clone(), client, amount }
     }
 
-    /// How much is taken by all clients.
+    /// Total taken by all clients.
     pub fn taken(&self) -> usize {
         self.lock().all
     }

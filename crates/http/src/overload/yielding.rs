@@ -71,7 +71,7 @@ impl Crowd {
         }
     }
 
-    /// Whether a crowd has been there for some time, and is not gone.
+    /// True if a crowd has been there for some time, and is not gone.
     fn is_there(&self, now: Instant) -> bool {
         let now = self.micros(now);
         let (since, last) = (self.since.load(Ordering::Relaxed), self.last.load(Ordering::Relaxed));
