@@ -52,7 +52,15 @@ fn leaves_domain(line: &str, is_root: bool) -> bool {
 }
 
 fn waits(line: &str) -> bool {
-    line.contains(".await") || line.split(|c: char| !c.is_alphanumeric()).any(|word| word == "async")
+    // Whole words, so that a method named `awaits_customer` is no `.await`.
+    line.split(|c: char| !(c.is_alphanumeric() || c == '_')).any(|word| word == "async" || word == "await")
+}
+
+#[test]
+fn only_the_keywords_wait() {
+    assert!(waits("let rows = store.read().await?;"));
+    assert!(waits("async fn read() {"));
+    assert!(!waits("if order.status.awaits_customer() {"));
 }
 
 fn holds_sql(line: &str) -> bool {
