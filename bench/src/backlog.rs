@@ -6,9 +6,9 @@ use anyhow::Result;
 
 use crate::Measured;
 use crate::load::Orders;
-use crate::parts::{consumer, effects};
-use crate::place::{Process, Servers};
-use crate::seen::{Seen, per_s};
+use crate::servers::{Process, Servers};
+use crate::services::{consumer, effects};
+use crate::timeline::{Seen, per_s};
 
 /// The parts that are compared: the first of as many, and the last.
 const PARTS: usize = 10;

@@ -8,9 +8,9 @@ use futures_util::stream::{self, StreamExt};
 
 use crate::Measured;
 use crate::load::{Orders, as_number};
-use crate::parts::{ORDERS, consumer, effects, teller};
-use crate::place::{Process, Servers};
-use crate::seen::{Seen, per_s};
+use crate::servers::{Process, Servers};
+use crate::services::{ORDERS, consumer, effects, teller};
+use crate::timeline::{Seen, per_s};
 
 /// How long events are told.
 pub(crate) const SECONDS: usize = 20;

@@ -7,9 +7,9 @@ use anyhow::{Result, ensure};
 
 use crate::Measured;
 use crate::load::Orders;
-use crate::parts::{effects, slow_consumer};
-use crate::place::{Process, Servers};
-use crate::seen::{Seen, per_s};
+use crate::servers::{Process, Servers};
+use crate::services::{effects, slow_consumer};
+use crate::timeline::{Seen, per_s};
 
 /// How long effects are counted.
 pub(crate) const SECONDS: usize = 10;

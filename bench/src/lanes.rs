@@ -8,9 +8,9 @@ use storage::{Db, outbox};
 
 use crate::Measured;
 use crate::load::{Orders, as_number};
-use crate::parts::{PAYMENTS, consumer, effects, slow_consumer, teller};
-use crate::place::{Process, Servers};
-use crate::seen::{Latency, Seen};
+use crate::servers::{Process, Servers};
+use crate::services::{PAYMENTS, consumer, effects, slow_consumer, teller};
+use crate::timeline::{Latency, Seen};
 
 /// How long immediate events are told, once while nothing else is under way and once beside the backlog.
 pub(crate) const SECONDS: usize = 10;

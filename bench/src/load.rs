@@ -8,8 +8,8 @@ use futures_util::stream::{self, StreamExt, TryStreamExt};
 use kernel::{Cause, Currency, Ids, Money, OrderId, ProductId, RequestCause, UserId, Uuid, Version};
 use storage::{Batch, Db, outbox};
 
-use crate::parts::{ORDERS, teller};
-use crate::place::{Process, Servers};
+use crate::servers::{Process, Servers};
+use crate::services::{ORDERS, teller};
 
 /// Events that wait in the outbox before the relay starts, and as many that the bare client publishes.
 pub(crate) const RELAYED: usize = 50_000;

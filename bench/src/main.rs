@@ -3,18 +3,18 @@
 //! Each case starts private servers that keep what they answered, measures, checks that every event took effect once,
 //! and prints one JSON object. The servers are where TMPDIR says: that disk is measured.
 //!
-//! Start with `parts.rs` (the services) and `place.rs` (a process that runs them); then there is one file for each case.
+//! Start with `services.rs` (the services) and `servers.rs` (a process that runs them); then there is one file for each case.
 
 mod backlog;
-mod bare;
 mod events_to_effect;
 mod instances;
 mod lanes;
+mod lapin_baseline;
 mod load;
-mod parts;
-mod place;
 mod relay;
-mod seen;
+mod servers;
+mod services;
+mod timeline;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -22,7 +22,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use tracing_subscriber::EnvFilter;
 
-use place::Servers;
+use servers::Servers;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -104,7 +104,7 @@ async fn run(cli: &Cli) -> anyhow::Result<Measured> {
     let parts = usize::try_from(cli.part_of)?;
     let part = |full: usize| (full / parts).max(1);
     match cli.case {
-        Case::Bare { with_headers } => bare::measure(&servers, part(load::RELAYED), with_headers).await,
+        Case::Bare { with_headers } => lapin_baseline::measure(&servers, part(load::RELAYED), with_headers).await,
         Case::Relay => relay::measure(&servers, part(load::RELAYED)).await,
         Case::Events => events_to_effect::as_fast_as_it_goes(&servers, part(events_to_effect::SECONDS)).await,
         Case::Paced => events_to_effect::paced(&servers, part(events_to_effect::SECONDS)).await,

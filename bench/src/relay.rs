@@ -7,9 +7,9 @@ use storage::{Db, outbox};
 
 use crate::Measured;
 use crate::load::{Orders, until_sent};
-use crate::parts::{ORDERS, teller};
-use crate::place::{Process, Servers};
-use crate::seen::per_s;
+use crate::servers::{Process, Servers};
+use crate::services::{ORDERS, teller};
+use crate::timeline::per_s;
 
 /// More than the first event takes, once the service has started.
 const START: Duration = Duration::from_secs(30);

@@ -17,13 +17,13 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::address::Address;
-use crate::check::{self, ServerInfo, Unusable};
 use crate::declare::{declare, declare_exchange, is_final, open, waiting};
 use crate::layout::{Layout, Queue};
-use crate::link::{CallError, Duty, LOOK_EVERY, Link, Waits};
+use crate::preflight::{self, ServerInfo, Unusable};
 use crate::publisher::{Publish, Publisher, Publishers, UNCONFIRMED_MAX};
+use crate::recent_errors::Trouble;
+use crate::reconnecting::{CallError, Duty, LOOK_EVERY, Link, Waits};
 use crate::subscription::{Channelled, Source};
-use crate::trouble::Trouble;
 use crate::{ConfigError, ReachError, wire};
 
 /// The one destination: the exchange, which routes by type and key.
@@ -161,13 +161,13 @@ impl RabbitMq {
     /// once. For what can't go on without one: a shop that runs does not wait.
     pub async fn reach(url: &str, patience: Duration, tell: impl FnMut(&Unusable)) -> Result<(), ReachError> {
         let address = Address::parse(url)?;
-        Ok(check::reach(&address, patience, tell).await?)
+        Ok(preflight::reach(&address, patience, tell).await?)
     }
 
     /// Whether everything that is needed is there, for `doctor`; what the broker says that it is.
     /// Connects by itself, and changes nothing.
     pub async fn check(&self) -> Result<ServerInfo, Unusable> {
-        check::check(&self.shared.address, &self.shared.layout, &self.shared.ids).await
+        preflight::check(&self.shared.address, &self.shared.layout, &self.shared.ids).await
     }
 }
 

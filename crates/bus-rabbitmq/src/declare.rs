@@ -6,7 +6,7 @@ use lapin::types::{FieldTable, ShortString};
 use lapin::{Channel, Connection, ExchangeKind};
 
 use crate::layout::{EXCHANGE, Queue};
-use crate::link::{CallError, within};
+use crate::reconnecting::{CallError, within};
 
 /// How many queues are declared before their answers are awaited: enough to hide the way, few enough for the deadline.
 const QUEUES_AT_ONCE: usize = 16;

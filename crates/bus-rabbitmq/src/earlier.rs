@@ -7,9 +7,9 @@ use lapin::options::{BasicQosOptions, QueueDeleteOptions};
 use lapin::types::ShortString;
 use lapin::{BasicProperties, Connection};
 
-use crate::check::Unusable;
 use crate::declare::{Standing, open, standing};
-use crate::link::{CallError, within};
+use crate::preflight::Unusable;
+use crate::reconnecting::{CallError, within};
 use crate::subscription::consume;
 use crate::{RabbitMq, broker::Shared};
 use futures_util::stream::StreamExt;

@@ -9,8 +9,8 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::address::Address;
-use crate::check::{ServerInfo, Unusable};
-use crate::link::CONNECT_DEADLINE;
+use crate::preflight::{ServerInfo, Unusable};
+use crate::reconnecting::CONNECT_DEADLINE;
 
 /// What a client says first: AMQP 0-9-1.
 const HELLO: &[u8] = b"AMQP\0\0\x09\x01";

@@ -19,18 +19,18 @@
 mod adapter;
 mod address;
 mod broker;
-mod check;
 mod declare;
 mod earlier;
 mod greeting;
 mod layout;
-mod link;
+mod preflight;
 mod publisher;
+mod recent_errors;
+mod reconnecting;
 mod subscription;
-mod trouble;
 mod wire;
 
 pub use adapter::Adapter;
 pub use address::ConfigError;
 pub use broker::{Options, RabbitMq};
-pub use check::{ReachError, ServerInfo, Unusable};
+pub use preflight::{ReachError, ServerInfo, Unusable};

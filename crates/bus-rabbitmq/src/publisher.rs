@@ -22,8 +22,8 @@ use tokio::time::{Instant, timeout};
 
 use crate::declare::{is_final, open};
 use crate::layout::EXCHANGE;
-use crate::link::{CallError, Duty, Waits, within};
-use crate::trouble::Trouble;
+use crate::recent_errors::Trouble;
+use crate::reconnecting::{CallError, Duty, Waits, within};
 
 /// Messages of a lane that may be unconfirmed, and once more as many that may wait to be sent: what half a dozen services with
 /// windows of 1,024 in two lanes send by themselves. Beyond that a message is refused instead of taking memory.

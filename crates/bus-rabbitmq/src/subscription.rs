@@ -16,7 +16,7 @@ use lapin::{Channel, Connection, Consumer};
 use crate::broker::Receiving;
 use crate::declare::open;
 use crate::layout::DELIVERIES_MAX;
-use crate::link::{CallError, within};
+use crate::reconnecting::{CallError, within};
 use crate::wire;
 
 /// Messages that the broker sends ahead of their settlement, of each shard: eight shards together fill two windows of

@@ -162,7 +162,7 @@ fn last_words(timers: Vec<TimerChange>) -> Vec<TimerChange> {
 }
 
 /// Remembers whom to wake for an event.
-pub(crate) fn remember(effects: &mut crate::signals::Effects, destination: &str, lane: Lane) {
+pub(crate) fn remember(effects: &mut crate::wake_ups::Effects, destination: &str, lane: Lane) {
     effects.pending += 1;
     if !effects.destinations.iter().any(|(name, of)| name == destination && *of == lane) {
         effects.destinations.insert((destination.to_owned(), lane));

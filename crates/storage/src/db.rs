@@ -10,9 +10,9 @@ use tokio::sync::watch;
 
 use crate::commit::Commit;
 use crate::postgres::{BadUrl, Postgres, Server};
-use crate::signals::{Signals, TimerSignal};
 use crate::sqlite::Sqlite;
 use crate::statement::{Claim, Sql};
+use crate::wake_ups::{Signals, TimerSignal};
 use crate::{Batch, Error, Migrations, Query, Registered, Row, Value};
 
 /// Options for opening a store.
@@ -173,7 +173,7 @@ impl Db {
             crate::archive::STATEMENTS,
             crate::backlog::STATEMENTS,
             crate::commit::STATEMENTS,
-            crate::facts::STATEMENTS,
+            crate::lifecycle::STATEMENTS,
             crate::held::STATEMENTS,
             crate::idempotency::STATEMENTS,
             crate::inbox::STATEMENTS,

@@ -5,11 +5,11 @@
 //! A test never sleeps: [`TestShop::advance`] moves the clock and settles what came due.
 
 mod answer;
-mod place;
 mod shop;
+mod shop_location;
 mod unknown;
 
 pub use answer::Answer;
-pub use place::Place;
 pub use shop::{ADMIN_TOKEN, Call, Setup, TestShop};
+pub use shop_location::Place;
 pub use unknown::tell_of_an_unknown_order;

@@ -5,15 +5,16 @@
 
 mod backups;
 mod books;
+mod catch_up;
 mod client;
 mod disks;
 mod ends;
 mod fleet;
+mod foreign_messages;
 mod hang_ups;
 mod instances;
 mod journal;
 mod kills;
-mod late;
 mod least_rights;
 mod load;
 mod outages;
@@ -25,5 +26,4 @@ mod shop;
 mod split;
 mod split_outages;
 mod stops;
-mod strangers;
 mod watch;

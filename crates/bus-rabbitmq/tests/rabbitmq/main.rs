@@ -4,9 +4,9 @@ mod checks;
 mod earlier;
 #[cfg(feature = "tls")]
 mod encrypted;
+mod foreign_messages;
 mod outages;
 mod publishing;
-mod strangers;
 mod suite;
 mod support;
 mod topology;

@@ -16,7 +16,7 @@ use super::pipeline::{Answer, Call, Params, begin_and_send};
 use super::plan::{Expected, Plan, STORE_EVENTS, Step};
 use super::server::Server;
 use super::task::{Ran, Task};
-use crate::signals::Effects;
+use crate::wake_ups::Effects;
 use crate::{Error, Value, params};
 
 /// Deadline for the statements of a group, and again for `commit`; after it the connection is closed.

@@ -7,10 +7,10 @@ mod bulk;
 mod connection;
 mod group;
 mod inspect;
-mod link;
 mod pipeline;
 mod plan;
 mod readers;
+mod reconnecting;
 mod server;
 mod tables;
 mod task;
@@ -21,12 +21,12 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use connection::{Connection, Role};
-use link::Link;
 use readers::Readers;
+use reconnecting::Link;
 use writer::Writer;
 
-use crate::signals::Signals;
 use crate::value::Found;
+use crate::wake_ups::Signals;
 use crate::{Error, Options};
 
 pub use inspect::Inspection;

@@ -10,7 +10,7 @@ use crate::batch::{TimerChange, Write};
 use crate::commit::{CLEAR_TIMER, Commit, RECORD_DELIVERY, RECORD_KEY, SET_TIMER, remember};
 use crate::envelope::{envelope, envelope_values};
 use crate::params;
-use crate::signals::Effects;
+use crate::wake_ups::Effects;
 
 /// Stores events in their order, and the pointers to them: where an event has to go depends on its type.
 pub(super) const STORE_EVENTS: &str = concat!(

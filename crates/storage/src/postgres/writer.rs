@@ -11,12 +11,12 @@ use uuid::Uuid;
 
 use super::connection::unavailable;
 use super::group::{self, Done, Failed, Name};
-use super::link::Link;
+use super::reconnecting::Link;
 use super::task::{Ran, Task};
 use super::{readers, tables};
 use crate::commit::Commit;
-use crate::signals::Signals;
 use crate::statement::Sql;
+use crate::wake_ups::Signals;
 use crate::{Error, Options, Row, Value};
 
 /// Tasks that share one transaction at the most: beyond it the first would wait long for its answer.

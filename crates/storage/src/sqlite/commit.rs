@@ -7,8 +7,8 @@ use super::run::Context;
 use crate::batch::{NewEvent, TimerChange, Write};
 use crate::commit::{CLEAR_TIMER, Commit, RECORD_DELIVERY, RECORD_KEY, SET_TIMER, remember};
 use crate::envelope::{envelope, envelope_values};
-use crate::signals::Effects;
 use crate::statement::Sql;
+use crate::wake_ups::Effects;
 use crate::{Error, params};
 
 static STORE_EVENT: Sql = Sql::new(

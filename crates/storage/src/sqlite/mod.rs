@@ -15,8 +15,8 @@ use std::sync::Arc;
 
 use rusqlite::types::ValueRef;
 
-use crate::signals::Signals;
 use crate::value::Found;
+use crate::wake_ups::Signals;
 use crate::{Error, Options};
 
 pub(crate) use readers::Readers;

@@ -12,8 +12,8 @@ use super::connection::{classify, unavailable};
 use super::run::{execute, select};
 use super::threads::{self, join_all};
 use crate::commit::Commit;
-use crate::signals::{Effects, Signals};
 use crate::statement::Sql;
+use crate::wake_ups::{Effects, Signals};
 use crate::{Error, Row, Value};
 
 /// Batches that share one transaction at the most: beyond it the first would wait long for its answer.

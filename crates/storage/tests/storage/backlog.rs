@@ -7,7 +7,7 @@ use tradepost_storage::backlog::{self, Entry, Part};
 use tradepost_storage::subscriptions::{self, Subscription};
 use tradepost_storage::{Batch, archive, inbox};
 
-use crate::place::Place;
+use crate::store_location::Place;
 use crate::support::{Store, ThingBroke, ThingMoved, ThingSeen, delivery, request};
 
 /// Far longer than two transactions take.

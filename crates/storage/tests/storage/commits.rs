@@ -6,7 +6,7 @@ use kernel::{Cause, EventId, Keyed, RequestCause, Uuid, Version};
 use tokio::task::JoinSet;
 use tradepost_storage::{Batch, Error, idempotency, inbox};
 
-use crate::place::Place;
+use crate::store_location::Place;
 use crate::support::{Counts, Store, delivery, insert, moved, notes, request, touch, until};
 
 on_each_store! {

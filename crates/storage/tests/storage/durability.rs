@@ -11,7 +11,7 @@ use test_servers::SmallDisk;
 use tokio::task::JoinSet;
 use tradepost_storage::{Batch, Error, Query, params};
 
-use crate::place::Place;
+use crate::store_location::Place;
 use crate::support::{Store, insert, moved, notes, request};
 
 static NUMBERED: Query = Query::new("NUMBERED", "select note, count(*) as things from things group by note");

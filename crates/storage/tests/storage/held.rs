@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use tradepost_storage::held::{self, Attempt, Held, State};
 use tradepost_storage::{Batch, Error, inbox};
 
-use crate::place::Place;
+use crate::store_location::Place;
 use crate::support::{Store, delivery, insert};
 
 on_each_store! {

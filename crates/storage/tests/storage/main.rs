@@ -3,13 +3,13 @@
 #![cfg(test)]
 
 #[macro_use]
-mod place;
+mod store_location;
 
 mod backlog;
 mod commits;
-mod cuts;
 mod durability;
 mod held;
+mod lost_connections;
 mod opening;
 mod outbox;
 mod shards;

@@ -7,7 +7,7 @@ use kernel::Version;
 use tempfile::tempdir;
 use tradepost_storage::{Batch, Db, Error, Migration, Migrations, params, statements};
 
-use crate::place::Place;
+use crate::store_location::Place;
 use crate::support::{MIGRATIONS, START, STATEMENTS as OWN, Store, insert, notes, options, request, touch};
 
 on_each_store! {

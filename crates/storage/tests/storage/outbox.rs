@@ -6,7 +6,7 @@ use kernel::{Event, Lane, Uuid, Version};
 use tradepost_storage::outbox::Wanted;
 use tradepost_storage::{Batch, Db, archive, outbox};
 
-use crate::place::Place;
+use crate::store_location::Place;
 use crate::support::{Store, ThingBroke, ThingMoved, ThingSeen, insert, options, request};
 
 on_each_store! {

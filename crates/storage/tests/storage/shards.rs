@@ -4,7 +4,7 @@ use kernel::{Lane, Shards, Uuid};
 use tradepost_storage::shards::{self, Owner, Ownership, Shard};
 use tradepost_storage::{Db, Error};
 
-use crate::place::Place;
+use crate::store_location::Place;
 use crate::support::{Store, options};
 
 on_each_store! {

@@ -7,7 +7,7 @@ use tempfile::tempdir;
 use tokio::task::JoinSet;
 use tradepost_storage::{Db, Error, Location, Snapshots};
 
-use crate::place::Place;
+use crate::store_location::Place;
 use crate::support::{Store, insert, notes, options, request};
 
 /// Enough for both writers to be busy at any moment.

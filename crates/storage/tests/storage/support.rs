@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
-use crate::place::Place;
+use crate::store_location::Place;
 use kernel::{
     Cause, Clock, DeliveryCause, Event, EventId, Ids, Lane, MockClock, Origin, RequestCause, Shards, Timestamp, Uuid,
     Version,

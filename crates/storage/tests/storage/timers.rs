@@ -5,7 +5,7 @@ use std::time::Duration;
 use kernel::{Cause, SignedDuration, TimerCause, Uuid};
 use tradepost_storage::{Batch, Error, timers};
 
-use crate::place::Place;
+use crate::store_location::Place;
 use crate::support::{Counts, Store, insert, notes, request};
 
 on_each_store! {

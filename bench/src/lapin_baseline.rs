@@ -14,8 +14,8 @@ use lapin::{BasicProperties, Confirmation, Connection, ConnectionProperties};
 
 use crate::Measured;
 use crate::load::{Orders, key};
-use crate::place::Servers;
-use crate::seen::per_s;
+use crate::servers::Servers;
+use crate::timeline::per_s;
 
 /// The window of the relay.
 const UNCONFIRMED: usize = 1_024;

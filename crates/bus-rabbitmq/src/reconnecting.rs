@@ -10,8 +10,8 @@ use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
 use crate::address::Address;
-use crate::check::Unusable;
 use crate::greeting;
+use crate::preflight::Unusable;
 
 /// Far more than a connection takes to a broker that is there, even by TLS over a slow line.
 pub(crate) const CONNECT_DEADLINE: Duration = Duration::from_secs(10);

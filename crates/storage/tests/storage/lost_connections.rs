@@ -4,7 +4,7 @@ use kernel::{Cause, Uuid};
 use test_servers::{Database, Fault, Faults, Proxy, What};
 use tradepost_storage::{Db, Error, Location, Query, Row, params};
 
-use crate::place::Place;
+use crate::store_location::Place;
 use crate::support::{Store, insert, moved, options, request};
 
 /// More bytes than a commit has in either direction, so that a loop that never ends fails.

@@ -38,7 +38,7 @@ impl Place {
 macro_rules! on_each_store {
     ($($test:ident),* $(,)?) => {
         mod sqlite {
-            use crate::place::Place;
+            use crate::store_location::Place;
             $(
                 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
                 async fn $test() {
@@ -48,7 +48,7 @@ macro_rules! on_each_store {
         }
 
         mod postgres {
-            use crate::place::Place;
+            use crate::store_location::Place;
             $(
                 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
                 async fn $test() {

@@ -17,7 +17,7 @@ use crate::declare::{
 };
 use crate::greeting;
 use crate::layout::{EXCHANGE, Layout};
-use crate::link::{CallError, connect, within};
+use crate::reconnecting::{CallError, connect, within};
 
 /// What the broker says that it is.
 #[derive(Clone, Debug, PartialEq, Eq)]

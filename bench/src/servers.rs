@@ -14,7 +14,7 @@ use service::telemetry::Metrics;
 use service::{AnyService, CatchingUp, Running, Runtime, Settings, Tasks, Tracer};
 use storage::{Db, Location};
 
-use crate::parts::{CONSUMER, ORDERS, PAYMENTS, tables_of};
+use crate::services::{CONSUMER, ORDERS, PAYMENTS, tables_of};
 
 /// More than the largest piece of work takes that is under way when a process is asked to stop.
 const DRAIN: Duration = Duration::from_secs(30);

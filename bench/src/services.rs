@@ -9,7 +9,7 @@ use service::{Committed, Delivery, Failure, Service, causes};
 use storage::{Batch, Migration, Migrations, params, statements};
 use tokio::sync::oneshot;
 
-use crate::seen::Seen;
+use crate::timeline::Seen;
 
 /// Tells [`OrderPlaced`], in the background lane.
 pub(crate) const ORDERS: &str = "orders";
