@@ -8,19 +8,19 @@ use crate::Measured;
 use crate::load::Orders;
 use crate::servers::{Process, Servers};
 use crate::services::{consumer, effects};
-use crate::timeline::{Seen, per_s};
+use crate::timeline::{Timeline, per_s};
 
 /// The parts that are compared: the first of as many, and the last.
 const PARTS: usize = 10;
 
 pub(crate) async fn measure(servers: &Servers, events: usize) -> Result<Measured> {
     Orders::new(&servers.ids).fill_broker(servers, events).await?;
-    let seen = Arc::new(Seen::new(events));
-    let process = Process::start(servers, vec![Box::new(consumer(&seen))]).await?;
-    seen.until(events).await?;
-    let times = seen.times();
+    let timeline = Arc::new(Timeline::new(events));
+    let process = Process::start(servers, vec![Box::new(consumer(&timeline))]).await?;
+    timeline.until(events).await?;
+    let times = timeline.times();
     process.stop().await?;
-    seen.check(effects(&servers.consumers_store().await?).await?)?;
+    timeline.check(effects(&servers.consumers_store().await?).await?)?;
     let part = events / PARTS;
     let rate = |from: usize, to: usize| per_s(to - from, times[to].saturating_sub(times[from]));
     let (first, last) = (rate(0, part), rate(events - part, events - 1));

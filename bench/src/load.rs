@@ -1,4 +1,4 @@
-//! What is told, and how it gets into an outbox.
+//! Events that the cases emit, and the way into an outbox.
 
 use std::time::{Duration, Instant};
 
@@ -9,7 +9,7 @@ use kernel::{Cause, Currency, Ids, Money, OrderId, ProductId, RequestCause, User
 use storage::{Batch, Db, outbox};
 
 use crate::servers::{Process, Servers};
-use crate::services::{ORDERS, teller};
+use crate::services::{ORDERS, emitter};
 
 /// Events that wait in the outbox before the relay starts, and as many that the bare client publishes.
 pub(crate) const RELAYED: usize = 50_000;
@@ -17,7 +17,7 @@ pub(crate) const RELAYED: usize = 50_000;
 /// Events that wait in the broker before the consumer starts.
 pub(crate) const BACKLOG: usize = 100_000;
 
-/// Orders that are told about: several thousand, as many as a busy shop has under way.
+/// Orders that the events are about: several thousand, as many as a busy shop has open.
 const KEYS: usize = 5_000;
 
 /// Events of one commit where an outbox is filled.
@@ -99,37 +99,37 @@ impl Orders {
         }
     }
 
-    /// The batch that tells one payment.
+    /// The batch that emits one payment.
     pub fn tell_capture(&self, number: usize) -> Batch {
         Batch::new().emit(version(number), &self.payment_captured(number))
     }
 
-    /// The batch that tells one order.
-    pub fn tell(&self, number: usize) -> Batch {
+    /// The batch that emits one order.
+    pub fn emit(&self, number: usize) -> Batch {
         Batch::new().emit(version(number), &self.placed(number))
     }
 
-    /// The batch that tells one failed payment.
+    /// The batch that emits one failed payment.
     pub fn tell_failure(&self, number: usize) -> Batch {
         Batch::new().emit(Version::FIRST, &self.payment_failed(number))
     }
 
-    /// What a request would cause.
+    /// The cause of a request.
     pub fn cause(&self) -> Cause {
         Cause::Request(RequestCause { request_id: self.ids.next(), traceparent: None, keyed: None })
     }
 
     /// Commits orders up to this number.
     pub async fn fill(&self, db: &Db, events: usize) -> Result<()> {
-        self.fill_with(db, events, |number| self.tell(number)).await
+        self.fill_with(db, events, |number| self.emit(number)).await
     }
 
     /// Commits events up to this number, many to a batch and many batches at a time.
-    pub async fn fill_with(&self, db: &Db, events: usize, tell: impl Fn(usize) -> Batch) -> Result<()> {
-        let tell = &tell;
+    pub async fn fill_with(&self, db: &Db, events: usize, emit: impl Fn(usize) -> Batch) -> Result<()> {
+        let emit = &emit;
         let commits = (0..events).step_by(BATCH).map(|first| async move {
-            let told = first..(first + BATCH).min(events);
-            let batch = told.fold(Batch::new(), |batch, number| batch.and(tell(number)));
+            let emitted = first..(first + BATCH).min(events);
+            let batch = emitted.fold(Batch::new(), |batch, number| batch.and(emit(number)));
             db.commit(batch, self.cause()).await
         });
         stream::iter(commits).buffer_unordered(COMMITS).try_for_each(async |_committed| Ok(())).await?;
@@ -138,7 +138,7 @@ impl Orders {
 
     /// Has this many events wait in the broker for a consumer that is not there.
     pub async fn fill_broker(&self, servers: &Servers, events: usize) -> Result<()> {
-        let (service, ctx) = teller(ORDERS);
+        let (service, ctx) = emitter(ORDERS);
         let process = Process::start(servers, vec![Box::new(service)]).await?;
         let db = ctx.await?.db;
         self.fill(&db, events).await?;

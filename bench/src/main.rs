@@ -56,40 +56,40 @@ enum Case {
     Backlog,
     /// Immediate events beside a backlog
     Lanes {
-        /// The backlog waits in the outbox of the service that tells both, and not in the broker
+        /// The backlog waits in the outbox of the service that emits both, and not in the broker
         #[arg(long)]
         in_outbox: bool,
     },
     /// A slow reaction in so many instances
     Instances {
-        /// How many
+        /// Number of instances
         count: usize,
     },
 }
 
-/// What a case came to.
+/// The result of a case.
 struct Measured {
     per_s: f64,
     unit: &'static str,
-    /// What else is worth knowing, in words.
+    /// Further figures, in words.
     more: String,
-    /// How often its rate is that of something that it measured itself, and what that is.
+    /// Its rate as a multiple of a baseline that the case measured itself, and the name of the baseline.
     ratio: Option<(f64, &'static str)>,
 }
 
 fn main() -> ExitCode {
-    // What goes wrong is told; that all goes well is not. The client complains of each queue that is still to be made.
-    let told = EnvFilter::new("warn,lapin=off");
-    tracing_subscriber::fmt().log_internal_errors(false).with_env_filter(told).with_writer(std::io::stderr).init();
+    // Only failures are logged. lapin is silenced: it complains of each queue that is not declared yet.
+    let filter = EnvFilter::new("warn,lapin=off");
+    tracing_subscriber::fmt().log_internal_errors(false).with_env_filter(filter).with_writer(std::io::stderr).init();
     let cli = Cli::parse();
     let measured = tokio::runtime::Runtime::new().map_err(anyhow::Error::from).and_then(|it| it.block_on(run(&cli)));
-    let told = measured.and_then(|measured| {
+    let printed = measured.and_then(|measured| {
         let Measured { per_s, unit, more, ratio } = measured;
         let ratio = ratio.map(|(is, to)| serde_json::json!({"to": to, "is": is}));
-        let told = serde_json::json!({"per_s": per_s, "unit": unit, "more": more, "ratio": ratio});
-        Ok(writeln!(std::io::stdout(), "{told}")?)
+        let result = serde_json::json!({"per_s": per_s, "unit": unit, "more": more, "ratio": ratio});
+        Ok(writeln!(std::io::stdout(), "{result}")?)
     });
-    match told {
+    match printed {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!("{error:#}");

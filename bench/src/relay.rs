@@ -8,7 +8,7 @@ use storage::{Db, outbox};
 use crate::Measured;
 use crate::load::{Orders, until_sent};
 use crate::servers::{Process, Servers};
-use crate::services::{ORDERS, teller};
+use crate::services::{ORDERS, emitter};
 use crate::timeline::per_s;
 
 /// More than the first event takes, once the service has started.
@@ -18,7 +18,7 @@ pub(crate) async fn measure(servers: &Servers, events: usize) -> Result<Measured
     let db = Db::open(servers.store_of(ORDERS, &servers.connect()?)).await?;
     Orders::new(&servers.ids).fill(&db, events).await?;
     db.close().await;
-    let (service, ctx) = teller(ORDERS);
+    let (service, ctx) = emitter(ORDERS);
     let process = Process::start(servers, vec![Box::new(service)]).await?;
     let db = ctx.await?.db;
     let before = Instant::now();

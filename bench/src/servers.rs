@@ -48,7 +48,7 @@ impl Servers {
         Ok(servers)
     }
 
-    /// What `tradepost migrate` does for a shop in which nothing was told yet: every consumer was served all there is.
+    /// The work of `tradepost migrate` for a shop in which nothing was emitted yet: every consumer is caught up.
     async fn migrate(&self) -> Result<()> {
         let (broker, topology) = (self.connect()?, topology());
         for service in [CONSUMER, ORDERS, PAYMENTS] {
@@ -67,7 +67,7 @@ impl Servers {
         Ok(RabbitMq::new(&self.broker_url, options)?)
     }
 
-    /// How to open a service's store without running the service.
+    /// Options that open a service's store without running the service.
     pub fn store_of(&self, service: &'static str, broker: &dyn Broker) -> storage::Options {
         let of_type = |event_type: &str| broker.destinations(event_type).iter().map(ToString::to_string).collect();
         let events = events::all().filter(|event| event.source == service);
@@ -88,7 +88,7 @@ impl Servers {
         Ok(Db::open(self.store_of(CONSUMER, &self.connect()?)).await?)
     }
 
-    /// How many messages wait for the consumer in the broker.
+    /// Number of messages that wait for the consumer in the broker.
     pub async fn waiting(&self) -> Result<u64> {
         let broker = self.connect()?;
         broker.until(|health| *health == bus::Health::Ready).await;
@@ -100,7 +100,7 @@ impl Servers {
 const OUTBOX_CAP: u64 = 1_000_000;
 
 fn topology() -> Topology {
-    // Every service learns signing keys; nobody tells any here.
+    // Every service learns signing keys; nobody emits any here.
     let keys = SigningKeyPublished::TYPE;
     Topology::new()
         .consumer(CONSUMER, [OrderPlaced::TYPE, PaymentCaptured::TYPE, PaymentFailed::TYPE, keys])

@@ -1,4 +1,4 @@
-//! The services: two that tell, and one that writes a row for each event.
+//! The services: two that emit, and one that writes a row for each event.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,16 +9,16 @@ use service::{Committed, Delivery, Failure, Service, causes};
 use storage::{Batch, Migration, Migrations, params, statements};
 use tokio::sync::oneshot;
 
-use crate::timeline::Seen;
+use crate::timeline::Timeline;
 
-/// Tells [`OrderPlaced`], in the background lane.
+/// Emits [`OrderPlaced`], in the background lane.
 pub(crate) const ORDERS: &str = "orders";
-/// Tells [`PaymentFailed`], in the immediate lane, and [`PaymentCaptured`], in the background lane.
+/// Emits [`PaymentFailed`], in the immediate lane, and [`PaymentCaptured`], in the background lane.
 pub(crate) const PAYMENTS: &str = "payments";
 /// Reacts to all of them.
 pub(crate) const CONSUMER: &str = "effects";
 
-/// Of a service that only tells.
+/// For a service that only emits.
 const NO_TABLES: Migrations = Migrations { set: "bench", steps: &[] };
 
 const TABLES: Migrations = Migrations {
@@ -36,17 +36,17 @@ statements! {
 
 type Ctx = service::Ctx<React>;
 
-/// What the consumer's reactions do beside writing.
+/// The behaviour of the consumer's reactions beside writing.
 #[derive(Clone)]
 pub(crate) struct React {
-    /// Told of every effect.
-    pub seen: Arc<Seen>,
-    /// How long each takes before it writes.
+    /// Records every effect.
+    pub timeline: Arc<Timeline>,
+    /// The time that each takes before it writes.
     pub wait: Duration,
 }
 
-/// A service that tells what is committed through what the receiver gets at its start.
-pub(crate) fn teller(name: &'static str) -> (Service, oneshot::Receiver<service::Ctx>) {
+/// A service that emits events. The receiver gets its context at the start, and commits through it.
+pub(crate) fn emitter(name: &'static str) -> (Service, oneshot::Receiver<service::Ctx>) {
     let (sender, receiver) = oneshot::channel();
     let service = Service::new(name, NO_TABLES, &[], ()).at_start(async move |ctx| {
         // Who does not want it has dropped the receiver.
@@ -57,8 +57,8 @@ pub(crate) fn teller(name: &'static str) -> (Service, oneshot::Receiver<service:
 }
 
 /// Reacts to as many orders at a time as there are, and to payments.
-pub(crate) fn consumer(seen: &Arc<Seen>) -> Service<React> {
-    let react = React { seen: seen.clone(), wait: Duration::ZERO };
+pub(crate) fn consumer(timeline: &Arc<Timeline>) -> Service<React> {
+    let react = React { timeline: timeline.clone(), wait: Duration::ZERO };
     Service::new(CONSUMER, TABLES, STATEMENTS, react)
         .on_many::<OrderPlaced>(write_many)
         .on_many::<PaymentCaptured>(write_many)
@@ -66,8 +66,8 @@ pub(crate) fn consumer(seen: &Arc<Seen>) -> Service<React> {
 }
 
 /// Reacts to orders one at a time, each of which takes its time, and to payments as fast as it can.
-pub(crate) fn slow_consumer(seen: &Arc<Seen>, wait: Duration) -> Service<React> {
-    Service::new(CONSUMER, TABLES, STATEMENTS, React { seen: seen.clone(), wait })
+pub(crate) fn slow_consumer(timeline: &Arc<Timeline>, wait: Duration) -> Service<React> {
+    Service::new(CONSUMER, TABLES, STATEMENTS, React { timeline: timeline.clone(), wait })
         .on::<OrderPlaced>(write_slowly)
         .on_many::<PaymentCaptured>(write_many)
         .on_many::<PaymentFailed>(write_many)
@@ -78,7 +78,7 @@ pub(crate) fn tables_of(service: &str) -> Migrations {
     if service == CONSUMER { TABLES } else { NO_TABLES }
 }
 
-/// How many effects the consumer's store has.
+/// Number of effects in the consumer's store.
 pub(crate) async fn effects(db: &storage::Db) -> Result<i64, storage::Error> {
     let found = db.query_one(&COUNT_EFFECTS, params![], |row| row.get("effects")).await?;
     Ok(found.unwrap_or_default())
@@ -113,7 +113,7 @@ async fn write_many<E: Numbered>(ctx: Ctx, deliveries: Vec<Delivery<E>>) -> Resu
         .iter()
         .fold(Batch::new(), |batch, (number, subject)| batch.insert(&INSERT_EFFECT, params![*number, *subject]));
     let committed = ctx.commit(batch, causes(deliveries)).await?;
-    ctx.state.seen.done(written.into_iter().map(|(number, _)| number));
+    ctx.state.timeline.done(written.into_iter().map(|(number, _)| number));
     Ok(committed)
 }
 
@@ -122,6 +122,6 @@ async fn write_slowly(ctx: Ctx, delivery: Delivery<OrderPlaced>) -> Result<Commi
     let number = delivery.event.number();
     let batch = Batch::new().insert(&INSERT_EFFECT, params![number, delivery.event.key()]);
     let committed = ctx.commit(batch, delivery.cause()).await?;
-    ctx.state.seen.done([number]);
+    ctx.state.timeline.done([number]);
     Ok(committed)
 }

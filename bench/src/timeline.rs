@@ -1,4 +1,4 @@
-//! When each event was committed, and when it took effect.
+//! The times at which each event was committed and took effect.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -7,29 +7,29 @@ use anyhow::{Result, ensure};
 use tokio::sync::{Notify, Semaphore};
 
 /// Events by their numbers, from 0. Times are nanoseconds since it was made; 0 is never.
-pub(crate) struct Seen {
+pub(crate) struct Timeline {
     began: Instant,
-    told: Vec<AtomicU64>,
+    committed: Vec<AtomicU64>,
     done: Vec<AtomicU64>,
     count: AtomicUsize,
     twice: AtomicUsize,
     changed: Notify,
-    /// One permit for each effect: who takes them before telling more keeps what is under way within a bound.
+    /// One permit for each effect: whoever takes them before emitting more bounds what is in flight.
     pub room: Semaphore,
 }
 
-/// What half and what 99 of 100 latencies are below.
+/// The median and the 99th percentile.
 pub(crate) struct Latency {
     pub p50_ms: f64,
     pub p99_ms: f64,
 }
 
-impl Seen {
+impl Timeline {
     pub fn new(events: usize) -> Self {
         let never = || (0..events).map(|_| AtomicU64::new(0)).collect();
         Self {
             began: Instant::now(),
-            told: never(),
+            committed: never(),
             done: never(),
             count: AtomicUsize::new(0),
             twice: AtomicUsize::new(0),
@@ -39,8 +39,8 @@ impl Seen {
     }
 
     /// The commit of the event was answered.
-    pub fn told(&self, number: i64) {
-        self.told[index(number)].store(self.now(), Ordering::Relaxed);
+    pub fn committed(&self, number: i64) {
+        self.committed[index(number)].store(self.now(), Ordering::Relaxed);
     }
 
     /// The commit of the effects was answered.
@@ -58,7 +58,7 @@ impl Seen {
         self.changed.notify_one();
     }
 
-    /// How many took effect.
+    /// Number of events that took effect.
     pub fn count(&self) -> usize {
         self.count.load(Ordering::SeqCst)
     }
@@ -85,9 +85,9 @@ impl Seen {
 
     /// From the answer of the commit to that of the effect, of events from this number on.
     pub fn latency_from(&self, number: usize) -> Result<Latency> {
-        let pairs = self.told[number..].iter().zip(&self.done[number..]);
+        let pairs = self.committed[number..].iter().zip(&self.done[number..]);
         let mut latencies: Vec<Duration> =
-            pairs.filter_map(|(told, done)| Some(time(done)?.saturating_sub(time(told)?))).collect();
+            pairs.filter_map(|(committed, done)| Some(time(done)?.saturating_sub(time(committed)?))).collect();
         ensure!(!latencies.is_empty(), "nothing took effect");
         latencies.sort_unstable();
         let at = |of_100: usize| latencies[(latencies.len() * of_100 / 100).min(latencies.len() - 1)].as_secs_f64();
@@ -129,14 +129,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_takes_effect_twice_or_is_not_in_the_store_is_told() {
-        let seen = Seen::new(3);
-        (0..3).for_each(|number| seen.told(number));
-        seen.done([0, 2]);
-        assert_eq!(seen.times().len(), 2);
-        assert!(seen.check(2).is_ok() && seen.check(3).is_err());
-        assert!(seen.latency_from(0).unwrap().p99_ms < 10_000.0);
-        seen.done([2]);
-        assert!(seen.check(3).is_err());
+    fn what_takes_effect_twice_or_is_not_in_the_store_is_an_error() {
+        let timeline = Timeline::new(3);
+        (0..3).for_each(|number| timeline.committed(number));
+        timeline.done([0, 2]);
+        assert_eq!(timeline.times().len(), 2);
+        assert!(timeline.check(2).is_ok() && timeline.check(3).is_err());
+        assert!(timeline.latency_from(0).unwrap().p99_ms < 10_000.0);
+        timeline.done([2]);
+        assert!(timeline.check(3).is_err());
     }
 }

@@ -9,8 +9,8 @@ fn measure(arguments: &[&str]) {
         Command::new(env!("CARGO_BIN_EXE_tradepost-bench")).args(arguments).output().expect("the program starts");
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{arguments:?}: {said}");
-    let told: Value = serde_json::from_slice(&output.stdout).expect("it tells JSON");
-    assert!(told["per_s"].as_f64().is_some_and(|rate| rate > 0.0), "{told}");
+    let result: Value = serde_json::from_slice(&output.stdout).expect("it prints JSON");
+    assert!(result["per_s"].as_f64().is_some_and(|rate| rate > 0.0), "{result}");
 }
 
 #[test]

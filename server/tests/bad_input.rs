@@ -12,7 +12,7 @@ on_each_store! {
 }
 
 use serde_json::{Value, json};
-use testkit::{Answer, Place, TestShop, on_each_store};
+use testkit::{ShopLocation, TestResponse, TestShop, on_each_store};
 
 /// A body, and what it is answered with: status, code, and the field that is named, if any.
 struct Case {
@@ -217,7 +217,7 @@ impl Replace for Vec<u8> {
     }
 }
 
-fn check(case: &Case, answer: &Answer) {
+fn check(case: &Case, answer: &TestResponse) {
     let json = answer.json();
     let name = case.name;
     assert_eq!(answer.status.as_u16(), case.status, "{name}: {json}");
@@ -233,7 +233,7 @@ fn check(case: &Case, answer: &Answer) {
     }
 }
 
-async fn bad_bodies_are_answered_and_change_nothing(place: Place) {
+async fn bad_bodies_are_answered_and_change_nothing(place: ShopLocation) {
     let shop = TestShop::start_on(place).await;
     let product = shop.product("123", 10).await;
     let before = shop.get("/v1/events?limit=100").await.expect(200).json();
@@ -255,7 +255,7 @@ async fn bad_bodies_are_answered_and_change_nothing(place: Place) {
     assert_eq!(shop.stock(&product).await, (10, 0));
 }
 
-async fn requests_beyond_the_bounds_are_refused_by_name(place: Place) {
+async fn requests_beyond_the_bounds_are_refused_by_name(place: ShopLocation) {
     let shop = TestShop::start_on(place).await;
     let huge = vec![b' '; 256 * 1024 + 1];
     let call = shop.request(Method::POST, "/v1/orders").header("content-type", "application/json");
@@ -272,7 +272,7 @@ async fn requests_beyond_the_bounds_are_refused_by_name(place: Place) {
     assert_eq!(shop.delete("/v1/orders").await.expect(405).text("/code"), "method_not_allowed");
 }
 
-async fn a_wrong_token_is_401_whatever_is_wrong_with_it(place: Place) {
+async fn a_wrong_token_is_401_whatever_is_wrong_with_it(place: ShopLocation) {
     let shop = TestShop::start_on(place).await;
     let with = |value: &'static str| shop.request(Method::GET, "/v1/orders").header("authorization", value).send();
     let mut bodies = Vec::new();
@@ -289,7 +289,7 @@ async fn a_wrong_token_is_401_whatever_is_wrong_with_it(place: Place) {
     }
 }
 
-async fn a_request_keeps_the_id_that_it_came_with(place: Place) {
+async fn a_request_keeps_the_id_that_it_came_with(place: ShopLocation) {
     let shop = TestShop::start_on(place).await;
     let call = shop.request(Method::GET, "/v1/nothing").header("x-request-id", "my-id-1").send().await;
     assert_eq!(call.headers["x-request-id"], "my-id-1");

@@ -4,7 +4,7 @@
 
 use axum::http::Method;
 use serde_json::{Value, json};
-use testkit::{Answer, Call, Place, TestShop, on_each_store};
+use testkit::{Call, ShopLocation, TestResponse, TestShop, on_each_store};
 
 on_each_store! {
     of_two_admins_who_read_one_product_the_second_is_refused,
@@ -14,7 +14,7 @@ on_each_store! {
     a_condition_that_can_not_be_read_is_refused,
 }
 
-fn tag(answer: &Answer) -> String {
+fn tag(answer: &TestResponse) -> String {
     answer.headers["etag"].to_str().unwrap().to_owned()
 }
 
@@ -23,11 +23,11 @@ fn change<'a>(shop: &'a TestShop, method: Method, path: &str, tag: &str) -> Call
 }
 
 #[track_caller]
-fn refused(answer: Answer) {
+fn refused(answer: TestResponse) {
     assert_eq!(answer.expect(412).text("/code"), "version_mismatch");
 }
 
-async fn of_two_admins_who_read_one_product_the_second_is_refused(on: Place) {
+async fn of_two_admins_who_read_one_product_the_second_is_refused(on: ShopLocation) {
     let shop = TestShop::start_on(on).await;
     let path = format!("/v1/products/{}", shop.product("123", 10).await);
     let read = tag(&shop.get(&path).await.expect(200));
@@ -48,7 +48,7 @@ async fn of_two_admins_who_read_one_product_the_second_is_refused(on: Place) {
     shop.stop().await;
 }
 
-async fn a_change_of_an_account_needs_the_account_as_it_is(on: Place) {
+async fn a_change_of_an_account_needs_the_account_as_it_is(on: ShopLocation) {
     let shop = TestShop::start_on(on).await;
     let account = json!({"username": "ada", "email": "ada@example.com", "password": "correct horse battery"});
     let user_id = shop.post("/v1/users", &account).await.expect(201).text("/user_id");
@@ -61,7 +61,7 @@ async fn a_change_of_an_account_needs_the_account_as_it_is(on: Place) {
     shop.stop().await;
 }
 
-async fn stock_and_orders_are_changed_only_as_they_were_read(on: Place) {
+async fn stock_and_orders_are_changed_only_as_they_were_read(on: ShopLocation) {
     let shop = TestShop::start_on(on).await;
     let product = shop.product("123", 10).await;
     let stock = format!("/v1/stock/{product}");
@@ -89,7 +89,7 @@ async fn stock_and_orders_are_changed_only_as_they_were_read(on: Place) {
     shop.stop().await;
 }
 
-async fn what_has_not_changed_is_not_sent_again(on: Place) {
+async fn what_has_not_changed_is_not_sent_again(on: ShopLocation) {
     let shop = TestShop::start_on(on).await;
     let product = shop.product("123", 1).await;
     let path = format!("/v1/products/{product}");
@@ -109,7 +109,7 @@ async fn what_has_not_changed_is_not_sent_again(on: Place) {
     shop.stop().await;
 }
 
-async fn a_condition_that_can_not_be_read_is_refused(on: Place) {
+async fn a_condition_that_can_not_be_read_is_refused(on: ShopLocation) {
     let shop = TestShop::start_on(on).await;
     let path = format!("/v1/products/{}", shop.product("123", 1).await);
     let rename = json!({"name": "Another"});

@@ -14,7 +14,7 @@ use server::config::Carrier;
 use server::shop::{CONSOLE, Shop};
 use service::storage::Location;
 use service::{Settings, Tracer};
-use testkit::{ADMIN_TOKEN, Answer, TestShop};
+use testkit::{ADMIN_TOKEN, TestResponse, TestShop};
 use tower::ServiceExt;
 
 /// An id that nothing has.
@@ -75,7 +75,7 @@ impl Operation {
     }
 
     /// Asks as admin about this account, or about what nobody has.
-    async fn call(&self, shop: &TestShop, user_id: &str, body: &str) -> Answer {
+    async fn call(&self, shop: &TestShop, user_id: &str, body: &str) -> TestResponse {
         let id = if self.path.starts_with("/v1/users/") { user_id } else { NOBODY };
         let path = self.path.replace("{id}", id).replace("{product_id}", NOBODY);
         let call = shop.request(self.method.clone(), &path).admin().header("content-type", "application/json");
@@ -357,7 +357,7 @@ impl Bounds {
 async fn what_is_wrong_with_a_request_is_said_in_the_words_of_the_api() {
     let (shop, document) = described().await;
     let mut broken = BTreeSet::new();
-    let mut look = |answer: &Answer, name: String| {
+    let mut look = |answer: &TestResponse, name: String| {
         let problem = answer.json();
         let mut texts = vec![problem["detail"].to_string()];
         texts.extend(problem["errors"].as_array().into_iter().flatten().map(|error| error["detail"].to_string()));

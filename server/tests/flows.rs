@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::http::Method;
 use futures_util::StreamExt as _;
 use serde_json::{Value, json};
-use testkit::{Place, TestShop, on_each_store};
+use testkit::{ShopLocation, TestShop, on_each_store};
 
 on_each_store! {
     a_paid_order_sells_its_units_and_confirms_once,
@@ -30,7 +30,7 @@ on_each_store! {
 /// A moment after which a reservation of the default length is over.
 const AFTER_RESERVATION: Duration = Duration::from_secs(15 * 60 + 1);
 
-async fn a_paid_order_sells_its_units_and_confirms_once(place: Place) {
+async fn a_paid_order_sells_its_units_and_confirms_once(place: ShopLocation) {
     let shop = TestShop::start_on(place).await;
     let product = shop.product("123", 10).await;
     let placed = shop.order(&[(&product, 3)], Some("tok_ok")).await;
@@ -46,7 +46,7 @@ async fn a_paid_order_sells_its_units_and_confirms_once(place: Place) {
     assert_eq!(shop.mails(&order_id).await, ["confirmation"]);
 }
 
-async fn an_order_beyond_the_stock_is_rejected_and_touches_nothing(place: Place) {
+async fn an_order_beyond_the_stock_is_rejected_and_touches_nothing(place: ShopLocation) {
     let shop = TestShop::start_on(place).await;
     let (rare, plenty) = (shop.product("rare", 1).await, shop.product("plenty", 100).await);
     let order_id = shop.order(&[(&plenty, 5), (&rare, 2)], Some("tok_ok")).await.text("/order_id");
@@ -59,7 +59,7 @@ async fn an_order_beyond_the_stock_is_rejected_and_touches_nothing(place: Place)
     assert!(payments(&shop, &order_id).await.is_empty());
 }
 
-async fn a_declined_order_is_cancelled_released_once_and_mailed_once(place: Place) {
+async fn a_declined_order_is_cancelled_released_once_and_mailed_once(place: ShopLocation) {
     let shop = TestShop::start_on(place).await;
     let product = shop.product("123", 10).await;
     let order_id = shop.order(&[(&product, 4)], Some("tok_declined")).await.text("/order_id");
@@ -73,7 +73,7 @@ async fn a_declined_order_is_cancelled_released_once_and_mailed_once(place: Plac
     assert_eq!(released, 1);
 }
 
-async fn a_soft_decline_takes_another_token_while_the_reservation_lasts(place: Place) {
+async fn a_soft_decline_takes_another_token_while_the_reservation_lasts(place: ShopLocation) {
     let shop = TestShop::start_on(place).await;
     let product = shop.product("123", 10).await;
     let order_id = shop.order(&[(&product, 1)], Some("tok_soft")).await.text("/order_id");
@@ -90,7 +90,7 @@ async fn a_soft_decline_takes_another_token_while_the_reservation_lasts(place: P
     assert_eq!(again.text("/code"), "not_payable");
 }
 
-async fn a_charge_whose_answer_was_lost_is_looked_up_and_never_repeated(place: Place) {
+async fn a_charge_whose_answer_was_lost_is_looked_up_and_never_repeated(place: ShopLocation) {
     let shop = TestShop::start_on(place).await;
     let product = shop.product("123", 10).await;
     let order_id = shop.order(&[(&product, 1)], Some("tok_timeout")).await.text("/order_id");
@@ -102,7 +102,7 @@ async fn a_charge_whose_answer_was_lost_is_looked_up_and_never_repeated(place: P
     assert_eq!((&payments[0]["status"], &payments[0]["looked_up"]), (&json!("captured"), &json!(true)));
 }
 
-async fn an_unpaid_reservation_expires_and_frees_its_units(place: Place) {
+async fn an_unpaid_reservation_expires_and_frees_its_units(place: ShopLocation) {
     let shop = TestShop::start_on(place).await;
     let product = shop.product("123", 10).await;
     let order_id = shop.order(&[(&product, 2)], None).await.text("/order_id");
@@ -117,7 +117,7 @@ async fn an_unpaid_reservation_expires_and_frees_its_units(place: Place) {
     assert_eq!(shop.mails(&order_id).await, ["cancelled"]);
 }
 
-async fn money_that_arrives_too_late_goes_back(place: Place) {
+async fn money_that_arrives_too_late_goes_back(place: ShopLocation) {
     let shop = TestShop::start_on(place).await;
     let product = shop.product("123", 10).await;
     let order_id = shop.order(&[(&product, 2)], Some("tok_slow")).await.text("/order_id");
@@ -133,7 +133,7 @@ async fn money_that_arrives_too_late_goes_back(place: Place) {
     assert_eq!(shop.mails(&order_id).await, ["cancelled"]);
 }
 
-async fn a_race_of_cancelling_and_paying_has_one_winner(place: Place) {
+async fn a_race_of_cancelling_and_paying_has_one_winner(place: ShopLocation) {
     let shop = TestShop::start_on(place).await;
     let product = shop.product("123", 1_000).await;
     let mut ids = Vec::new();
@@ -161,7 +161,7 @@ async fn a_race_of_cancelling_and_paying_has_one_winner(place: Place) {
     assert_eq!(shop.stock(&product).await, (1_000 - paid, 0));
 }
 
-async fn a_hot_product_is_sold_to_the_last_unit_and_no_further(place: Place) {
+async fn a_hot_product_is_sold_to_the_last_unit_and_no_further(place: ShopLocation) {
     let shop = TestShop::start_on(place).await;
     let product = shop.product("hot", 100).await;
     let lines = [(product.as_str(), 1)];
@@ -181,7 +181,7 @@ async fn a_hot_product_is_sold_to_the_last_unit_and_no_further(place: Place) {
     assert_eq!(shop.stock(&product).await, (0, 0));
 }
 
-async fn the_story_of_an_order_says_what_happened_why_and_who_handled_it(place: Place) {
+async fn the_story_of_an_order_says_what_happened_why_and_who_handled_it(place: ShopLocation) {
     let shop = TestShop::start_on(place).await;
     let product = shop.product("123", 10).await;
     let placed = shop.order(&[(&product, 1)], Some("tok_ok")).await;
@@ -212,7 +212,7 @@ async fn the_story_of_an_order_says_what_happened_why_and_who_handled_it(place: 
     assert_eq!(consumers.len(), 2, "inventory and notifications: {consumers:?}");
 }
 
-async fn only_who_holds_its_token_sees_an_order(place: Place) {
+async fn only_who_holds_its_token_sees_an_order(place: ShopLocation) {
     let shop = TestShop::start_on(place).await;
     let product = shop.product("123", 10).await;
     let (mine, other) = (shop.order(&[(&product, 1)], None).await, shop.order(&[(&product, 1)], None).await);
@@ -231,7 +231,7 @@ async fn only_who_holds_its_token_sees_an_order(place: Place) {
     shop.request(Method::GET, "/v1/orders").send().await.expect(401);
 }
 
-async fn a_changed_product_is_ordered_at_its_new_price_and_a_deleted_one_not_at_all(place: Place) {
+async fn a_changed_product_is_ordered_at_its_new_price_and_a_deleted_one_not_at_all(place: ShopLocation) {
     let shop = TestShop::start_on(place).await;
     let product = shop.product("123", 10).await;
     let before = shop.order(&[(&product, 1)], None).await.text("/order_id");
@@ -251,7 +251,7 @@ async fn a_changed_product_is_ordered_at_its_new_price_and_a_deleted_one_not_at_
     );
 }
 
-async fn stock_is_corrected_but_never_below_what_is_held(place: Place) {
+async fn stock_is_corrected_but_never_below_what_is_held(place: ShopLocation) {
     let shop = TestShop::start_on(place).await;
     let product = shop.product("123", 5).await;
     shop.order(&[(&product, 4)], None).await;
@@ -266,7 +266,7 @@ async fn stock_is_corrected_but_never_below_what_is_held(place: Place) {
     assert_eq!(shown.json()["in_stock"], json!(false));
 }
 
-async fn a_registered_user_is_welcomed_once(place: Place) {
+async fn a_registered_user_is_welcomed_once(place: ShopLocation) {
     let shop = TestShop::start_on(place).await;
     let user = json!({"username": "ada", "email": "ada@example.com", "password": "correct horse battery"});
     shop.post("/v1/users", &user).await.expect(201);
@@ -278,7 +278,7 @@ async fn a_registered_user_is_welcomed_once(place: Place) {
     assert_eq!((&mails[0]["template"], &mails[0]["to"]), (&json!("welcome"), &json!("ada@example.com")));
 }
 
-async fn what_was_under_way_goes_on_after_a_restart(place: Place) {
+async fn what_was_under_way_goes_on_after_a_restart(place: ShopLocation) {
     let shop = TestShop::start_on(place).await;
     let product = shop.product("123", 50).await;
     let mut ids = Vec::new();

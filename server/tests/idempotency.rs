@@ -10,7 +10,7 @@ use std::time::Duration;
 use axum::http::Method;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
-use testkit::{Answer, Call, Place, Setup, TestShop, on_each_store};
+use testkit::{Call, Setup, ShopLocation, TestResponse, TestShop, on_each_store};
 
 on_each_store! {
     a_repeated_request_gets_the_same_answer_and_places_nothing_also_after_a_restart,
@@ -35,12 +35,12 @@ fn place<'a>(shop: &'a TestShop, key: &str, body: &Value) -> Call<'a> {
     shop.request(Method::POST, "/v1/orders").header("idempotency-key", key).json(body)
 }
 
-fn is_repeated(answer: &Answer) -> bool {
+fn is_repeated(answer: &TestResponse) -> bool {
     answer.headers.get("idempotency-replayed").is_some_and(|value| value == "true")
 }
 
 #[track_caller]
-fn assert_same(repeated: &Answer, first: &Answer) {
+fn assert_same(repeated: &TestResponse, first: &TestResponse) {
     assert!(is_repeated(repeated) && !is_repeated(first));
     assert_eq!((repeated.status, &repeated.body), (first.status, &first.body));
     for name in ["location", "content-type", "content-length"] {
@@ -52,7 +52,7 @@ async fn orders(shop: &TestShop) -> usize {
     shop.get("/v1/orders?limit=100").await.expect(200).items().len()
 }
 
-async fn a_repeated_request_gets_the_same_answer_and_places_nothing_also_after_a_restart(on: Place) {
+async fn a_repeated_request_gets_the_same_answer_and_places_nothing_also_after_a_restart(on: ShopLocation) {
     let shop = TestShop::start_on(on).await;
     let product = shop.product("123", 10).await;
     let body = order(&product, "ada@example.com");
@@ -75,7 +75,7 @@ async fn a_repeated_request_gets_the_same_answer_and_places_nothing_also_after_a
     shop.stop().await;
 }
 
-async fn another_request_under_a_used_key_is_refused(on: Place) {
+async fn another_request_under_a_used_key_is_refused(on: ShopLocation) {
     let shop = TestShop::start_on(on).await;
     let product = shop.product("123", 10).await;
     let mut body = order(&product, "ada@example.com");
@@ -96,16 +96,17 @@ async fn another_request_under_a_used_key_is_refused(on: Place) {
     shop.stop().await;
 }
 
-async fn of_fifty_at_once_one_places_the_order(on: Place) {
+async fn of_fifty_at_once_one_places_the_order(on: ShopLocation) {
     let shop = TestShop::start_on(on).await;
     let product = shop.product("123", 100).await;
     let body = order(&product, "ada@example.com");
     let answers = join_all((0..50).map(|_| place(&shop, "k", &body).send())).await;
-    let (placed, refused): (Vec<Answer>, Vec<Answer>) = answers.into_iter().partition(|answer| answer.status == 201);
+    let (placed, refused): (Vec<TestResponse>, Vec<TestResponse>) =
+        answers.into_iter().partition(|answer| answer.status == 201);
     for answer in refused {
         assert_eq!(answer.expect(409).text("/code"), "idempotency_key_in_flight");
     }
-    let (repeated, first): (Vec<Answer>, Vec<Answer>) = placed.into_iter().partition(is_repeated);
+    let (repeated, first): (Vec<TestResponse>, Vec<TestResponse>) = placed.into_iter().partition(is_repeated);
     assert_eq!(first.len(), 1);
     assert!(repeated.iter().all(|answer| answer.body == first[0].body));
     assert_same(&place(&shop, "k", &body).send().await, &first[0]);
@@ -115,7 +116,7 @@ async fn of_fifty_at_once_one_places_the_order(on: Place) {
     shop.stop().await;
 }
 
-async fn a_refused_request_leaves_its_key_unused(on: Place) {
+async fn a_refused_request_leaves_its_key_unused(on: ShopLocation) {
     let shop = TestShop::start_on(on).await;
     let product = shop.product("123", 10).await;
     let unknown = order("019360a4-8c1e-7b3a-9d2f-5e6c7a8b9c0d", "ada@example.com");
@@ -129,7 +130,7 @@ async fn a_refused_request_leaves_its_key_unused(on: Place) {
     shop.stop().await;
 }
 
-async fn a_key_is_its_senders_own(on: Place) {
+async fn a_key_is_its_senders_own(on: ShopLocation) {
     let shop = TestShop::start_on(on).await;
     let product = shop.product("123", 10).await;
     let account = json!({"username": "ada", "email": "ada@example.com", "password": "correct horse"});
@@ -157,7 +158,7 @@ async fn a_key_is_its_senders_own(on: Place) {
     shop.stop().await;
 }
 
-async fn a_key_is_new_after_a_day(on: Place) {
+async fn a_key_is_new_after_a_day(on: ShopLocation) {
     let shop = TestShop::start_on(on).await;
     let product = shop.product("123", 10).await;
     let body = order(&product, "ada@example.com");
@@ -173,7 +174,7 @@ async fn a_key_is_new_after_a_day(on: Place) {
     shop.stop().await;
 }
 
-async fn a_delivery_that_is_booked_twice_counts_once(on: Place) {
+async fn a_delivery_that_is_booked_twice_counts_once(on: ShopLocation) {
     let shop = TestShop::start_on(on).await;
     let product = shop.product("123", 10).await;
     let path = format!("/v1/stock/{product}/adjustments");
@@ -194,7 +195,7 @@ async fn a_delivery_that_is_booked_twice_counts_once(on: Place) {
     shop.stop().await;
 }
 
-async fn whatever_a_post_changes_it_changes_once_under_one_key(on: Place) {
+async fn whatever_a_post_changes_it_changes_once_under_one_key(on: ShopLocation) {
     let shop = TestShop::start_on(on).await;
     let keyed = |path: &str| shop.request(Method::POST, path).admin().header("idempotency-key", "k");
     let mouse = json!({"sku": "456", "name": "Mouse", "price": {"amount": 1_000, "currency": "EUR"}, "stock": 9});
@@ -225,7 +226,7 @@ async fn whatever_a_post_changes_it_changes_once_under_one_key(on: Place) {
     shop.stop().await;
 }
 
-async fn a_kept_answer_is_for_those_who_may_read_the_order(on: Place) {
+async fn a_kept_answer_is_for_those_who_may_read_the_order(on: ShopLocation) {
     let shop = TestShop::start_on(on).await;
     let product = shop.product("123", 10).await;
     let order = shop.order(&[(&product, 1)], None).await;
@@ -241,7 +242,7 @@ async fn a_kept_answer_is_for_those_who_may_read_the_order(on: Place) {
     shop.stop().await;
 }
 
-async fn who_hangs_up_at_any_moment_and_repeats_has_one_order(on: Place) {
+async fn who_hangs_up_at_any_moment_and_repeats_has_one_order(on: ShopLocation) {
     const ROUNDS: usize = 40;
     let shop = TestShop::start_on(on).await;
     let product = shop.product("123", 1_000).await;

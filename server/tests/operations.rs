@@ -15,9 +15,9 @@ use axum::http::Method;
 use events::PaymentCaptured;
 use kernel::{Event, OrderId};
 use serde_json::json;
-use testkit::{Place, Setup, TestShop, on_each_store, tell_of_an_unknown_order};
+use testkit::{Setup, ShopLocation, TestShop, on_each_store, tell_of_an_unknown_order};
 
-async fn a_dead_letter_is_listed_shown_replayed_and_discarded_and_only_its_key_waits(place: Place) {
+async fn a_dead_letter_is_listed_shown_replayed_and_discarded_and_only_its_key_waits(place: ShopLocation) {
     let shop = TestShop::start_on(place).await;
     let product = shop.product("123", 10).await;
     let order_id: OrderId = "019360a4-8c1e-7b3a-9d2f-5e6c7a8b9c0d".parse().unwrap();
@@ -54,7 +54,7 @@ async fn a_dead_letter_is_listed_shown_replayed_and_discarded_and_only_its_key_w
     shop.post(&format!("{path}/discard"), &json!({})).await.expect(404);
 }
 
-async fn things_are_found_by_the_names_that_people_use(place: Place) {
+async fn things_are_found_by_the_names_that_people_use(place: ShopLocation) {
     let shop = TestShop::start_on(place).await;
     let product = shop.product("019360a4-8c1e-7b3a-9d2f-5e6c7a8b9c0d", 10).await;
     shop.product("019360a4", 10).await;
@@ -83,7 +83,7 @@ async fn things_are_found_by_the_names_that_people_use(place: Place) {
     shop.get("/v1/dead-letters?consumer=ordres").await.expect(400);
 }
 
-async fn metrics_have_the_names_that_dashboards_rely_on(place: Place) {
+async fn metrics_have_the_names_that_dashboards_rely_on(place: ShopLocation) {
     let shop = TestShop::start_on(place).await;
     let product = shop.product("123", 10).await;
     shop.order(&[(&product, 1)], Some("tok_ok")).await;
@@ -112,7 +112,7 @@ async fn metrics_have_the_names_that_dashboards_rely_on(place: Place) {
     assert!(!text.contains("MADE-UP"), "a client makes up labels:\n{text}");
 }
 
-async fn a_shop_that_runs_is_alive_and_ready(place: Place) {
+async fn a_shop_that_runs_is_alive_and_ready(place: ShopLocation) {
     let shop = TestShop::start_on(place).await;
     shop.request(Method::GET, "/healthz").send().await.expect(200);
     let ready = shop.request(Method::GET, "/readyz").send().await.expect(200).json();
@@ -122,7 +122,7 @@ async fn a_shop_that_runs_is_alive_and_ready(place: Place) {
     assert!(ready["checks"].as_array().unwrap().iter().all(|check| check["ok"] == json!(true)));
 }
 
-async fn the_description_names_what_there_is_and_nothing_else(place: Place) {
+async fn the_description_names_what_there_is_and_nothing_else(place: ShopLocation) {
     let shop = TestShop::start_on(place).await;
     let api = shop.request(Method::GET, "/openapi.json").send().await.expect(200).json();
     for (path, method) in [
@@ -149,7 +149,7 @@ async fn the_description_names_what_there_is_and_nothing_else(place: Place) {
     }
 }
 
-async fn events_of_all_services_are_listed_newest_first_and_by_page(place: Place) {
+async fn events_of_all_services_are_listed_newest_first_and_by_page(place: ShopLocation) {
     let shop = TestShop::start_on(place).await;
     let product = shop.product("123", 10).await;
     let order_id = shop.order(&[(&product, 1)], Some("tok_ok")).await.text("/order_id");

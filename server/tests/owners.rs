@@ -8,7 +8,7 @@ use axum::http::Method;
 use kernel::{Cause, Clock, Ids, RequestCause, Shards, Version};
 use serde_json::{Value, json};
 use storage::{Batch, Change, Db, Location, Options, params};
-use testkit::{Answer, Call, Place, Setup, TestShop, on_each_store};
+use testkit::{Call, Setup, ShopLocation, TestResponse, TestShop, on_each_store};
 
 on_each_store! {
     an_order_is_its_customers_on_every_route_and_not_there_for_anyone_else,
@@ -41,7 +41,7 @@ impl Customer {
         shop.request(method, path).header("authorization", &format!("Bearer {}", self.access_token))
     }
 
-    async fn orders(&self, shop: &TestShop, body: &Value) -> Answer {
+    async fn orders(&self, shop: &TestShop, body: &Value) -> TestResponse {
         self.asks(shop, Method::POST, "/v1/orders").json(body).send().await
     }
 
@@ -79,7 +79,7 @@ async fn forget_account(store: Location, clock: Clock) {
     db.close().await;
 }
 
-fn ids(listed: &Answer) -> Vec<String> {
+fn ids(listed: &TestResponse) -> Vec<String> {
     listed.items().iter().map(|order| order["order_id"].as_str().unwrap().to_owned()).collect()
 }
 
@@ -113,7 +113,7 @@ async fn try_all<'a>(order_id: &str, refusal: Option<u16>, ask: impl Fn(Method, 
     }
 }
 
-async fn an_order_is_its_customers_on_every_route_and_not_there_for_anyone_else(place: Place) {
+async fn an_order_is_its_customers_on_every_route_and_not_there_for_anyone_else(place: ShopLocation) {
     let shop = TestShop::start_on(place).await;
     let product = shop.product("123", 10).await;
     let (ada, bob) = (Customer::sign_up(&shop, "ada").await, Customer::sign_up(&shop, "bob").await);
@@ -149,7 +149,7 @@ async fn an_order_is_its_customers_on_every_route_and_not_there_for_anyone_else(
     shop.request(Method::GET, "/v1/orders").send().await.expect(401);
 }
 
-async fn a_guests_order_stays_the_guests_whoever_has_signed_in(place: Place) {
+async fn a_guests_order_stays_the_guests_whoever_has_signed_in(place: ShopLocation) {
     let shop = TestShop::start_on(place).await;
     let product = shop.product("123", 10).await;
     let ada = Customer::sign_up(&shop, "ada").await;
@@ -173,7 +173,7 @@ async fn a_guests_order_stays_the_guests_whoever_has_signed_in(place: Place) {
     assert_eq!(shop.post("/v1/orders", &one_of(&product)).await.expect(422).text("/errors/0/field"), "email");
 }
 
-async fn a_customer_lists_own_orders_by_status_and_page(place: Place) {
+async fn a_customer_lists_own_orders_by_status_and_page(place: ShopLocation) {
     let shop = TestShop::start_on(place).await;
     let product = shop.product("123", 10).await;
     let (ada, bob) = (Customer::sign_up(&shop, "ada").await, Customer::sign_up(&shop, "bob").await);
@@ -196,7 +196,7 @@ async fn a_customer_lists_own_orders_by_status_and_page(place: Place) {
     assert!(bobs.iter().all(|order_id| !mine.contains(order_id)));
 }
 
-async fn an_order_without_an_address_goes_to_that_of_the_account(place: Place) {
+async fn an_order_without_an_address_goes_to_that_of_the_account(place: ShopLocation) {
     let shop = TestShop::start_on(place).await;
     let product = shop.product("123", 10).await;
     let ada = Customer::sign_up(&shop, "ada").await;
@@ -216,7 +216,7 @@ async fn an_order_without_an_address_goes_to_that_of_the_account(place: Place) {
     }
 }
 
-async fn an_account_that_orders_has_not_heard_of_must_send_an_address(place: Place) {
+async fn an_account_that_orders_has_not_heard_of_must_send_an_address(place: ShopLocation) {
     let shop = TestShop::start_on(place).await;
     let product = shop.product("123", 10).await;
     Customer::sign_up(&shop, "ada").await;

@@ -17,7 +17,7 @@ use service::Tasks;
 use service::http::Keyring;
 use service::http::auth::{Auth, digest};
 use service::http::listener::{Bounds, serve};
-use testkit::{ADMIN_TOKEN, Place, Setup, TestShop, on_each_store, tell_of_an_unknown_order};
+use testkit::{ADMIN_TOKEN, Setup, ShopLocation, TestShop, on_each_store, tell_of_an_unknown_order};
 use tokio::net::TcpListener;
 use tower::ServiceExt;
 
@@ -165,7 +165,7 @@ async fn told(tail: &mut BodyDataStream, wanted: &[&str]) {
     assert!(read.is_ok(), "not all of {wanted:?} in\n{text}");
 }
 
-async fn a_console_apart_tells_the_same_stories_and_lists(place: Place) {
+async fn a_console_apart_tells_the_same_stories_and_lists(place: ShopLocation) {
     let shop = TestShop::start_on(place).await;
     let Apart { console, .. } = Apart::start(&shop).await;
     let product = shop.product("123", 10).await;
@@ -200,7 +200,7 @@ async fn a_console_apart_tells_the_same_stories_and_lists(place: Place) {
     }
 }
 
-async fn a_console_apart_replays_and_discards_dead_letters(place: Place) {
+async fn a_console_apart_replays_and_discards_dead_letters(place: ShopLocation) {
     let shop = TestShop::start_on(place).await;
     let order_id: OrderId = "019360a4-8c1e-7b3a-9d2f-5e6c7a8b9c0d".parse().unwrap();
     let meanwhile = async |store, clock| tell_of_an_unknown_order(store, clock, order_id, 2, &["orders"]).await;

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use testkit::{Place, TestShop, on_each_store};
+use testkit::{ShopLocation, TestShop, on_each_store};
 
 on_each_store! {
     events_that_are_sent_again_take_effect_once,
@@ -13,7 +13,7 @@ on_each_store! {
     what_can_not_be_sent_again_is_refused,
 }
 
-async fn events_that_are_sent_again_take_effect_once(place: Place) {
+async fn events_that_are_sent_again_take_effect_once(place: ShopLocation) {
     let shop = TestShop::start_on(place).await;
     let product = shop.product("123", 10).await;
     let order_id = shop.order(&[(&product, 2)], Some("tok_ok")).await.text("/order_id");
@@ -38,7 +38,7 @@ async fn events_that_are_sent_again_take_effect_once(place: Place) {
     assert!(metrics.contains(dropped), "it came again and was known");
 }
 
-async fn nothing_older_than_the_window_is_sent_again(place: Place) {
+async fn nothing_older_than_the_window_is_sent_again(place: ShopLocation) {
     let shop = TestShop::start_on(place).await;
     let product = shop.product("123", 10).await;
     let count = async |request: Value| shop.post("/v1/events/republish", &request).await.expect(200).number("/events");
@@ -60,7 +60,7 @@ async fn nothing_older_than_the_window_is_sent_again(place: Place) {
     assert_eq!(count(json!({"service": "orders", "since": "2025-01-01T00:00:00Z", "after": first})).await, of_one);
 }
 
-async fn what_can_not_be_sent_again_is_refused(place: Place) {
+async fn what_can_not_be_sent_again_is_refused(place: ShopLocation) {
     let shop = TestShop::start_on(place).await;
     for (body, field) in [
         (json!({"service": "orders", "since": "2025-01-01T00:00:00Z"}), "since"),

@@ -9,7 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use serde_json::{Value, json};
-use testkit::{ADMIN_TOKEN, Answer, TestShop};
+use testkit::{ADMIN_TOKEN, TestResponse, TestShop};
 
 /// A route as the description has it.
 struct Route {
@@ -21,7 +21,7 @@ struct Route {
 }
 
 impl Route {
-    async fn call(&self, shop: &TestShop, token: Option<&str>) -> Answer {
+    async fn call(&self, shop: &TestShop, token: Option<&str>) -> TestResponse {
         let call = shop.request(self.method.clone(), &self.path);
         match token {
             Some(token) => call.bearer(token).send().await,
@@ -50,7 +50,7 @@ async fn routes(shop: &TestShop) -> Vec<Route> {
 }
 
 /// Signs a customer up and in; answers with the tokens.
-async fn customer(shop: &TestShop) -> Answer {
+async fn customer(shop: &TestShop) -> TestResponse {
     let account = json!({"username": "ada", "email": "ada@example.com", "password": "correct horse battery"});
     shop.request(Method::POST, "/v1/users").json(&account).send().await.expect(201);
     shop.settle().await;

@@ -21,8 +21,8 @@ use crate::declare::{declare, declare_exchange, is_final, open, waiting};
 use crate::layout::{Layout, Queue};
 use crate::preflight::{self, ServerInfo, Unusable};
 use crate::publisher::{Publish, Publisher, Publishers, UNCONFIRMED_MAX};
-use crate::recent_errors::Trouble;
-use crate::reconnecting::{CallError, Duty, LOOK_EVERY, Link, Waits};
+use crate::recent_errors::RecentErrors;
+use crate::reconnecting::{CallError, LOOK_EVERY, Reconnecting, Role, Waits};
 use crate::subscription::{Channelled, Source};
 use crate::{ConfigError, ReachError, wire};
 
@@ -90,9 +90,9 @@ pub(crate) struct Shared {
     pub address: Address,
     pub layout: Layout,
     ids: Ids,
-    publishing: Link,
-    receiving: Link,
-    trouble: Trouble,
+    publishing: Reconnecting,
+    receiving: Reconnecting,
+    recent_errors: RecentErrors,
     /// How many subscriptions each consumer has here.
     consumers: Mutex<BTreeMap<String, usize>>,
 }
@@ -107,9 +107,9 @@ impl RabbitMq {
             address: Address::parse(url)?,
             layout: Layout::new(&topology, shards)?,
             ids,
-            publishing: Link::new(),
-            receiving: Link::new(),
-            trouble: Trouble::default(),
+            publishing: Reconnecting::new(),
+            receiving: Reconnecting::new(),
+            recent_errors: RecentErrors::default(),
             consumers: Mutex::default(),
         });
         let mut links = JoinSet::new();
@@ -118,7 +118,10 @@ impl RabbitMq {
         let patience = publish_deadline * 2;
         let publisher = || {
             let (publishes, waiting) = mpsc::channel(UNCONFIRMED_MAX);
-            (publishes, Publisher { waiting, patience, waits: waits.clone(), trouble: shared.trouble.clone() })
+            (
+                publishes,
+                Publisher { waiting, patience, waits: waits.clone(), recent_errors: shared.recent_errors.clone() },
+            )
         };
         let ((immediate, at_once), (background, in_time)) = (publisher(), publisher());
         let publishers = Publishers { immediate: at_once, background: in_time };
@@ -248,7 +251,7 @@ impl Shared {
     pub fn error(&self, error: &CallError) -> Error {
         let said = Unusable::calling(&self.address, error).to_string();
         if is_final(error) {
-            self.trouble.note(said.clone());
+            self.recent_errors.note(said.clone());
             return Error::Rejected(said);
         }
         Error::Unavailable(said)
@@ -294,7 +297,7 @@ impl Drop for Receiving {
 /// Declares anew what may have been deleted.
 struct Restorer(Arc<Shared>);
 
-impl Duty for Restorer {
+impl Role for Restorer {
     async fn perform(&mut self, _: Arc<Connection>) -> String {
         loop {
             tokio::time::sleep(RESTORE_EVERY).await;
@@ -346,8 +349,8 @@ impl Broker for RabbitMq {
     }
 
     fn health(&self) -> Health {
-        let Shared { publishing, receiving, trouble, .. } = &*self.shared;
-        let complaint = publishing.complaint().or_else(|| receiving.complaint()).or_else(|| trouble.recent());
+        let Shared { publishing, receiving, recent_errors, .. } = &*self.shared;
+        let complaint = publishing.complaint().or_else(|| receiving.complaint()).or_else(|| recent_errors.recent());
         complaint.map_or(Health::Ready, |reason| Health::Degraded { reason })
     }
 }

@@ -85,24 +85,24 @@ async fn declare_queue(channel: &Channel, queue: &Queue) -> lapin::Result<()> {
 
 /// How many messages of a queue wait to be delivered; `None` if there is no such queue, which closes the channel.
 pub(crate) async fn waiting(channel: &Channel, queue: &Queue) -> Result<Option<u64>, CallError> {
-    Ok(standing(channel, &queue.name).await?.map(|standing| u64::from(standing.waiting)))
+    Ok(queue_status(channel, &queue.name).await?.map(|queue_status| u64::from(queue_status.waiting)))
 }
 
 /// What is known of a queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Standing {
+pub(crate) struct QueueStatus {
     /// Messages that wait to be delivered, without those that were delivered and are not settled.
     pub waiting: u32,
     /// Who consumes or waits for a turn to do so.
     pub consumers: u32,
 }
 
-/// How a queue stands; `None` if there is no such queue, which closes the channel.
-pub(crate) async fn standing(channel: &Channel, queue: &ShortString) -> Result<Option<Standing>, CallError> {
+/// The status of a queue; `None` if there is no such queue, which closes the channel.
+pub(crate) async fn queue_status(channel: &Channel, queue: &ShortString) -> Result<Option<QueueStatus>, CallError> {
     let options = QueueDeclareOptions { passive: true, durable: true, ..QueueDeclareOptions::default() };
     let asked = channel.queue_declare(queue.clone(), options, FieldTable::default());
     match within("asking for a queue", asked).await {
-        Ok(queue) => Ok(Some(Standing { waiting: queue.message_count(), consumers: queue.consumer_count() })),
+        Ok(queue) => Ok(Some(QueueStatus { waiting: queue.message_count(), consumers: queue.consumer_count() })),
         Err(CallError::Failed(error)) if code(&error) == Some(NOT_FOUND) => Ok(None),
         Err(error) => Err(error),
     }

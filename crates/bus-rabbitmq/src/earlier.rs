@@ -7,7 +7,7 @@ use lapin::options::{BasicQosOptions, QueueDeleteOptions};
 use lapin::types::ShortString;
 use lapin::{BasicProperties, Connection};
 
-use crate::declare::{Standing, open, standing};
+use crate::declare::{QueueStatus, open, queue_status};
 use crate::preflight::Unusable;
 use crate::reconnecting::{CallError, within};
 use crate::subscription::consume;
@@ -59,9 +59,9 @@ impl Shared {
 }
 
 /// The state of a queue, asked on a channel of its own, for the answer may close it.
-async fn look(connection: &Connection, queue: &ShortString) -> Result<Option<Standing>, CallError> {
+async fn look(connection: &Connection, queue: &ShortString) -> Result<Option<QueueStatus>, CallError> {
     let channel = open(connection).await?;
-    let found = standing(&channel, queue).await?;
+    let found = queue_status(&channel, queue).await?;
     if found.is_some() {
         within("closing a channel", channel.close(200, "looked".into())).await?;
     }
@@ -69,7 +69,7 @@ async fn look(connection: &Connection, queue: &ShortString) -> Result<Option<Sta
 }
 
 /// True if nobody reads a queue and it holds sentinel messages at the most.
-async fn is_read(connection: &Connection, queue: &ShortString, found: Standing) -> Result<bool, CallError> {
+async fn is_read(connection: &Connection, queue: &ShortString, found: QueueStatus) -> Result<bool, CallError> {
     if found.consumers > 0 || found.waiting > u32::from(SENTINELS_MAX) {
         return Ok(false);
     }

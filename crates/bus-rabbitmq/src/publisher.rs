@@ -22,8 +22,8 @@ use tokio::time::{Instant, timeout};
 
 use crate::declare::{is_final, open};
 use crate::layout::EXCHANGE;
-use crate::recent_errors::Trouble;
-use crate::reconnecting::{CallError, Duty, Waits, within};
+use crate::recent_errors::RecentErrors;
+use crate::reconnecting::{CallError, Role, Waits, within};
 
 /// Messages of a lane that may be unconfirmed, and once more as many that may wait to be sent: what half a dozen services with
 /// windows of 1,024 in two lanes send by themselves. Beyond that a message is refused instead of taking memory.
@@ -45,7 +45,7 @@ pub(crate) struct Publisher {
     /// How long a confirmation is waited for before the channel is given up.
     pub patience: Duration,
     pub waits: Waits,
-    pub trouble: Trouble,
+    pub recent_errors: RecentErrors,
 }
 
 struct Confirmed {
@@ -63,7 +63,7 @@ pub(crate) struct Publishers {
     pub background: Publisher,
 }
 
-impl Duty for Publishers {
+impl Role for Publishers {
     async fn perform(&mut self, connection: Arc<Connection>) -> String {
         tokio::select! {
             reason = self.immediate.perform(&connection) => reason,
@@ -92,7 +92,7 @@ impl Publisher {
             let wait = self.waits.after(began.elapsed());
             tracing::warn!(reason = broken, ?wait, "the channel for publishing broke, and is opened again");
             if is_telling {
-                self.trouble.note(broken.clone());
+                self.recent_errors.note(broken.clone());
             }
             self.refuse(wait, &broken).await;
         }
@@ -125,7 +125,7 @@ impl Publisher {
                     let batch = all_ready(first, &mut unconfirmed);
                     let decided = returned.decide(batch);
                     if let Some(key) = decided.unroutable {
-                        self.trouble.note(format!("no queue is bound for {key}: run `tradepost migrate`"));
+                        self.recent_errors.note(format!("no queue is bound for {key}: run `tradepost migrate`"));
                     }
                     if let Some(broken) = decided.broken {
                         return broken;

@@ -1,25 +1,25 @@
-//! What the broker refused, for as long as somebody may want to know.
+//! The last refusal of the broker, kept while it is worth reporting.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// How long it is spoken of: longer than whoever was refused waits before the next try.
-const SPOKEN_OF: Duration = Duration::from_secs(30);
+/// How long it is reported: longer than the wait before the next attempt of whoever was refused.
+const REPORTED_FOR: Duration = Duration::from_secs(30);
 
-/// What was refused last. Clones share it.
+/// The last refusal, and its time. Clones share it.
 #[derive(Clone, Default)]
-pub(crate) struct Trouble(Arc<Mutex<Option<(Instant, String)>>>);
+pub(crate) struct RecentErrors(Arc<Mutex<Option<(Instant, String)>>>);
 
-impl Trouble {
+impl RecentErrors {
     pub fn note(&self, reason: String) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), reason));
     }
 
-    /// What was refused within the last half minute.
+    /// The refusal within the last half minute.
     pub fn recent(&self) -> Option<String> {
         let last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        last.as_ref().filter(|(at, _)| at.elapsed() < SPOKEN_OF).map(|(_, reason)| reason.clone())
+        last.as_ref().filter(|(at, _)| at.elapsed() < REPORTED_FOR).map(|(_, reason)| reason.clone())
     }
 }

@@ -31,7 +31,7 @@ pub(crate) const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 /// How a connection is at the moment.
 #[derive(Clone)]
-pub(crate) enum State {
+pub(crate) enum ConnectionState {
     /// There is none, and why.
     Down(String),
     Up(Arc<Connection>),
@@ -39,7 +39,7 @@ pub(crate) enum State {
     Blocked(Arc<Connection>, String),
 }
 
-impl State {
+impl ConnectionState {
     pub fn connection(&self) -> Option<&Arc<Connection>> {
         match self {
             Self::Down(_) => None,
@@ -58,7 +58,7 @@ impl State {
 }
 
 /// What is done with a connection as long as it lasts.
-pub(crate) trait Duty: Send {
+pub(crate) trait Role: Send {
     /// Ends with what broke it.
     fn perform(&mut self, connection: Arc<Connection>) -> impl Future<Output = String> + Send;
 }
@@ -86,16 +86,18 @@ impl Waits {
 
 /// One place for one connection.
 #[derive(Clone)]
-pub(crate) struct Link {
-    state: Arc<watch::Sender<State>>,
+pub(crate) struct Reconnecting {
+    state: Arc<watch::Sender<ConnectionState>>,
 }
 
-impl Link {
+impl Reconnecting {
     pub fn new() -> Self {
-        Self { state: Arc::new(watch::Sender::new(State::Down("there was no time to connect yet".to_owned()))) }
+        Self {
+            state: Arc::new(watch::Sender::new(ConnectionState::Down("there was no time to connect yet".to_owned()))),
+        }
     }
 
-    pub fn state(&self) -> State {
+    pub fn state(&self) -> ConnectionState {
         self.state.borrow().clone()
     }
 
@@ -105,7 +107,7 @@ impl Link {
     }
 
     /// Tells when the state is another one.
-    pub fn changes(&self) -> watch::Receiver<State> {
+    pub fn changes(&self) -> watch::Receiver<ConnectionState> {
         self.state.subscribe()
     }
 
@@ -117,33 +119,33 @@ impl Link {
         connection.ok_or_else(|| bus::Error::Unavailable(self.complaint().unwrap_or_default()))
     }
 
-    /// Connects, does the duty, and begins again, for ever.
-    pub async fn keep(self, address: Address, purpose: &'static str, mut waits: Waits, mut duty: impl Duty) {
+    /// Connects, does the role, and begins again, for ever.
+    pub async fn keep(self, address: Address, purpose: &'static str, mut waits: Waits, mut role: impl Role) {
         // A broker that did not answer in time is greeted first, for each connection takes a thread of lapin's that
         // waits as long as the broker does.
         let mut is_silent = false;
         loop {
             let began = Instant::now();
             let reason = match connect(&address, purpose, is_silent).await {
-                Ok(connection) => self.use_up(Arc::new(connection), &mut duty).await,
+                Ok(connection) => self.use_up(Arc::new(connection), &mut role).await,
                 Err(error) => {
                     is_silent = matches!(error, Unusable::Silent { .. });
                     error.to_string()
                 }
             };
             tracing::warn!(broker = ?address, purpose, reason, "the connection to the broker is away");
-            self.state.send_replace(State::Down(reason));
+            self.state.send_replace(ConnectionState::Down(reason));
             tokio::time::sleep(waits.after(began.elapsed())).await;
         }
     }
 
-    /// Does the duty until the connection breaks; answers with what broke it.
-    async fn use_up(&self, connection: Arc<Connection>, duty: &mut impl Duty) -> String {
+    /// Does the role until the connection breaks; answers with what broke it.
+    async fn use_up(&self, connection: Arc<Connection>, role: &mut impl Role) -> String {
         let watched = self.watch(&connection);
-        self.state.send_replace(State::Up(connection.clone()));
+        self.state.send_replace(ConnectionState::Up(connection.clone()));
         tokio::select! {
             reason = watched => reason,
-            reason = duty.perform(connection.clone()) => reason,
+            reason = role.perform(connection.clone()) => reason,
         }
     }
 
@@ -155,10 +157,10 @@ impl Link {
             match timeout(LOOK_EVERY, events.next()).await {
                 Ok(Some(Event::ConnectionBlocked(reason))) => {
                     tracing::warn!(reason, "the broker takes no messages");
-                    self.state.send_replace(State::Blocked(connection.clone(), reason));
+                    self.state.send_replace(ConnectionState::Blocked(connection.clone(), reason));
                 }
                 Ok(Some(Event::ConnectionUnblocked)) => {
-                    self.state.send_replace(State::Up(connection.clone()));
+                    self.state.send_replace(ConnectionState::Up(connection.clone()));
                 }
                 Ok(Some(Event::Error(error))) => last_error = error.to_string(),
                 Ok(Some(_)) | Err(_) => {}

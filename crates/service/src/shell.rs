@@ -143,7 +143,7 @@ pub fn served_by(service: &'static str, routes: Router) -> Router {
 struct Readiness {
     #[schema(value_type = Status, inline)]
     status: &'static str,
-    checks: Vec<Check>,
+    checks: Vec<HealthCheck>,
 }
 
 /// The state of a process.
@@ -158,7 +158,7 @@ kernel::named!(Status { Ready = "ready", Degraded = "degraded", Unavailable = "u
 
 /// One thing that has to work.
 #[derive(Serialize, ToSchema)]
-struct Check {
+struct HealthCheck {
     name: String,
     ok: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -205,10 +205,10 @@ async fn root() -> Redirect {
     responses((status = 200, body = Readiness), (status = 503, body = Readiness))
 )]
 async fn readyz(State(Own { shell, .. }): State<Own>) -> Response {
-    let mut checks: Vec<Check> = Vec::with_capacity(shell.operators.len() + 2);
+    let mut checks: Vec<HealthCheck> = Vec::with_capacity(shell.operators.len() + 2);
     for operator in &shell.operators {
         let reason = operator.check_store().await.err().map(|error| error.to_string());
-        checks.push(Check { name: format!("store.{}", operator.service()), ok: reason.is_none(), reason });
+        checks.push(HealthCheck { name: format!("store.{}", operator.service()), ok: reason.is_none(), reason });
     }
     let stores_ok = checks.iter().all(|check| check.ok);
     let broker = match shell.broker.health() {
@@ -216,9 +216,9 @@ async fn readyz(State(Own { shell, .. }): State<Own>) -> Response {
         Health::Degraded { reason } => Some(reason),
     };
     let broker_ok = broker.is_none();
-    checks.push(Check { name: format!("broker.{}", shell.broker.name()), ok: broker_ok, reason: broker });
+    checks.push(HealthCheck { name: format!("broker.{}", shell.broker.name()), ok: broker_ok, reason: broker });
     if shell.tasks.is_stopping() {
-        checks.push(Check { name: "process".to_owned(), ok: false, reason: Some("it is draining".to_owned()) });
+        checks.push(HealthCheck { name: "process".to_owned(), ok: false, reason: Some("it is draining".to_owned()) });
     }
     let (code, status) = match (stores_ok && !shell.tasks.is_stopping(), broker_ok) {
         (true, true) => (StatusCode::OK, Status::Ready),

@@ -184,16 +184,16 @@ mod tests {
     use super::*;
 
     #[derive(Default)]
-    struct Kept(Mutex<Vec<FinishedSpan>>);
+    struct CollectedSpans(Mutex<Vec<FinishedSpan>>);
 
-    impl Export for Kept {
+    impl Export for CollectedSpans {
         fn export(&self, span: FinishedSpan) {
             self.0.lock().unwrap().push(span);
         }
     }
 
-    fn tracer(share: f64) -> (Tracer, Arc<Kept>) {
-        let kept = Arc::new(Kept::default());
+    fn tracer(share: f64) -> (Tracer, Arc<CollectedSpans>) {
+        let kept = Arc::new(CollectedSpans::default());
         let clock = Clock::system();
         (Tracer::new(kept.clone(), share, clock.clone(), Ids::new(clock)), kept)
     }

@@ -12,7 +12,7 @@ use crate::commit::Commit;
 use crate::postgres::{BadUrl, Postgres, Server};
 use crate::sqlite::Sqlite;
 use crate::statement::{Claim, Sql};
-use crate::wake_ups::{Signals, TimerSignal};
+use crate::wake_ups::{TimerWakeUp, WakeUps};
 use crate::{Batch, Error, Migrations, Query, Registered, Row, Value};
 
 /// Options for opening a store.
@@ -210,7 +210,7 @@ impl Db {
     }
 
     /// Tells when a timer of this kind was set.
-    pub fn timer_signal(&self, name: &'static str) -> Arc<TimerSignal> {
+    pub fn timer_signal(&self, name: &'static str) -> Arc<TimerWakeUp> {
         self.signals().timer(name)
     }
 
@@ -231,7 +231,7 @@ impl Db {
         }
     }
 
-    pub(crate) fn signals(&self) -> &Signals {
+    pub(crate) fn signals(&self) -> &WakeUps {
         match &*self.engine {
             Engine::Sqlite(sqlite) => &sqlite.signals,
             Engine::Postgres(postgres) => &postgres.signals,

@@ -169,7 +169,7 @@ pub(crate) const STATEMENTS: &[&Sql] = &[
 
 /// Reason why a delivery is held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
+pub enum HeldState {
     /// Its time.
     Due,
     /// The delivery before it.
@@ -178,7 +178,7 @@ pub enum State {
     Parked,
 }
 
-impl State {
+impl HeldState {
     /// The name in tables and answers.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -189,7 +189,7 @@ impl State {
     }
 }
 
-impl std::str::FromStr for State {
+impl std::str::FromStr for HeldState {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
@@ -212,7 +212,7 @@ pub struct Held {
     pub envelope: Envelope,
     pub body: Vec<u8>,
     pub digest: [u8; 16],
-    pub state: State,
+    pub state: HeldState,
     pub due_at: Option<Timestamp>,
     pub attempts: i64,
     pub reason: Option<String>,
@@ -280,7 +280,7 @@ impl Attempt {
         reason: String,
         now: Timestamp,
     ) -> Result<(), Error> {
-        let state = if retry_at.is_some() { State::Due } else { State::Parked };
+        let state = if retry_at.is_some() { HeldState::Due } else { HeldState::Parked };
         let row = params![self.position, self.counted, state.as_str(), retry_at, attempts, storable(reason), now];
         db.sweep(vec![(&FAILED_AGAIN, row)]).await?;
         Ok(())

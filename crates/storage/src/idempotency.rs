@@ -25,7 +25,7 @@ pub const KEPT: SignedDuration = SignedDuration::from_hours(24);
 
 /// A key that was used.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Kept {
+pub struct StoredAnswer {
     /// SHA-256 of what was asked.
     pub digest: [u8; 32],
     /// The whole answer.
@@ -35,9 +35,13 @@ pub struct Kept {
 }
 
 /// The answer that is stored under this key, if it is still valid at `now`.
-pub async fn find(db: &Db, scope: &str, key: &str, now: Timestamp) -> Result<Option<Kept>, Error> {
+pub async fn find(db: &Db, scope: &str, key: &str, now: Timestamp) -> Result<Option<StoredAnswer>, Error> {
     let map = |row: &crate::Row<'_>| {
-        Ok(Kept { digest: row.get("digest")?, answer: row.get("answer")?, committed_at: row.get("committed_at")? })
+        Ok(StoredAnswer {
+            digest: row.get("digest")?,
+            answer: row.get("answer")?,
+            committed_at: row.get("committed_at")?,
+        })
     };
     Ok(db.read(&FIND, params![scope, key, now], map).await?.into_iter().next())
 }

@@ -50,4 +50,4 @@ pub use row::Row;
 pub use sqlite::Snapshots;
 pub use statement::{Change, Claim, Column, Insert, Query, Registered, Upsert};
 pub use value::{Found, FromValue, Type, Value};
-pub use wake_ups::TimerSignal;
+pub use wake_ups::TimerWakeUp;

@@ -10,10 +10,10 @@ use tokio::sync::{Notify, watch};
 use crate::batch::TimerChange;
 
 /// Wakes the relays and timers that have something to do, and counts what is unsent.
-pub(crate) struct Signals {
+pub(crate) struct WakeUps {
     outbox: HashMap<(String, Lane), watch::Sender<()>>,
     pub archive: watch::Sender<()>,
-    timers: Mutex<HashMap<&'static str, Arc<TimerSignal>>>,
+    timers: Mutex<HashMap<&'static str, Arc<TimerWakeUp>>>,
     pending: AtomicI64,
 }
 
@@ -29,18 +29,18 @@ pub(crate) struct Effects {
 
 /// Tells whoever runs a kind of timer that one was set which comes due before all that it knows of.
 #[derive(Debug)]
-pub struct TimerSignal {
+pub struct TimerWakeUp {
     next: Mutex<Timestamp>,
     earlier: Notify,
 }
 
-impl Default for TimerSignal {
+impl Default for TimerWakeUp {
     fn default() -> Self {
         Self { next: Mutex::new(Timestamp::MAX), earlier: Notify::new() }
     }
 }
 
-impl TimerSignal {
+impl TimerWakeUp {
     /// Forgets what is known. Called before the store is asked, so that nothing that is set meanwhile is missed.
     pub fn forget(&self) {
         *self.next() = Timestamp::MAX;
@@ -98,7 +98,7 @@ impl Effects {
     }
 }
 
-impl Signals {
+impl WakeUps {
     pub fn new(destinations: &HashMap<String, Vec<String>>, pending: u64) -> Self {
         let names: HashSet<&String> = destinations.values().flatten().collect();
         let outbox = names
@@ -118,7 +118,7 @@ impl Signals {
         found.map_or_else(|| watch::Sender::new(()).subscribe(), watch::Sender::subscribe)
     }
 
-    pub fn timer(&self, name: &'static str) -> Arc<TimerSignal> {
+    pub fn timer(&self, name: &'static str) -> Arc<TimerWakeUp> {
         self.timers.lock().unwrap_or_else(PoisonError::into_inner).entry(name).or_default().clone()
     }
 

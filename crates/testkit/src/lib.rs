@@ -4,12 +4,12 @@
 //! A test sends requests, calls [`TestShop::settle`], which returns once nothing is under way, and asserts.
 //! A test never sleeps: [`TestShop::advance`] moves the clock and settles what came due.
 
-mod answer;
+mod response;
 mod shop;
 mod shop_location;
 mod unknown;
 
-pub use answer::Answer;
+pub use response::TestResponse;
 pub use shop::{ADMIN_TOKEN, Call, Setup, TestShop};
-pub use shop_location::Place;
+pub use shop_location::ShopLocation;
 pub use unknown::tell_of_an_unknown_order;

@@ -20,7 +20,7 @@ use service::{Settings, Tracer};
 use tower::ServiceExt;
 use users::AttemptLimits;
 
-use crate::{Answer, Place};
+use crate::{ShopLocation, TestResponse};
 
 /// The admin token of every test shop.
 pub const ADMIN_TOKEN: &str = "an-admin-token-for-tests-only-0123456789";
@@ -61,27 +61,27 @@ impl Default for Setup {
 pub struct TestShop {
     app: App,
     hands: MockClock,
-    place: Place,
+    place: ShopLocation,
 }
 
 impl TestShop {
     /// An empty shop on a folder.
     pub async fn start() -> Self {
-        Self::start_on(Place::folder()).await
+        Self::start_on(ShopLocation::folder()).await
     }
 
     /// An empty shop in a place.
-    pub async fn start_on(place: Place) -> Self {
+    pub async fn start_on(place: ShopLocation) -> Self {
         Self::start_on_with(place, Setup::default()).await
     }
 
     /// An empty shop with other settings.
     pub async fn start_with(setup: Setup) -> Self {
-        Self::start_on_with(Place::folder(), setup).await
+        Self::start_on_with(ShopLocation::folder(), setup).await
     }
 
     /// An empty shop in a place, with other settings.
-    pub async fn start_on_with(place: Place, setup: Setup) -> Self {
+    pub async fn start_on_with(place: ShopLocation, setup: Setup) -> Self {
         let (clock, hands) = Clock::mock("2026-01-01T12:00:00Z".parse().expect("a time"));
         let app = open(&place, clock, &hands, setup).await;
         Self { app, hands, place }
@@ -128,22 +128,22 @@ impl TestShop {
     }
 
     /// `GET` as admin.
-    pub async fn get(&self, path: &str) -> Answer {
+    pub async fn get(&self, path: &str) -> TestResponse {
         self.request(Method::GET, path).admin().send().await
     }
 
     /// `POST` as admin.
-    pub async fn post(&self, path: &str, body: &Value) -> Answer {
+    pub async fn post(&self, path: &str, body: &Value) -> TestResponse {
         self.request(Method::POST, path).admin().json(body).send().await
     }
 
     /// `PATCH` as admin.
-    pub async fn patch(&self, path: &str, body: &Value) -> Answer {
+    pub async fn patch(&self, path: &str, body: &Value) -> TestResponse {
         self.request(Method::PATCH, path).admin().json(body).send().await
     }
 
     /// `DELETE` as admin.
-    pub async fn delete(&self, path: &str) -> Answer {
+    pub async fn delete(&self, path: &str) -> TestResponse {
         self.request(Method::DELETE, path).admin().send().await
     }
 
@@ -161,7 +161,7 @@ impl TestShop {
     }
 
     /// Places an order as a guest; answers with what the guest gets.
-    pub async fn order(&self, lines: &[(&str, i64)], token: Option<&str>) -> Answer {
+    pub async fn order(&self, lines: &[(&str, i64)], token: Option<&str>) -> TestResponse {
         let lines: Vec<Value> =
             lines.iter().map(|(id, quantity)| json!({"product_id": id, "quantity": quantity})).collect();
         let mut order = json!({"lines": lines, "email": "ada@example.com"});
@@ -172,7 +172,7 @@ impl TestShop {
     }
 
     /// The order as it is now.
-    pub async fn order_now(&self, order_id: &str) -> Answer {
+    pub async fn order_now(&self, order_id: &str) -> TestResponse {
         self.get(&format!("/v1/orders/{order_id}")).await.expect(200)
     }
 
@@ -198,7 +198,7 @@ impl TestShop {
     }
 }
 
-async fn open(place: &Place, clock: Clock, hands: &MockClock, setup: Setup) -> App {
+async fn open(place: &ShopLocation, clock: Clock, hands: &MockClock, setup: Setup) -> App {
     let options = Options {
         scope: Scope::Whole { data: place.data() },
         store: place.store(),
@@ -269,11 +269,11 @@ impl Call<'_> {
     }
 
     /// Sends it.
-    pub async fn send(self) -> Answer {
+    pub async fn send(self) -> TestResponse {
         let request = self.request.body(Body::from(self.body)).expect("a test writes valid requests");
         let response = self.shop.app.router.clone().oneshot(request).await.expect("the router answers everything");
         let (parts, body) = response.into_parts();
         let body = axum::body::to_bytes(body, ANSWER_BYTES_MAX).await.expect("an answer is complete");
-        Answer { status: parts.status, headers: parts.headers, body }
+        TestResponse { status: parts.status, headers: parts.headers, body }
     }
 }

@@ -8,12 +8,12 @@ use test_servers::Database;
 
 /// A place for one shop, which goes with the test.
 #[derive(Debug)]
-pub struct Place {
+pub struct ShopLocation {
     folder: TempDir,
     database: Option<Database>,
 }
 
-impl Place {
+impl ShopLocation {
     /// A folder alone.
     pub fn folder() -> Self {
         let folder = tempfile::tempdir().expect("the machine has room for a temporary folder");
@@ -39,7 +39,7 @@ impl Place {
     }
 }
 
-/// Makes a test of each of these functions, which take a [`Place`], for each database.
+/// Makes a test of each of these functions, which take a [`ShopLocation`], for each database.
 #[macro_export]
 macro_rules! on_each_store {
     ($($test:ident),* $(,)?) => {
@@ -47,7 +47,7 @@ macro_rules! on_each_store {
             $(
                 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
                 async fn $test() {
-                    super::$test($crate::Place::folder()).await;
+                    super::$test($crate::ShopLocation::folder()).await;
                 }
             )*
         }
@@ -56,7 +56,7 @@ macro_rules! on_each_store {
             $(
                 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
                 async fn $test() {
-                    super::$test($crate::Place::database()).await;
+                    super::$test($crate::ShopLocation::database()).await;
                 }
             )*
         }

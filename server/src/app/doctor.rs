@@ -25,7 +25,7 @@ const FREE_MIN: u64 = 1 << 30;
 
 /// How something stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
+pub enum Status {
     /// As it has to be.
     Good,
     /// It works, and may not for long, or not as fast.
@@ -40,7 +40,7 @@ pub struct Check {
     /// What it was.
     pub name: &'static str,
     /// How it stands.
-    pub standing: Standing,
+    pub status: Status,
     /// What was found.
     pub found: String,
     /// What to do, unless it is good.
@@ -50,17 +50,17 @@ pub struct Check {
 impl Check {
     /// It is as it has to be.
     pub fn good(name: &'static str, found: impl Into<String>) -> Self {
-        Self { name, standing: Standing::Good, found: found.into(), remedy: None }
+        Self { name, status: Status::Good, found: found.into(), remedy: None }
     }
 
     /// It works, but.
     pub fn doubtful(name: &'static str, found: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self { name, standing: Standing::Doubtful, found: found.into(), remedy: Some(remedy.into()) }
+        Self { name, status: Status::Doubtful, found: found.into(), remedy: Some(remedy.into()) }
     }
 
     /// It does not work.
     pub fn bad(name: &'static str, found: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self { name, standing: Standing::Bad, found: found.into(), remedy: Some(remedy.into()) }
+        Self { name, status: Status::Bad, found: found.into(), remedy: Some(remedy.into()) }
     }
 }
 

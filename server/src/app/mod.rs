@@ -41,7 +41,7 @@ use crate::shop::{CONSOLE, Outside, Shop, topology};
 use folder::Folder;
 
 pub use backup::{Copied, backup};
-pub use doctor::{Check, Standing, doctor};
+pub use doctor::{Check, Status, doctor};
 pub use migrate::{Migrated, migrate};
 pub use peers::peers;
 pub use run::{RunOptions, run};

@@ -64,12 +64,13 @@ impl Traces {
         let exporter =
             exporter(endpoint.clone()).with_context(|| format!("otlp_endpoint: {endpoint} can't be used"))?;
         let waiting = Arc::new(AtomicUsize::new(0));
-        let told = Told { endpoint, exporter, waiting: waiting.clone(), is_away: AtomicBool::new(false) };
+        let exporter =
+            LoggingExporter { endpoint, exporter, waiting: waiting.clone(), is_unreachable: AtomicBool::new(false) };
         let batches = BatchConfigBuilder::default()
             .with_max_queue_size(QUEUE)
             .with_max_export_batch_size(BATCH)
             .with_scheduled_delay(GATHER);
-        let mut processor = BatchSpanProcessor::builder(told).with_batch_config(batches.build()).build();
+        let mut processor = BatchSpanProcessor::builder(exporter).with_batch_config(batches.build()).build();
         let resource = Resource::builder_empty()
             .with_service_name(target.service)
             .with_attribute(KeyValue::new("service.version", env!("CARGO_PKG_VERSION")));
@@ -117,7 +118,7 @@ fn exporter(endpoint: String) -> anyhow::Result<opentelemetry_otlp::SpanExporter
 struct Sender {
     processor: BatchSpanProcessor,
     scope: InstrumentationScope,
-    /// In the queue, which is counted here so that what is dropped can be told.
+    /// In the queue, which is counted here so that dropped spans can be reported.
     waiting: Arc<AtomicUsize>,
     dropped: AtomicU64,
 }
@@ -172,20 +173,20 @@ fn data(span: FinishedSpan, scope: InstrumentationScope) -> SpanData {
     }
 }
 
-/// An exporter that tells once that the collector is away, and once that it is back.
+/// An exporter that logs once that the collector is unreachable, and once that it is reachable again.
 #[derive(Debug)]
-struct Told {
+struct LoggingExporter {
     endpoint: String,
     exporter: opentelemetry_otlp::SpanExporter,
     waiting: Arc<AtomicUsize>,
-    is_away: AtomicBool,
+    is_unreachable: AtomicBool,
 }
 
-impl SpanExporter for Told {
+impl SpanExporter for LoggingExporter {
     async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
         self.waiting.fetch_sub(batch.len(), Ordering::Relaxed);
         let result = self.exporter.export(batch).await;
-        match (&result, self.is_away.swap(result.is_err(), Ordering::Relaxed)) {
+        match (&result, self.is_unreachable.swap(result.is_err(), Ordering::Relaxed)) {
             (Err(error), false) => {
                 tracing::warn!(endpoint = self.endpoint, %error, "spans can't be sent and are dropped until they can");
             }

@@ -23,13 +23,13 @@ Where `admin_token` is set, set another one, and the one before as `admin_token_
 #[command(after_help = AFTER_HELP)]
 pub enum Command {
     /// Make another token and print it; the one before is good beside it
-    Rotate(Place),
+    Rotate(DataFolder),
     /// End the token before
-    Retire(Place),
+    Retire(DataFolder),
 }
 
 #[derive(Debug, clap::Args)]
-pub struct Place {
+pub struct DataFolder {
     /// Where the shop's data is
     #[arg(long, value_name = "DIR")]
     data: Option<String>,
@@ -39,9 +39,9 @@ pub struct Place {
 
 impl Command {
     pub fn run(self, shop: &Shop, environment: &Environment, out: &mut Output) -> Result<(), Failure> {
-        let (Self::Rotate(place) | Self::Retire(place)) = &self;
-        let flags = Flags { data_dir: place.data.clone(), ..Flags::default() };
-        let folder = config::load(shop, &flags, place.file.path.as_deref(), environment)?.settings.data_dir;
+        let (Self::Rotate(folder) | Self::Retire(folder)) = &self;
+        let flags = Flags { data_dir: folder.data.clone(), ..Flags::default() };
+        let folder = config::load(shop, &flags, folder.file.path.as_deref(), environment)?.settings.data_dir;
         let failed = |error: anyhow::Error| Failure::failed(format!("{error:#}"));
         match self {
             Self::Rotate(_) => {

@@ -2,7 +2,7 @@
 
 use clap::Args;
 use serde_json::json;
-use server::app::{self, Check, Standing};
+use server::app::{self, Check, Status};
 use server::config::{self, Environment, Flags};
 use server::shop::Shop;
 
@@ -37,10 +37,10 @@ impl Doctor {
             out.document(&json!({"checks": checks.iter().map(as_json).collect::<Vec<_>>()}))?;
         } else {
             for check in &checks {
-                out.text(plain(&format!("{:<5} {:<12} {}", word(check.standing), check.name, line(check))))?;
+                out.text(plain(&format!("{:<5} {:<12} {}", word(check.status), check.name, line(check))))?;
             }
         }
-        let bad = checks.iter().filter(|check| check.standing == Standing::Bad).count();
+        let bad = checks.iter().filter(|check| check.status == Status::Bad).count();
         match bad {
             0 => Ok(()),
             1 => Err(Failure::new(Exit::CheckFailed, "one thing has to be mended")),
@@ -49,11 +49,11 @@ impl Doctor {
     }
 }
 
-fn word(standing: Standing) -> &'static str {
-    match standing {
-        Standing::Good => "ok",
-        Standing::Doubtful => "warn",
-        Standing::Bad => "FAIL",
+fn word(status: Status) -> &'static str {
+    match status {
+        Status::Good => "ok",
+        Status::Doubtful => "warn",
+        Status::Bad => "FAIL",
     }
 }
 
@@ -65,6 +65,6 @@ fn line(check: &Check) -> String {
 }
 
 fn as_json(check: &Check) -> serde_json::Value {
-    let standing = word(check.standing).to_lowercase();
-    json!({"name": check.name, "standing": standing, "found": check.found, "remedy": check.remedy})
+    let status = word(check.status).to_lowercase();
+    json!({"name": check.name, "status": status, "found": check.found, "remedy": check.remedy})
 }

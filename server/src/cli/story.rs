@@ -10,7 +10,7 @@ use super::terminal::plain;
 
 /// One event of the story.
 #[derive(Clone, Debug, Deserialize)]
-pub struct Step {
+pub struct StoryEvent {
     event_id: String,
     #[serde(rename = "type")]
     event_type: String,
@@ -28,23 +28,23 @@ struct Delivery {
     reason: Option<String>,
 }
 
-/// Tells a story that is still growing: each step once, and again when something became of it later.
+/// Prints a story that is still growing: each event once, and again when its handling has changed.
 #[derive(Debug, Default)]
-pub struct Teller {
+pub struct StoryPrinter {
     styles: Styles,
     begin: Option<Timestamp>,
-    told: HashMap<String, String>,
+    printed: HashMap<String, String>,
 }
 
 /// A line of the story, and the place of its step in what was passed in.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Told {
+pub struct LoggingExporter {
     pub index: usize,
     pub line: String,
 }
 
-impl Step {
-    /// Whether everyone who reacts to it has come to an end with it.
+impl StoryEvent {
+    /// True if all its consumers have handled or parked it.
     pub fn is_settled(&self) -> bool {
         self.deliveries.iter().all(|delivery| matches!(delivery.status.as_str(), "done" | "parked"))
     }
@@ -74,33 +74,33 @@ impl Delivery {
     }
 }
 
-impl Teller {
+impl StoryPrinter {
     pub fn new(styles: Styles) -> Self {
         Self { styles, ..Self::default() }
     }
 
-    /// The lines for what is new since the last time.
+    /// The lines for the changes since the last call.
     ///
-    /// A step is told when it is settled, and those after it wait for it, so that the story stays in order;
-    /// unless it is late: then everything is told as it is.
-    pub fn tell(&mut self, steps: &[Step], is_late: bool) -> Vec<Told> {
+    /// An event is printed when it is settled, and those after it wait for it, so that the story stays in order;
+    /// unless it is late: then everything is printed as it is.
+    pub fn lines(&mut self, steps: &[StoryEvent], is_late: bool) -> Vec<StoryLine> {
         let mut lines = Vec::new();
         for (index, step) in steps.iter().enumerate() {
             let handled = step.handled(self.styles);
-            let line = match self.told.get(&step.event_id) {
+            let line = match self.printed.get(&step.event_id) {
                 Some(before) if *before == handled => continue,
                 Some(_) => self.line(step, "…", &handled),
                 None if step.is_settled() || is_late => self.line(step, &self.offset(step), &handled),
                 None => break,
             };
             self.begin.get_or_insert(step.time);
-            self.told.insert(step.event_id.clone(), handled);
-            lines.push(Told { index, line });
+            self.printed.insert(step.event_id.clone(), handled);
+            lines.push(StoryLine { index, line });
         }
         lines
     }
 
-    fn line(&self, step: &Step, when: &str, handled: &str) -> String {
+    fn line(&self, step: &StoryEvent, when: &str, handled: &str) -> String {
         let dimmed = self.styles.dimmed;
         let (service, event) = (plain(&step.service), plain(&step.event_type));
         let line = format!("{dimmed}{when:>9}{dimmed:#}  {service:<13}  {:<18}  {handled}", name(&event));
@@ -108,7 +108,7 @@ impl Teller {
     }
 
     /// The time since the first step, as coarse as its size allows.
-    fn offset(&self, step: &Step) -> String {
+    fn offset(&self, step: &StoryEvent) -> String {
         let millis = step.time.duration_since(self.begin.unwrap_or(step.time)).as_millis().max(0);
         match millis {
             ..10_000 => format!("+{millis} ms"),
@@ -138,7 +138,7 @@ mod tests {
 
     use super::*;
 
-    fn steps(steps: Value) -> Vec<Step> {
+    fn steps(steps: Value) -> Vec<StoryEvent> {
         serde_json::from_value(steps).unwrap()
     }
 
@@ -152,41 +152,41 @@ mod tests {
         json!({"event_id": id, "type": event_type, "time": time, "service": service, "deliveries": deliveries})
     }
 
-    fn lines(told: Vec<Told>) -> Vec<String> {
-        told.into_iter().map(|told| told.line).collect()
+    fn lines(lines: Vec<StoryLine>) -> Vec<String> {
+        lines.into_iter().map(|line| line.line).collect()
     }
 
     #[test]
-    fn a_story_is_told_in_order_as_it_is_handled() {
-        let mut teller = Teller::default();
+    fn a_story_is_printed_in_order_as_it_is_handled() {
+        let mut printer = StoryPrinter::default();
         let placed = |status| step("1", "orders.order_placed.v1", "000", json!([delivery("inventory", status, 1)]));
         let reserved = step("2", "inventory.stock_reserved.v1", "012", json!([delivery("orders", "done", 3)]));
-        assert_eq!(lines(teller.tell(&steps(json!([placed("pending"), reserved])), false)), [""; 0]);
+        assert_eq!(lines(printer.lines(&steps(json!([placed("pending"), reserved])), false)), [""; 0]);
         assert_eq!(
-            lines(teller.tell(&steps(json!([placed("done"), reserved])), false)),
+            lines(printer.lines(&steps(json!([placed("done"), reserved])), false)),
             [
                 "    +0 ms  orders         OrderPlaced         → inventory",
                 "   +12 ms  inventory      StockReserved       → orders (3 attempts)",
             ]
         );
-        assert_eq!(lines(teller.tell(&steps(json!([placed("done"), reserved])), true)), [""; 0]);
+        assert_eq!(lines(printer.lines(&steps(json!([placed("done"), reserved])), true)), [""; 0]);
     }
 
     #[test]
-    fn what_is_late_is_told_as_it_is_and_again_when_it_changed() {
-        let mut teller = Teller::default();
+    fn a_late_event_is_printed_as_it_is_and_again_when_it_changed() {
+        let mut printer = StoryPrinter::default();
         let paid = |delivery| steps(json!([step("1", "orders.order_paid.v1", "000", json!([delivery]))]));
         let mut failing = delivery("notifications", "retrying", 2);
         failing["reason"] = json!("no \u{1b}[2J connection");
-        assert_eq!(lines(teller.tell(&paid(failing.clone()), false)), [""; 0]);
+        assert_eq!(lines(printer.lines(&paid(failing.clone()), false)), [""; 0]);
         assert_eq!(
-            lines(teller.tell(&paid(failing), true)),
+            lines(printer.lines(&paid(failing), true)),
             [
                 "    +0 ms  orders         OrderPaid           → notifications retrying after 2 attempts: no \\u{1b}[2J connection"
             ]
         );
         assert_eq!(
-            lines(teller.tell(&paid(delivery("notifications", "done", 3)), false)),
+            lines(printer.lines(&paid(delivery("notifications", "done", 3)), false)),
             ["        …  orders         OrderPaid           → notifications (3 attempts)"]
         );
     }

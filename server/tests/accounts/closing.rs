@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::http::Method;
 use serde_json::json;
-use testkit::{Place, TestShop, on_each_store};
+use testkit::{ShopLocation, TestShop, on_each_store};
 
 use super::{PASSWORD, refresh, sign_in, sign_up, try_sign_in};
 
@@ -12,7 +12,7 @@ on_each_store! {
     a_closed_account_leaves_its_orders_and_nothing_of_its_person,
 }
 
-async fn a_closed_account_leaves_its_orders_and_nothing_of_its_person(place: Place) {
+async fn a_closed_account_leaves_its_orders_and_nothing_of_its_person(place: ShopLocation) {
     let shop = TestShop::start_on(place).await;
     let product = shop.product("A", 10).await;
     let ada = sign_up(&shop, "ada").await;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::http::Method;
 use serde_json::json;
 use service::http::overload::Rate;
-use testkit::{Answer, Place, Setup, TestShop, on_each_store};
+use testkit::{Setup, ShopLocation, TestResponse, TestShop, on_each_store};
 use users::AttemptLimits;
 
 use super::{MINUTE, PASSWORD, refresh, sign_in, sign_up, try_sign_in};
@@ -16,11 +16,11 @@ on_each_store! {
     an_address_in_another_script_is_one_account,
 }
 
-async fn patch(shop: &TestShop, user_id: &str, access: &str, body: &serde_json::Value) -> Answer {
+async fn patch(shop: &TestShop, user_id: &str, access: &str, body: &serde_json::Value) -> TestResponse {
     shop.request(Method::PATCH, &format!("/v1/users/{user_id}")).bearer(access).json(body).send().await
 }
 
-async fn an_ended_sign_in_reads_and_changes_nothing_of_its_account(place: Place) {
+async fn an_ended_sign_in_reads_and_changes_nothing_of_its_account(place: ShopLocation) {
     let shop = TestShop::start_on(place).await;
     let ada = sign_up(&shop, "ada").await;
     let (signed_out, other) = (sign_in(&shop, "ada").await, sign_in(&shop, "ada").await);
@@ -41,7 +41,7 @@ async fn an_ended_sign_in_reads_and_changes_nothing_of_its_account(place: Place)
     patch(&shop, &ada, &other.access, &json!({"username": "countess"})).await.expect(200);
 }
 
-async fn another_address_asks_for_the_password(place: Place) {
+async fn another_address_asks_for_the_password(place: ShopLocation) {
     let shop = TestShop::start_on(place).await;
     let ada = sign_up(&shop, "ada").await;
     let access = sign_in(&shop, "ada").await.access;
@@ -58,7 +58,7 @@ async fn another_address_asks_for_the_password(place: Place) {
     shop.patch(&format!("/v1/users/{ada}"), &json!({"email": "ada@example.net"})).await.expect(200);
 }
 
-async fn an_address_in_another_script_is_one_account(place: Place) {
+async fn an_address_in_another_script_is_one_account(place: ShopLocation) {
     let shop = TestShop::start_on(place).await;
     let account = |name: &str, email: &str| json!({"username": name, "email": email, "password": PASSWORD});
     shop.post("/v1/users", &account("ada", "ada@müller.de")).await.expect(201);

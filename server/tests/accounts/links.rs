@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::http::Method;
 use notifications::Mailer;
 use serde_json::{Value, json};
-use testkit::{Answer, Place, Setup, TestShop, on_each_store};
+use testkit::{Setup, ShopLocation, TestResponse, TestShop, on_each_store};
 
 use super::{PASSWORD, Tokens, refresh, sign_in, sign_up, try_sign_in};
 
@@ -17,23 +17,23 @@ on_each_store! {
 
 const ANOTHER: &str = "quite another battery";
 
-async fn shop_on(place: Place) -> TestShop {
+async fn shop_on(place: ShopLocation) -> TestShop {
     let mailer = Mailer::from_url(None, "Shop <shop@localhost>").unwrap().with_shop_url("https://shop.example");
     TestShop::start_on_with(place, Setup { mailer, ..Setup::default() }).await
 }
 
-async fn ask_for_a_reset(shop: &TestShop, email: &str) -> Answer {
+async fn ask_for_a_reset(shop: &TestShop, email: &str) -> TestResponse {
     let answer = shop.request(Method::POST, "/v1/users/password-reset").json(&json!({"email": email})).send().await;
     shop.settle().await;
     answer
 }
 
-async fn reset(shop: &TestShop, token: &str, password: &str) -> Answer {
+async fn reset(shop: &TestShop, token: &str, password: &str) -> TestResponse {
     let body = json!({"token": token, "password": password});
     shop.request(Method::POST, "/v1/users/password-reset/confirm").json(&body).send().await
 }
 
-async fn confirm(shop: &TestShop, token: &str) -> Answer {
+async fn confirm(shop: &TestShop, token: &str) -> TestResponse {
     shop.request(Method::POST, "/v1/users/verification/confirm").json(&json!({"token": token})).send().await
 }
 
@@ -50,7 +50,7 @@ async fn mailed(shop: &TestShop, template: &str, page: &str) -> String {
     link.strip_prefix(&format!("https://shop.example/{page}#token=")).unwrap().to_owned()
 }
 
-async fn a_forgotten_password_is_set_anew_by_a_mailed_link_once(place: Place) {
+async fn a_forgotten_password_is_set_anew_by_a_mailed_link_once(place: ShopLocation) {
     let shop = shop_on(place).await;
     let ada = sign_up(&shop, "ada").await;
     let stolen = sign_in(&shop, "ada").await;
@@ -77,7 +77,7 @@ async fn a_forgotten_password_is_set_anew_by_a_mailed_link_once(place: Place) {
     assert!(told.contains("password_reset_requested") && !told.contains(&token), "{told}");
 }
 
-async fn a_link_ends_with_its_hour_and_with_the_address_it_was_mailed_to(place: Place) {
+async fn a_link_ends_with_its_hour_and_with_the_address_it_was_mailed_to(place: ShopLocation) {
     let shop = shop_on(place).await;
     let ada = sign_up(&shop, "ada").await;
     ask_for_a_reset(&shop, "ada@example.com").await.expect(202);
@@ -95,7 +95,7 @@ async fn a_link_ends_with_its_hour_and_with_the_address_it_was_mailed_to(place: 
     try_sign_in(&shop, "ada@example.org", PASSWORD).await.expect(201);
 }
 
-async fn an_address_is_verified_by_a_mailed_link(place: Place) {
+async fn an_address_is_verified_by_a_mailed_link(place: ShopLocation) {
     let shop = shop_on(place).await;
     let ada = sign_up(&shop, "ada").await;
     let Tokens { access, .. } = sign_in(&shop, "ada").await;

@@ -13,7 +13,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use service::http::overload::Rate;
-use testkit::{Answer, Place, Setup, TestShop, on_each_store};
+use testkit::{Setup, ShopLocation, TestResponse, TestShop, on_each_store};
 use users::AttemptLimits;
 
 on_each_store! {
@@ -38,8 +38,8 @@ struct Tokens {
     refresh: String,
 }
 
-impl From<Answer> for Tokens {
-    fn from(answer: Answer) -> Self {
+impl From<TestResponse> for Tokens {
+    fn from(answer: TestResponse) -> Self {
         Self { access: answer.text("/access_token"), refresh: answer.text("/refresh_token") }
     }
 }
@@ -51,7 +51,7 @@ async fn sign_up(shop: &TestShop, name: &str) -> String {
     user.text("/user_id")
 }
 
-async fn try_sign_in(shop: &TestShop, email: &str, password: &str) -> Answer {
+async fn try_sign_in(shop: &TestShop, email: &str, password: &str) -> TestResponse {
     let credentials = json!({"email": email, "password": password});
     shop.request(Method::POST, "/v1/sessions").json(&credentials).send().await
 }
@@ -60,7 +60,7 @@ async fn sign_in(shop: &TestShop, name: &str) -> Tokens {
     try_sign_in(shop, &format!("{name}@example.com"), PASSWORD).await.expect(201).into()
 }
 
-async fn refresh(shop: &TestShop, token: &str) -> Answer {
+async fn refresh(shop: &TestShop, token: &str) -> TestResponse {
     let body = json!({"refresh_token": token});
     shop.request(Method::POST, "/v1/sessions/refresh").json(&body).send().await
 }
@@ -83,7 +83,7 @@ async fn published_kids(shop: &TestShop) -> Vec<String> {
     keys["keys"].as_array().unwrap().iter().map(|key| key["kid"].as_str().unwrap().to_owned()).collect()
 }
 
-async fn who_signed_in_reads_and_changes_their_own_account_and_no_other(place: Place) {
+async fn who_signed_in_reads_and_changes_their_own_account_and_no_other(place: ShopLocation) {
     let shop = TestShop::start_on(place).await;
     let (ada, bob) = (sign_up(&shop, "ada").await, sign_up(&shop, "bob").await);
     let answer = try_sign_in(&shop, "ADA@example.com", PASSWORD).await.expect(201);
@@ -103,7 +103,7 @@ async fn who_signed_in_reads_and_changes_their_own_account_and_no_other(place: P
     shop.request(Method::GET, &format!("/v1/users/{ada}")).send().await.expect(401);
 }
 
-async fn a_wrong_password_and_an_unknown_account_are_answered_alike(place: Place) {
+async fn a_wrong_password_and_an_unknown_account_are_answered_alike(place: ShopLocation) {
     let shop = TestShop::start_on(place).await;
     sign_up(&shop, "ada").await;
     let mut bodies = Vec::new();
@@ -121,7 +121,7 @@ async fn a_wrong_password_and_an_unknown_account_are_answered_alike(place: Place
     assert_eq!(huge.text("/errors/0/field"), "password");
 }
 
-async fn a_refresh_token_is_good_once_and_used_again_ends_the_sign_in(place: Place) {
+async fn a_refresh_token_is_good_once_and_used_again_ends_the_sign_in(place: ShopLocation) {
     let shop = TestShop::start_on(place).await;
     let ada = sign_up(&shop, "ada").await;
     let (first, other) = (sign_in(&shop, "ada").await, sign_in(&shop, "ada").await);
@@ -143,20 +143,21 @@ async fn a_refresh_token_is_good_once_and_used_again_ends_the_sign_in(place: Pla
     refresh(&shop, "").await.expect(401);
 }
 
-async fn of_two_refreshes_at_once_one_wins_and_the_sign_in_ends(place: Place) {
+async fn of_two_refreshes_at_once_one_wins_and_the_sign_in_ends(place: ShopLocation) {
     let shop = TestShop::start_on(place).await;
     sign_up(&shop, "ada").await;
     for _ in 0..5 {
         let tokens = sign_in(&shop, "ada").await;
         let (one, two) = tokio::join!(refresh(&shop, &tokens.refresh), refresh(&shop, &tokens.refresh));
-        let (won, lost): (Vec<Answer>, Vec<Answer>) = [one, two].into_iter().partition(|it| it.status.is_success());
+        let (won, lost): (Vec<TestResponse>, Vec<TestResponse>) =
+            [one, two].into_iter().partition(|it| it.status.is_success());
         assert_eq!((won.len(), lost.len()), (1, 1));
         assert_eq!(lost[0].status.as_u16(), 401);
         refresh(&shop, &won[0].text("/refresh_token")).await.expect(401);
     }
 }
 
-async fn who_signed_out_can_not_go_on_and_other_sign_ins_can(place: Place) {
+async fn who_signed_out_can_not_go_on_and_other_sign_ins_can(place: ShopLocation) {
     let shop = TestShop::start_on(place).await;
     sign_up(&shop, "ada").await;
     let (here, there) = (sign_in(&shop, "ada").await, sign_in(&shop, "ada").await);
@@ -168,7 +169,7 @@ async fn who_signed_out_can_not_go_on_and_other_sign_ins_can(place: Place) {
     shop.delete("/v1/sessions/current").await.expect(404);
 }
 
-async fn a_sign_in_ends_after_thirty_days_however_often_it_was_refreshed(place: Place) {
+async fn a_sign_in_ends_after_thirty_days_however_often_it_was_refreshed(place: ShopLocation) {
     let shop = TestShop::start_on(place).await;
     sign_up(&shop, "ada").await;
     let mut tokens = sign_in(&shop, "ada").await;
@@ -180,7 +181,7 @@ async fn a_sign_in_ends_after_thirty_days_however_often_it_was_refreshed(place: 
     refresh(&shop, &tokens.refresh).await.expect(401);
 }
 
-async fn a_rotated_key_leaves_tokens_good_and_goes_when_they_are_over(place: Place) {
+async fn a_rotated_key_leaves_tokens_good_and_goes_when_they_are_over(place: ShopLocation) {
     let shop = TestShop::start_on(place).await;
     let ada = sign_up(&shop, "ada").await;
     let first = kid(&sign_in(&shop, "ada").await.access);
@@ -204,7 +205,7 @@ async fn a_rotated_key_leaves_tokens_good_and_goes_when_they_are_over(place: Pla
     assert_eq!(published_kids(&shop).await, [kids[1].as_str()]);
 }
 
-async fn a_token_is_good_after_a_restart_and_a_spent_one_is_still_spent(place: Place) {
+async fn a_token_is_good_after_a_restart_and_a_spent_one_is_still_spent(place: ShopLocation) {
     let shop = TestShop::start_on(place).await;
     let ada = sign_up(&shop, "ada").await;
     let first = sign_in(&shop, "ada").await;
@@ -216,7 +217,7 @@ async fn a_token_is_good_after_a_restart_and_a_spent_one_is_still_spent(place: P
     refresh(&shop, &second.refresh).await.expect(401);
 }
 
-async fn nothing_secret_is_told_or_answered(place: Place) {
+async fn nothing_secret_is_told_or_answered(place: ShopLocation) {
     let shop = TestShop::start_on(place).await;
     let ada = sign_up(&shop, "ada").await;
     let tokens = sign_in(&shop, "ada").await;
@@ -236,7 +237,7 @@ async fn nothing_secret_is_told_or_answered(place: Place) {
     }
 }
 
-async fn the_oldest_of_too_many_sign_ins_ends(place: Place) {
+async fn the_oldest_of_too_many_sign_ins_ends(place: ShopLocation) {
     let shop = TestShop::start_on(place).await;
     sign_up(&shop, "ada").await;
     let oldest = sign_in(&shop, "ada").await;

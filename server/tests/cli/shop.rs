@@ -24,12 +24,12 @@ pub struct Asked {
     pub body: Value,
 }
 
-type Answer = (u16, &'static str, String);
+type CannedResponse = (u16, &'static str, String);
 
 #[derive(Clone, Default)]
 struct Stub {
     /// The answers to each `GET /path?query`, in turn; the last one is repeated.
-    answers: Arc<Mutex<HashMap<String, Vec<Answer>>>>,
+    answers: Arc<Mutex<HashMap<String, Vec<CannedResponse>>>>,
     asked: Arc<Mutex<Vec<Asked>>>,
 }
 
@@ -61,7 +61,7 @@ impl Shop {
         self.answering(line, (status, "application/problem+json", problem.to_string()))
     }
 
-    pub fn answering(self, line: &str, answer: Answer) -> Self {
+    pub fn answering(self, line: &str, answer: CannedResponse) -> Self {
         self.stub.answers.lock().unwrap().entry(line.to_owned()).or_default().push(answer);
         self
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::http::Method;
 use notifications::Mailer;
 use serde_json::json;
-use testkit::{Place, Setup, TestShop, on_each_store};
+use testkit::{Setup, ShopLocation, TestShop, on_each_store};
 
 on_each_store! {
     nobody_gets_more_mails_than_the_hour_allows_and_confirmations_wait,
@@ -25,7 +25,7 @@ async fn mails(shop: &TestShop, email: &str) -> Vec<(String, String)> {
     to.map(|mail| (text(&mail["template"]), text(&mail["status"]))).collect()
 }
 
-async fn nobody_gets_more_mails_than_the_hour_allows_and_confirmations_wait(place: Place) {
+async fn nobody_gets_more_mails_than_the_hour_allows_and_confirmations_wait(place: ShopLocation) {
     let mailer = Mailer::from_url(None, "Shop <shop@localhost>").unwrap().with_limit(2);
     let shop = TestShop::start_on_with(place, Setup { mailer, ..Setup::default() }).await;
     let product = shop.product("A", 100).await;

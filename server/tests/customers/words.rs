@@ -6,7 +6,7 @@ use axum::http::Method;
 use kernel::{Cause, Clock, Ids, ProductId, RequestCause, Shards, Uuid, Version};
 use serde_json::{Value, json};
 use storage::{Batch, Change, Db, Location, Options, params};
-use testkit::{Place, Setup, TestShop, on_each_store};
+use testkit::{Setup, ShopLocation, TestShop, on_each_store};
 
 on_each_store! {
     a_product_is_found_in_any_case_and_normal_form,
@@ -31,7 +31,7 @@ async fn found(shop: &TestShop, parameter: &str, text: &str) -> Vec<String> {
     skus
 }
 
-async fn a_product_is_found_in_any_case_and_normal_form(place: Place) {
+async fn a_product_is_found_in_any_case_and_normal_form(place: ShopLocation) {
     let shop = TestShop::start_on(place).await;
     for (sku, name) in [
         ("LAMP", "Λάμπας"),
@@ -56,7 +56,7 @@ async fn a_product_is_found_in_any_case_and_normal_form(place: Place) {
     shop.get("/v1/products?q=a%E2%80%AEb").await.expect(400);
 }
 
-async fn products_of_an_earlier_version_are_found_like_new_ones(place: Place) {
+async fn products_of_an_earlier_version_are_found_like_new_ones(place: ShopLocation) {
     static AS_BEFORE: Change = Change::new(
         "AS_BEFORE",
         "update products set search_text = $1, search_form = 0 where product_id = $2 and version = $3",
@@ -101,7 +101,7 @@ async fn mail_of(shop: &TestShop, order: &Value) -> Value {
     shop.get(&format!("/v1/mail?order_id={placed}")).await.expect(200).items()[0].clone()
 }
 
-async fn an_address_needs_no_postal_code_and_may_have_a_state(place: Place) {
+async fn an_address_needs_no_postal_code_and_may_have_a_state(place: ShopLocation) {
     let shop = TestShop::start_on(place).await;
     let product = shop.product("A", 10).await;
     let order = |ship_to: Value| {
@@ -122,7 +122,7 @@ async fn an_address_needs_no_postal_code_and_may_have_a_state(place: Place) {
     assert!(text.contains("\n  78701 Austin\n  Texas\n  US\n"), "{text}");
 }
 
-async fn an_order_may_be_mailed_to_a_domain_in_any_script(place: Place) {
+async fn an_order_may_be_mailed_to_a_domain_in_any_script(place: ShopLocation) {
     let shop = TestShop::start_on(place).await;
     let product = shop.product("A", 10).await;
     let order = json!({"lines": [{"product_id": product, "quantity": 1}], "email": "ada@müller.de",

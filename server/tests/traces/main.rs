@@ -13,7 +13,7 @@ use kernel::Clock;
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use serde_json::json;
 use server::app::{Target, Traces};
-use testkit::{Answer, Place, Setup, TestShop, on_each_store};
+use testkit::{Setup, ShopLocation, TestResponse, TestShop, on_each_store};
 
 use collector::{Collector, Received};
 
@@ -56,11 +56,11 @@ fn traces_as(service: &str, endpoint: &str) -> Traces {
     Traces::start(target, &Clock::system()).unwrap()
 }
 
-async fn shop_with(place: Place, traces: &Traces) -> TestShop {
+async fn shop_with(place: ShopLocation, traces: &Traces) -> TestShop {
     TestShop::start_on_with(place, Setup { tracer: traces.tracer(), ..Setup::default() }).await
 }
 
-async fn place(shop: &TestShop, product: &str, traceparent: &str) -> Answer {
+async fn place(shop: &TestShop, product: &str, traceparent: &str) -> TestResponse {
     let order = json!({
         "lines": [{"product_id": product, "quantity": 1}], "email": "ada@example.com", "payment": {"token": "tok_ok"},
     });
@@ -81,7 +81,7 @@ fn story() -> BTreeSet<(String, String)> {
     STORY.into_iter().chain([root]).map(|(name, parent)| (name.to_owned(), parent.to_owned())).collect()
 }
 
-async fn one_order_is_one_trace_and_each_reaction_follows_from_what_emitted_its_event(at: Place) {
+async fn one_order_is_one_trace_and_each_reaction_follows_from_what_emitted_its_event(at: ShopLocation) {
     let collector = Collector::start();
     let traces = traces_to(&collector.endpoint);
     let shop = shop_with(at, &traces).await;
@@ -116,7 +116,7 @@ async fn one_order_is_one_trace_and_each_reaction_follows_from_what_emitted_its_
     assert!(spans.iter().all(|span| !span.is_error), "{spans:?}");
 }
 
-async fn orders_that_are_handled_together_stay_in_their_own_traces(at: Place) {
+async fn orders_that_are_handled_together_stay_in_their_own_traces(at: ShopLocation) {
     const ORDERS: u128 = 20;
     let collector = Collector::start();
     let traces = traces_to(&collector.endpoint);
@@ -148,7 +148,7 @@ async fn orders_that_are_handled_together_stay_in_their_own_traces(at: Place) {
 async fn an_invalid_traceparent_begins_a_new_trace() {
     let collector = Collector::start();
     let traces = traces_to(&collector.endpoint);
-    let shop = shop_with(Place::folder(), &traces).await;
+    let shop = shop_with(ShopLocation::folder(), &traces).await;
     let product = shop.product("123", 10).await;
     place(&shop, &product, &traceparent(TRACE, "1")).await;
     shop.settle().await;
@@ -166,7 +166,7 @@ async fn an_invalid_traceparent_begins_a_new_trace() {
 async fn a_trace_that_is_not_sampled_leaves_no_spans_and_is_handed_on() {
     let collector = Collector::start();
     let traces = traces_to(&collector.endpoint);
-    let shop = shop_with(Place::folder(), &traces).await;
+    let shop = shop_with(ShopLocation::folder(), &traces).await;
     let product = shop.product("123", 10).await;
     let order = place(&shop, &product, &traceparent(TRACE, "00")).await;
     shop.settle().await;
@@ -181,7 +181,7 @@ async fn a_trace_that_is_not_sampled_leaves_no_spans_and_is_handed_on() {
 async fn looks_at_the_process_begin_no_trace() {
     let collector = Collector::start();
     let traces = traces_to(&collector.endpoint);
-    let shop = shop_with(Place::folder(), &traces).await;
+    let shop = shop_with(ShopLocation::folder(), &traces).await;
     for path in ["/healthz", "/readyz", "/metrics"] {
         shop.get(path).await.expect(200);
     }
@@ -198,7 +198,7 @@ async fn looks_at_the_process_begin_no_trace() {
 async fn orders_go_on_while_the_collector_is_away() {
     let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let traces = traces_to(&format!("http://{gone}"));
-    let shop = shop_with(Place::folder(), &traces).await;
+    let shop = shop_with(ShopLocation::folder(), &traces).await;
     let product = shop.product("123", 10).await;
     let order = place(&shop, &product, &traceparent(TRACE, "01")).await;
     shop.settle().await;

@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 use kernel::{Currency, Money, ProductId};
 use serde::Deserialize;
 use service::http::auth::Caller;
-use service::http::idempotency::{self, Answer, Claim, IdempotencyKey, KeyedBody};
+use service::http::idempotency::{self, Claim, IdempotencyKey, KeyedBody, RepeatableResponse};
 use service::http::{Fields, Problem, ProblemBody, RequestInfo};
 use service::{Ctx, decide};
 use utoipa::ToSchema;
@@ -81,20 +81,25 @@ pub(crate) async fn handler(
     caller: Caller,
     request: RequestInfo,
     KeyedBody { input, key }: KeyedBody<CreateProduct>,
-) -> Result<Answer, Problem> {
+) -> Result<RepeatableResponse, Problem> {
     let new = input.validate(ctx.settings.currency)?;
     let scope = idempotency::scope(&caller, "");
     ctx.idempotency.once(key, scope, |claim| create(&ctx, &request, claim, &new)).await
 }
 
-async fn create(ctx: &Ctx, request: &RequestInfo, claim: Arc<Claim>, new: &NewProduct) -> Result<Answer, Problem> {
+async fn create(
+    ctx: &Ctx,
+    request: &RequestInfo,
+    claim: Arc<Claim>,
+    new: &NewProduct,
+) -> Result<RepeatableResponse, Problem> {
     let product_id: ProductId = ctx.ids.next();
     let location = format!("/v1/products/{product_id}");
     decide(ctx, || async {
         let sku_holder = store::sku_holder(&ctx.db, &new.sku).await?;
         let (product, created) = domain::create(product_id, new, sku_holder)?;
         let batch = store::insert(&product).emit(product.version, &created);
-        let answer = Answer::created(&location, &queries::Product::from(product)).tagged();
+        let answer = RepeatableResponse::created(&location, &queries::Product::from(product)).tagged();
         ctx.commit(batch, request.cause_keyed(claim.keep(&answer))).await?;
         Ok(answer)
     })

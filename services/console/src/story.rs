@@ -22,7 +22,7 @@ const EVENTS_MAX: i64 = 1_000;
 /// All that happened about an order, oldest first.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Story {
-    items: Vec<Step>,
+    items: Vec<StoryEvent>,
     /// Services that are away: their events and what became of events there are missing.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
@@ -31,7 +31,7 @@ pub(crate) struct Story {
 
 /// An event, and what became of it at each service that reacts to it.
 #[derive(Serialize, ToSchema)]
-struct Step {
+struct StoryEvent {
     #[serde(flatten)]
     event: Event,
     deliveries: Vec<Delivery>,
@@ -88,7 +88,7 @@ pub(crate) async fn handler(
     let (mut deliveries, silent) = deliveries(&console, &events, &caller).await?;
     let steps = events.into_iter().map(|event| {
         let deliveries = deliveries.remove(&event.event_id).unwrap_or_default();
-        Step { event, deliveries }
+        StoryEvent { event, deliveries }
     });
     let items = steps.collect();
     let missing = unasked.and(told.missing).and(silent);

@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 use kernel::ProductId;
 use serde::Deserialize;
 use service::http::auth::Caller;
-use service::http::idempotency::{self, Answer, Claim, IdempotencyKey, KeyedBody};
+use service::http::idempotency::{self, Claim, IdempotencyKey, KeyedBody, RepeatableResponse};
 use service::http::{Fields, IfMatch, PathId, Problem, ProblemBody, RequestInfo};
 use service::{Ctx, decide};
 use utoipa::ToSchema;
@@ -51,7 +51,7 @@ pub(crate) async fn handler(
     if_match: IfMatch,
     request: RequestInfo,
     KeyedBody { input, key }: KeyedBody<Adjustment>,
-) -> Result<Answer, Problem> {
+) -> Result<RepeatableResponse, Problem> {
     let mut fields = Fields::new();
     let expected = "a number of units between -1000000000 and 1000000000, not 0";
     fields.check(input.delta != 0 && input.delta.unsigned_abs() <= DELTA_MAX, "delta", "range", expected);
@@ -68,7 +68,7 @@ async fn adjust(
     request: &RequestInfo,
     claim: Arc<Claim>,
     input: &Adjustment,
-) -> Result<Answer, Problem> {
+) -> Result<RepeatableResponse, Problem> {
     decide(ctx, || async {
         let level = store::level_of(&ctx.db, product_id).await?;
         let level = level.ok_or_else(|| Problem::not_found("product in stock"))?;
@@ -76,7 +76,7 @@ async fn adjust(
         let mut shelf = Shelf::new([level]);
         shelf.adjust(product_id, input.delta)?;
         let adjusted = shelf.changed().into_iter().next().ok_or_else(Problem::internal)?.level;
-        let answer = Answer::new(StatusCode::CREATED, &Stock::from(adjusted)).tagged();
+        let answer = RepeatableResponse::new(StatusCode::CREATED, &Stock::from(adjusted)).tagged();
         let batch = store::set_levels(&shelf, &input.reason);
         ctx.commit(batch, request.cause_keyed(claim.keep(&answer))).await?;
         Ok(answer)

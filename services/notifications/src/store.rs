@@ -77,26 +77,26 @@ pub(crate) fn update(mail: &Mail) -> Batch {
 }
 
 /// A mail by its id, at a version.
-pub(crate) type Kept = (MailId, Version);
+pub(crate) type MailVersion = (MailId, Version);
 
 /// All mails about an order.
-pub(crate) async fn mails_of_order(db: &Db, order_id: OrderId) -> Result<Vec<Kept>, Error> {
+pub(crate) async fn mails_of_order(db: &Db, order_id: OrderId) -> Result<Vec<MailVersion>, Error> {
     db.query(&OF_ORDER, params![order_id], kept).await
 }
 
 /// All mails about an account and no order.
-pub(crate) async fn mails_of_user(db: &Db, user_id: UserId) -> Result<Vec<Kept>, Error> {
+pub(crate) async fn mails_of_user(db: &Db, user_id: UserId) -> Result<Vec<MailVersion>, Error> {
     db.query(&OF_USER, params![user_id], kept).await
 }
 
 /// Removes mails, and the timers of those that are still to be sent.
-pub(crate) fn delete(mails: &[Kept]) -> Batch {
+pub(crate) fn delete(mails: &[MailVersion]) -> Batch {
     mails.iter().fold(Batch::new(), |batch, (mail_id, version)| {
         batch.change(&DELETE, *version, params![*mail_id]).unschedule(SEND_MAIL.name, *mail_id)
     })
 }
 
-fn kept(row: &Row<'_>) -> Result<Kept, Error> {
+fn kept(row: &Row<'_>) -> Result<MailVersion, Error> {
     Ok((row.get("mail_id")?, row.get("version")?))
 }
 

@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 use kernel::OrderId;
 use service::decide;
 use service::http::auth::Caller;
-use service::http::idempotency::{self, Answer, Claim, IdempotencyKey};
+use service::http::idempotency::{self, Claim, IdempotencyKey, RepeatableResponse};
 use service::http::{IfMatch, PathId, Problem, ProblemBody, RequestInfo};
 
 use crate::access::own_order;
@@ -35,7 +35,7 @@ pub(crate) async fn handler(
     if_match: IfMatch,
     request: RequestInfo,
     IdempotencyKey(key): IdempotencyKey,
-) -> Result<Answer, Problem> {
+) -> Result<RepeatableResponse, Problem> {
     // Before an answer is repeated, which is for the order's own caller only.
     own_order(&ctx, &caller, order_id).await?;
     let scope = idempotency::scope(&caller, &order_id.to_string());
@@ -49,11 +49,12 @@ async fn cancel(
     if_match: &IfMatch,
     request: &RequestInfo,
     claim: Arc<Claim>,
-) -> Result<Answer, Problem> {
+) -> Result<RepeatableResponse, Problem> {
     decide(ctx, || async {
         let order = own_order(ctx, caller, order_id).await?;
         if_match.check(|| Order::from(order.clone()))?;
-        let answer = |order: &domain::Order| Answer::new(StatusCode::OK, &Order::from(order.clone())).tagged();
+        let answer =
+            |order: &domain::Order| RepeatableResponse::new(StatusCode::OK, &Order::from(order.clone())).tagged();
         let Some(decision) = order.cancel(ctx.clock.now())? else { return Ok(answer(&order)) };
         let answer = answer(&decision.order);
         ctx.commit(store::apply(&decision), request.cause_keyed(claim.keep(&answer))).await?;

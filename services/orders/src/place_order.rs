@@ -9,7 +9,7 @@ use kernel::{Money, OrderId, ProductId, SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use service::decide;
 use service::http::auth::{Caller, digest};
-use service::http::idempotency::{self, Answer, Claim, IdempotencyKey, KeyedBody};
+use service::http::idempotency::{self, Claim, IdempotencyKey, KeyedBody, RepeatableResponse};
 use service::http::{ClientAddress, FieldError, Fields, Problem, ProblemBody, RequestInfo};
 use utoipa::ToSchema;
 
@@ -201,7 +201,7 @@ pub(crate) async fn handler(
     client: ClientAddress,
     request: RequestInfo,
     KeyedBody { input, key }: KeyedBody<PlaceOrder>,
-) -> Result<Answer, Problem> {
+) -> Result<RepeatableResponse, Problem> {
     input.check(&caller)?;
     let scope = idempotency::scope(&caller, input.email.as_deref().unwrap_or_default());
     ctx.idempotency.once(key, scope, |claim| place_once(&ctx, &caller, client, &request, claim, input)).await
@@ -214,7 +214,7 @@ async fn place_once(
     request: &RequestInfo,
     claim: Arc<Claim>,
     mut input: PlaceOrder,
-) -> Result<Answer, Problem> {
+) -> Result<RepeatableResponse, Problem> {
     ctx.admit()?;
     let buyer = Buyer::of(ctx, caller, client, input.email.take()).await?;
     if !caller.is_admin {
@@ -233,7 +233,7 @@ async fn place_once(
         let batch =
             store::insert(&order, &order.placed()).schedule(store::EXPIRE_RESERVATION.name, order.order_id, expires_at);
         let (status, location) = (order.status, format!("/v1/orders/{}", order.order_id));
-        let answer = Answer::created(&location, &PlacedOrder::new(order, access_token.clone()));
+        let answer = RepeatableResponse::created(&location, &PlacedOrder::new(order, access_token.clone()));
         ctx.commit(batch, request.cause_keyed(claim.keep(&answer))).await?;
         Ok((status, answer))
     })

@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 use kernel::OrderId;
 use service::decide;
 use service::http::auth::Caller;
-use service::http::idempotency::{self, Answer, Claim, IdempotencyKey, KeyedBody};
+use service::http::idempotency::{self, Claim, IdempotencyKey, KeyedBody, RepeatableResponse};
 use service::http::{Fields, IfMatch, PathId, Problem, ProblemBody, RequestInfo};
 
 use crate::access::own_order;
@@ -51,7 +51,7 @@ pub(crate) async fn handler(
     if_match: IfMatch,
     request: RequestInfo,
     KeyedBody { input, key }: KeyedBody<PaymentToken>,
-) -> Result<Answer, Problem> {
+) -> Result<RepeatableResponse, Problem> {
     let mut fields = Fields::new();
     input.check(&mut fields, "token");
     fields.finish()?;
@@ -69,12 +69,12 @@ async fn pay(
     request: &RequestInfo,
     claim: Arc<Claim>,
     input: PaymentToken,
-) -> Result<Answer, Problem> {
+) -> Result<RepeatableResponse, Problem> {
     decide(ctx, || async {
         let order = own_order(ctx, caller, order_id).await?;
         if_match.check(|| Order::from(order.clone()))?;
         let decision = order.request_payment(ctx.ids.next(), input.token.clone(), ctx.clock.now())?;
-        let answer = Answer::new(StatusCode::ACCEPTED, &Order::from(decision.order.clone())).tagged();
+        let answer = RepeatableResponse::new(StatusCode::ACCEPTED, &Order::from(decision.order.clone())).tagged();
         ctx.commit(store::apply(&decision), request.cause_keyed(claim.keep(&answer))).await?;
         Ok(answer)
     })

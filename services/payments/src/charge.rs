@@ -8,7 +8,7 @@ use kernel::Timestamp;
 use service::storage::{Batch, Error};
 use service::{Committed, Failure, Timer, TimerKind, ends, holds};
 
-use crate::domain::{Charge, Decided, Payment, Status, Tell};
+use crate::domain::{Charge, ChargeEvent, Decided, Payment, Status};
 use crate::provider::{Provider, Unknown, answer_of};
 use crate::{Ctx, store};
 
@@ -48,8 +48,8 @@ pub(crate) async fn ask(ctx: Ctx, timer: Timer, payment: Payment) -> Result<Comm
         .await
         .map_err(|unknown| Failure::retry(unknown.to_string()))?;
     let batch = match payment.decide(&decided, ctx.clock.now()) {
-        Some((payment, Tell::Captured(event))) => store::update(&payment).emit(payment.version.next(), &event),
-        Some((payment, Tell::Failed(event))) => store::update(&payment).emit(payment.version.next(), &event),
+        Some((payment, ChargeEvent::Captured(event))) => store::update(&payment).emit(payment.version.next(), &event),
+        Some((payment, ChargeEvent::Failed(event))) => store::update(&payment).emit(payment.version.next(), &event),
         None => Batch::new(),
     };
     let committed = match ctx.commit(batch, timer.cause()).await {
@@ -74,20 +74,20 @@ async fn ask_provider(
     let key = payment.payment_id;
     let look_up = async || answer_of(provider.look_up(key)).await;
     let found = |charge| Decided { charge, looked_up: true };
-    let told = |charge| Decided { charge, looked_up: false };
+    let answered = |charge| Decided { charge, looked_up: false };
 
     if attempts > 1 {
         if let Some(charge) = look_up().await? {
             return Ok(found(charge));
         }
         if payment.is_overdue(now) {
-            return Ok(told(Charge::given_up()));
+            return Ok(answered(Charge::given_up()));
         }
     }
     let token = payment.token.as_ref().ok_or_else(|| Unknown("the payment's token is gone".to_owned()))?;
     match answer_of(provider.charge(key, payment.amount, token)).await {
-        Ok(charge) => Ok(told(charge)),
-        // Not found now doesn't mean never: the charge may still be on its way, so the next attempt asks again.
+        Ok(charge) => Ok(answered(charge)),
+        // Not found now doesn't mean never: the charge may still be in flight, so the next attempt asks again.
         Err(lost) => look_up().await?.map(found).ok_or(lost),
     }
 }
@@ -103,12 +103,12 @@ mod tests {
     use crate::domain::tests::payment;
     use crate::provider::Token;
 
-    type Answer<T> = Result<T, Unknown>;
+    type ProviderResult<T> = Result<T, Unknown>;
 
-    /// Answers as told, and writes down what it was asked.
+    /// Answers as the test states, and records the calls.
     struct Scripted {
-        charge: Answer<Charge>,
-        look_up: Answer<Option<Charge>>,
+        charge: ProviderResult<Charge>,
+        look_up: ProviderResult<Option<Charge>>,
         asked: Mutex<Vec<&'static str>>,
     }
 
@@ -116,23 +116,23 @@ mod tests {
         fn answer<T: Clone + Send + 'static>(
             &self,
             call: &'static str,
-            answer: &Answer<T>,
-        ) -> BoxFuture<'_, Answer<T>> {
+            answer: &ProviderResult<T>,
+        ) -> BoxFuture<'_, ProviderResult<T>> {
             self.asked.lock().unwrap().push(call);
             std::future::ready(answer.clone()).boxed()
         }
     }
 
     impl Provider for Scripted {
-        fn charge<'a>(&'a self, _: PaymentId, _: Money, _: &'a Token) -> BoxFuture<'a, Answer<Charge>> {
+        fn charge<'a>(&'a self, _: PaymentId, _: Money, _: &'a Token) -> BoxFuture<'a, ProviderResult<Charge>> {
             self.answer("charge", &self.charge)
         }
 
-        fn look_up(&self, _: PaymentId) -> BoxFuture<'_, Answer<Option<Charge>>> {
+        fn look_up(&self, _: PaymentId) -> BoxFuture<'_, ProviderResult<Option<Charge>>> {
             self.answer("look up", &self.look_up)
         }
 
-        fn refund(&self, _: PaymentId, _: Money) -> BoxFuture<'_, Answer<()>> {
+        fn refund(&self, _: PaymentId, _: Money) -> BoxFuture<'_, ProviderResult<()>> {
             self.answer("refund", &Ok(()))
         }
     }
@@ -141,8 +141,8 @@ mod tests {
         name: &'static str,
         attempts: i64,
         after_hours: i64,
-        charge: Answer<Charge>,
-        look_up: Answer<Option<Charge>>,
+        charge: ProviderResult<Charge>,
+        look_up: ProviderResult<Option<Charge>>,
         asked: &'static [&'static str],
         decided: Option<(Charge, bool)>,
     }

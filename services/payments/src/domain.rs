@@ -6,7 +6,7 @@ use std::fmt;
 use events::{PaymentCaptured, PaymentFailed, PaymentRefunded, PaymentRequested, PaymentVoided};
 use kernel::{Money, OrderId, PaymentId, SignedDuration, Timestamp, Version};
 
-/// How long a charge is tried before its customer is told that it failed.
+/// The time for which a charge is tried before it counts as failed.
 const GIVE_UP_AFTER: SignedDuration = SignedDuration::from_hours(24);
 
 /// Where a payment is. `failed`, `voided` and `refunded` are final.
@@ -84,9 +84,9 @@ pub(crate) struct Decided {
     pub looked_up: bool,
 }
 
-/// What the others are told of a decided charge.
+/// The event of a decided charge.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Tell {
+pub(crate) enum ChargeEvent {
     Captured(PaymentCaptured),
     Failed(PaymentFailed),
 }
@@ -150,7 +150,7 @@ impl Payment {
     }
 
     /// The charge was decided.
-    pub fn decide(&self, decided: &Decided, now: Timestamp) -> Option<(Self, Tell)> {
+    pub fn decide(&self, decided: &Decided, now: Timestamp) -> Option<(Self, ChargeEvent)> {
         if self.status != Status::Charging {
             return None;
         }
@@ -159,11 +159,11 @@ impl Payment {
         Some(match charge {
             Charge::Charged => {
                 let (payment_id, order_id, amount) = (self.payment_id, self.order_id, self.amount);
-                let tell = Tell::Captured(PaymentCaptured { payment_id, order_id, amount });
-                (settled.moved(Status::Captured, now), tell)
+                let event = ChargeEvent::Captured(PaymentCaptured { payment_id, order_id, amount });
+                (settled.moved(Status::Captured, now), event)
             }
             Charge::Declined { error, is_final } => {
-                let tell = Tell::Failed(PaymentFailed {
+                let event = ChargeEvent::Failed(PaymentFailed {
                     payment_id: self.payment_id,
                     order_id: self.order_id,
                     number: self.number,
@@ -240,36 +240,36 @@ pub(crate) mod tests {
     }
 
     #[derive(Default)]
-    struct Told {
+    struct Published {
         captured: usize,
         failed: usize,
         voided: usize,
         refunded: usize,
     }
 
-    fn step(payment: &Payment, input: Input, told: &mut Told) -> Payment {
+    fn step(payment: &Payment, input: Input, published: &mut Published) -> Payment {
         let now = payment.updated_at + SignedDuration::from_secs(1);
-        let decide = |charge, told: &mut Told| {
-            let (after, tell) = payment.decide(&Decided { charge, looked_up: false }, now)?;
-            match tell {
-                Tell::Captured(_) => told.captured += 1,
-                Tell::Failed(_) => told.failed += 1,
+        let decide = |charge, published: &mut Published| {
+            let (after, event) = payment.decide(&Decided { charge, looked_up: false }, now)?;
+            match event {
+                ChargeEvent::Captured(_) => published.captured += 1,
+                ChargeEvent::Failed(_) => published.failed += 1,
             }
             Some(after)
         };
         let after = match input {
             Input::Begin => payment.begin(now),
-            Input::Charged => decide(Charge::Charged, told),
-            Input::Declined => decide(Charge::given_up(), told),
+            Input::Charged => decide(Charge::Charged, published),
+            Input::Declined => decide(Charge::given_up(), published),
             Input::Cancel => payment.cancel(now).map(|cancelled| match cancelled {
                 Cancelled::Voided(after, _) => {
-                    told.voided += 1;
+                    published.voided += 1;
                     after
                 }
                 Cancelled::Refunding(after) => after,
             }),
             Input::Refund => payment.refund(now).map(|(after, _)| {
-                told.refunded += 1;
+                published.refunded += 1;
                 after
             }),
         };
@@ -289,37 +289,37 @@ pub(crate) mod tests {
 
     proptest! {
         #[test]
-        fn whatever_comes_each_outcome_is_told_once_and_the_money_adds_up(inputs in inputs()) {
-            let mut told = Told::default();
+        fn whatever_comes_each_outcome_is_published_once_and_the_money_adds_up(inputs in inputs()) {
+            let mut published = Published::default();
             let mut payment = payment();
             for input in inputs {
                 let before = payment.clone();
-                payment = step(&before, input, &mut told);
+                payment = step(&before, input, &mut published);
                 if matches!(before.status, Status::Failed | Status::Voided | Status::Refunded) {
                     prop_assert_eq!(&payment, &before);
                 }
-                prop_assert_eq!(told.voided, usize::from(payment.status == Status::Voided));
-                prop_assert!(told.captured + told.failed + told.voided <= 1 && told.refunded <= told.captured);
+                prop_assert_eq!(published.voided, usize::from(payment.status == Status::Voided));
+                prop_assert!(published.captured + published.failed + published.voided <= 1 && published.refunded <= published.captured);
                 let is_undecided = matches!(payment.status, Status::Requested | Status::Charging);
                 prop_assert_eq!(payment.token.is_some(), is_undecided);
                 prop_assert_eq!(payment.error.is_some(), payment.status == Status::Failed);
                 prop_assert_eq!(payment.refunded_amount > 0, payment.status == Status::Refunded);
             }
             let holds_money = matches!(payment.status, Status::Captured | Status::Refunding);
-            prop_assert_eq!(holds_money, told.captured > told.refunded);
+            prop_assert_eq!(holds_money, published.captured > published.refunded);
         }
 
         #[test]
         fn no_money_is_kept_for_a_cancelled_order(inputs in inputs(), charge_succeeds: bool) {
-            let mut told = Told::default();
-            let mut payment = inputs.into_iter().fold(payment(), |payment, input| step(&payment, input, &mut told));
+            let mut published = Published::default();
+            let mut payment = inputs.into_iter().fold(payment(), |payment, input| step(&payment, input, &mut published));
             // The order is cancelled; what is under way ends, and a capture is answered by another cancellation.
             let decided = if charge_succeeds { Input::Charged } else { Input::Declined };
             for input in [Input::Cancel, decided, Input::Cancel, Input::Refund] {
-                payment = step(&payment, input, &mut told);
+                payment = step(&payment, input, &mut published);
             }
             prop_assert!(matches!(payment.status, Status::Failed | Status::Voided | Status::Refunded));
-            prop_assert_eq!(told.captured, told.refunded);
+            prop_assert_eq!(published.captured, published.refunded);
         }
     }
 

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use crate::domain::Refresh;
 use crate::refresh_token::{RefreshToken, Sent};
-use crate::tokens::{self, Answer, Tokens};
+use crate::tokens::{self, TokenResponse, Tokens};
 use crate::{Ctx, store};
 
 /// Who goes on.
@@ -26,7 +26,7 @@ pub(crate) async fn handler(
     State(ctx): State<Ctx>,
     request: RequestInfo,
     Body(input): Body<RefreshSession>,
-) -> Result<Answer, Problem> {
+) -> Result<TokenResponse, Problem> {
     let shown = input.refresh_token.0.ok_or_else(Problem::unauthenticated)?;
     let next = shown.next(&ctx.ids);
     // Of two who show it at once, one finds the session changed, decides again, and is the second.

@@ -13,7 +13,7 @@ use crate::domain::Session;
 use crate::password::{Hasher, Password, PasswordHash, Verdict};
 use crate::refresh_token::RefreshToken;
 use crate::store::Account;
-use crate::tokens::{self, Answer, Tokens};
+use crate::tokens::{self, TokenResponse, Tokens};
 use crate::{Ctx, attempts, fields, store};
 
 /// Who signs in.
@@ -47,7 +47,7 @@ pub(crate) async fn handler(
     from: ClientAddress,
     request: RequestInfo,
     Body(input): Body<SignIn>,
-) -> Result<(StatusCode, Answer), Problem> {
+) -> Result<(StatusCode, TokenResponse), Problem> {
     input.validate()?;
     attempts::count(&ctx, &caller, from, &input.email)?;
     let account = store::account(&ctx.db, &input.email).await?;

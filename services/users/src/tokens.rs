@@ -26,14 +26,14 @@ pub(crate) struct Tokens {
 }
 
 /// Tokens, which no cache may keep.
-pub(crate) type Answer = ([(HeaderName, &'static str); 1], Json<Tokens>);
+pub(crate) type TokenResponse = ([(HeaderName, &'static str); 1], Json<Tokens>);
 
 /// Before the session is committed: if no token can be signed, no refresh token is spent.
 pub(crate) async fn access_token(ctx: &Ctx, session: &Session) -> Result<String, Problem> {
     signing_key::sign(ctx, &Claims::new(session.user_id, session.session_id, ctx.clock.now())).await
 }
 
-pub(crate) fn answer(access_token: String, refresh_token: &RefreshToken) -> Answer {
+pub(crate) fn answer(access_token: String, refresh_token: &RefreshToken) -> TokenResponse {
     let tokens = Tokens {
         access_token,
         token_type: "Bearer",

@@ -18,7 +18,7 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
 use crate::{Broker, Guarantees, Topology};
-use report::Standing;
+use report::Status;
 use stage::{Stage, Verdict};
 
 pub use report::{Report, compared};
@@ -73,17 +73,17 @@ impl Case {
 
 const CASES: &[&[Case]] = &[arrival::CASES, settlement::CASES, flow::CASES];
 
-async fn examine(case: &Case, harness: &Arc<dyn Harness>) -> Standing {
+async fn examine(case: &Case, harness: &Arc<dyn Harness>) -> Status {
     let examined = async {
         let stage = Stage::new(harness.clone()).await;
         if !(case.applies)(stage.broker.guarantees()) {
-            return Standing::NotPromised;
+            return Status::NotPromised;
         }
-        (case.run)(stage).await.map_or_else(|violation| Standing::Failed(violation.to_string()), |()| Standing::Passed)
+        (case.run)(stage).await.map_or_else(|violation| Status::Failed(violation.to_string()), |()| Status::Passed)
     };
     match tokio::time::timeout(CASE_MAX, AssertUnwindSafe(examined).catch_unwind()).await {
-        Ok(Ok(standing)) => standing,
-        Ok(Err(_)) => Standing::Failed("panicked".to_owned()),
-        Err(_) => Standing::Failed(format!("stuck for {CASE_MAX:?}")),
+        Ok(Ok(status)) => status,
+        Ok(Err(_)) => Status::Failed("panicked".to_owned()),
+        Err(_) => Status::Failed(format!("stuck for {CASE_MAX:?}")),
     }
 }

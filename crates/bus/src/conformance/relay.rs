@@ -20,40 +20,40 @@ const PUBLISH_AGAIN: Duration = Duration::from_millis(2);
 pub struct Relay {
     /// Where it publishes; another one after a restart.
     pub broker: Arc<dyn Broker>,
-    pending: BTreeMap<Place, VecDeque<Message>>,
-    publishing: FuturesUnordered<BoxFuture<'static, (Place, Outcome)>>,
+    pending: BTreeMap<QueueKey, VecDeque<Message>>,
+    publishing: FuturesUnordered<BoxFuture<'static, (QueueKey, Outcome)>>,
 }
 
 impl Relay {
-    /// The first message of each place is under way when this returns.
+    /// The first message of each queue key is in flight when this returns.
     pub fn start(broker: Arc<dyn Broker>, messages: impl IntoIterator<Item = Message>) -> Self {
-        let mut pending: BTreeMap<Place, VecDeque<Message>> = BTreeMap::new();
+        let mut pending: BTreeMap<QueueKey, VecDeque<Message>> = BTreeMap::new();
         for message in messages {
             for destination in broker.destinations(&message.envelope.event_type) {
-                let place = Place { destination, lane: message.envelope.lane, key: message.envelope.key };
-                pending.entry(place).or_default().push_back(message.clone());
+                let queue_key = QueueKey { destination, lane: message.envelope.lane, key: message.envelope.key };
+                pending.entry(queue_key).or_default().push_back(message.clone());
             }
         }
-        let places: Vec<Place> = pending.keys().cloned().collect();
+        let queue_keys: Vec<QueueKey> = pending.keys().cloned().collect();
         let mut relay = Self { broker, pending, publishing: FuturesUnordered::new() };
-        for place in places {
-            relay.publish_first(place, Duration::ZERO);
+        for queue_key in queue_keys {
+            relay.publish_first(queue_key, Duration::ZERO);
         }
         relay
     }
 
     /// Publishes until everything is stored. If the future is dropped, another one goes on where it was.
     pub async fn run(&mut self) -> Verdict {
-        while let Some((place, outcome)) = self.publishing.next().await {
+        while let Some((queue_key, outcome)) = self.publishing.next().await {
             let wait = match outcome {
                 Outcome::Stored => {
-                    self.pending.get_mut(&place).and_then(VecDeque::pop_front);
+                    self.pending.get_mut(&queue_key).and_then(VecDeque::pop_front);
                     Duration::ZERO
                 }
                 Outcome::Refused { .. } | Outcome::Unknown { .. } => PUBLISH_AGAIN,
-                Outcome::Unroutable => return Err(Violation(format!("{} was unroutable", place.destination))),
+                Outcome::Unroutable => return Err(Violation(format!("{} was unroutable", queue_key.destination))),
             };
-            self.publish_first(place, wait);
+            self.publish_first(queue_key, wait);
         }
         Ok(())
     }
@@ -69,25 +69,25 @@ impl Relay {
         }
     }
 
-    fn publish_first(&mut self, place: Place, wait: Duration) {
-        let Some(message) = self.pending.get(&place).and_then(VecDeque::front).cloned() else { return };
+    fn publish_first(&mut self, queue_key: QueueKey, wait: Duration) {
+        let Some(message) = self.pending.get(&queue_key).and_then(VecDeque::front).cloned() else { return };
         let broker = self.broker.clone();
         self.publishing.push(if wait.is_zero() {
-            broker.publish(&place.destination, message).map(|outcome| (place, outcome)).boxed()
+            broker.publish(&queue_key.destination, message).map(|outcome| (queue_key, outcome)).boxed()
         } else {
             async move {
                 tokio::time::sleep(wait).await;
-                let outcome = broker.publish(&place.destination, message).await;
-                (place, outcome)
+                let outcome = broker.publish(&queue_key.destination, message).await;
+                (queue_key, outcome)
             }
             .boxed()
         });
     }
 }
 
-/// Within a place messages keep their order: the next is published when the one before it is stored.
+/// Messages with one queue key keep their order: the next is published when the one before it is stored.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Place {
+struct QueueKey {
     destination: Destination,
     lane: Lane,
     key: Uuid,

@@ -9,11 +9,11 @@ use crate::Guarantees;
 pub struct Report {
     broker: &'static str,
     guarantees: Guarantees,
-    cases: Vec<(&'static str, Standing)>,
+    cases: Vec<(&'static str, Status)>,
 }
 
 #[derive(Debug)]
-pub(super) enum Standing {
+pub(super) enum Status {
     Passed,
     NotPromised,
     Failed(String),
@@ -24,8 +24,8 @@ impl Report {
         Self { broker, guarantees, cases: Vec::new() }
     }
 
-    pub(super) fn add(&mut self, case: &'static str, standing: Standing) {
-        self.cases.push((case, standing));
+    pub(super) fn add(&mut self, case: &'static str, status: Status) {
+        self.cases.push((case, status));
     }
 
     /// The broker's name.
@@ -35,16 +35,12 @@ impl Report {
 
     /// The cases that were passed.
     pub fn passed(&self) -> Vec<&'static str> {
-        self.cases.iter().filter(|(_, standing)| matches!(standing, Standing::Passed)).map(|(name, _)| *name).collect()
+        self.cases.iter().filter(|(_, status)| matches!(status, Status::Passed)).map(|(name, _)| *name).collect()
     }
 
     /// The cases that were failed.
     pub fn failed(&self) -> Vec<&'static str> {
-        self.cases
-            .iter()
-            .filter(|(_, standing)| matches!(standing, Standing::Failed(_)))
-            .map(|(name, _)| *name)
-            .collect()
+        self.cases.iter().filter(|(_, status)| matches!(status, Status::Failed(_))).map(|(name, _)| *name).collect()
     }
 }
 
@@ -55,11 +51,11 @@ impl fmt::Display for Report {
             writeln!(f, "  {:<3}  {name}", if promised { "yes" } else { "no" })?;
         }
         writeln!(f, "cases:")?;
-        for (name, standing) in &self.cases {
-            match standing {
-                Standing::Passed => writeln!(f, "  ok    {name}")?,
-                Standing::NotPromised => writeln!(f, "  -     {name}")?,
-                Standing::Failed(why) => writeln!(f, "  FAIL  {name}: {why}")?,
+        for (name, status) in &self.cases {
+            match status {
+                Status::Passed => writeln!(f, "  ok    {name}")?,
+                Status::NotPromised => writeln!(f, "  -     {name}")?,
+                Status::Failed(why) => writeln!(f, "  FAIL  {name}: {why}")?,
             }
         }
         Ok(())

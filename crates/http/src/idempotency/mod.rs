@@ -21,9 +21,9 @@ use utoipa::openapi::schema::{ObjectBuilder, Type};
 use super::auth::Caller;
 use super::{Problem, body};
 
-mod answer;
+mod response;
 
-pub use answer::Answer;
+pub use response::RepeatableResponse;
 
 /// The longest key, in characters.
 const KEY_LENGTH_MAX: usize = 255;
@@ -142,7 +142,7 @@ enum Turn {
     /// Carry it out, and end with [`Claim::finish`].
     First(Claim),
     /// Answer as it was answered before.
-    Repeated(Answer),
+    Repeated(RepeatableResponse),
 }
 
 /// The right to carry out a request: nobody else in this process does so under its key before it is dropped.
@@ -165,9 +165,9 @@ impl Idempotency {
         key: Option<SentKey>,
         scope: String,
         carry_out: impl FnOnce(Arc<Claim>) -> Fut,
-    ) -> Result<Answer, Problem>
+    ) -> Result<RepeatableResponse, Problem>
     where
-        Fut: Future<Output = Result<Answer, Problem>>,
+        Fut: Future<Output = Result<RepeatableResponse, Problem>>,
     {
         match self.claim(key, scope).await? {
             Turn::Repeated(answer) => Ok(answer),
@@ -196,14 +196,14 @@ impl Idempotency {
         }
     }
 
-    async fn find(&self, key: &Key) -> Result<Option<Answer>, Problem> {
+    async fn find(&self, key: &Key) -> Result<Option<RepeatableResponse>, Problem> {
         let kept = storage::idempotency::find(&self.db, &key.scope, &key.key, self.clock.now()).await?;
         let Some(kept) = kept else { return Ok(None) };
         if kept.digest != key.digest {
             let detail = "this Idempotency-Key was used with a different request: a new request needs a new key";
             return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key_reused", detail));
         }
-        let answer = Answer::decode(&kept.answer);
+        let answer = RepeatableResponse::decode(&kept.answer);
         answer.map(Some).ok_or_else(|| {
             let service = self.db.service();
             tracing::error!(service, "an answer is kept in a form that this Tradepost doesn't know");
@@ -220,13 +220,13 @@ impl fmt::Debug for Idempotency {
 
 impl Claim {
     /// The row that the commit writes, so that this answer is given to whoever repeats the request.
-    pub fn keep(&self, answer: &Answer) -> Option<Keyed> {
+    pub fn keep(&self, answer: &RepeatableResponse) -> Option<Keyed> {
         let Key { scope, key, digest } = self.held.as_ref()?.key.clone();
         Some(Keyed { scope, key, digest, answer: answer.encode() })
     }
 
     /// The outcome, or the answer of another process that carried out the same request meanwhile.
-    async fn finish(&self, outcome: Result<Answer, Problem>) -> Result<Answer, Problem> {
+    async fn finish(&self, outcome: Result<RepeatableResponse, Problem>) -> Result<RepeatableResponse, Problem> {
         match (&self.held, outcome) {
             (Some(held), Err(problem)) if problem.is_in_flight() => {
                 self.idempotency.find(&held.key).await?.ok_or(problem)

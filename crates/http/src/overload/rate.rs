@@ -68,7 +68,7 @@ impl Limits {
 pub struct Limiter(Arc<Inner>);
 
 struct Inner {
-    limiter: RateLimiter<u64, Kept, Elapsed, NoOpMiddleware<Nanos>>,
+    limiter: RateLimiter<u64, KeyTimes, Elapsed, NoOpMiddleware<Nanos>>,
     hasher: RandomState,
     checked: AtomicU64,
 }
@@ -79,7 +79,7 @@ impl Limiter {
         // A period shorter than its requests in nanoseconds would have no interval at all.
         let interval = (rate.per / rate.requests.get()).max(Duration::from_nanos(1));
         let quota = Quota::with_period(interval).expect("the interval is at least a nanosecond");
-        let limiter = RateLimiter::new(quota.allow_burst(rate.requests), Kept::default(), Elapsed::new(clock));
+        let limiter = RateLimiter::new(quota.allow_burst(rate.requests), KeyTimes::default(), Elapsed::new(clock));
         Self(Arc::new(Inner { limiter, hasher: RandomState::new(), checked: AtomicU64::new(0) }))
     }
 
@@ -120,15 +120,15 @@ impl fmt::Debug for Limiter {
 
 /// When each client will have its full quota again.
 #[derive(Default)]
-struct Kept(Mutex<HashMap<u64, Nanos>>);
+struct KeyTimes(Mutex<HashMap<u64, Nanos>>);
 
-impl Kept {
+impl KeyTimes {
     fn lock(&self) -> MutexGuard<'_, HashMap<u64, Nanos>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl StateStore for Kept {
+impl StateStore for KeyTimes {
     type Key = u64;
 
     fn measure_and_replace<T, F, E>(&self, key: &u64, decide: F) -> Result<T, E>
@@ -144,7 +144,7 @@ impl StateStore for Kept {
     }
 }
 
-impl ShrinkableKeyedStateStore<u64> for Kept {
+impl ShrinkableKeyedStateStore<u64> for KeyTimes {
     fn retain_recent(&self, drop_below: Nanos) {
         self.lock().retain(|_, full_again| *full_again > drop_below);
     }

@@ -127,7 +127,7 @@ async fn what_is_no_request_is_refused_and_the_connection_ends() {
     let shop = Shop::start(PATIENT).await;
     let get = |path: &str, more: &str| format!("GET {path} HTTP/1.1\r\nhost: shop\r\nconnection: close\r\n{more}\r\n");
     let long = |bytes: usize| "x".repeat(bytes);
-    let post = |headers: &str| format!("POST /v1/tell HTTP/1.1\r\nhost: shop\r\n{headers}\r\n0\r\n\r\n");
+    let post = |headers: &str| format!("POST /v1/send HTTP/1.1\r\nhost: shop\r\n{headers}\r\n0\r\n\r\n");
     let table = [
         ("not HTTP", "what is this\r\n\r\n".to_owned(), 400),
         ("TLS", "\x16\x03\x01\x02\x00\x01\x00\x01\r\n\r\n".to_owned(), 400),
@@ -172,7 +172,7 @@ async fn a_request_that_rfc_9112_does_not_allow_is_refused_with_a_problem() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_body_that_announces_that_it_is_too_large_is_refused_at_once() {
     let shop = Shop::start(PATIENT).await;
-    for (path, expect) in [("/v1/tell", "expect: 100-continue\r\n"), ("/v1/tell", ""), ("/v1/nothing", "")] {
+    for (path, expect) in [("/v1/send", "expect: 100-continue\r\n"), ("/v1/send", ""), ("/v1/nothing", "")] {
         let head = format!("POST {path} HTTP/1.1\r\nhost: shop\r\ncontent-type: application/json\r\n{expect}");
         let mut socket = shop.connect().await;
         socket.write_all(format!("{head}content-length: 1000000000\r\n\r\n").as_bytes()).await.unwrap();
@@ -184,8 +184,8 @@ async fn a_body_that_announces_that_it_is_too_large_is_refused_at_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_has_said_all_and_closed_its_side_gets_its_answer() {
     let shop = Shop::start(PATIENT).await;
-    let body = "{\"told\": []}";
-    let head = "POST /v1/tell HTTP/1.1\r\nhost: shop\r\ncontent-type: application/json\r\n";
+    let body = "{\"sent\": []}";
+    let head = "POST /v1/send HTTP/1.1\r\nhost: shop\r\ncontent-type: application/json\r\n";
     let mut socket = shop.connect().await;
     let whole = format!("{head}content-length: {}\r\n\r\n{body}", body.len());
     socket.write_all(whole.as_bytes()).await.unwrap();
@@ -248,8 +248,8 @@ async fn a_connection_serves_request_after_request_and_ends_when_it_was_idle_for
 async fn a_head_and_a_body_have_to_arrive_in_time() {
     let shop = Shop::start(Bounds { head: SHORT, body: SHORT, ..PATIENT }).await;
     assert_eq!(shop.exchange("GET /healthz HT").await, "", "half a head is no request that could be answered");
-    let head = "POST /v1/tell HTTP/1.1\r\nhost: shop\r\ncontent-type: application/json\r\n";
-    let half = format!("{head}content-length: 100\r\nconnection: close\r\n\r\n{{\"told\"");
+    let head = "POST /v1/send HTTP/1.1\r\nhost: shop\r\ncontent-type: application/json\r\n";
+    let half = format!("{head}content-length: 100\r\nconnection: close\r\n\r\n{{\"sent\"");
     assert_refused(&shop.exchange(half).await, 408, "request_timeout", "half a body");
     let endless = format!("{head}transfer-encoding: chunked\r\nconnection: close\r\n\r\n1\r\n{{\r\n");
     assert_refused(&shop.exchange(endless).await, 408, "request_timeout", "a body without an end");
@@ -276,8 +276,8 @@ async fn a_drain_answers_what_was_asked_and_closes_what_was_not() {
     idle.write_all(HEALTH.as_bytes()).await.unwrap();
     assert!(answer(&mut idle).await.starts_with("HTTP/1.1 200 OK"));
     let mut open = shop.connect().await;
-    let body = "{\"told\": []}";
-    let head = "POST /v1/tell HTTP/1.1\r\nhost: shop\r\ncontent-type: application/json\r\nexpect: 100-continue\r\n";
+    let body = "{\"sent\": []}";
+    let head = "POST /v1/send HTTP/1.1\r\nhost: shop\r\ncontent-type: application/json\r\nexpect: 100-continue\r\n";
     open.write_all(format!("{head}content-length: {}\r\n\r\n", body.len()).as_bytes()).await.unwrap();
     assert!(answer(&mut open).await.starts_with("HTTP/1.1 100 Continue"), "the request is being answered");
     let mut half = shop.connect().await;

@@ -29,7 +29,7 @@ fn get(path: &str) -> Request<Body> {
     Request::get(path).body(Body::empty()).unwrap()
 }
 
-fn told(path: &str, body: impl Into<Body>) -> Request<Body> {
+fn post(path: &str, body: impl Into<Body>) -> Request<Body> {
     Request::post(path).header(header::CONTENT_TYPE, "application/json").body(body.into()).unwrap()
 }
 
@@ -41,11 +41,11 @@ fn bearing(mut request: Request<Body>, authorization: &str) -> Request<Body> {
 #[tokio::test]
 async fn an_outdated_token_is_no_obstacle_on_public_routes_and_is_refused_where_it_would_matter() {
     let router = router(&shell());
-    for public in [get("/v1/public"), get("/healthz"), told("/v1/sign-in", "{\"told\": []}")] {
+    for public in [get("/v1/public"), get("/healthz"), post("/v1/sign-in", "{\"sent\": []}")] {
         let path = public.uri().clone();
         assert!(send(&router, bearing(public, STALE)).await.0.is_success(), "{path}");
     }
-    for guarded in [get("/v1/guest"), get("/v1/own"), get("/v1/local"), told("/v1/tell", "{\"told\": []}")] {
+    for guarded in [get("/v1/guest"), get("/v1/own"), get("/v1/local"), post("/v1/send", "{\"sent\": []}")] {
         let path = guarded.uri().clone();
         assert_eq!(send(&router, bearing(guarded, STALE)).await.0, StatusCode::UNAUTHORIZED, "{path}");
     }
@@ -57,7 +57,7 @@ async fn an_outdated_token_is_no_obstacle_on_public_routes_and_is_refused_where_
 async fn no_cache_keeps_what_is_one_persons() {
     let router = router(&shell());
     let kept = async |request| send(&router, request).await.1.get(header::CACHE_CONTROL).cloned();
-    for personal in [get("/v1/own"), get("/v1/local"), told("/v1/tell", "{\"told\": []}"), told("/v1/sign-in", "{}")] {
+    for personal in [get("/v1/own"), get("/v1/local"), post("/v1/send", "{\"sent\": []}"), post("/v1/sign-in", "{}")] {
         let path = personal.uri().clone();
         assert_eq!(kept(personal).await.unwrap(), "no-store", "{path}");
     }
@@ -69,9 +69,9 @@ async fn an_answer_names_what_was_sent_and_does_not_repeat_all_of_it() {
     let router = router(&shell());
     let long = "a".repeat(BODY_BYTES_MAX - 16);
     for request in [
-        told("/v1/tell", format!("{{\"{long}\": 1}}")),
-        told("/v1/tell", format!("{{\"told\": {{\"{long}\": 1}}}}")),
-        told("/v1/tell", format!("{{\"told\": \"{long}\"}}")),
+        post("/v1/send", format!("{{\"{long}\": 1}}")),
+        post("/v1/send", format!("{{\"sent\": {{\"{long}\": 1}}}}")),
+        post("/v1/send", format!("{{\"sent\": \"{long}\"}}")),
         get(&format!("/v1/public?{}=1", "a".repeat(8_000))),
         get(&format!("/{}", "a".repeat(8_000))),
     ] {
@@ -86,7 +86,7 @@ async fn pages_of_the_origins_that_are_named_may_read_answers_and_others_may_not
     let shell = tradepost_http::Shell { cors_origins: Arc::new(["https://shop.example".parse().unwrap()]), ..shell() };
     let router = router(&shell);
     let preflight = |origin: &str| {
-        let request = Request::options("/v1/tell").header(header::ORIGIN, origin);
+        let request = Request::options("/v1/send").header(header::ORIGIN, origin);
         let request = request.header(header::ACCESS_CONTROL_REQUEST_METHOD, "POST");
         request.header(header::ACCESS_CONTROL_REQUEST_HEADERS, "content-type").body(Body::empty()).unwrap()
     };
@@ -110,9 +110,9 @@ async fn pages_of_the_origins_that_are_named_may_read_answers_and_others_may_not
 async fn requests_beyond_what_the_process_can_carry_are_refused_and_health_is_still_answered() {
     let overload = Overload::new(&[]).with_room(1, Duration::from_millis(100));
     let router = router(&tradepost_http::Shell { overload, ..shell() });
-    let mut announced = pin!(send(&router, told("/v1/tell", Body::from_stream(pending::<Result<Vec<u8>, Error>>()))));
+    let mut announced = pin!(send(&router, post("/v1/send", Body::from_stream(pending::<Result<Vec<u8>, Error>>()))));
     assert!(futures_util::poll!(&mut announced).is_pending());
-    let taken = send(&router, told("/v1/tell", "{\"told\": []}")).await;
+    let taken = send(&router, post("/v1/send", "{\"sent\": []}")).await;
     assert_eq!(taken.0, StatusCode::ACCEPTED, "what has not arrived takes nobody's place");
 
     let mut first = pin!(send(&router, get("/v1/endless")));

@@ -18,9 +18,9 @@ pub const LARGE_BYTES: usize = 7 << 20;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Told {
+pub struct Sent {
     #[expect(dead_code, reason = "only its shape matters")]
-    told: Vec<String>,
+    sent: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -42,7 +42,7 @@ pub fn shell() -> Shell {
 
 pub fn router(shell: &Shell) -> Router {
     let seen = async |caller: Caller| Json(Seen { is_admin: caller.is_admin });
-    let told = async |_: RequestInfo, _: Body<Told>| StatusCode::ACCEPTED;
+    let send = async |_: RequestInfo, _: Body<Sent>| StatusCode::ACCEPTED;
     let shared = SharedDocument::new("text/plain", "x".repeat(LARGE_BYTES));
     let routes = Routes::new()
         .add_internal(Policy::Public, "/healthz", get(async || "ok\n"))
@@ -50,10 +50,10 @@ pub fn router(shell: &Shell) -> Router {
         .add_internal(Policy::Guest, "/v1/guest", get(seen))
         .add_internal(Policy::Own, "/v1/own", get(seen))
         .add_internal(Policy::AdminOrLocal, "/v1/local", get(seen))
-        .add_internal(Policy::Guest, "/v1/tell", post(told))
+        .add_internal(Policy::Guest, "/v1/send", post(send))
         .add_internal(Policy::Public, "/v1/endless", get(std::future::pending::<()>))
         .add_internal(Policy::Admin, "/internal/operator/users", get(seen))
-        .add_internal(Policy::Public, "/v1/sign-in", post(told))
+        .add_internal(Policy::Public, "/v1/sign-in", post(send))
         .add_internal(Policy::Public, "/v1/large", get(async || "x".repeat(LARGE_BYTES)))
         .add_internal(Policy::Public, "/v1/shared", get(async move || shared.clone()))
         .finish((), shell.auth.clone());

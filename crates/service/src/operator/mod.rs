@@ -19,7 +19,7 @@ use http::auth::Caller;
 use kernel::{Clock, DeadLetterId, EventId, Timestamp, Uuid};
 use serde::{Deserialize, Serialize};
 use storage::archive::{self, StoredEvent};
-use storage::held::{self, Held, State};
+use storage::held::{self, Held, HeldState};
 use storage::published_keys::{self, PublishedKey};
 use storage::{Db, Error, backlog, inbox, outbox, timers};
 use tokio::sync::watch;
@@ -35,13 +35,13 @@ pub fn path(service: &str) -> String {
 /// The longest sleep of whoever waits for an event: another instance on the same store wakes nobody here.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
-type Access = Arc<dyn Fn(Uuid, Caller) -> Answer + Send + Sync>;
+type Access = Arc<dyn Fn(Uuid, Caller) -> AccessAnswer + Send + Sync>;
 
 /// A service's answer to who may read the story of a subject.
-pub(crate) struct AccessCheck<S>(Arc<Check<S>>);
+pub(crate) struct AccessCheck<S>(Arc<AccessFn<S>>);
 
-type Check<S> = dyn Fn(Ctx<S>, Uuid, Caller) -> Answer + Send + Sync;
-type Answer = BoxFuture<'static, Result<Option<bool>, Error>>;
+type AccessFn<S> = dyn Fn(Ctx<S>, Uuid, Caller) -> AccessAnswer + Send + Sync;
+type AccessAnswer = BoxFuture<'static, Result<Option<bool>, Error>>;
 
 impl<S: Clone + Send + Sync + 'static> AccessCheck<S> {
     pub fn new<F, Fut>(check: F) -> Self
@@ -217,9 +217,9 @@ impl Operator {
                 },
                 (None, Some(held)) => DeliveryStatus {
                     status: match held.state {
-                        State::Due => "retrying",
-                        State::Waiting => "waiting",
-                        State::Parked => "parked",
+                        HeldState::Due => "retrying",
+                        HeldState::Waiting => "waiting",
+                        HeldState::Parked => "parked",
                     },
                     attempts: held.attempts,
                     reason: held.reason.clone(),

@@ -13,7 +13,7 @@ use http::auth;
 use kernel::{DeadLetterId, Envelope, EventId, KeyId, SessionId, Timestamp, UserId, Uuid};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use storage::archive::StoredEvent;
-use storage::held::{Held, State};
+use storage::held::{Held, HeldState};
 use storage::published_keys::PublishedKey;
 
 use super::{Activity, DeliveryStatus};
@@ -243,7 +243,7 @@ mod tests {
             },
             body: b"\xff\0{".to_vec(),
             digest: [9; 16],
-            state: State::Parked,
+            state: HeldState::Parked,
             due_at: None,
             attempts: 10,
             reason: Some("never \u{1f4a5}".to_owned()),

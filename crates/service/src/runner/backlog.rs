@@ -45,7 +45,7 @@ pub(super) struct Backlog {
     types: Vec<String>,
     sources: Vec<Source>,
     /// What was delivered and is not settled.
-    unsettled: HashMap<Tag, Place>,
+    unsettled: HashMap<Tag, BacklogPosition>,
     next_number: u64,
 }
 
@@ -59,7 +59,7 @@ struct Source {
 }
 
 /// A row, by the index of its source.
-type Place = (usize, i64, EventId);
+type BacklogPosition = (usize, i64, EventId);
 
 impl Backlog {
     pub async fn open(db: Db, part: Part, types: Vec<String>) -> Result<Self, storage::Error> {

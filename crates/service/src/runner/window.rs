@@ -7,7 +7,7 @@ use std::time::Instant;
 use bus::{Delivery, Message, Tag};
 use futures_util::stream::StreamExt;
 use kernel::{EventId, SignedDuration, Uuid};
-use storage::held::{Held, State};
+use storage::held::{Held, HeldState};
 
 use super::attempt::{STORE_AWAY, digest};
 use super::backlog::Acknowledge;
@@ -31,7 +31,7 @@ struct Ready {
 
 /// What became of a window so far.
 #[derive(Default)]
-struct Fate {
+struct WindowResult {
     /// Dealt with: to be acknowledged.
     settled: Vec<Tag>,
     /// To be held, then acknowledged.
@@ -46,16 +46,16 @@ impl<S: Clone + Send + Sync + 'static> Runner<S> {
         subscription: &mut dyn Acknowledge,
         deliveries: Vec<Delivery>,
     ) -> Result<(), String> {
-        let mut fate = Fate::default();
+        let mut result = WindowResult::default();
         self.learn_what_others_held(&deliveries).await?;
-        let ready = self.sort(deliveries, &mut fate).await?;
-        self.settle(subscription, &mut fate).await?;
+        let ready = self.sort(deliveries, &mut result).await?;
+        self.settle(subscription, &mut result).await?;
         let mut keys = by_key(ready);
         while !keys.is_empty() {
             let round = next_round(&mut keys);
-            let away = self.handle_round(round, &mut fate).await;
-            self.hold_behind(&mut keys, &mut fate);
-            self.settle(subscription, &mut fate).await?;
+            let away = self.handle_round(round, &mut result).await;
+            self.hold_behind(&mut keys, &mut result);
+            self.settle(subscription, &mut result).await?;
             if let Some(reason) = away {
                 return Err(reason);
             }
@@ -77,7 +77,7 @@ impl<S: Clone + Send + Sync + 'static> Runner<S> {
     }
 
     /// Takes out what is not to be handled now: duplicates, suspects after a crash, and what waits behind a held key.
-    async fn sort(&mut self, deliveries: Vec<Delivery>, fate: &mut Fate) -> Result<Vec<Ready>, String> {
+    async fn sort(&mut self, deliveries: Vec<Delivery>, result: &mut WindowResult) -> Result<Vec<Ready>, String> {
         let began = Instant::now();
         let ids = deliveries.iter().map(|delivery| delivery.message.envelope.id).collect();
         let handled = storage::inbox::handled(&self.ctx.db, ids).await.map_err(|error| error.to_string())?;
@@ -89,21 +89,21 @@ impl<S: Clone + Send + Sync + 'static> Runner<S> {
             // What is not handled has no span: nothing follows from it.
             let one = Ready { message, tag, digest, span: Span::default() };
             if let Some(reason) = defect {
-                self.park(one, &reason, fate);
+                self.park(one, &reason, result);
             } else if let Some((first, attempts)) = known_or_insert(&mut known, one.message.envelope.id, (digest, 0)) {
                 if first == digest {
                     self.report(&one.message.envelope, one.span, Outcome::Duplicate, attempts, None, began);
-                    fate.settled.push(tag);
+                    result.settled.push(tag);
                 } else {
-                    self.park(one, OTHER_BYTES, fate);
+                    self.park(one, OTHER_BYTES, result);
                 }
             } else if redelivered || self.is_suspect(&one.message) {
                 self.ctx.metrics.redelivered(self.ctx.db.service(), 1);
                 let held = self.due_now(&one.message, digest);
-                self.hold(one, held, fate);
+                self.hold(one, held, result);
             } else if self.held.contains(&(one.message.envelope.source.clone(), one.message.envelope.key)) {
                 let held = self.due_now(&one.message, digest);
-                self.hold(one, held, fate);
+                self.hold(one, held, result);
             } else {
                 ready.push(one);
             }
@@ -121,7 +121,7 @@ impl<S: Clone + Send + Sync + 'static> Runner<S> {
     }
 
     /// Handles at most one delivery of each key. Answers with a reason if the store is away.
-    async fn handle_round(&mut self, round: Vec<Ready>, fate: &mut Fate) -> Option<String> {
+    async fn handle_round(&mut self, round: Vec<Ready>, result: &mut WindowResult) -> Option<String> {
         let mut types: Vec<(String, Vec<Ready>)> = Vec::new();
         for ready in round {
             match types.iter_mut().find(|(name, _)| *name == ready.message.envelope.event_type) {
@@ -130,14 +130,19 @@ impl<S: Clone + Send + Sync + 'static> Runner<S> {
             }
         }
         for (event_type, of_type) in types {
-            if let Some(reason) = self.handle_type(&event_type, of_type, fate).await {
+            if let Some(reason) = self.handle_type(&event_type, of_type, result).await {
                 return Some(reason);
             }
         }
         None
     }
 
-    async fn handle_type(&mut self, event_type: &str, mut of_type: Vec<Ready>, fate: &mut Fate) -> Option<String> {
+    async fn handle_type(
+        &mut self,
+        event_type: &str,
+        mut of_type: Vec<Ready>,
+        result: &mut WindowResult,
+    ) -> Option<String> {
         let began = Instant::now();
         // One span for each, also where many are handled at once: each belongs to a trace of its own.
         for ready in &mut of_type {
@@ -149,7 +154,7 @@ impl<S: Clone + Send + Sync + 'static> Runner<S> {
             Some(Ok(())) => {
                 for ready in of_type {
                     self.report(&ready.message.envelope, ready.span, Outcome::Done, 1, None, began);
-                    fate.settled.push(ready.tag);
+                    result.settled.push(ready.tag);
                 }
                 return None;
             }
@@ -174,7 +179,7 @@ impl<S: Clone + Send + Sync + 'static> Runner<S> {
         };
         let mut away = None;
         for (ready, outcome, began) in outcomes {
-            away = self.decide_fate(ready, outcome, began, fate).or(away);
+            away = self.decide_fate(ready, outcome, began, result).or(away);
         }
         away
     }
@@ -184,32 +189,32 @@ impl<S: Clone + Send + Sync + 'static> Runner<S> {
         ready: Ready,
         outcome: Result<(), Failure>,
         began: Instant,
-        fate: &mut Fate,
+        result: &mut WindowResult,
     ) -> Option<String> {
         match outcome {
             Ok(()) => {
                 self.report(&ready.message.envelope, ready.span, Outcome::Done, 1, None, began);
-                fate.settled.push(ready.tag);
+                result.settled.push(ready.tag);
             }
             Err(Failure::AlreadyDone) => {
                 self.report(&ready.message.envelope, ready.span, Outcome::Duplicate, 1, None, began);
-                fate.settled.push(ready.tag);
+                result.settled.push(ready.tag);
             }
             Err(Failure::StoreAway(reason)) => {
                 self.end_span(&ready.message.envelope, ready.span, STORE_AWAY, 1, Some(&reason));
                 return Some(reason);
             }
-            Err(Failure::Park(reason)) => self.park(ready, &reason, fate),
-            Err(Failure::Retry(reason)) => self.retry(ready, reason, 1, fate),
+            Err(Failure::Park(reason)) => self.park(ready, &reason, result),
+            Err(Failure::Retry(reason)) => self.retry(ready, reason, 1, result),
             // Others kept changing the row: no attempt is counted.
-            Err(Failure::Conflict(reason)) => self.retry(ready, reason, 0, fate),
+            Err(Failure::Conflict(reason)) => self.retry(ready, reason, 0, result),
         }
         None
     }
 
-    fn retry(&mut self, ready: Ready, reason: String, attempts: i64, fate: &mut Fate) {
+    fn retry(&mut self, ready: Ready, reason: String, attempts: i64, result: &mut WindowResult) {
         if attempts >= self.ctx.settings.retry_attempts {
-            return self.park(ready, &reason, fate);
+            return self.park(ready, &reason, result);
         }
         self.report(&ready.message.envelope, ready.span, Outcome::Retried, attempts, Some(&reason), Instant::now());
         let now = self.ctx.clock.now();
@@ -220,55 +225,55 @@ impl<S: Clone + Send + Sync + 'static> Runner<S> {
             attempts,
             reason: Some(reason),
             first_failed_at: Some(now),
-            ..self.to_hold(&ready.message, ready.digest, State::Due)
+            ..self.to_hold(&ready.message, ready.digest, HeldState::Due)
         };
-        self.hold(ready, held, fate);
+        self.hold(ready, held, result);
     }
 
-    fn park(&mut self, ready: Ready, reason: &str, fate: &mut Fate) {
+    fn park(&mut self, ready: Ready, reason: &str, result: &mut WindowResult) {
         self.report(&ready.message.envelope, ready.span, Outcome::Parked, 1, Some(reason), Instant::now());
         let held = Held {
             attempts: 1,
             reason: Some(reason.to_owned()),
             first_failed_at: Some(self.ctx.clock.now()),
-            ..self.to_hold(&ready.message, ready.digest, State::Parked)
+            ..self.to_hold(&ready.message, ready.digest, HeldState::Parked)
         };
-        self.hold(ready, held, fate);
+        self.hold(ready, held, result);
     }
 
-    fn hold(&mut self, ready: Ready, held: Held, fate: &mut Fate) {
+    fn hold(&mut self, ready: Ready, held: Held, result: &mut WindowResult) {
         self.held.insert((ready.message.envelope.source, ready.message.envelope.key));
-        fate.held.push((held, ready.tag));
+        result.held.push((held, ready.tag));
     }
 
     /// What comes after a delivery that is now held waits behind it.
-    fn hold_behind(&mut self, keys: &mut HashMap<(String, Uuid), VecDeque<Ready>>, fate: &mut Fate) {
+    fn hold_behind(&mut self, keys: &mut HashMap<(String, Uuid), VecDeque<Ready>>, result: &mut WindowResult) {
         let blocked: Vec<_> = keys.keys().filter(|key| self.held.contains(*key)).cloned().collect();
         for key in blocked {
             for Ready { message, tag, digest, .. } in keys.remove(&key).into_iter().flatten() {
-                fate.held.push((self.due_now(&message, digest), tag));
+                result.held.push((self.due_now(&message, digest), tag));
             }
         }
     }
 
     /// Stores what is held, then acknowledges all that is dealt with.
-    async fn settle(&mut self, subscription: &mut dyn Acknowledge, fate: &mut Fate) -> Result<(), String> {
-        if !fate.held.is_empty() {
-            self.check_held_cap(fate.held.len()).await?;
-            let (held, tags): (Vec<Held>, Vec<Tag>) = fate.held.drain(..).unzip();
+    async fn settle(&mut self, subscription: &mut dyn Acknowledge, result: &mut WindowResult) -> Result<(), String> {
+        if !result.held.is_empty() {
+            self.check_held_cap(result.held.len()).await?;
+            let (held, tags): (Vec<Held>, Vec<Tag>) = result.held.drain(..).unzip();
             let is_anothers = held.iter().any(|held| held.envelope.lane != self.lane);
             storage::held::hold(&self.ctx.db, held).await.map_err(|error| error.to_string())?;
             if is_anothers {
                 // What a broker gave up comes by one lane, and holds back its key in its own.
                 self.wake.send_replace(());
             }
-            fate.settled.extend(tags);
+            result.settled.extend(tags);
         }
-        if fate.settled.is_empty() {
+        if result.settled.is_empty() {
             return Ok(());
         }
-        subscription.done(&fate.settled).await?;
-        fate.settled.clear();
+        subscription.done(&result.settled).await?;
+        result.settled.clear();
         Ok(())
     }
 
@@ -291,7 +296,7 @@ impl<S: Clone + Send + Sync + 'static> Runner<S> {
 
     /// Due at once, unless the store has another of its key: then it waits behind that.
     fn due_now(&self, message: &Message, digest: [u8; 16]) -> Held {
-        Held { due_at: Some(self.ctx.clock.now()), ..self.to_hold(message, digest, State::Due) }
+        Held { due_at: Some(self.ctx.clock.now()), ..self.to_hold(message, digest, HeldState::Due) }
     }
 
     fn to_hold(&self, message: &Message, digest: [u8; 16], state: State) -> Held {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use futures_util::future::{BoxFuture, FutureExt};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use kernel::{SignedDuration, TimerCause, panic_text};
-use storage::TimerSignal;
+use storage::TimerWakeUp;
 use tokio::sync::watch;
 use uuid::Uuid;
 
@@ -33,7 +33,7 @@ pub(crate) async fn run<S: Clone + Send + Sync + 'static>(
 ) {
     let signal = ctx.db.timer_signal(timer.kind.name);
     let mut worker = Worker { ctx, kind: timer.kind, begin: timer.begin, lease_ends: Instant::now() };
-    let mut running: FuturesUnordered<BoxFuture<'static, Step>> = FuturesUnordered::new();
+    let mut running: FuturesUnordered<BoxFuture<'static, TimerProgress>> = FuturesUnordered::new();
     let mut free = worker.kind.concurrency;
     let mut may_be_due = true;
     let mut look_at = Instant::now();
@@ -51,9 +51,9 @@ pub(crate) async fn run<S: Clone + Send + Sync + 'static>(
             }
         }
         tokio::select! {
-            Some(step) = running.next() => {
-                free += step.ended;
-                running.extend(step.left);
+            Some(progress) = running.next() => {
+                free += progress.ended;
+                running.extend(progress.left);
             }
             () = signal.earlier(), if !may_be_due => may_be_due = true,
             _ = wake.changed() => may_be_due = true,
@@ -62,8 +62,8 @@ pub(crate) async fn run<S: Clone + Send + Sync + 'static>(
             () = tasks.stopping() => {}
         }
     }
-    while let Some(step) = running.next().await {
-        running.extend(step.left);
+    while let Some(progress) = running.next().await {
+        running.extend(progress.left);
     }
 }
 
@@ -73,13 +73,13 @@ struct Attempt {
     span: Span,
 }
 
-/// What a piece of handling came to: how many timers it ended, and what is left to do for others.
-struct Step {
+/// The result of one piece of handling: the number of timers that it ended, and the work that is left for others.
+struct TimerProgress {
     ended: usize,
-    left: Vec<BoxFuture<'static, Step>>,
+    left: Vec<BoxFuture<'static, TimerProgress>>,
 }
 
-impl Step {
+impl TimerProgress {
     const ENDED: Self = Self { ended: 1, left: Vec::new() };
 }
 
@@ -99,7 +99,7 @@ impl<S: Clone> Clone for Worker<S> {
 
 impl<S: Clone + Send + Sync + 'static> Worker<S> {
     /// Leases what is due, at most `limit`.
-    async fn lease(&self, signal: &TimerSignal, limit: usize) -> Vec<TimerCause> {
+    async fn lease(&self, signal: &TimerWakeUp, limit: usize) -> Vec<TimerCause> {
         let (name, now) = (self.kind.name, self.ctx.clock.now());
         if signal.next_due() > now {
             // Only a look: a lease writes, and most looks find nothing.
@@ -123,7 +123,7 @@ impl<S: Clone + Send + Sync + 'static> Worker<S> {
     }
 
     /// How long nothing comes due, unless something is set meanwhile.
-    async fn until_next(&self, signal: &TimerSignal) -> Duration {
+    async fn until_next(&self, signal: &TimerWakeUp) -> Duration {
         if let Ok(Some(due_at)) = storage::timers::next_due(&self.ctx.db, self.kind.name).await {
             signal.known(due_at);
         }
@@ -132,11 +132,11 @@ impl<S: Clone + Send + Sync + 'static> Worker<S> {
     }
 
     /// Handles what was leased together. If that fails, each alone shows whose fault it is.
-    async fn attempt_set(self, leased: Vec<TimerCause>) -> Step {
+    async fn attempt_set(self, leased: Vec<TimerCause>) -> TimerProgress {
         let attempts: Vec<Attempt> = leased.into_iter().map(|cause| self.begin_span(cause)).collect();
         let began = self.begin(attempts.iter()).await;
         let mut attempts: HashMap<Uuid, Attempt> = attempts.into_iter().map(|it| (it.cause.key, it)).collect();
-        let mut left: Vec<BoxFuture<'static, Step>> = Vec::new();
+        let mut left: Vec<BoxFuture<'static, TimerProgress>> = Vec::new();
         match began {
             Ok(handled) => {
                 for (key, handled) in handled {
@@ -146,7 +146,7 @@ impl<S: Clone + Send + Sync + 'static> Worker<S> {
                 for attempt in attempts.values() {
                     self.end_span(attempt, &Ok(()));
                 }
-                Step { ended: attempts.len(), left }
+                TimerProgress { ended: attempts.len(), left }
             }
             Err(failure) => {
                 let is_everyones = match failure {
@@ -162,13 +162,13 @@ impl<S: Clone + Send + Sync + 'static> Worker<S> {
                         worker.attempt_one(attempt).boxed()
                     });
                 }
-                Step { ended: 0, left }
+                TimerProgress { ended: 0, left }
             }
         }
     }
 
     /// The rest of one timer of a set.
-    async fn attempt_left(self, attempt: Attempt, handled: Handled) -> Step {
+    async fn attempt_left(self, attempt: Attempt, handled: Handled) -> TimerProgress {
         match self.within_lease(handled).await {
             // Decided on what has changed since: read and decide again.
             Err(Failure::Conflict(_)) => self.attempt_one(attempt).await,
@@ -176,7 +176,7 @@ impl<S: Clone + Send + Sync + 'static> Worker<S> {
         }
     }
 
-    async fn attempt_one(self, attempt: Attempt) -> Step {
+    async fn attempt_one(self, attempt: Attempt) -> TimerProgress {
         let mut outcome = Ok(());
         for _ in 0..DECISIONS {
             outcome = self.handle(&attempt).await;
@@ -211,11 +211,11 @@ impl<S: Clone + Send + Sync + 'static> Worker<S> {
     }
 
     /// A timer that failed comes due again, later each time; it is never given up, for it stands for a promise.
-    async fn finish(&self, attempt: &Attempt, outcome: Result<(), Failure>) -> Step {
+    async fn finish(&self, attempt: &Attempt, outcome: Result<(), Failure>) -> TimerProgress {
         self.end_span(attempt, &outcome);
         let cause = &attempt.cause;
         let reason = match outcome {
-            Ok(()) | Err(Failure::AlreadyDone) => return Step::ENDED,
+            Ok(()) | Err(Failure::AlreadyDone) => return TimerProgress::ENDED,
             Err(
                 Failure::Retry(reason) | Failure::Park(reason) | Failure::Conflict(reason) | Failure::StoreAway(reason),
             ) => reason,
@@ -239,7 +239,7 @@ impl<S: Clone + Send + Sync + 'static> Worker<S> {
             // The store is away. Once it is back, nobody should have to wait until the lease ends.
             tokio::time::sleep(STORE_AWAY).await;
         }
-        Step::ENDED
+        TimerProgress::ENDED
     }
 
     /// What the timer's commit emits follows from the span of this attempt.

@@ -39,7 +39,7 @@ async fn emit(house: &House, subjects: &[Uuid]) {
     for subjects in subjects.chunks(50) {
         for (name, version) in [("one", 1), ("two", 2), ("three", 3)] {
             let all: Vec<(Uuid, &str, i64)> = subjects.iter().map(|subject| (*subject, name, version)).collect();
-            house.tell("users", &all).await;
+            house.emit("users", &all).await;
         }
     }
 }
@@ -69,7 +69,7 @@ async fn a_service_that_is_new_takes_the_history_in_the_order_of_each_key_and_go
     house.settle().await;
     assert_all_once_and_in_order(&house).await;
     let last = Uuid::from_u128(SUBJECTS + 1);
-    house.tell("users", &[(last, "live", 1)]).await;
+    house.emit("users", &[(last, "live", 1)]).await;
     house.settle().await;
     assert_eq!(house.effects_on("orders", last).await, ["live"]);
     house.stop().await;
@@ -219,7 +219,7 @@ fn history_that_ends_the_process_each_time_is_parked_and_the_rest_goes_on() {
         async |house| {
             let history: Vec<_> =
                 all.iter().enumerate().map(|(at, id)| (*id, if at == 7 { "poison" } else { "new" }, 1)).collect();
-            house.tell("users", &history).await;
+            house.emit("users", &history).await;
             house.settle().await;
         },
     );

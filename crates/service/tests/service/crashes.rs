@@ -34,9 +34,9 @@ fn a_delivery_that_ends_the_process_each_time_is_parked_after_a_crash_too_many()
     let subjects: Vec<Uuid> = (1..=5_u128).map(Uuid::from_u128).collect();
     let names = ["first", "second", "poison", "fourth", "fifth"];
     live(folder.path(), &script, async |house| {
-        let told: Vec<(Uuid, &str, i64)> = subjects.iter().zip(names).map(|(it, name)| (*it, name, 1)).collect();
-        house.tell("users", &told).await;
-        house.tell("users", &[(subjects[2], "after", 2)]).await;
+        let emitted: Vec<(Uuid, &str, i64)> = subjects.iter().zip(names).map(|(it, name)| (*it, name, 1)).collect();
+        house.emit("users", &emitted).await;
+        house.emit("users", &[(subjects[2], "after", 2)]).await;
         script.process_ends().await;
     });
     for _ in 0..ATTEMPTS {
@@ -66,8 +66,8 @@ fn a_delivery_that_ends_the_process_is_found_among_those_that_are_tried_beside_i
     let subjects: Vec<Uuid> = (1..=40_u128).map(Uuid::from_u128).collect();
     let name = |at: usize| if at == 20 { "poison" } else { "other" };
     live_with(folder.path(), &script, Settings::default(), async |house| {
-        let told: Vec<_> = subjects.iter().enumerate().map(|(at, subject)| (*subject, name(at), 1)).collect();
-        house.tell("users", &told).await;
+        let emitted: Vec<_> = subjects.iter().enumerate().map(|(at, subject)| (*subject, name(at), 1)).collect();
+        house.emit("users", &emitted).await;
         script.process_ends().await;
     });
     for _ in 0..ATTEMPTS {
@@ -93,8 +93,8 @@ fn what_was_under_way_takes_effect_once_after_a_crash() {
     let script = Script::new();
     let subjects: Vec<Uuid> = (1..=300_u128).map(Uuid::from_u128).collect();
     live(folder.path(), &script, async |house| {
-        let told: Vec<(Uuid, &str, i64)> = subjects.iter().map(|it| (*it, "new", 1)).collect();
-        house.tell("users", &told).await;
+        let emitted: Vec<(Uuid, &str, i64)> = subjects.iter().map(|it| (*it, "new", 1)).collect();
+        house.emit("users", &emitted).await;
         until("some are handled", async || script.calls("new") > 20).await;
     });
     assert!(script.calls("new") < 300, "all was handled before the crash");

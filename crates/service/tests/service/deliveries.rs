@@ -6,7 +6,7 @@ use bus::Message;
 use events::UserPasswordChanged;
 use futures_util::future::join;
 use kernel::{Envelope, Event, Lane, Uuid};
-use storage::held::{self, Held, State};
+use storage::held::{self, Held, HeldState};
 use tempfile::tempdir;
 use tradepost_service::Settings;
 
@@ -20,10 +20,10 @@ async fn every_delivery_takes_effect_once() {
     let script = Script::new();
     let house = House::start(folder.path(), vec![emitter("users", &script), consumer("orders", &script)]).await;
     let (ada, bob): (Uuid, Uuid) = (house.runtime.ids.next(), house.runtime.ids.next());
-    house.tell("users", &[(ada, "ada", 1), (bob, "bob", 1), (ada, "countess", 2)]).await;
+    house.emit("users", &[(ada, "ada", 1), (bob, "bob", 1), (ada, "countess", 2)]).await;
     house.settle().await;
 
-    for event in house.told("users").await {
+    for event in house.emitted("users").await {
         house.publish("orders", message(&event)).await;
     }
     house.settle().await;
@@ -44,8 +44,8 @@ async fn events_of_a_key_take_effect_in_their_order() {
     let subjects: Vec<Uuid> = (0..5).map(|_| house.runtime.ids.next()).collect();
     let names: Vec<String> = (1..=60).map(|version| format!("v{version}")).collect();
     for (version, name) in (1..).zip(&names) {
-        let told: Vec<(Uuid, &str, i64)> = subjects.iter().map(|it| (*it, name.as_str(), version)).collect();
-        house.tell("users", &told).await;
+        let emitted: Vec<(Uuid, &str, i64)> = subjects.iter().map(|it| (*it, name.as_str(), version)).collect();
+        house.emit("users", &emitted).await;
     }
     house.settle().await;
 
@@ -60,16 +60,16 @@ async fn the_id_of_a_handled_event_with_other_bytes_is_parked() {
     let folder = tempdir().unwrap();
     let script = Script::new();
     let house = House::start(folder.path(), vec![emitter("users", &script), consumer("orders", &script)]).await;
-    house.tell("users", &[(house.runtime.ids.next(), "ada", 1)]).await;
+    house.emit("users", &[(house.runtime.ids.next(), "ada", 1)]).await;
     house.settle().await;
-    let told = house.told("users").await.remove(0);
-    let body = String::from_utf8(told.body.clone()).unwrap().replace("ada", "eve").into();
+    let emitted = house.emitted("users").await.remove(0);
+    let body = String::from_utf8(emitted.body.clone()).unwrap().replace("ada", "eve").into();
 
-    house.publish("orders", Message { body, ..message(&told) }).await;
+    house.publish("orders", Message { body, ..message(&emitted) }).await;
 
     let parked = house.dead_letters("orders").await;
     assert_eq!(parked.len(), 1);
-    assert_eq!(parked[0].envelope.id, told.envelope.id);
+    assert_eq!(parked[0].envelope.id, emitted.envelope.id);
     assert_eq!(parked[0].reason.as_deref(), Some("the id of a handled event, with other bytes"));
     assert_eq!((script.calls("ada"), script.calls("eve")), (1, 0));
     house.stop().await;
@@ -80,9 +80,9 @@ async fn of_two_that_arrive_together_with_one_id_and_other_bytes_one_is_parked()
     let folder = tempdir().unwrap();
     let script = Script::new().first("slow", &[Step::Wait]);
     let house = House::start(folder.path(), vec![emitter("users", &script), consumer("orders", &script)]).await;
-    house.tell("users", &[(house.runtime.ids.next(), "slow", 1)]).await;
+    house.emit("users", &[(house.runtime.ids.next(), "slow", 1)]).await;
     until("what comes next waits for it", async || script.calls("slow") == 1).await;
-    let slow = message(&house.told("users").await.remove(0));
+    let slow = message(&house.emitted("users").await.remove(0));
     let named = |name: &str| String::from_utf8(slow.body.to_vec()).unwrap().replace("slow", name).into();
     let (id, key) = (house.runtime.ids.next(), house.runtime.ids.next());
     let first = Message { envelope: Envelope { id, key, ..slow.envelope.clone() }, body: named("ada") };
@@ -106,11 +106,11 @@ async fn other_bytes_that_waited_behind_a_dead_letter_are_parked_too() {
     let script = Script::new().always("refused", Step::Refuse);
     let house = House::start(folder.path(), vec![emitter("users", &script), consumer("orders", &script)]).await;
     let ada = house.runtime.ids.next();
-    house.tell("users", &[(ada, "ada", 1), (ada, "refused", 2)]).await;
+    house.emit("users", &[(ada, "ada", 1), (ada, "refused", 2)]).await;
     house.settle().await;
-    let told = house.told("users").await.remove(0);
-    let body = String::from_utf8(told.body.clone()).unwrap().replace("ada", "eve").into();
-    house.publish("orders", Message { body, ..message(&told) }).await;
+    let emitted = house.emitted("users").await.remove(0);
+    let body = String::from_utf8(emitted.body.clone()).unwrap().replace("ada", "eve").into();
+    house.publish("orders", Message { body, ..message(&emitted) }).await;
 
     let refused = house.dead_letters("orders").await.remove(0);
     assert!(house.operator("orders").discard(refused.dead_letter_id).await.unwrap());
@@ -118,7 +118,7 @@ async fn other_bytes_that_waited_behind_a_dead_letter_are_parked_too() {
 
     let parked = house.dead_letters("orders").await;
     assert_eq!(parked.len(), 1);
-    assert_eq!(parked[0].envelope.id, told.envelope.id);
+    assert_eq!(parked[0].envelope.id, emitted.envelope.id);
     assert_eq!(parked[0].reason.as_deref(), Some("the id of a handled event, with other bytes"));
     assert_eq!(house.effects_on("orders", ada).await, ["ada"]);
     house.stop().await;
@@ -130,7 +130,7 @@ async fn a_conflict_runs_the_decision_again_and_counts_no_attempt() {
     let script = Script::new().first("ada", &[Step::Conflict, Step::Conflict, Step::Conflict]);
     let house = House::start(folder.path(), vec![emitter("users", &script), consumer("orders", &script)]).await;
     let ada = house.runtime.ids.next();
-    house.tell("users", &[(ada, "ada", 1)]).await;
+    house.emit("users", &[(ada, "ada", 1)]).await;
     house.settle().await;
 
     assert_eq!(script.calls("ada"), 4);
@@ -146,9 +146,9 @@ async fn the_bad_one_of_a_set_fails_alone() {
     let script = Script::new().always("poison", Step::Refuse);
     let house = House::start(folder.path(), vec![emitter("users", &script), batch_consumer("stock", &script)]).await;
     let subjects: Vec<Uuid> = (0..20).map(|_| house.runtime.ids.next()).collect();
-    let told: Vec<(Uuid, &str, i64)> =
+    let emitted: Vec<(Uuid, &str, i64)> =
         subjects.iter().enumerate().map(|(n, it)| (*it, if n == 7 { "poison" } else { "good" }, 1)).collect();
-    house.tell("users", &told).await;
+    house.emit("users", &emitted).await;
     house.settle().await;
 
     assert_eq!(house.effects("stock").await.len(), 19);
@@ -167,10 +167,10 @@ async fn the_immediate_lane_overtakes_a_background_lane_that_is_stuck() {
     let house = House::start_with(folder.path(), services, one_at_a_time()).await;
     let subjects: Vec<Uuid> = (0..30).map(|_| house.runtime.ids.next()).collect();
     let backlog: Vec<(Uuid, &str, i64)> = subjects.iter().map(|it| (*it, "slow", 1)).collect();
-    house.tell("users", &backlog).await;
+    house.emit("users", &backlog).await;
     until("the background lane is stuck", async || script.calls("slow") == 1).await;
 
-    house.tell("payments", &[(subjects[0], "declined", 1)]).await;
+    house.emit("payments", &[(subjects[0], "declined", 1)]).await;
     until("the payment failed", async || house.effects("orders").await.len() == 1).await;
 
     assert_eq!(house.effects("orders").await, [(subjects[0], "declined".to_owned())]);
@@ -188,8 +188,8 @@ async fn a_slow_consumer_delays_no_other() {
     let house = House::start(folder.path(), services).await;
     // More than the relay hands out before it waits for a confirmation.
     let subjects: Vec<Uuid> = (0..1_200).map(|_| house.runtime.ids.next()).collect();
-    let told: Vec<(Uuid, &str, i64)> = subjects.iter().map(|it| (*it, "new", 1)).collect();
-    house.tell("users", &told).await;
+    let emitted: Vec<(Uuid, &str, i64)> = subjects.iter().map(|it| (*it, "new", 1)).collect();
+    house.emit("users", &emitted).await;
 
     until("the quick one has them all", async || quick.calls("new") == 1_200).await;
 
@@ -208,9 +208,9 @@ async fn a_drain_finishes_what_has_begun_and_leaves_the_rest_for_the_next_start(
     let services = || vec![emitter("users", &script), consumer("orders", &script)];
     let house = House::start(folder.path(), services()).await;
     let ada = house.runtime.ids.next();
-    house.tell("users", &[(ada, "begun", 1)]).await;
+    house.emit("users", &[(ada, "begun", 1)]).await;
     until("its handling has begun", async || script.calls("begun") == 1).await;
-    house.tell("users", &[(ada, "not begun", 2)]).await;
+    house.emit("users", &[(ada, "not begun", 2)]).await;
     house.runtime.tasks.cancel();
     script.let_go(1);
     house.stop().await;
@@ -231,7 +231,7 @@ async fn a_handler_that_does_not_end_is_given_up_and_tried_again() {
     let soon = Settings { handler_deadline: Duration::from_millis(50), ..Settings::default() };
     let house = House::start_with(folder.path(), services, soon).await;
     let (stuck, other): (Uuid, Uuid) = (house.runtime.ids.next(), house.runtime.ids.next());
-    house.tell("users", &[(stuck, "slow", 1), (other, "quick", 1)]).await;
+    house.emit("users", &[(stuck, "slow", 1), (other, "quick", 1)]).await;
     until("the other took effect", async || house.effects_on("orders", other).await == ["quick"]).await;
     until("it is held", async || house.delivery("orders", "users", 0).await.status == "retrying").await;
     let held = house.delivery("orders", "users", 0).await;
@@ -268,7 +268,7 @@ async fn what_the_last_owner_of_a_shard_held_holds_back_the_first_delivery_of_it
         },
         body: b"{}".to_vec(),
         digest: [0; 16],
-        state: State::Due,
+        state: HeldState::Due,
         due_at: Some(now + RETRY_MAX),
         attempts: 1,
         reason: Some("away".to_owned()),
@@ -278,7 +278,7 @@ async fn what_the_last_owner_of_a_shard_held_holds_back_the_first_delivery_of_it
     held::hold(&another, vec![held]).await.unwrap();
     another.close().await;
 
-    house.tell("users", &[(ada, "second", 2), (bob, "first", 1)]).await;
+    house.emit("users", &[(ada, "second", 2), (bob, "first", 1)]).await;
     until("another key took effect", async || house.effects_on("orders", bob).await == ["first"]).await;
     assert_eq!(house.delivery("orders", "users", 0).await.status, "waiting");
     assert_eq!(script.calls("second"), 0);

@@ -1,4 +1,4 @@
-//! The HTTP shell: every bad request is told what is wrong with it, and none ends the process.
+//! The HTTP shell: the answer to a bad request states its defect, and no request ends the process.
 
 use axum::Router;
 use axum::body::Body;
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tempfile::{TempDir, tempdir};
 use tradepost_service::http::BODY_BYTES_MAX;
 
-use crate::support::{ADMIN_TOKEN, Answer, House, Script, consumer, emitter, send};
+use crate::support::{ADMIN_TOKEN, House, Script, TestResponse, consumer, emitter, send};
 
 #[tokio::test]
 async fn a_bad_body_is_answered_with_what_is_wrong_with_it_and_changes_nothing() {
@@ -15,42 +15,42 @@ async fn a_bad_body_is_answered_with_what_is_wrong_with_it_and_changes_nothing()
     let fact = |field: &str, value: Value| {
         let mut fact = json!({"subject": "019360a4-8c1e-7b3a-9d2f-5e6c7a8b9c0d", "name": "ada", "version": 1});
         fact[field] = value;
-        json!({"told": [fact]}).to_string().into_bytes()
+        json!({"facts": [fact]}).to_string().into_bytes()
     };
-    let nested = |depth: usize| format!("{{\"told\": [], \"remark\": {}}}", "[".repeat(depth)).into_bytes();
+    let nested = |depth: usize| format!("{{\"facts\": [], \"remark\": {}}}", "[".repeat(depth)).into_bytes();
     let too_large = vec![b' '; BODY_BYTES_MAX + 1];
     // (body, status, code, field)
     let table: Vec<(Vec<u8>, u16, &str, Option<&str>)> = vec![
         (b"".to_vec(), 400, "malformed_body", None),
         (b"{".to_vec(), 400, "malformed_body", None),
-        (b"{\"told\": []} x".to_vec(), 400, "malformed_body", None),
-        (b"{\"told\": [], \"remark\": \"\xff\xfe\"}".to_vec(), 400, "malformed_body", None),
+        (b"{\"facts\": []} x".to_vec(), 400, "malformed_body", None),
+        (b"{\"facts\": [], \"remark\": \"\xff\xfe\"}".to_vec(), 400, "malformed_body", None),
         (nested(10_000), 400, "malformed_body", None),
         (nested(100_000), 400, "malformed_body", None),
         (b"[]".to_vec(), 400, "malformed_body", Some("body")),
         (
-            b"{\"told\": [[\"019360a4-8c1e-7b3a-9d2f-5e6c7a8b9c0d\", \"ada\", 1]]}".to_vec(),
+            b"{\"facts\": [[\"019360a4-8c1e-7b3a-9d2f-5e6c7a8b9c0d\", \"ada\", 1]]}".to_vec(),
             400,
             "malformed_body",
-            Some("told[0]"),
+            Some("facts[0]"),
         ),
-        (b"\"told\"".to_vec(), 400, "malformed_body", Some("body")),
-        (b"{\"told\": 7}".to_vec(), 400, "malformed_body", Some("told")),
-        (b"{\"told\": [], \"told\": []}".to_vec(), 400, "malformed_body", Some("told")),
-        (fact("version", json!("one")), 400, "malformed_body", Some("told[0].version")),
-        (fact("version", json!(1.5)), 400, "malformed_body", Some("told[0].version")),
-        (fact("version", json!(u64::MAX)), 422, "invalid_body", Some("told[0].version")),
-        (fact("subject", json!("nobody")), 422, "invalid_body", Some("told[0].subject")),
-        (fact("colour", json!("red")), 422, "invalid_body", Some("told[0].colour")),
-        (b"{\"told\": [{\"name\": \"a\", \"name\": \"b\"}]}".to_vec(), 400, "malformed_body", Some("told[0].name")),
-        (b"{\"told\": [], \"more\": 1}".to_vec(), 422, "invalid_body", Some("more")),
-        (b"{}".to_vec(), 422, "invalid_body", Some("told")),
-        (b"{\"told\": [{\"name\": \"ada\", \"version\": 1}]}".to_vec(), 422, "invalid_body", Some("told[0].subject")),
+        (b"\"facts\"".to_vec(), 400, "malformed_body", Some("body")),
+        (b"{\"facts\": 7}".to_vec(), 400, "malformed_body", Some("facts")),
+        (b"{\"facts\": [], \"facts\": []}".to_vec(), 400, "malformed_body", Some("facts")),
+        (fact("version", json!("one")), 400, "malformed_body", Some("facts[0].version")),
+        (fact("version", json!(1.5)), 400, "malformed_body", Some("facts[0].version")),
+        (fact("version", json!(u64::MAX)), 422, "invalid_body", Some("facts[0].version")),
+        (fact("subject", json!("nobody")), 422, "invalid_body", Some("facts[0].subject")),
+        (fact("colour", json!("red")), 422, "invalid_body", Some("facts[0].colour")),
+        (b"{\"facts\": [{\"name\": \"a\", \"name\": \"b\"}]}".to_vec(), 400, "malformed_body", Some("facts[0].name")),
+        (b"{\"facts\": [], \"more\": 1}".to_vec(), 422, "invalid_body", Some("more")),
+        (b"{}".to_vec(), 422, "invalid_body", Some("facts")),
+        (b"{\"facts\": [{\"name\": \"ada\", \"version\": 1}]}".to_vec(), 422, "invalid_body", Some("facts[0].subject")),
         (too_large, 413, "body_too_large", None),
     ];
     for (body, status, code, field) in table {
         let shown = String::from_utf8_lossy(&body[..body.len().min(60)]).into_owned();
-        let answer = send(&shop.users, tell(Body::from(body))).await;
+        let answer = send(&shop.users, emit(Body::from(body))).await;
         assert_problem(&answer, status, code, &shown);
         assert_eq!(answer.json.pointer("/errors/0/field").and_then(Value::as_str), field, "{shown}: {}", answer.text);
     }
@@ -61,15 +61,15 @@ async fn a_bad_body_is_answered_with_what_is_wrong_with_it_and_changes_nothing()
 #[tokio::test]
 async fn a_body_may_be_as_large_as_the_cap_and_no_larger_however_it_is_sent() {
     let shop = Shop::start().await;
-    let mut largest = b"{\"told\": []}".to_vec();
+    let mut largest = b"{\"facts\": []}".to_vec();
     largest.resize(BODY_BYTES_MAX, b' ');
-    let taken = send(&shop.users, tell(Body::from(largest))).await;
+    let taken = send(&shop.users, emit(Body::from(largest))).await;
     assert_eq!(taken.status, StatusCode::ACCEPTED, "{}", taken.text);
 
     // Without a length that says so beforehand.
     let chunks = (0..=BODY_BYTES_MAX / 1024).map(|_| Ok::<_, std::io::Error>(vec![b' '; 1024]));
     let endless = Body::from_stream(futures_util::stream::iter(chunks));
-    assert_problem(&send(&shop.users, tell(endless)).await, 413, "body_too_large", "chunks");
+    assert_problem(&send(&shop.users, emit(endless)).await, 413, "body_too_large", "chunks");
     shop.house.stop().await;
 }
 
@@ -78,13 +78,13 @@ async fn a_request_that_no_route_takes_is_told_so() {
     let shop = Shop::start().await;
     let long_path = &format!("/{}", "x".repeat(8 * 1024));
     let get = |uri: &str| Request::get(uri).body(Body::empty()).unwrap();
-    let typed = |kind: &str| Request::post("/v1/tell").header(header::CONTENT_TYPE, kind).body("{}".into()).unwrap();
-    let untyped = Request::post("/v1/tell").body(Body::from("{}")).unwrap();
+    let typed = |kind: &str| Request::post("/v1/emit").header(header::CONTENT_TYPE, kind).body("{}".into()).unwrap();
+    let untyped = Request::post("/v1/emit").body(Body::from("{}")).unwrap();
     // (router, request, status, code)
     let table = vec![
         (&shop.users, get("/v1/nothing"), 404, "not_found"),
-        (&shop.users, get("/v1/tell/"), 404, "not_found"),
-        (&shop.users, get("/v1/tell"), 405, "method_not_allowed"),
+        (&shop.users, get("/v1/emit/"), 404, "not_found"),
+        (&shop.users, get("/v1/emit"), 405, "method_not_allowed"),
         (&shop.users, typed("text/plain"), 415, "unsupported_media_type"),
         (&shop.users, typed("application/json-patch"), 415, "unsupported_media_type"),
         (&shop.users, untyped, 415, "unsupported_media_type"),
@@ -130,7 +130,7 @@ async fn a_handler_that_panics_is_a_500_that_tells_nothing_and_the_process_lives
         assert_problem(&answer, 500, "internal", "POST /v1/panic");
         assert!(!answer.text.contains("secret"), "{}", answer.text);
     }
-    assert_eq!(send(&shop.users, tell(Body::from("{\"told\": []}"))).await.status, StatusCode::ACCEPTED);
+    assert_eq!(send(&shop.users, emit(Body::from("{\"facts\": []}"))).await.status, StatusCode::ACCEPTED);
     shop.house.stop().await;
 }
 
@@ -189,7 +189,7 @@ async fn health_says_that_the_process_drains_and_metrics_are_for_the_admin() {
     shop.house.stop().await;
 }
 
-/// A service that is asked to tell things, and one that lists what it did about them.
+/// A service that emits what it is asked to, and one that lists its effects.
 struct Shop {
     house: House,
     users: Router,
@@ -208,12 +208,12 @@ impl Shop {
     }
 }
 
-fn tell(body: Body) -> Request<Body> {
-    Request::post("/v1/tell").header(header::CONTENT_TYPE, "application/json; charset=utf-8").body(body).unwrap()
+fn emit(body: Body) -> Request<Body> {
+    Request::post("/v1/emit").header(header::CONTENT_TYPE, "application/json; charset=utf-8").body(body).unwrap()
 }
 
 #[track_caller]
-fn assert_problem(answer: &Answer, status: u16, code: &str, request: &str) {
+fn assert_problem(answer: &TestResponse, status: u16, code: &str, request: &str) {
     assert_eq!(answer.status.as_u16(), status, "{request}: {}", answer.text);
     assert_eq!(answer.headers[header::CONTENT_TYPE], "application/problem+json", "{request}");
     assert_eq!(answer.json["code"], code, "{request}: {}", answer.text);

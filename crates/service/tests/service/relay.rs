@@ -28,10 +28,10 @@ async fn thousands_of_keys_that_the_broker_refuses_hold_back_no_other() {
 
     let refused: Vec<(Uuid, &str, i64)> = (0..REFUSED).map(|_| (house.runtime.ids.next(), "refused", 1)).collect();
     for some in refused.chunks(TOLD) {
-        house.tell("users", some).await;
+        house.emit("users", some).await;
     }
     let ada: Uuid = house.runtime.ids.next();
-    house.tell("users", &[(ada, "ada", 1)]).await;
+    house.emit("users", &[(ada, "ada", 1)]).await;
     until("another key took effect", async || house.effects_on("orders", ada).await == ["ada"]).await;
     assert_eq!(script.calls("refused"), 0);
 

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use kernel::{SignedDuration, Uuid};
-use storage::held::State;
+use storage::held::HeldState;
 use tempfile::tempdir;
 
 use crate::support::{ATTEMPTS, House, RETRY_MAX, Script, Step, consumer, emitter, message, until};
@@ -13,7 +13,7 @@ async fn a_failing_delivery_is_retried_on_its_schedule_and_parked_after_its_last
     let script = Script::new().always("ada", Step::Fail);
     let house = House::start(folder.path(), vec![emitter("users", &script), consumer("orders", &script)]).await;
     let failed_at = house.runtime.clock.now();
-    house.tell("users", &[(house.runtime.ids.next(), "ada", 1)]).await;
+    house.emit("users", &[(house.runtime.ids.next(), "ada", 1)]).await;
     house.settle().await;
 
     for attempts in 1..ATTEMPTS {
@@ -28,7 +28,7 @@ async fn a_failing_delivery_is_retried_on_its_schedule_and_parked_after_its_last
 
     let parked = house.dead_letters("orders").await.remove(0);
     assert_eq!((parked.attempts, parked.reason.as_deref()), (ATTEMPTS, Some("not now")));
-    assert_eq!((parked.state, parked.first_failed_at), (State::Parked, Some(failed_at)));
+    assert_eq!((parked.state, parked.first_failed_at), (HeldState::Parked, Some(failed_at)));
     house.advance(RETRY_MAX * 10).await;
     assert_eq!(script.calls("ada"), usize::try_from(ATTEMPTS).unwrap());
     assert!(house.effects("orders").await.is_empty());
@@ -41,7 +41,7 @@ async fn a_failure_that_passes_leaves_no_trace_but_its_attempts() {
     let script = Script::new().first("ada", &[Step::Fail, Step::Panic]);
     let house = House::start(folder.path(), vec![emitter("users", &script), consumer("orders", &script)]).await;
     let ada = house.runtime.ids.next();
-    house.tell("users", &[(ada, "ada", 1), (ada, "countess", 2)]).await;
+    house.emit("users", &[(ada, "ada", 1), (ada, "countess", 2)]).await;
     house.settle().await;
     house.advance(RETRY_MAX).await;
     assert_eq!(house.delivery("orders", "users", 1).await.status, "waiting");
@@ -60,7 +60,7 @@ async fn a_row_that_others_keep_changing_delays_a_delivery_and_never_parks_it() 
     let script = Script::new().always("ada", Step::Conflict);
     let house = House::start(folder.path(), vec![emitter("users", &script), consumer("orders", &script)]).await;
     let ada = house.runtime.ids.next();
-    house.tell("users", &[(ada, "ada", 1)]).await;
+    house.emit("users", &[(ada, "ada", 1)]).await;
     house.settle().await;
     for _ in 0..=ATTEMPTS {
         house.advance(RETRY_MAX).await;
@@ -84,15 +84,15 @@ async fn what_arrives_has_its_turn_between_many_retries() {
     let folder = tempdir().unwrap();
     let script = Script::new().first("late", &[Step::Fail; LATE]).always("late", Step::Wait);
     let house = House::start(folder.path(), vec![emitter("users", &script), consumer("orders", &script)]).await;
-    let told: Vec<_> = (0..LATE).map(|_| (house.runtime.ids.next(), "late", 1)).collect();
-    house.tell("users", &told).await;
+    let emitted: Vec<_> = (0..LATE).map(|_| (house.runtime.ids.next(), "late", 1)).collect();
+    house.emit("users", &emitted).await;
     house.settle().await;
 
     let ada = house.runtime.ids.next();
     let meanwhile = async {
         until("the first retry is under way", async || script.calls("late") > LATE).await;
-        house.tell("users", &[(ada, "ada", 1)]).await;
-        let event = house.told("users").await.pop().unwrap();
+        house.emit("users", &[(ada, "ada", 1)]).await;
+        let event = house.emitted("users").await.pop().unwrap();
         let arrives = house.publish("orders", message(&event));
         let retries = async {
             // The rest of the retries is stuck until ada had her turn.
@@ -114,7 +114,7 @@ async fn a_handler_that_panics_is_contained_and_parked() {
     let script = Script::new().always("ada", Step::Panic);
     let house = House::start(folder.path(), vec![emitter("users", &script), consumer("orders", &script)]).await;
     let bob = house.runtime.ids.next();
-    house.tell("users", &[(house.runtime.ids.next(), "ada", 1), (bob, "bob", 1)]).await;
+    house.emit("users", &[(house.runtime.ids.next(), "ada", 1), (bob, "bob", 1)]).await;
     house.settle().await;
     for _ in 1..ATTEMPTS {
         house.advance(RETRY_MAX).await;
@@ -132,9 +132,9 @@ async fn a_body_that_cannot_be_decoded_is_parked_at_once() {
     let folder = tempdir().unwrap();
     let script = Script::new();
     let house = House::start(folder.path(), vec![emitter("users", &script), consumer("orders", &script)]).await;
-    house.tell("users", &[(house.runtime.ids.next(), "ada", 1)]).await;
+    house.emit("users", &[(house.runtime.ids.next(), "ada", 1)]).await;
     house.settle().await;
-    let mut garbled = message(&house.told("users").await[0]);
+    let mut garbled = message(&house.emitted("users").await[0]);
     (garbled.envelope.id, garbled.envelope.key) = (house.runtime.ids.next(), house.runtime.ids.next());
     garbled.body = Bytes::from_static(b"{\"user_id\": \xff");
 
@@ -153,8 +153,8 @@ async fn later_events_of_a_parked_key_wait_while_other_keys_flow_and_a_replay_le
     let script = Script::new().always("ada", Step::Refuse);
     let house = House::start(folder.path(), vec![emitter("users", &script), consumer("orders", &script)]).await;
     let (ada, bob): (Uuid, Uuid) = (house.runtime.ids.next(), house.runtime.ids.next());
-    house.tell("users", &[(ada, "ada", 1), (ada, "countess", 2), (bob, "bob", 1)]).await;
-    house.tell("users", &[(ada, "lovelace", 3), (bob, "robert", 2)]).await;
+    house.emit("users", &[(ada, "ada", 1), (ada, "countess", 2), (bob, "bob", 1)]).await;
+    house.emit("users", &[(ada, "lovelace", 3), (bob, "robert", 2)]).await;
     house.settle().await;
 
     assert_eq!(house.effects_on("orders", bob).await, ["bob", "robert"]);
@@ -178,16 +178,16 @@ async fn a_discard_lets_what_waits_go_in_order_and_the_key_flows_again() {
     let script = Script::new().always("ada", Step::Refuse);
     let house = House::start(folder.path(), vec![emitter("users", &script), consumer("orders", &script)]).await;
     let ada = house.runtime.ids.next();
-    house.tell("users", &[(ada, "ada", 1), (ada, "countess", 2), (ada, "lovelace", 3)]).await;
+    house.emit("users", &[(ada, "ada", 1), (ada, "countess", 2), (ada, "lovelace", 3)]).await;
     house.settle().await;
     discard_first(&house).await;
     assert_eq!(house.effects_on("orders", ada).await, ["countess", "lovelace"]);
 
     // With nothing behind it: who comes later must not wait for one that is gone.
-    house.tell("users", &[(ada, "ada", 4)]).await;
+    house.emit("users", &[(ada, "ada", 4)]).await;
     house.settle().await;
     discard_first(&house).await;
-    house.tell("users", &[(ada, "byron", 5)]).await;
+    house.emit("users", &[(ada, "byron", 5)]).await;
     house.settle().await;
 
     assert_eq!(house.effects_on("orders", ada).await, ["countess", "lovelace", "byron"]);
@@ -202,12 +202,12 @@ async fn what_is_held_is_held_after_a_restart() {
     let services = || vec![emitter("users", &script), consumer("orders", &script)];
     let house = House::start(folder.path(), services()).await;
     let (ada, bob): (Uuid, Uuid) = (house.runtime.ids.next(), house.runtime.ids.next());
-    house.tell("users", &[(ada, "ada", 1), (bob, "bob", 1)]).await;
+    house.emit("users", &[(ada, "ada", 1), (bob, "bob", 1)]).await;
     house.settle().await;
     house.stop().await;
 
     let house = House::start(folder.path(), services()).await;
-    house.tell("users", &[(ada, "countess", 2), (bob, "robert", 2)]).await;
+    house.emit("users", &[(ada, "countess", 2), (bob, "robert", 2)]).await;
     house.advance(RETRY_MAX).await;
 
     assert_eq!(house.effects_on("orders", ada).await, ["ada", "countess"]);

@@ -34,7 +34,7 @@ async fn one_handler_is_given_many_types_undecoded_and_leaves_a_type_with_a_reac
     let listener = listener("analytics", &Selection::from_service("users"), &script);
     let house = House::start(folder.path(), vec![emitter("users", &script), listener]).await;
     let ada = house.runtime.ids.next();
-    house.tell("users", &[(ada, "ada", 1), (ada, "countess", 2)]).await;
+    house.emit("users", &[(ada, "ada", 1), (ada, "countess", 2)]).await;
     house.settle().await;
 
     assert_eq!(house.effects_on("analytics", ada).await, [EmailVerificationRequested::TYPE, "countess"]);

@@ -13,23 +13,23 @@ use crate::support::{House, RETRY_MAX, Script, Step, batch_consumer, consumer, e
 
 /// Keeps what it takes.
 #[derive(Default)]
-struct Kept(Mutex<Vec<FinishedSpan>>);
+struct CollectedSpans(Mutex<Vec<FinishedSpan>>);
 
-impl Export for Kept {
+impl Export for CollectedSpans {
     fn export(&self, span: FinishedSpan) {
         self.0.lock().unwrap().push(span);
     }
 }
 
-impl Kept {
+impl CollectedSpans {
     /// Those of a name, in the order of their ends.
     fn named(&self, name: &str) -> Vec<FinishedSpan> {
         self.0.lock().unwrap().iter().filter(|span| span.name == name).cloned().collect()
     }
 }
 
-async fn traced(folder: &Path, services: Vec<Service<Script>>) -> (House, Arc<Kept>) {
-    let kept = Arc::new(Kept::default());
+async fn traced(folder: &Path, services: Vec<Service<Script>>) -> (House, Arc<CollectedSpans>) {
+    let kept = Arc::new(CollectedSpans::default());
     let clock = Clock::system();
     let tracer = Tracer::new(kept.clone(), 1.0, clock.clone(), Ids::new(clock));
     (House::start_traced(folder, services, Settings::default(), tracer).await, kept)
@@ -49,18 +49,18 @@ async fn each_delivery_of_a_set_has_a_span_under_what_emitted_its_event() {
     let script = Script::new().first("first", &[Step::Wait]).first("bad", &[Step::Fail, Step::Fail]);
     let services = vec![emitter("users", &script), batch_consumer("orders", &script)];
     let (house, kept) = traced(folder.path(), services).await;
-    house.tell("users", &[(house.runtime.ids.next(), "first", 1)]).await;
+    house.emit("users", &[(house.runtime.ids.next(), "first", 1)]).await;
     until("the first is being handled", async || script.calls("first") == 1).await;
     // These gather meanwhile, and are one set; one of them makes it fail as a whole.
     for name in ["a", "b", "bad", "c"] {
-        house.tell("users", &[(house.runtime.ids.next(), name, 1)]).await;
+        house.emit("users", &[(house.runtime.ids.next(), name, 1)]).await;
     }
     script.let_go(1);
     house.settle().await;
     house.advance(RETRY_MAX).await;
     house.stop().await;
 
-    let requests = kept.named("POST /v1/tell");
+    let requests = kept.named("POST /v1/emit");
     let emitted: HashSet<_> =
         requests.iter().map(|span| (span.context.trace_id(), Some(span.context.span_id()))).collect();
     assert_eq!(emitted.len(), 5, "each request is a trace of its own");
@@ -77,15 +77,15 @@ async fn each_attempt_has_a_span_beside_the_one_before() {
     let script = Script::new().first("ada", &[Step::Fail]);
     let (house, kept) = traced(folder.path(), vec![emitter("users", &script), consumer("orders", &script)]).await;
     let ada: Uuid = house.runtime.ids.next();
-    house.tell("users", &[(ada, "ada", 1)]).await;
+    house.emit("users", &[(ada, "ada", 1)]).await;
     house.settle().await;
     house.advance(RETRY_MAX).await;
     house.stop().await;
 
     let attempts = kept.named("orders.on_email_verification_requested");
-    let told: Vec<(String, bool)> =
+    let emitted: Vec<(String, bool)> =
         attempts.iter().map(|span| (text(span, "tradepost.outcome"), span.error.is_some())).collect();
-    assert_eq!(told, [("retried".to_owned(), true), ("done".to_owned(), false)]);
+    assert_eq!(emitted, [("retried".to_owned(), true), ("done".to_owned(), false)]);
     assert_eq!(attempts[0].parent, attempts[1].parent);
     assert_ne!(attempts[0].context, attempts[1].context);
     assert_eq!(text(&attempts[1], "tradepost.event.key"), ada.to_string());

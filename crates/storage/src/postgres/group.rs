@@ -12,8 +12,8 @@ use tokio_postgres::error::{DbError, Error as PgError, Severity};
 use uuid::Uuid;
 
 use super::connection::{Connection, Prepared, classify, is_contended, unavailable};
-use super::pipeline::{Answer, Call, Params, begin_and_send};
-use super::plan::{Expected, Plan, STORE_EVENTS, Step};
+use super::pipeline::{Call, CallResult, Params, begin_and_send};
+use super::plan::{Expected, Plan, PlanStep, STORE_EVENTS};
 use super::server::Server;
 use super::task::{Ran, Task};
 use crate::wake_ups::Effects;
@@ -223,7 +223,7 @@ fn columns<'a>(rows: impl ExactSizeIterator<Item = &'a [Value]>) -> Vec<Vec<&'a 
 fn check(
     plan: &Plan<'_>,
     forms: &[Prepared],
-    answers: &mut impl Iterator<Item = (&'static str, Answer)>,
+    answers: &mut impl Iterator<Item = (&'static str, CallResult)>,
     server: &Server,
 ) -> Result<(), Failed> {
     let mut at_fault = Misses::default();
@@ -269,7 +269,7 @@ impl Misses {
     }
 
     /// The rows that a statement of many rows missed. A change returns those that it met; of new rows only the count is known.
-    fn find(&mut self, step: &Step<'_>, ran: &Ran) -> Result<(), Failed> {
+    fn find(&mut self, step: &PlanStep<'_>, ran: &Ran) -> Result<(), Failed> {
         let Some(missed) = step.rows.iter().find(|row| row.expected != Expected::Anything) else { return Ok(()) };
         if ran.rows.is_empty() && ran.met > 0 || !matches!(missed.expected, Expected::Lease(_) | Expected::Unchanged) {
             return Err(Failed::Some(Error::Conflict { statement: step.name }));

@@ -22,11 +22,11 @@ use std::time::Instant;
 
 use connection::{Connection, Role};
 use readers::Readers;
-use reconnecting::Link;
+use reconnecting::Reconnecting;
 use writer::Writer;
 
 use crate::value::Found;
-use crate::wake_ups::Signals;
+use crate::wake_ups::WakeUps;
 use crate::{Error, Options};
 
 pub use inspect::Inspection;
@@ -37,7 +37,7 @@ pub use tables::Turn;
 pub(crate) struct Postgres {
     pub writer: Writer,
     pub readers: Readers,
-    pub signals: Arc<Signals>,
+    pub signals: Arc<WakeUps>,
 }
 
 impl Postgres {
@@ -45,9 +45,9 @@ impl Postgres {
         let mut connection = reach(server, options.service).await?;
         tables::bring_up_to_date(&mut connection, server, options).await?;
         let pending = tables::pending_events(&connection, server).await?;
-        let signals = Arc::new(Signals::new(&options.destinations, pending));
+        let signals = Arc::new(WakeUps::new(&options.destinations, pending));
         let readers = Readers::new(server, options.service);
-        let link = Link::new(server.clone(), options.service, Role::Writer, Some(connection));
+        let link = Reconnecting::new(server.clone(), options.service, Role::Writer, Some(connection));
         let writer = Writer::start(link, options, signals.clone());
         Ok(Self { writer, readers, signals })
     }

@@ -25,10 +25,13 @@ pub(super) enum Params<'a> {
     Many(Vec<Vec<&'a Value>>),
 }
 
-pub(super) type Answer = Result<Ran, tokio_postgres::Error>;
+pub(super) type CallResult = Result<Ran, tokio_postgres::Error>;
 
 /// Sends `begin` and all calls without waiting, then waits for all answers. What follows a call that failed fails too.
-pub(super) async fn begin_and_send(client: &Client, calls: &[Call<'_>]) -> Result<Vec<Answer>, tokio_postgres::Error> {
+pub(super) async fn begin_and_send(
+    client: &Client,
+    calls: &[Call<'_>],
+) -> Result<Vec<CallResult>, tokio_postgres::Error> {
     let mut begin = Box::pin(maybe_done(client.batch_execute("begin")));
     let mut running: Vec<Pin<Box<MaybeDone<_>>>> =
         calls.iter().map(|call| Box::pin(maybe_done(call.run(client)))).collect();
@@ -52,7 +55,7 @@ pub(super) async fn begin_and_send(client: &Client, calls: &[Call<'_>]) -> Resul
 }
 
 impl Call<'_> {
-    async fn run(&self, client: &Client) -> Answer {
+    async fn run(&self, client: &Client) -> CallResult {
         let stream = match &self.params {
             Params::One(values) => client.query_raw(&self.statement, values.iter()).await?,
             Params::Many(columns) => client.query_raw(&self.statement, columns.iter()).await?,

@@ -31,7 +31,7 @@ from counted join unnest($11::text[], $12::text[]) as route(type, destination) o
 );
 
 /// One statement of a group.
-pub(super) struct Step<'a> {
+pub(super) struct PlanStep<'a> {
     pub name: &'static str,
     pub text: &'static str,
     pub rows: Vec<Row<'a>>,
@@ -61,7 +61,7 @@ pub(super) enum Expected {
 
 /// All of a group.
 pub(super) struct Plan<'a> {
-    pub steps: Vec<Step<'a>>,
+    pub steps: Vec<PlanStep<'a>>,
     pub events: Vec<Vec<Value>>,
     /// The shard of each event's key.
     pub shards: Vec<Value>,
@@ -90,7 +90,7 @@ impl<'a> Plan<'a> {
     }
 
     fn add(&mut self, task: usize, commit: &'a Commit, merged: bool) {
-        let mut steps = Steps { steps: &mut self.steps, task, merged, at: 0 };
+        let mut steps = PlanSteps { steps: &mut self.steps, task, merged, at: 0 };
         steps.cause(commit);
         for write in &commit.batch.writes {
             steps.write(write);
@@ -120,14 +120,14 @@ impl<'a> Plan<'a> {
 
 /// Adds the rows of one task behind one another: a row joins a step of the same statement only if that step
 /// comes no earlier than the task's row before it.
-struct Steps<'s, 'a> {
-    steps: &'s mut Vec<Step<'a>>,
+struct PlanSteps<'s, 'a> {
+    steps: &'s mut Vec<PlanStep<'a>>,
     task: usize,
     merged: bool,
     at: usize,
 }
 
-impl<'a> Steps<'_, 'a> {
+impl<'a> PlanSteps<'_, 'a> {
     fn push(&mut self, name: &'static str, text: &'static str, params: Cow<'a, [Value]>, expected: Expected) {
         let row = Row { task: self.task, params, expected };
         let later = self.steps.iter_mut().enumerate().skip(self.at);
@@ -137,7 +137,7 @@ impl<'a> Steps<'_, 'a> {
             step.rows.push(row);
         } else {
             self.at = self.steps.len();
-            self.steps.push(Step { name, text, rows: vec![row] });
+            self.steps.push(PlanStep { name, text, rows: vec![row] });
         }
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio_postgres::types::ToSql;
 
 use super::connection::{Connection, Role, classify, unavailable};
-use super::reconnecting::Link;
+use super::reconnecting::Reconnecting;
 use super::server::Server;
 use crate::row::{Row, Source};
 use crate::statement::Sql;
@@ -26,7 +26,7 @@ pub(crate) struct Readers {
 
 /// A connection, and the number of reads in flight on it.
 struct Reader {
-    link: Link,
+    link: Reconnecting,
     reads: AtomicUsize,
 }
 
@@ -41,7 +41,7 @@ impl Drop for Reading<'_> {
 
 impl Readers {
     pub fn new(server: &Server, service: &'static str) -> Self {
-        let link = || Link::new(server.clone(), service, Role::Reader, None);
+        let link = || Reconnecting::new(server.clone(), service, Role::Reader, None);
         let readers = (0..server.readers).map(|_| Reader { link: link(), reads: AtomicUsize::new(0) }).collect();
         Self { readers, next: AtomicUsize::new(0), closed: AtomicBool::new(false) }
     }

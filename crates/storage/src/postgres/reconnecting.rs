@@ -17,7 +17,7 @@ use crate::Error;
 const RETRY: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
 
 /// One place for one connection.
-pub(super) struct Link(Arc<Inner>);
+pub(super) struct Reconnecting(Arc<Inner>);
 
 struct Inner {
     server: Server,
@@ -43,7 +43,7 @@ struct Failed {
     retry_at: Instant,
 }
 
-impl Link {
+impl Reconnecting {
     pub fn new(server: Server, service: &'static str, role: Role, connection: Option<Connection>) -> Self {
         let state = State { connection: connection.map(Arc::new), ..State::default() };
         Self(Arc::new(Inner { server, service, role, state: Mutex::new(state) }))

@@ -11,12 +11,12 @@ use uuid::Uuid;
 
 use super::connection::unavailable;
 use super::group::{self, Done, Failed, Name};
-use super::reconnecting::Link;
+use super::reconnecting::Reconnecting;
 use super::task::{Ran, Task};
 use super::{readers, tables};
 use crate::commit::Commit;
 use crate::statement::Sql;
-use crate::wake_ups::Signals;
+use crate::wake_ups::WakeUps;
 use crate::{Error, Options, Row, Value};
 
 /// Tasks that share one transaction at the most: beyond it the first would wait long for its answer.
@@ -42,7 +42,7 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn start(link: Link, options: &Options, signals: Arc<Signals>) -> Self {
+    pub(super) fn start(link: Reconnecting, options: &Options, signals: Arc<WakeUps>) -> Self {
         let (sender, receiver) = mpsc::channel(QUEUE);
         let store = link.server().to_string();
         let worker =
@@ -104,8 +104,8 @@ impl Writer {
 
 /// The task that writes.
 struct Worker {
-    link: Link,
-    signals: Arc<Signals>,
+    link: Reconnecting,
+    signals: Arc<WakeUps>,
     clock: Clock,
     ids: Ids,
     /// Names of transactions whose outcome is known: the next one forgets them.

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use rusqlite::types::ValueRef;
 
 use crate::value::Found;
-use crate::wake_ups::Signals;
+use crate::wake_ups::WakeUps;
 use crate::{Error, Options};
 
 pub(crate) use readers::Readers;
@@ -27,7 +27,7 @@ pub(crate) use writer::Writer;
 pub(crate) struct Sqlite {
     pub writer: Writer,
     pub readers: Readers,
-    pub signals: Arc<Signals>,
+    pub signals: Arc<WakeUps>,
 }
 
 impl Sqlite {
@@ -36,7 +36,7 @@ impl Sqlite {
         let store = path.display().to_string();
         let connection = connection::open_writer(&path, &store, options)?;
         let pending = connection::pending_events(&connection, &store)?;
-        let signals = Arc::new(Signals::new(&options.destinations, pending));
+        let signals = Arc::new(WakeUps::new(&options.destinations, pending));
         let readers = Readers::start(&path, &store)?;
         let writer = Writer::start(connection, store, signals.clone())?;
         Ok(Self { writer, readers, signals })

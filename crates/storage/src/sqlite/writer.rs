@@ -13,7 +13,7 @@ use super::run::{execute, select};
 use super::threads::{self, join_all};
 use crate::commit::Commit;
 use crate::statement::Sql;
-use crate::wake_ups::{Effects, Signals};
+use crate::wake_ups::{Effects, WakeUps};
 use crate::{Error, Row, Value};
 
 /// Batches that share one transaction at the most: beyond it the first would wait long for its answer.
@@ -36,7 +36,7 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    pub fn start(connection: Connection, store: String, signals: Arc<Signals>) -> Result<Self, Error> {
+    pub fn start(connection: Connection, store: String, signals: Arc<WakeUps>) -> Result<Self, Error> {
         let (sender, mut receiver) = mpsc::channel::<Box<dyn Task>>(QUEUE);
         let name = store.clone();
         let thread = threads::start("write", &store, move || {
@@ -139,7 +139,7 @@ where
     }
 }
 
-fn run_group(connection: &Connection, store: &str, signals: &Signals, group: &mut Vec<Box<dyn Task>>) {
+fn run_group(connection: &Connection, store: &str, signals: &WakeUps, group: &mut Vec<Box<dyn Task>>) {
     let size = group.len();
     let (outcomes, effects) = match apply_group(connection, store, group) {
         Ok(applied) => applied,

@@ -7,7 +7,7 @@ use tradepost_storage::backlog::{self, Entry, Part};
 use tradepost_storage::subscriptions::{self, Subscription};
 use tradepost_storage::{Batch, archive, inbox};
 
-use crate::store_location::Place;
+use crate::store_location::StoreLocation;
 use crate::support::{Store, ThingBroke, ThingMoved, ThingSeen, delivery, request};
 
 /// Far longer than two transactions take.
@@ -20,7 +20,7 @@ on_each_store! {
     an_old_event_that_was_handled_lately_is_remembered,
 }
 
-async fn a_subscription_is_live_once_all_before_it_was_copied(place: Place) {
+async fn a_subscription_is_live_once_all_before_it_was_copied(place: StoreLocation) {
     let store = Store::open(&place).await;
     let types = vec![ThingMoved::TYPE.to_owned(), ThingBroke::TYPE.to_owned()];
     let found = async || subscriptions::all(&store).await.unwrap();
@@ -35,7 +35,7 @@ async fn a_subscription_is_live_once_all_before_it_was_copied(place: Place) {
     assert_eq!(found().await[&types[1]], copying(12));
 }
 
-async fn a_backlog_is_copied_once_and_read_in_the_order_of_its_source(place: Place) {
+async fn a_backlog_is_copied_once_and_read_in_the_order_of_its_source(place: StoreLocation) {
     let store = Store::open(&place).await;
     let thing_id: Uuid = store.ids.next();
     for version in 1..=5 {
@@ -70,7 +70,7 @@ async fn a_backlog_is_copied_once_and_read_in_the_order_of_its_source(place: Pla
     assert!(backlog::shards(&store, lane, others()).await.unwrap().is_empty(), "other types are left alone");
 }
 
-async fn the_archive_of_some_types_ends_at_the_position_that_was_asked_for(place: Place) {
+async fn the_archive_of_some_types_ends_at_the_position_that_was_asked_for(place: StoreLocation) {
     let store = Store::open(&place).await;
     for _ in 0..5 {
         let thing_id: Uuid = store.ids.next();
@@ -97,7 +97,7 @@ async fn the_archive_of_some_types_ends_at_the_position_that_was_asked_for(place
 }
 
 /// As from an archive: it was emitted long before the inbox began.
-async fn an_old_event_that_was_handled_lately_is_remembered(place: Place) {
+async fn an_old_event_that_was_handled_lately_is_remembered(place: StoreLocation) {
     let store = Store::open(&place).await;
     let old = store.ids.next();
     store.hands.advance(SignedDuration::from_hours(24 * 30));
@@ -113,9 +113,9 @@ async fn an_old_event_that_was_handled_lately_is_remembered(place: Place) {
 /// one that is still to come, whichever transaction began first.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_follows_the_archive_passes_over_nothing_that_others_are_committing() {
-    let place = Place::database();
+    let place = StoreLocation::database();
     let store = Store::open(&place).await;
-    let Place::Database(database) = &place else { unreachable!("it was asked for") };
+    let StoreLocation::Database(database) = &place else { unreachable!("it was asked for") };
     let insert = format!(
         "insert into {}.events (event_id, type, key, lane, sequence, time, correlation_id, causation_id, body) values \
              (gen_random_uuid(), 'a.b.v1', gen_random_uuid(), 'background', 1, now(), gen_random_uuid(), gen_random_uuid(), '{{}}')",

@@ -6,7 +6,7 @@ use kernel::{Cause, EventId, Keyed, RequestCause, Uuid, Version};
 use tokio::task::JoinSet;
 use tradepost_storage::{Batch, Error, idempotency, inbox};
 
-use crate::store_location::Place;
+use crate::store_location::StoreLocation;
 use crate::support::{Counts, Store, delivery, insert, moved, notes, request, touch, until};
 
 on_each_store! {
@@ -20,7 +20,7 @@ on_each_store! {
     a_store_that_is_closed_finishes_what_it_took_and_refuses_the_rest,
 }
 
-async fn a_batch_that_fails_takes_nobody_of_its_group_with_it(place: Place) {
+async fn a_batch_that_fails_takes_nobody_of_its_group_with_it(place: StoreLocation) {
     let store = Store::open(&place).await;
     let missing = store.ids.next();
     let mut commits = JoinSet::new();
@@ -47,7 +47,7 @@ async fn a_batch_that_fails_takes_nobody_of_its_group_with_it(place: Place) {
     assert_eq!(emitted.len(), 800);
 }
 
-async fn a_guard_that_misses_writes_nothing(place: Place) {
+async fn a_guard_that_misses_writes_nothing(place: StoreLocation) {
     let store = Store::open(&place).await;
     let thing = store.ids.next();
     store.commit(insert(thing, "new"), request(&store.ids)).await.unwrap();
@@ -64,7 +64,7 @@ async fn a_guard_that_misses_writes_nothing(place: Place) {
     assert_eq!(notes(&store).await, ["touched"]);
 }
 
-async fn a_delivery_that_was_handled_before_writes_nothing_and_is_named(place: Place) {
+async fn a_delivery_that_was_handled_before_writes_nothing_and_is_named(place: StoreLocation) {
     let store = Store::open(&place).await;
     let (seen, new): (EventId, EventId) = (store.ids.next(), store.ids.next());
     let thing: Uuid = store.ids.next();
@@ -81,7 +81,7 @@ async fn a_delivery_that_was_handled_before_writes_nothing_and_is_named(place: P
     assert_eq!((handled[&seen].digest, handled[&seen].handled_at), ([7; 16], store.now()));
 }
 
-async fn an_idempotency_key_is_used_once_a_day_by_each_sender(place: Place) {
+async fn an_idempotency_key_is_used_once_a_day_by_each_sender(place: StoreLocation) {
     let store = Store::open(&place).await;
     let cause = |scope: &str, answer: &str| {
         let keyed = Keyed { scope: scope.into(), key: "k".into(), digest: [1; 32], answer: answer.into() };
@@ -104,7 +104,7 @@ async fn an_idempotency_key_is_used_once_a_day_by_each_sender(place: Place) {
     assert_eq!(idempotency::forget(&store, store.now(), 10).await.unwrap(), 1, "only bob's no longer stands");
 }
 
-async fn a_batch_that_changes_nothing_still_records_its_cause(place: Place) {
+async fn a_batch_that_changes_nothing_still_records_its_cause(place: StoreLocation) {
     let store = Store::open(&place).await;
     let event_id = store.ids.next();
     store.commit(Batch::new(), Cause::Deliveries(vec![delivery(event_id)])).await.unwrap();
@@ -112,7 +112,7 @@ async fn a_batch_that_changes_nothing_still_records_its_cause(place: Place) {
     assert_eq!(again, Error::AlreadyDone { events: vec![event_id] });
 }
 
-async fn a_caller_that_goes_away_leaves_all_or_nothing(place: Place) {
+async fn a_caller_that_goes_away_leaves_all_or_nothing(place: StoreLocation) {
     let store = Store::open(&place).await;
     let mut commits = JoinSet::new();
     for n in 0..400 {
@@ -143,7 +143,7 @@ async fn a_caller_that_goes_away_leaves_all_or_nothing(place: Place) {
     assert!((answered..400).contains(&whole), "{answered} of 400 were answered and {whole} happened");
 }
 
-async fn a_full_outbox_refuses_requests_and_no_reactions(place: Place) {
+async fn a_full_outbox_refuses_requests_and_no_reactions(place: StoreLocation) {
     let (mut options, _hands) = crate::support::options(&place);
     options.outbox_cap = 2;
     let ids = options.ids.clone();
@@ -157,7 +157,7 @@ async fn a_full_outbox_refuses_requests_and_no_reactions(place: Place) {
     assert_eq!(refused, Error::OutboxFull { cap: 2 });
 }
 
-async fn a_store_that_is_closed_finishes_what_it_took_and_refuses_the_rest(place: Place) {
+async fn a_store_that_is_closed_finishes_what_it_took_and_refuses_the_rest(place: StoreLocation) {
     let store = Store::open(&place).await;
     let (db, cause, thing) = (store.db.clone(), request(&store.ids), store.ids.next());
     let mut taken = JoinSet::new();

@@ -11,7 +11,7 @@ use test_servers::SmallDisk;
 use tokio::task::JoinSet;
 use tradepost_storage::{Batch, Error, Query, params};
 
-use crate::store_location::Place;
+use crate::store_location::StoreLocation;
 use crate::support::{Store, insert, moved, notes, request};
 
 static NUMBERED: Query = Query::new("NUMBERED", "select note, count(*) as things from things group by note");
@@ -27,8 +27,8 @@ async fn what_was_answered_is_there_after_a_crash() {
     if std::env::var_os(CHILD).is_some() {
         return commit_until_killed().await;
     }
-    let place = Place::folder();
-    let Place::Folder(folder) = &place else { unreachable!("it is a folder") };
+    let place = StoreLocation::folder();
+    let StoreLocation::Folder(folder) = &place else { unreachable!("it is a folder") };
     let mut answered: Vec<String> = Vec::new();
     for round in 0..ROUNDS {
         // Between the first commits and a few hundred of them, so that a kill meets every part of one.
@@ -74,7 +74,7 @@ fn killed_after(folder: &Path, round: u64, delay: Duration) -> Vec<String> {
 async fn commit_until_killed() {
     let mut lines = std::io::stdin().lines();
     let round = lines.next().unwrap().unwrap();
-    let store = Store::open(&Place::Path(lines.next().unwrap().unwrap().into())).await;
+    let store = Store::open(&StoreLocation::Path(lines.next().unwrap().unwrap().into())).await;
     let mut committing = JoinSet::new();
     for lane in 0..8 {
         let (db, ids, round) = (store.db.clone(), store.ids.clone(), round.clone());
@@ -97,7 +97,7 @@ async fn a_full_disk_refuses_commits_until_there_is_room_again() {
     let disk = SmallDisk::mount(folder.path(), 2);
     let ballast = disk.path().join("ballast");
     std::fs::write(&ballast, vec![0; 512 * 1024]).unwrap();
-    let place = Place::Path(disk.path().to_owned());
+    let place = StoreLocation::Path(disk.path().to_owned());
     let store = Store::open(&place).await;
 
     let (written, refused) = fill(&store).await;

@@ -4,10 +4,10 @@ use std::collections::HashMap;
 
 use kernel::{Cause, DeadLetterId, DeliveryCause, Envelope, EventId, Lane, SignedDuration, Uuid};
 use proptest::prelude::*;
-use tradepost_storage::held::{self, Attempt, Held, State};
+use tradepost_storage::held::{self, Attempt, Held, HeldState};
 use tradepost_storage::{Batch, Error, inbox};
 
-use crate::store_location::Place;
+use crate::store_location::StoreLocation;
 use crate::support::{Store, delivery, insert};
 
 on_each_store! {
@@ -27,14 +27,17 @@ const LANE: Lane = Lane::Background;
 /// All shards of a lane.
 const ALL: [u16; 8] = [0, 1, 2, 3, 4, 5, 6, 7];
 
-async fn deliveries_of_a_key_wait_behind_its_first_and_other_keys_do_not(place: Place) {
+async fn deliveries_of_a_key_wait_behind_its_first_and_other_keys_do_not(place: StoreLocation) {
     let store = Store::open(&place).await;
     let (ada, bob) = (store.ids.next(), store.ids.next());
     let arrivals = [ada, ada, bob, ada].map(|key| arrival(&store, key));
     held::hold(&store, arrivals.to_vec()).await.unwrap();
 
     assert_eq!(due(&store).await, [arrivals[0].envelope.id, arrivals[2].envelope.id]);
-    assert_eq!(states(&store, &arrivals).await, [State::Due, State::Waiting, State::Due, State::Waiting]);
+    assert_eq!(
+        states(&store, &arrivals).await,
+        [HeldState::Due, HeldState::Waiting, HeldState::Due, HeldState::Waiting]
+    );
     assert_eq!(held::keys(&store, LANE, &ALL).await.unwrap().len(), 2);
     assert_eq!(held::keys(&store, Lane::Immediate, &ALL).await.unwrap(), []);
 
@@ -43,7 +46,7 @@ async fn deliveries_of_a_key_wait_behind_its_first_and_other_keys_do_not(place: 
     assert_eq!(held::counts(&store).await.unwrap(), held::Counts { parked: 0, due: 2, held: 4 });
 }
 
-async fn retries_come_in_the_order_of_their_times(place: Place) {
+async fn retries_come_in_the_order_of_their_times(place: StoreLocation) {
     let store = Store::open(&place).await;
     let in_seconds = |seconds| {
         let due_at = store.now() + SignedDuration::from_secs(seconds);
@@ -61,7 +64,7 @@ async fn retries_come_in_the_order_of_their_times(place: Place) {
     assert_eq!(held::due_by(&store, store.now()).await.unwrap(), 2);
 }
 
-async fn the_commit_of_a_held_delivery_lets_the_next_of_its_key_go(place: Place) {
+async fn the_commit_of_a_held_delivery_lets_the_next_of_its_key_go(place: StoreLocation) {
     let store = Store::open(&place).await;
     let arrivals = three_of_a_key(&store).await;
     let [first, second, third] = arrivals.each_ref().map(|held| held.envelope.id);
@@ -81,7 +84,7 @@ async fn the_commit_of_a_held_delivery_lets_the_next_of_its_key_go(place: Place)
     assert_eq!(due(&store).await, [third]);
 }
 
-async fn a_delivery_is_counted_before_each_attempt_and_parked_when_there_is_no_further_one(place: Place) {
+async fn a_delivery_is_counted_before_each_attempt_and_parked_when_there_is_no_further_one(place: StoreLocation) {
     let store = Store::open(&place).await;
     let [first, second, _] = three_of_a_key(&store).await;
     let position = position(&store, first.envelope.id).await;
@@ -103,7 +106,7 @@ async fn a_delivery_is_counted_before_each_attempt_and_parked_when_there_is_no_f
 
     assert_eq!(due(&store).await, []);
     let parked = held::parked_one(&store, first.dead_letter_id).await.unwrap().unwrap();
-    assert_eq!((parked.state, parked.attempts, parked.due_at), (State::Parked, 2, None));
+    assert_eq!((parked.state, parked.attempts, parked.due_at), (HeldState::Parked, 2, None));
     assert_eq!((parked.reason.as_deref(), parked.first_failed_at), (Some("still down"), Some(failed_at)));
     assert_eq!((parked.body, parked.digest), (first.body, first.digest));
     assert_eq!(held::counts(&store).await.unwrap(), held::Counts { parked: 1, due: 0, held: 3 });
@@ -111,7 +114,7 @@ async fn a_delivery_is_counted_before_each_attempt_and_parked_when_there_is_no_f
 }
 
 /// PostgreSQL's text can't contain a NUL; a foreign message may, and so may the reason why it failed.
-async fn what_no_store_has_a_text_for_is_held_and_parked_all_the_same(place: Place) {
+async fn what_no_store_has_a_text_for_is_held_and_parked_all_the_same(place: StoreLocation) {
     let store = Store::open(&place).await;
     let [first, ..] = three_of_a_key(&store).await;
     let attempt = Attempt { position: position(&store, first.envelope.id).await, counted: 0 };
@@ -130,7 +133,7 @@ async fn what_no_store_has_a_text_for_is_held_and_parked_all_the_same(place: Pla
             ..sound.envelope
         },
         reason: Some("\0".to_owned()),
-        state: State::Parked,
+        state: HeldState::Parked,
         ..sound
     };
     let id = foreign.dead_letter_id;
@@ -139,7 +142,7 @@ async fn what_no_store_has_a_text_for_is_held_and_parked_all_the_same(place: Pla
     assert_eq!((parked.envelope.event_type.as_str(), parked.envelope.source.as_str()), ("a\u{fffd}b", "\u{fffd}"));
 }
 
-async fn a_parked_delivery_is_replayed_with_all_its_attempts_before_it(place: Place) {
+async fn a_parked_delivery_is_replayed_with_all_its_attempts_before_it(place: StoreLocation) {
     let store = Store::open(&place).await;
     let [first, ..] = three_of_a_key(&store).await;
     let id = park(&store, &first).await;
@@ -152,7 +155,7 @@ async fn a_parked_delivery_is_replayed_with_all_its_attempts_before_it(place: Pl
     assert!(!held::discard(&store, id, store.now()).await.unwrap(), "it is no dead letter any more");
 }
 
-async fn a_discarded_delivery_counts_as_handled_and_lets_the_next_go(place: Place) {
+async fn a_discarded_delivery_counts_as_handled_and_lets_the_next_go(place: StoreLocation) {
     let store = Store::open(&place).await;
     let [first, second, _] = three_of_a_key(&store).await;
     let id = park(&store, &first).await;
@@ -197,7 +200,7 @@ proptest! {
     fn every_key_keeps_its_order_whatever_fails(steps in prop::collection::vec(step(), 1..40)) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         runtime.block_on(async {
-            let place = Place::folder();
+            let place = StoreLocation::folder();
             let mut model = Model::new(Store::open(&place).await);
             for step in steps {
                 model.take(step).await;
@@ -291,7 +294,7 @@ fn arrival(store: &Store, key: Uuid) -> Held {
         },
         body: b"{}".to_vec(),
         digest: [7; 16],
-        state: State::Due,
+        state: HeldState::Due,
         due_at: Some(store.now()),
         attempts: 0,
         reason: None,
@@ -329,13 +332,13 @@ async fn due(store: &Store) -> Vec<EventId> {
     due.into_iter().map(|held| held.envelope.id).collect()
 }
 
-async fn states(store: &Store, arrivals: &[Held]) -> Vec<State> {
+async fn states(store: &Store, arrivals: &[Held]) -> Vec<HeldState> {
     let mut found = held::of_events(store, arrivals.iter().map(|held| held.envelope.id).collect()).await.unwrap();
     found.sort_by_key(|held| held.position);
     found.into_iter().map(|held| held.state).collect()
 }
 
-async fn a_delivery_that_another_instance_has_handled_is_not_held(place: Place) {
+async fn a_delivery_that_another_instance_has_handled_is_not_held(place: StoreLocation) {
     let store = Store::open(&place).await;
     let late = arrival(&store, store.ids.next());
     let cause = DeliveryCause { digest: late.digest, ..delivery(late.envelope.id) };
@@ -348,7 +351,7 @@ async fn a_delivery_that_another_instance_has_handled_is_not_held(place: Place) 
     assert_eq!(held::due(&store, LANE, &ALL, store.now(), 100).await.unwrap()[0].digest, other_bytes.digest);
 }
 
-async fn held_deliveries_are_selected_by_the_shards_of_their_keys(place: Place) {
+async fn held_deliveries_are_selected_by_the_shards_of_their_keys(place: StoreLocation) {
     let store = Store::open(&place).await;
     let arrivals: Vec<Held> = (0..40).map(|_| arrival(&store, store.ids.next())).collect();
     held::hold(&store, arrivals.clone()).await.unwrap();

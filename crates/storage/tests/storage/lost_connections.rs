@@ -4,7 +4,7 @@ use kernel::{Cause, Uuid};
 use test_servers::{Database, Fault, Faults, Proxy, What};
 use tradepost_storage::{Db, Error, Location, Query, Row, params};
 
-use crate::store_location::Place;
+use crate::store_location::StoreLocation;
 use crate::support::{Store, insert, moved, options, request};
 
 /// More bytes than a commit has in either direction, so that a loop that never ends fails.
@@ -88,7 +88,7 @@ async fn cut_at_every_byte(towards: Towards, what: What, step: u64) {
 }
 
 async fn open(url: &str) -> Store {
-    let (mut options, hands) = options(&Place::folder());
+    let (mut options, hands) = options(&StoreLocation::folder());
     options.location = Location::Postgres(url.parse().expect("the proxy's URL is the server's with another port"));
     let ids = options.ids.clone();
     Store { db: Db::open(options).await.expect("the server is there"), ids, hands }

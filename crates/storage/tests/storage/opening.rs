@@ -7,7 +7,7 @@ use kernel::Version;
 use tempfile::tempdir;
 use tradepost_storage::{Batch, Db, Error, Migration, Migrations, params, statements};
 
-use crate::store_location::Place;
+use crate::store_location::StoreLocation;
 use crate::support::{MIGRATIONS, START, STATEMENTS as OWN, Store, insert, notes, options, request, touch};
 
 on_each_store! {
@@ -35,7 +35,7 @@ statements! {
     query SHELVES "select shelf from things order by thing_id";
 }
 
-async fn migrations_run_once_and_in_order(place: Place) {
+async fn migrations_run_once_and_in_order(place: StoreLocation) {
     let store = Store::open(&place).await;
     store.commit(insert(store.ids.next(), "1"), request(&store.ids)).await.unwrap();
     store.close().await;
@@ -50,7 +50,7 @@ async fn migrations_run_once_and_in_order(place: Place) {
     }
 }
 
-async fn a_store_keeps_what_was_committed_when_it_is_opened_again(place: Place) {
+async fn a_store_keeps_what_was_committed_when_it_is_opened_again(place: StoreLocation) {
     let store = Store::open(&place).await;
     let thing = store.ids.next();
     store.commit(insert(thing, "new"), request(&store.ids)).await.unwrap();
@@ -65,7 +65,7 @@ async fn a_store_keeps_what_was_committed_when_it_is_opened_again(place: Place) 
 #[tokio::test]
 async fn a_store_with_newer_tables_of_its_service_is_refused_and_left_as_it_is() {
     let folder = tempdir().unwrap();
-    let place = Place::Path(folder.path().to_owned());
+    let place = StoreLocation::Path(folder.path().to_owned());
     open(&place, NEXT_RELEASE).await.unwrap().close().await;
     let before = files(folder.path());
 
@@ -79,7 +79,7 @@ async fn a_store_with_newer_tables_of_its_service_is_refused_and_left_as_it_is()
 #[tokio::test]
 async fn a_store_with_newer_tables_of_the_kit_is_refused_and_left_as_it_is() {
     let folder = tempdir().unwrap();
-    let place = Place::Path(folder.path().to_owned());
+    let place = StoreLocation::Path(folder.path().to_owned());
     let store = Store::open(&place).await;
     let newer = Batch::new().insert(&CLAIM_VERSION, params!["kit", 99_i64, *START]);
     store.commit(newer, request(&store.ids)).await.unwrap();
@@ -91,13 +91,13 @@ async fn a_store_with_newer_tables_of_the_kit_is_refused_and_left_as_it_is() {
     }
     assert_eq!(before.keys().collect::<Vec<_>>(), ["warehouse.db", "warehouse.db-wal"]);
 
-    let refused = open(&Place::Path(killed.path().to_owned()), MIGRATIONS).await.unwrap_err();
+    let refused = open(&StoreLocation::Path(killed.path().to_owned()), MIGRATIONS).await.unwrap_err();
 
     assert!(matches!(refused, Error::Newer { set: "kit", found: 99, .. }), "{refused}");
     assert!(files(killed.path()) == before, "the refused store was changed");
 }
 
-async fn a_store_tells_whether_the_process_before_ended_cleanly(place: Place) {
+async fn a_store_tells_whether_the_process_before_ended_cleanly(place: StoreLocation) {
     let after = async |stopped: bool| {
         let store = Store::open(&place).await;
         let was_running = store.mark_running().await.unwrap();
@@ -112,7 +112,7 @@ async fn a_store_tells_whether_the_process_before_ended_cleanly(place: Place) {
     assert!(!after(false).await, "the second one did");
 }
 
-async fn every_statement_of_the_tests_passes_the_kits_check(place: Place) {
+async fn every_statement_of_the_tests_passes_the_kits_check(place: StoreLocation) {
     let db = open(&place, NEXT_RELEASE).await.unwrap();
     for statement in OWN.iter().chain(STATEMENTS) {
         db.check(*statement).await.unwrap();
@@ -120,7 +120,7 @@ async fn every_statement_of_the_tests_passes_the_kits_check(place: Place) {
     db.check_kit().await.unwrap();
 }
 
-async fn open(place: &Place, migrations: Migrations) -> Result<Db, Error> {
+async fn open(place: &StoreLocation, migrations: Migrations) -> Result<Db, Error> {
     let (mut options, _hands) = options(place);
     options.migrations = migrations;
     Db::open(options).await

@@ -6,7 +6,7 @@ use kernel::{Event, Lane, Uuid, Version};
 use tradepost_storage::outbox::Wanted;
 use tradepost_storage::{Batch, Db, archive, outbox};
 
-use crate::store_location::Place;
+use crate::store_location::StoreLocation;
 use crate::support::{Store, ThingBroke, ThingMoved, ThingSeen, insert, options, request};
 
 on_each_store! {
@@ -19,7 +19,7 @@ on_each_store! {
     what_pointed_to_another_broker_points_to_this_one,
 }
 
-async fn events_keep_the_order_in_which_they_were_committed(place: Place) {
+async fn events_keep_the_order_in_which_they_were_committed(place: StoreLocation) {
     let store = Store::open(&place).await;
     let thing_id: Uuid = store.ids.next();
     let mut emitted = Vec::new();
@@ -38,7 +38,7 @@ async fn events_keep_the_order_in_which_they_were_committed(place: Place) {
     assert_eq!(pending.iter().map(|event| event.envelope.id).collect::<Vec<_>>(), emitted);
 }
 
-async fn an_event_is_pending_exactly_where_it_has_to_go_until_it_was_sent(place: Place) {
+async fn an_event_is_pending_exactly_where_it_has_to_go_until_it_was_sent(place: StoreLocation) {
     let store = Store::open(&place).await;
     let thing_id: Uuid = store.ids.next();
     let batch = insert(thing_id, "emitted")
@@ -66,7 +66,7 @@ async fn an_event_is_pending_exactly_where_it_has_to_go_until_it_was_sent(place:
     assert_eq!(archive::of_key(&store, thing_id, 10).await.unwrap().len(), 3, "the archive keeps what was sent");
 }
 
-async fn what_is_in_flight_is_passed_over_and_nothing_else(place: Place) {
+async fn what_is_in_flight_is_passed_over_and_nothing_else(place: StoreLocation) {
     let store = Store::open(&place).await;
     let thing_id: Uuid = store.ids.next();
     let batch = (1..=6).fold(Batch::new(), |batch, n| batch.emit(Version::from_stored(n), &ThingMoved { thing_id }));
@@ -82,7 +82,7 @@ async fn what_is_in_flight_is_passed_over_and_nothing_else(place: Place) {
     assert_eq!(beyond.into_iter().map(|event| event.position).collect::<Vec<_>>(), [all[5]]);
 }
 
-async fn what_is_unsent_is_counted_again_when_the_store_opens(place: Place) {
+async fn what_is_unsent_is_counted_again_when_the_store_opens(place: StoreLocation) {
     let store = Store::open(&place).await;
     for _ in 0..3 {
         let thing_id = store.ids.next();
@@ -99,7 +99,7 @@ async fn what_is_unsent_is_counted_again_when_the_store_opens(place: Place) {
     assert_eq!(positions(&reopened, "stock", Lane::Background).await.len(), 2);
 }
 
-async fn a_commit_wakes_those_who_wait_for_its_events_and_nobody_else(place: Place) {
+async fn a_commit_wakes_those_who_wait_for_its_events_and_nobody_else(place: StoreLocation) {
     let store = Store::open(&place).await;
     let urgent = store.outbox_signal("mail", Lane::Immediate);
     let mail = store.outbox_signal("mail", Lane::Background);
@@ -122,7 +122,7 @@ async fn positions(store: &Store, destination: &str, lane: Lane) -> Vec<i64> {
     pending.into_iter().map(|event| event.position).collect()
 }
 
-async fn pending_events_are_selected_by_the_shards_of_their_keys(place: Place) {
+async fn pending_events_are_selected_by_the_shards_of_their_keys(place: StoreLocation) {
     let store = Store::open(&place).await;
     let things: Vec<Uuid> = (0..40).map(|_| store.ids.next()).collect();
     // Several of one commit: each must get the shard of its own key.
@@ -142,7 +142,7 @@ async fn pending_events_are_selected_by_the_shards_of_their_keys(place: Place) {
     }
 }
 
-async fn what_pointed_to_another_broker_points_to_this_one(place: Place) {
+async fn what_pointed_to_another_broker_points_to_this_one(place: StoreLocation) {
     let store = Store::open(&place).await;
     let thing_id: Uuid = store.ids.next();
     let batch =

@@ -4,7 +4,7 @@ use kernel::{Lane, Shards, Uuid};
 use tradepost_storage::shards::{self, Owner, Ownership, Shard};
 use tradepost_storage::{Db, Error};
 
-use crate::store_location::Place;
+use crate::store_location::StoreLocation;
 use crate::support::{Store, options};
 
 on_each_store! {
@@ -16,7 +16,7 @@ on_each_store! {
 
 const SHARD: Shard = Shard { lane: Lane::Background, number: 3 };
 
-async fn a_shard_goes_to_whoever_claims_it_first(place: Place) {
+async fn a_shard_goes_to_whoever_claims_it_first(place: StoreLocation) {
     let store = Store::open(&place).await;
     let [ada, bob]: [Uuid; 2] = [store.ids.next(), store.ids.next()];
     shards::make(&store, &[SHARD]).await.unwrap();
@@ -30,7 +30,7 @@ async fn a_shard_goes_to_whoever_claims_it_first(place: Place) {
     assert_eq!(owner(&store).await, Owner { instance_id: Some(ada), fence: 1 });
 }
 
-async fn a_shard_that_was_given_up_can_be_claimed_again(place: Place) {
+async fn a_shard_that_was_given_up_can_be_claimed_again(place: StoreLocation) {
     let store = Store::open(&place).await;
     let [ada, bob]: [Uuid; 2] = [store.ids.next(), store.ids.next()];
     shards::make(&store, &[SHARD]).await.unwrap();
@@ -46,7 +46,7 @@ async fn a_shard_that_was_given_up_can_be_claimed_again(place: Place) {
     assert_eq!(owner(&store).await, Owner { instance_id: Some(bob), fence: 2 });
 }
 
-async fn an_instance_that_has_moved_on_is_not_forgotten(place: Place) {
+async fn an_instance_that_has_moved_on_is_not_forgotten(place: StoreLocation) {
     let store = Store::open(&place).await;
     let [ada, bob]: [Uuid; 2] = [store.ids.next(), store.ids.next()];
     shards::beat(&store, ada, 1).await.unwrap();
@@ -59,7 +59,7 @@ async fn an_instance_that_has_moved_on_is_not_forgotten(place: Place) {
     assert_eq!(beats.into_iter().collect::<Vec<_>>(), [(ada, 2)]);
 }
 
-async fn the_number_of_shards_is_fixed_when_the_store_is_made(place: Place) {
+async fn the_number_of_shards_is_fixed_when_the_store_is_made(place: StoreLocation) {
     Store::open(&place).await.close().await;
     let (mut options, _) = options(&place);
     options.shards = Shards::new(4).unwrap();

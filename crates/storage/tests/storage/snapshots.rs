@@ -7,7 +7,7 @@ use tempfile::tempdir;
 use tokio::task::JoinSet;
 use tradepost_storage::{Db, Error, Location, Snapshots};
 
-use crate::store_location::Place;
+use crate::store_location::StoreLocation;
 use crate::support::{Store, insert, notes, options, request};
 
 /// Enough for both writers to be busy at any moment.
@@ -67,7 +67,7 @@ async fn open(folder: &Path) -> [Store; 2] {
 }
 
 async fn open_as(folder: &Path, service: &'static str) -> Store {
-    let (mut options, hands) = options(&Place::folder());
+    let (mut options, hands) = options(&StoreLocation::folder());
     options.service = service;
     options.location = Location::Folder(folder.to_owned());
     let ids = options.ids.clone();

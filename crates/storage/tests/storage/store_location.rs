@@ -7,14 +7,14 @@ use test_servers::Database;
 use tradepost_storage::Location;
 
 /// A place for one store that goes with the test.
-pub enum Place {
+pub enum StoreLocation {
     Folder(TempDir),
     /// A folder that somebody else looks after.
     Path(PathBuf),
     Database(Database),
 }
 
-impl Place {
+impl StoreLocation {
     pub fn folder() -> Self {
         Self::Folder(tempfile::tempdir().expect("the machine has room for a temporary folder"))
     }
@@ -38,21 +38,21 @@ impl Place {
 macro_rules! on_each_store {
     ($($test:ident),* $(,)?) => {
         mod sqlite {
-            use crate::store_location::Place;
+            use crate::store_location::StoreLocation;
             $(
                 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
                 async fn $test() {
-                    super::$test(Place::folder()).await;
+                    super::$test(StoreLocation::folder()).await;
                 }
             )*
         }
 
         mod postgres {
-            use crate::store_location::Place;
+            use crate::store_location::StoreLocation;
             $(
                 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
                 async fn $test() {
-                    super::$test(Place::database()).await;
+                    super::$test(StoreLocation::database()).await;
                 }
             )*
         }

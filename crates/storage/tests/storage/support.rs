@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
-use crate::store_location::Place;
+use crate::store_location::StoreLocation;
 use kernel::{
     Cause, Clock, DeliveryCause, Event, EventId, Ids, Lane, MockClock, Origin, RequestCause, Shards, Timestamp, Uuid,
     Version,
@@ -88,7 +88,7 @@ impl std::ops::Deref for Store {
     }
 }
 
-pub fn options(place: &Place) -> (Options, MockClock) {
+pub fn options(place: &StoreLocation) -> (Options, MockClock) {
     let (clock, hands) = Clock::mock(*START);
     let to = |names: &[&str]| names.iter().map(ToString::to_string).collect();
     let options = Options {
@@ -108,7 +108,7 @@ pub fn options(place: &Place) -> (Options, MockClock) {
 }
 
 impl Store {
-    pub async fn open(place: &Place) -> Self {
+    pub async fn open(place: &StoreLocation) -> Self {
         let (options, hands) = options(place);
         let ids = options.ids.clone();
         Self { db: Db::open(options).await.expect("the place is there and can be written"), ids, hands }

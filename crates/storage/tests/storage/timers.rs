@@ -5,7 +5,7 @@ use std::time::Duration;
 use kernel::{Cause, SignedDuration, TimerCause, Uuid};
 use tradepost_storage::{Batch, Error, timers};
 
-use crate::store_location::Place;
+use crate::store_location::StoreLocation;
 use crate::support::{Counts, Store, insert, notes, request};
 
 on_each_store! {
@@ -24,7 +24,7 @@ on_each_store! {
 const REMIND: &str = "warehouse.remind";
 const LEASE: SignedDuration = SignedDuration::from_secs(30);
 
-async fn a_due_timer_is_leased_once_and_ended_by_its_commit(place: Place) {
+async fn a_due_timer_is_leased_once_and_ended_by_its_commit(place: StoreLocation) {
     let store = Store::open(&place).await;
     let key = scheduled(&store, SignedDuration::from_secs(10)).await;
     assert_eq!(lease(&store).await.len(), 0, "it is not due yet");
@@ -43,10 +43,10 @@ async fn a_due_timer_is_leased_once_and_ended_by_its_commit(place: Place) {
     assert_eq!(notes(&store).await, ["reminded"]);
 }
 
-async fn no_more_are_leased_than_were_asked_for(place: Place) {
+async fn no_more_are_leased_than_were_asked_for(place: StoreLocation) {
     let store = Store::open(&place).await;
     scheduled(&store, SignedDuration::ZERO).await;
-    if let Place::Database(database) = &place {
+    if let StoreLocation::Database(database) = &place {
         // A server plans by what it knows of a table, and keeps the plan: here that for a table of one row.
         database.execute("vacuum analyze warehouse.timers");
     }
@@ -58,7 +58,7 @@ async fn no_more_are_leased_than_were_asked_for(place: Place) {
     }
 }
 
-async fn a_lease_that_ends_is_taken_over_and_its_holder_commits_nothing(place: Place) {
+async fn a_lease_that_ends_is_taken_over_and_its_holder_commits_nothing(place: StoreLocation) {
     let store = Store::open(&place).await;
     scheduled(&store, SignedDuration::ZERO).await;
     let slow = lease(&store).await.pop().unwrap();
@@ -75,7 +75,7 @@ async fn a_lease_that_ends_is_taken_over_and_its_holder_commits_nothing(place: P
     assert_eq!(notes(&store).await, ["in time"]);
 }
 
-async fn a_deferred_timer_comes_back_at_its_new_time(place: Place) {
+async fn a_deferred_timer_comes_back_at_its_new_time(place: StoreLocation) {
     let store = Store::open(&place).await;
     scheduled(&store, SignedDuration::ZERO).await;
     let timer = lease(&store).await.pop().unwrap();
@@ -88,7 +88,7 @@ async fn a_deferred_timer_comes_back_at_its_new_time(place: Place) {
 }
 
 /// The clock stands still, as it does for a moment on a machine whose clock is set back.
-async fn a_timer_that_is_set_again_while_it_runs_is_out_of_its_handlers_reach(place: Place) {
+async fn a_timer_that_is_set_again_while_it_runs_is_out_of_its_handlers_reach(place: StoreLocation) {
     let store = Store::open(&place).await;
     let key = scheduled(&store, SignedDuration::ZERO).await;
     let running = lease(&store).await.pop().unwrap();
@@ -103,7 +103,7 @@ async fn a_timer_that_is_set_again_while_it_runs_is_out_of_its_handlers_reach(pl
     assert_eq!(notes(&store).await, ["renewed"]);
 }
 
-async fn a_timer_that_is_removed_while_it_runs_ends_without_effect(place: Place) {
+async fn a_timer_that_is_removed_while_it_runs_ends_without_effect(place: StoreLocation) {
     let store = Store::open(&place).await;
     let key = scheduled(&store, SignedDuration::ZERO).await;
     let running = lease(&store).await.pop().unwrap();
@@ -116,7 +116,7 @@ async fn a_timer_that_is_removed_while_it_runs_ends_without_effect(place: Place)
     assert_eq!(timers::unfinished(&store, store.now() + LEASE).await.unwrap(), 0);
 }
 
-async fn a_timer_of_a_process_that_ended_is_due_at_once_when_the_store_opens(place: Place) {
+async fn a_timer_of_a_process_that_ended_is_due_at_once_when_the_store_opens(place: StoreLocation) {
     let store = Store::open(&place).await;
     scheduled(&store, SignedDuration::ZERO).await;
     let held = lease(&store).await.pop().unwrap();
@@ -130,7 +130,7 @@ async fn a_timer_of_a_process_that_ended_is_due_at_once_when_the_store_opens(pla
     assert_eq!(late, Error::LeaseLost { name: REMIND });
 }
 
-async fn many_timers_are_ended_by_one_commit_or_none_is(place: Place) {
+async fn many_timers_are_ended_by_one_commit_or_none_is(place: StoreLocation) {
     let store = Store::open(&place).await;
     for _ in 0..3 {
         scheduled(&store, SignedDuration::ZERO).await;
@@ -148,7 +148,7 @@ async fn many_timers_are_ended_by_one_commit_or_none_is(place: Place) {
     assert_eq!(timers::unfinished(&store, store.now() + LEASE).await.unwrap(), 0);
 }
 
-async fn a_first_commit_holds_its_leases_and_ends_no_timer(place: Place) {
+async fn a_first_commit_holds_its_leases_and_ends_no_timer(place: StoreLocation) {
     let store = Store::open(&place).await;
     scheduled(&store, SignedDuration::ZERO).await;
     scheduled(&store, SignedDuration::ZERO).await;
@@ -166,7 +166,7 @@ async fn a_first_commit_holds_its_leases_and_ends_no_timer(place: Place) {
     assert_eq!(notes(&store).await, ["begun", "done"]);
 }
 
-async fn a_waiting_task_is_woken_only_by_timers_that_are_due_earlier(place: Place) {
+async fn a_waiting_task_is_woken_only_by_timers_that_are_due_earlier(place: StoreLocation) {
     let store = Store::open(&place).await;
     let signal = store.timer_signal(REMIND);
     let is_woken = async || tokio::time::timeout(Duration::ZERO, signal.earlier()).await.is_ok();

@@ -14,7 +14,7 @@ const TOLD_MAX: usize = 5;
 
 /// One thing that must hold.
 #[derive(Clone, Debug, Serialize)]
-pub struct Check {
+pub struct BookCheck {
     pub name: &'static str,
     pub ok: bool,
     pub expected: String,
@@ -27,7 +27,7 @@ pub struct Check {
 #[derive(Clone, Debug, Serialize)]
 pub struct Books {
     pub balanced: bool,
-    pub checks: Vec<Check>,
+    pub checks: Vec<BookCheck>,
 }
 
 /// What was ordered, as the clients know it.
@@ -67,7 +67,7 @@ impl Books {
     }
 }
 
-impl Check {
+impl BookCheck {
     fn new(name: &'static str, expected: String, found: String, mut findings: Vec<String>) -> Self {
         let (ok, more) = (findings.is_empty(), findings.len().saturating_sub(TOLD_MAX));
         findings.truncate(TOLD_MAX);
@@ -91,7 +91,7 @@ impl<'a> Ledger<'a> {
     }
 
     /// Each accepted order is there once, as it was ordered; of the unknown ones, each at most once; no other is.
-    fn orders(&self) -> Check {
+    fn orders(&self) -> BookCheck {
         let Ordered { plan, product_ids, accepted, unknown } = self.ordered;
         let mut findings = Vec::new();
         let ids: HashMap<u64, OrderId> = accepted.iter().copied().collect();
@@ -126,22 +126,22 @@ impl<'a> Ledger<'a> {
             0 => format!("{} orders", self.orders.len()),
             many => format!("{} orders, {by_look_up} of {many} without an answer among them", self.orders.len()),
         };
-        Check::new("orders", expected, found, findings)
+        BookCheck::new("orders", expected, found, findings)
     }
 
     /// Nothing is stuck.
-    fn states(&self) -> Check {
+    fn states(&self) -> BookCheck {
         let counted = |status: &str| self.orders.iter().filter(|(_, order)| order.status == status).count();
         let is_at_rest = |order: &Order| matches!(order.status.as_str(), "paid" | "rejected" | "cancelled");
         let stuck = self.orders.iter().filter(|(_, order)| !is_at_rest(order));
         let findings = stuck.map(|(_, order)| format!("{} is {}", order.order_id, order.status)).collect();
         let [paid, rejected, cancelled] = ["paid", "rejected", "cancelled"].map(counted);
         let found = format!("{paid} paid, {rejected} rejected, {cancelled} cancelled");
-        Check::new("states", "every order paid, rejected or cancelled".to_owned(), found, findings)
+        BookCheck::new("states", "every order paid, rejected or cancelled".to_owned(), found, findings)
     }
 
     /// Each order ended as its payment and its product's stock had it.
-    fn outcomes(&self) -> Check {
+    fn outcomes(&self) -> BookCheck {
         let plan = self.ordered.plan;
         let mut findings = Vec::new();
         for (n, order) in &self.orders {
@@ -159,7 +159,7 @@ impl<'a> Ledger<'a> {
         }
         let expected = "good cards pay, declined ones don't, and only what did not fit is rejected";
         let found = format!("{} orders that ended otherwise", findings.len());
-        Check::new("outcomes", expected.to_owned(), found, findings)
+        BookCheck::new("outcomes", expected.to_owned(), found, findings)
     }
 
     /// An order is rejected only if its units were not there.
@@ -181,7 +181,7 @@ impl<'a> Ledger<'a> {
     }
 
     /// Units to begin with, less those sold, are on hand, and none is held.
-    fn units(&self) -> Check {
+    fn units(&self) -> BookCheck {
         let plan = self.ordered.plan;
         let mut sold: HashMap<ProductId, i64> = HashMap::new();
         for (_, order) in self.orders.iter().filter(|(_, order)| order.status == "paid") {
@@ -208,11 +208,11 @@ impl<'a> Ledger<'a> {
         let reserved: i64 = self.found.stock.iter().map(|level| level.reserved).sum();
         let stocked = plan.stock * i64::try_from(plan.products).unwrap_or_default();
         let expected = format!("{stocked} stocked - {total} sold = {} on hand, 0 reserved", stocked - total);
-        Check::new("units", expected, format!("{on_hand} on hand, {reserved} reserved"), findings)
+        BookCheck::new("units", expected, format!("{on_hand} on hand, {reserved} reserved"), findings)
     }
 
     /// Whoever paid was charged once, the total; nobody else's money is kept.
-    fn charges(&self) -> Check {
+    fn charges(&self) -> BookCheck {
         let mut findings = Vec::new();
         let (mut paid, mut due, mut kept) = (0, 0, 0);
         for (_, order) in &self.orders {
@@ -238,11 +238,11 @@ impl<'a> Ledger<'a> {
             }
         }
         let expected = format!("{due} cents of {paid} paid orders, each charged once");
-        Check::new("charges", expected, format!("{kept} cents kept"), findings)
+        BookCheck::new("charges", expected, format!("{kept} cents kept"), findings)
     }
 
     /// Each customer got the one mail that tells how the order ended.
-    fn mails(&self) -> Check {
+    fn mails(&self) -> BookCheck {
         let mut findings = Vec::new();
         let (mut expected, mut found) = (0, 0);
         for (_, order) in &self.orders {
@@ -268,11 +268,11 @@ impl<'a> Ledger<'a> {
             }
         }
         let expected = format!("{expected} mails, one for each order that ended");
-        Check::new("mails", expected, format!("{found} mails"), findings)
+        BookCheck::new("mails", expected, format!("{found} mails"), findings)
     }
 
     /// Nothing of the run was given up.
-    fn dead_letters(&self) -> Check {
+    fn dead_letters(&self) -> BookCheck {
         let orders = self.orders.iter().map(|(_, order)| Uuid::from(order.order_id));
         let keys: HashSet<Uuid> = orders.chain(self.ordered.product_ids.iter().map(|id| (*id).into())).collect();
         let of_run = self.found.dead_letters.iter().filter(|letter| keys.contains(&letter.key));
@@ -282,7 +282,7 @@ impl<'a> Ledger<'a> {
                 format!("{} of {} at {}: {reason}", letter.event_type, letter.key, letter.consumer)
             })
             .collect();
-        Check::new("dead_letters", "none".to_owned(), findings.len().to_string(), findings)
+        BookCheck::new("dead_letters", "none".to_owned(), findings.len().to_string(), findings)
     }
 }
 

@@ -42,7 +42,7 @@ fn since(text: &str) -> Result<Duration, String> {
 }
 
 #[derive(Debug, Deserialize)]
-struct Step {
+struct RepublishedPage {
     events: u64,
     next: Option<String>,
 }
@@ -97,7 +97,7 @@ async fn republish(
     let mut after: Option<String> = None;
     loop {
         let body = json!({"service": service, "since": since, "after": after});
-        let step: Step = client.view(&client.post("/v1/events/republish", Some(&body)).await?)?;
+        let step: RepublishedPage = client.view(&client.post("/v1/events/republish", Some(&body)).await?)?;
         *events += step.events;
         after = step.next;
         if after.is_none() {

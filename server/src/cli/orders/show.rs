@@ -4,7 +4,7 @@ use super::Order;
 use crate::cli::arguments::{OrderRef, seconds};
 use crate::cli::client::Client;
 use crate::cli::output::{away, note};
-use crate::cli::story::{Step, Teller};
+use crate::cli::story::{StoryEvent, StoryPrinter};
 use crate::cli::table::{Column, Table, fields};
 use crate::cli::{Failure, Output};
 
@@ -18,7 +18,7 @@ pub async fn show(client: &Client, out: &mut Output, order: OrderRef) -> Result<
         return out.document(&answer);
     }
     let order: Order = client.view(&answer)?;
-    let steps: Vec<Step> = client.view(&story["items"])?;
+    let steps: Vec<StoryEvent> = client.view(&story["items"])?;
     let placed = seconds(&order.created_at);
     out.text(fields([
         ("order", Some(order.number.to_string())),
@@ -36,8 +36,8 @@ pub async fn show(client: &Client, out: &mut Output, order: OrderRef) -> Result<
     if !missing.is_empty() {
         note(&away(&missing));
     }
-    for told in Teller::new(out.styles()).tell(&steps, true) {
-        out.text(told.line)?;
+    for line in StoryPrinter::new(out.styles()).lines(&steps, true) {
+        out.text(line.line)?;
     }
     Ok(())
 }

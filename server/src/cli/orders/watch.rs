@@ -9,38 +9,38 @@ use tokio::time::Instant;
 use super::Order;
 use crate::cli::client::Client;
 use crate::cli::output::{away, note};
-use crate::cli::story::{Step, Teller, Told};
+use crate::cli::story::{StoryEvent, StoryLine, StoryPrinter};
 use crate::cli::terminal::plain;
 use crate::cli::{Failure, Output};
 
 /// The time between two looks.
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
 
-/// How long a step may wait to be told with what became of it.
+/// The time that an event may wait to be printed together with its handling.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Tells the story until the order rests and everyone has handled what happened.
+/// Prints the story until the order is settled and every consumer has handled its events.
 pub async fn watch(client: &Client, out: &mut Output, order_id: OrderId) -> Result<(), Failure> {
-    let mut teller = Teller::new(out.styles());
-    let mut last_told = Instant::now();
+    let mut printer = StoryPrinter::new(out.styles());
+    let mut last_printed = Instant::now();
     let mut resting_since = None;
     loop {
         // The order first: so the story holds whatever made it rest.
         let answer = client.get(&format!("/v1/orders/{order_id}"), &[]).await?;
         let story = client.get(&format!("/v1/orders/{order_id}/events"), &[]).await?;
         let order: Order = client.view(&answer)?;
-        let steps: Vec<Step> = client.view(&story["items"])?;
+        let steps: Vec<StoryEvent> = client.view(&story["items"])?;
         let missing: Vec<String> = client.view(&story["missing"]).unwrap_or_default();
         let is_over = order.is_resting() && {
             let since = *resting_since.get_or_insert_with(Instant::now);
-            let is_whole = missing.is_empty() && steps.iter().all(Step::is_settled);
+            let is_whole = missing.is_empty() && steps.iter().all(StoryEvent::is_settled);
             is_whole || since.elapsed() >= PATIENCE
         };
-        let told = teller.tell(&steps, is_over || last_told.elapsed() >= PATIENCE);
-        if !told.is_empty() {
-            last_told = Instant::now();
+        let lines = printer.lines(&steps, is_over || last_printed.elapsed() >= PATIENCE);
+        if !lines.is_empty() {
+            last_printed = Instant::now();
         }
-        print(out, &story, told)?;
+        print(out, &story, lines)?;
         if is_over {
             if !missing.is_empty() {
                 note(&away(&missing));
@@ -51,8 +51,8 @@ pub async fn watch(client: &Client, out: &mut Output, order_id: OrderId) -> Resu
     }
 }
 
-fn print(out: &mut Output, story: &Value, told: Vec<Told>) -> Result<(), Failure> {
-    for Told { index, line } in told {
+fn print(out: &mut Output, story: &Value, lines: Vec<StoryLine>) -> Result<(), Failure> {
+    for StoryLine { index, line } in lines {
         if out.is_json() {
             out.record(&story["items"][index])?;
         } else {

@@ -29,10 +29,10 @@ pub(crate) const RETRY_AFTER_S: u32 = 5;
 
 /// A service that can be asked. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Peer(Place);
+pub struct Peer(PeerLocation);
 
 #[derive(Clone, Debug)]
-enum Place {
+enum PeerLocation {
     Here(Operator),
     Elsewhere(Remote),
 }
@@ -70,24 +70,24 @@ impl From<PeerError> for Problem {
 impl Peer {
     /// A service in this process.
     pub fn here(operator: Operator) -> Self {
-        Self(Place::Here(operator))
+        Self(PeerLocation::Here(operator))
     }
 
     /// A service in another process, asked with the right of this admin token.
     /// The process must have chosen its cryptography (`rustls`) before, as the program does when it begins.
     pub fn elsewhere(service: &'static str, address: Address, admin_token: &str) -> Self {
-        Self(Place::Elsewhere(Remote::new(service, address, admin_token)))
+        Self(PeerLocation::Elsewhere(Remote::new(service, address, admin_token)))
     }
 
     /// The same, given up after so long without an answer.
     #[must_use]
     pub fn answering_within(self, within: Duration) -> Self {
         let place = match self.0 {
-            Place::Elsewhere(mut remote) => {
+            PeerLocation::Elsewhere(mut remote) => {
                 remote.within = within;
-                Place::Elsewhere(remote)
+                PeerLocation::Elsewhere(remote)
             }
-            here @ Place::Here(_) => here,
+            here @ PeerLocation::Here(_) => here,
         };
         Self(place)
     }
@@ -95,21 +95,21 @@ impl Peer {
     /// The service.
     pub fn service(&self) -> &'static str {
         match &self.0 {
-            Place::Here(operator) => operator.service(),
-            Place::Elsewhere(remote) => remote.service,
+            PeerLocation::Here(operator) => operator.service(),
+            PeerLocation::Elsewhere(remote) => remote.service,
         }
     }
 
     /// Whether it is in another process.
     pub fn is_elsewhere(&self) -> bool {
-        matches!(self.0, Place::Elsewhere(_))
+        matches!(self.0, PeerLocation::Elsewhere(_))
     }
 
     /// See [`Operator::keys`].
     pub async fn keys(&self) -> Result<Vec<PublishedKey>, PeerError> {
         match &self.0 {
-            Place::Here(operator) => Ok(operator.keys().await?),
-            Place::Elsewhere(remote) => match remote.ask(&Question::Keys).await? {
+            PeerLocation::Here(operator) => Ok(operator.keys().await?),
+            PeerLocation::Elsewhere(remote) => match remote.ask(&Question::Keys).await? {
                 Answer::Keys(keys) => Ok(keys.into_iter().map(|key| key.0).collect()),
                 _ => Err(remote.is_other()),
             },
@@ -119,8 +119,8 @@ impl Peer {
     /// See [`Operator::events_about`].
     pub async fn events_about(&self, subject: Uuid, limit: i64) -> Result<Vec<StoredEvent>, PeerError> {
         match &self.0 {
-            Place::Here(operator) => Ok(operator.events_about(subject, limit).await?),
-            Place::Elsewhere(remote) => remote.events(Question::EventsAbout { subject, limit }).await,
+            PeerLocation::Here(operator) => Ok(operator.events_about(subject, limit).await?),
+            PeerLocation::Elsewhere(remote) => remote.events(Question::EventsAbout { subject, limit }).await,
         }
     }
 
@@ -133,8 +133,8 @@ impl Peer {
         limit: i64,
     ) -> Result<Vec<StoredEvent>, PeerError> {
         match &self.0 {
-            Place::Here(operator) => Ok(operator.events_before(before, event_type, subject, limit).await?),
-            Place::Elsewhere(remote) => {
+            PeerLocation::Here(operator) => Ok(operator.events_before(before, event_type, subject, limit).await?),
+            PeerLocation::Elsewhere(remote) => {
                 remote.events(Question::EventsBefore { before, event_type, subject, limit }).await
             }
         }
@@ -143,16 +143,16 @@ impl Peer {
     /// See [`Operator::events_to_come`]; waits as long as an answer may.
     pub async fn events_to_come(&self, position: i64, limit: i64) -> Result<Vec<StoredEvent>, PeerError> {
         match &self.0 {
-            Place::Here(operator) => Ok(operator.events_to_come(position, limit, WAIT_MAX).await?),
-            Place::Elsewhere(remote) => remote.events_to_come(position, limit).await,
+            PeerLocation::Here(operator) => Ok(operator.events_to_come(position, limit, WAIT_MAX).await?),
+            PeerLocation::Elsewhere(remote) => remote.events_to_come(position, limit).await,
         }
     }
 
     /// See [`Operator::event`].
     pub async fn event(&self, event_id: EventId) -> Result<Option<StoredEvent>, PeerError> {
         match &self.0 {
-            Place::Here(operator) => Ok(operator.event(event_id).await?),
-            Place::Elsewhere(remote) => match remote.ask(&Question::Event { event_id }).await? {
+            PeerLocation::Here(operator) => Ok(operator.event(event_id).await?),
+            PeerLocation::Elsewhere(remote) => match remote.ask(&Question::Event { event_id }).await? {
                 Answer::Event(found) => Ok(found.map(|event| event.0)),
                 _ => Err(remote.is_other()),
             },
@@ -162,8 +162,8 @@ impl Peer {
     /// See [`Operator::newest_position`].
     pub async fn newest_position(&self) -> Result<i64, PeerError> {
         match &self.0 {
-            Place::Here(operator) => Ok(operator.newest_position().await?),
-            Place::Elsewhere(remote) => match remote.ask(&Question::NewestPosition).await? {
+            PeerLocation::Here(operator) => Ok(operator.newest_position().await?),
+            PeerLocation::Elsewhere(remote) => match remote.ask(&Question::NewestPosition).await? {
                 Answer::Position(position) => Ok(position),
                 _ => Err(remote.is_other()),
             },
@@ -173,8 +173,8 @@ impl Peer {
     /// See [`Operator::deliveries`].
     pub async fn deliveries(&self, events: &[(EventId, &str)]) -> Result<HashMap<EventId, DeliveryStatus>, PeerError> {
         let remote = match &self.0 {
-            Place::Here(operator) => return Ok(operator.deliveries(events).await?),
-            Place::Elsewhere(remote) => remote,
+            PeerLocation::Here(operator) => return Ok(operator.deliveries(events).await?),
+            PeerLocation::Elsewhere(remote) => remote,
         };
         let mut all = HashMap::new();
         for events in events.chunks(IDS_MAX) {
@@ -195,8 +195,8 @@ impl Peer {
     /// See [`Operator::dead_letters`].
     pub async fn dead_letters(&self, before: DeadLetterId, limit: i64) -> Result<Vec<Held>, PeerError> {
         match &self.0 {
-            Place::Here(operator) => Ok(operator.dead_letters(before, limit).await?),
-            Place::Elsewhere(remote) => match remote.ask(&Question::DeadLetters { before, limit }).await? {
+            PeerLocation::Here(operator) => Ok(operator.dead_letters(before, limit).await?),
+            PeerLocation::Elsewhere(remote) => match remote.ask(&Question::DeadLetters { before, limit }).await? {
                 Answer::DeadLetters(letters) => Ok(letters.into_iter().map(|letter| letter.0).collect()),
                 _ => Err(remote.is_other()),
             },
@@ -206,8 +206,8 @@ impl Peer {
     /// See [`Operator::dead_letter`].
     pub async fn dead_letter(&self, id: DeadLetterId) -> Result<Option<Held>, PeerError> {
         match &self.0 {
-            Place::Here(operator) => Ok(operator.dead_letter(id).await?),
-            Place::Elsewhere(remote) => match remote.ask(&Question::DeadLetter { id }).await? {
+            PeerLocation::Here(operator) => Ok(operator.dead_letter(id).await?),
+            PeerLocation::Elsewhere(remote) => match remote.ask(&Question::DeadLetter { id }).await? {
                 Answer::DeadLetter(found) => Ok(found.map(|letter| letter.0)),
                 _ => Err(remote.is_other()),
             },
@@ -217,24 +217,24 @@ impl Peer {
     /// See [`Operator::replay`].
     pub async fn replay(&self, id: DeadLetterId) -> Result<bool, PeerError> {
         match &self.0 {
-            Place::Here(operator) => Ok(operator.replay(id).await?),
-            Place::Elsewhere(remote) => remote.done(Question::Replay { id }).await,
+            PeerLocation::Here(operator) => Ok(operator.replay(id).await?),
+            PeerLocation::Elsewhere(remote) => remote.done(Question::Replay { id }).await,
         }
     }
 
     /// See [`Operator::discard`].
     pub async fn discard(&self, id: DeadLetterId) -> Result<bool, PeerError> {
         match &self.0 {
-            Place::Here(operator) => Ok(operator.discard(id).await?),
-            Place::Elsewhere(remote) => remote.done(Question::Discard { id }).await,
+            PeerLocation::Here(operator) => Ok(operator.discard(id).await?),
+            PeerLocation::Elsewhere(remote) => remote.done(Question::Discard { id }).await,
         }
     }
 
     /// See [`Operator::republish`].
     pub async fn republish(&self, after: EventId, limit: i64) -> Result<outbox::Republished, PeerError> {
         match &self.0 {
-            Place::Here(operator) => Ok(operator.republish(after, limit).await?),
-            Place::Elsewhere(remote) => match remote.ask(&Question::Republish { after, limit }).await? {
+            PeerLocation::Here(operator) => Ok(operator.republish(after, limit).await?),
+            PeerLocation::Elsewhere(remote) => match remote.ask(&Question::Republish { after, limit }).await? {
                 Answer::Republished { events, up_to } => Ok(outbox::Republished { events, up_to }),
                 _ => Err(remote.is_other()),
             },
@@ -244,8 +244,8 @@ impl Peer {
     /// See [`Operator::activity`].
     pub async fn activity(&self) -> Result<Activity, PeerError> {
         match &self.0 {
-            Place::Here(operator) => Ok(operator.activity().await?),
-            Place::Elsewhere(remote) => match remote.ask(&Question::Activity).await? {
+            PeerLocation::Here(operator) => Ok(operator.activity().await?),
+            PeerLocation::Elsewhere(remote) => match remote.ask(&Question::Activity).await? {
                 Answer::Activity(activity) => Ok(activity),
                 _ => Err(remote.is_other()),
             },
@@ -255,8 +255,8 @@ impl Peer {
     /// See [`Operator::may_read`].
     pub async fn may_read(&self, subject: Uuid, caller: Caller) -> Result<Option<bool>, PeerError> {
         match &self.0 {
-            Place::Here(operator) => Ok(operator.may_read(subject, caller).await?),
-            Place::Elsewhere(remote) => {
+            PeerLocation::Here(operator) => Ok(operator.may_read(subject, caller).await?),
+            PeerLocation::Elsewhere(remote) => {
                 match remote.ask(&Question::MayRead { subject, caller: caller.into() }).await? {
                     Answer::MayRead(allowed) => Ok(allowed),
                     _ => Err(remote.is_other()),

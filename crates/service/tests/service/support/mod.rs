@@ -176,17 +176,17 @@ impl House {
         shell.wrap(running.router.clone(), OpenApi::default(), |_| String::new())
     }
 
-    /// Makes a service tell something about each subject, in one commit: in this order, at these versions.
-    pub async fn tell(&self, service: &str, told: &[(Uuid, &str, i64)]) {
-        let told: Vec<Value> = told
+    /// Makes a service emit an event about each subject, in one commit: in this order, at these versions.
+    pub async fn emit(&self, service: &str, facts: &[(Uuid, &str, i64)]) {
+        let facts: Vec<Value> = facts
             .iter()
             .map(|(subject, name, version)| json!({"subject": subject, "name": name, "version": version}))
             .collect();
-        let answer = self.post(service, "/v1/tell", &json!({ "told": told })).await;
+        let answer = self.post(service, "/v1/emit", &json!({ "facts": facts })).await;
         assert_eq!(answer.status, StatusCode::ACCEPTED, "{}", answer.text);
     }
 
-    pub async fn post(&self, service: &str, path: &str, body: &Value) -> Answer {
+    pub async fn post(&self, service: &str, path: &str, body: &Value) -> TestResponse {
         let request = Request::post(path).header(header::CONTENT_TYPE, "application/json");
         send(&self.router(service), request.body(body.to_string().into()).expect("a valid request")).await
     }
@@ -213,14 +213,14 @@ impl House {
         effects.into_iter().filter(|(of, _)| *of == subject).map(|(_, name)| name).collect()
     }
 
-    /// What a service told, oldest first.
-    pub async fn told(&self, service: &str) -> Vec<StoredEvent> {
+    /// The events of a service, oldest first.
+    pub async fn emitted(&self, service: &str) -> Vec<StoredEvent> {
         self.operator(service).events_after(0, 1_000).await.expect("the store can be read")
     }
 
-    /// What became, at a consumer, of the `n`th event that a service told.
+    /// The status at a consumer of the `n`th event that a service emitted.
     pub async fn delivery(&self, consumer: &str, service: &str, n: usize) -> DeliveryStatus {
-        let event = self.told(service).await.swap_remove(n);
+        let event = self.emitted(service).await.swap_remove(n);
         let events = [(event.envelope.id, event.envelope.event_type.as_str())];
         let mut statuses = self.operator(consumer).deliveries(&events).await.expect("the store can be read");
         statuses.remove(&event.envelope.id).expect("the consumer reacts to it")
@@ -269,7 +269,7 @@ pub fn message(event: &StoredEvent) -> Message {
 }
 
 /// What a request was answered with.
-pub struct Answer {
+pub struct TestResponse {
     pub status: StatusCode,
     pub headers: HeaderMap,
     pub text: String,
@@ -277,12 +277,17 @@ pub struct Answer {
     pub json: Value,
 }
 
-pub async fn send(router: &Router, request: Request<Body>) -> Answer {
+pub async fn send(router: &Router, request: Request<Body>) -> TestResponse {
     let response = router.clone().oneshot(request).await.expect("a router answers everything");
     let (parts, body) = response.into_parts();
     let bytes = axum::body::to_bytes(body, 1 << 20).await.expect("an answer is complete");
     let json = serde_json::from_slice(&bytes).unwrap_or_default();
-    Answer { status: parts.status, headers: parts.headers, text: String::from_utf8_lossy(&bytes).into_owned(), json }
+    TestResponse {
+        status: parts.status,
+        headers: parts.headers,
+        text: String::from_utf8_lossy(&bytes).into_owned(),
+        json,
+    }
 }
 
 /// One handler at a time.

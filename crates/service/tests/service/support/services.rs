@@ -1,4 +1,4 @@
-//! The services: some tell what they are asked to, some react by the script, one has a timer.
+//! The services: some emit what they are asked to, some react by the script, one has a timer.
 
 use std::time::Duration;
 
@@ -50,10 +50,10 @@ pub const REMIND: TimerKind = TimerKind {
     retry: Backoff { base: Duration::from_secs(1), max: Duration::from_mins(1) },
 };
 
-/// A service that tells what it is asked to.
+/// A service that emits what it is asked to.
 pub fn emitter(name: &'static str, script: &Script) -> Service<Script> {
     Service::new(name, MIGRATIONS, STATEMENTS, script.clone())
-        .routes(Policy::Guest, routes!(tell))
+        .routes(Policy::Guest, routes!(emit))
         .routes(Policy::Guest, routes!(panics))
         .routes(Policy::Guest, routes!(busy))
         .routes(Policy::Admin, routes!(secret))
@@ -108,29 +108,29 @@ pub fn staged_timekeeper(name: &'static str, script: &Script) -> Service<Script>
 }
 
 /// What an event of the tests is about, and the name by which the script knows it.
-trait Told: Event {
+trait Published: Event {
     fn name(&self) -> &str;
 }
 
-impl Told for EmailVerificationRequested {
+impl Published for EmailVerificationRequested {
     fn name(&self) -> &str {
         &self.username
     }
 }
 
-impl Told for UserPasswordChanged {
+impl Published for UserPasswordChanged {
     fn name(&self) -> &str {
         &self.username
     }
 }
 
-impl Told for PaymentFailed {
+impl Published for PaymentFailed {
     fn name(&self) -> &str {
         &self.error
     }
 }
 
-async fn react<E: Told>(ctx: Ctx, delivery: Delivery<E>) -> Result<Committed, Failure> {
+async fn react<E: Published>(ctx: Ctx, delivery: Delivery<E>) -> Result<Committed, Failure> {
     let batch = perform(&ctx, delivery.event.key(), delivery.event.name()).await?;
     Ok(ctx.commit(batch, delivery.cause()).await?)
 }
@@ -144,7 +144,7 @@ async fn listen(ctx: Ctx, delivery: Delivery<Bytes>) -> Result<Committed, Failur
     Ok(ctx.commit(batch, delivery.cause()).await?)
 }
 
-async fn react_to_many<E: Told>(ctx: Ctx, deliveries: Vec<Delivery<E>>) -> Result<Committed, Failure> {
+async fn react_to_many<E: Published>(ctx: Ctx, deliveries: Vec<Delivery<E>>) -> Result<Committed, Failure> {
     let mut batch = Batch::new();
     for delivery in &deliveries {
         batch = batch.and(perform(&ctx, delivery.event.key(), delivery.event.name()).await?);
@@ -195,11 +195,11 @@ fn changed_meanwhile(ctx: &Ctx) -> Batch {
     Batch::new().change(&TOUCH_EFFECT, Version::FIRST, params![gone])
 }
 
-/// What a service is to tell.
+/// Events that a service is asked to emit.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Tell {
-    told: Vec<Fact>,
+struct Emit {
+    facts: Vec<Fact>,
     /// Anything.
     remark: Option<serde_json::Value>,
 }
@@ -234,11 +234,11 @@ impl Fact {
     }
 }
 
-#[utoipa::path(post, path = "/v1/tell", request_body = Tell, responses((status = 202)))]
-async fn tell(State(ctx): State<Ctx>, request: RequestInfo, Body(input): Body<Tell>) -> Result<StatusCode, Problem> {
+#[utoipa::path(post, path = "/v1/emit", request_body = Emit, responses((status = 202)))]
+async fn emit(State(ctx): State<Ctx>, request: RequestInfo, Body(input): Body<Emit>) -> Result<StatusCode, Problem> {
     drop(input.remark);
     let service = ctx.db.service();
-    let batch = input.told.into_iter().fold(Batch::new(), |batch, fact| batch.and(fact.emitted_by(service)));
+    let batch = input.facts.into_iter().fold(Batch::new(), |batch, fact| batch.and(fact.emitted_by(service)));
     ctx.commit(batch, request.cause()).await?;
     Ok(StatusCode::ACCEPTED)
 }

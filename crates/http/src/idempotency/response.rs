@@ -18,7 +18,7 @@ static IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("idempotency-r
 
 /// A whole answer with a JSON body, which can be kept and given again byte for byte.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Answer {
+pub struct RepeatableResponse {
     status: StatusCode,
     location: Option<HeaderValue>,
     is_tagged: bool,
@@ -26,7 +26,7 @@ pub struct Answer {
     is_repeated: bool,
 }
 
-impl Answer {
+impl RepeatableResponse {
     /// Any status, with a JSON body.
     pub fn new(status: StatusCode, body: &impl Serialize) -> Self {
         let body = serde_json::to_vec(body).expect("an answer is plain data");
@@ -70,13 +70,13 @@ impl Answer {
 }
 
 /// Without the body, which may carry a token.
-impl fmt::Debug for Answer {
+impl fmt::Debug for RepeatableResponse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Answer").field("status", &self.status).finish_non_exhaustive()
+        f.debug_struct("RepeatableResponse").field("status", &self.status).finish_non_exhaustive()
     }
 }
 
-impl IntoResponse for Answer {
+impl IntoResponse for RepeatableResponse {
     fn into_response(self) -> Response {
         let tag = self.is_tagged.then(|| tag_of(&self.body));
         let mut response = (self.status, self.body).into_response();
@@ -99,15 +99,18 @@ mod tests {
     fn a_kept_answer_is_the_same_and_other_bytes_are_none() {
         let body = serde_json::json!({"order_id": 7, "name": "é"});
         for answer in [
-            Answer::created("/v1/orders/7", &body),
-            Answer::new(StatusCode::OK, &body).tagged(),
-            Answer::new(StatusCode::ACCEPTED, &body),
+            RepeatableResponse::created("/v1/orders/7", &body),
+            RepeatableResponse::new(StatusCode::OK, &body).tagged(),
+            RepeatableResponse::new(StatusCode::ACCEPTED, &body),
         ] {
             let kept = answer.encode();
-            assert_eq!(Answer::decode(&kept), Some(Answer { is_repeated: true, ..answer.clone() }));
-            assert_eq!(Answer::decode(&[&[FORM + 1], &kept[1..]].concat()), None, "another form");
+            assert_eq!(
+                RepeatableResponse::decode(&kept),
+                Some(RepeatableResponse { is_repeated: true, ..answer.clone() })
+            );
+            assert_eq!(RepeatableResponse::decode(&[&[FORM + 1], &kept[1..]].concat()), None, "another form");
             for length in 0..kept.len() - answer.body.len() {
-                assert_eq!(Answer::decode(&kept[..length]), None, "cut after {length} bytes");
+                assert_eq!(RepeatableResponse::decode(&kept[..length]), None, "cut after {length} bytes");
             }
         }
     }
@@ -115,7 +118,7 @@ mod tests {
     #[test]
     fn an_answer_that_an_earlier_version_kept_is_given_again() {
         let kept = [&b"\x01\x00\xc9\x00\x0c/v1/orders/7"[..], b"{}"].concat();
-        let answer = Answer::created("/v1/orders/7", &serde_json::json!({}));
-        assert_eq!(Answer::decode(&kept), Some(Answer { is_repeated: true, ..answer }));
+        let answer = RepeatableResponse::created("/v1/orders/7", &serde_json::json!({}));
+        assert_eq!(RepeatableResponse::decode(&kept), Some(RepeatableResponse { is_repeated: true, ..answer }));
     }
 }
