@@ -86,8 +86,8 @@ fn promises(guarantees: Guarantees) -> [(&'static str, bool); 6] {
         exclusive_subscriptions,
     } = guarantees;
     [
-        ("what was stored survives a restart", survives_restart),
-        ("what comes again is marked", redelivered_flag),
+        ("stored messages survive a restart", survives_restart),
+        ("redeliveries are marked", redelivered_flag),
         ("each consumer is a destination", destination_per_consumer),
         ("stored means settled", stored_means_settled),
         ("queues are bounded", bounded_queues),
