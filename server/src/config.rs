@@ -37,12 +37,12 @@ use sources::Sources;
 
 use crate::shop::Shop;
 
-/// How `tradepost up` runs. Every value is within the bounds that its field names.
+/// The settings of a process. Every value is within the bounds that its field names.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// The folder that holds everything; made if it isn't there. Relative to the current folder.
     pub data_dir: PathBuf,
-    /// Where the services keep what they know; it may hold a password. Without it, files in `data_dir`.
+    /// Database URL; it may hold a password. Without it, files in `data_dir`.
     pub store: Option<Secret>,
     /// The message broker.
     pub carrier: Carrier,
@@ -52,7 +52,7 @@ pub struct Settings {
     pub port: u16,
     /// The shop's one currency.
     pub currency: Currency,
-    /// How long stock is held for an unpaid order: 1 s to 30 d.
+    /// The time for which stock is held for an unpaid order: 1 s to 30 d.
     pub reservation_ttl: Duration,
     /// Payments of one order that may be declined before it is cancelled: 1 to 20.
     pub payment_attempts: i64,
@@ -68,13 +68,13 @@ pub struct Settings {
     pub retry_attempts: i64,
     /// Handlers that run at once for each consumer and lane: 1 to 256.
     pub workers: usize,
-    /// How long a handler may take before it is given up and its delivery tried again: 10 s to 15 m.
+    /// The time that a handler may take before it is cancelled and its delivery retried: 10 s to 15 m.
     pub handler_deadline: Duration,
-    /// How long the ids of handled events are kept: 1 d to 3650 d.
+    /// The time for which the ids of handled events are kept: 1 d to 3650 d.
     pub inbox_retention: Duration,
-    /// How far back events may be sent again, less than `inbox_retention`: 1 m to 3650 d.
+    /// The greatest age of events that are republished, less than `inbox_retention`: 1 m to 3650 d.
     pub republish_window: Duration,
-    /// How keys are parted among the instances of a service, fixed when a store is made: 1 to 256.
+    /// Partitions of the keys, shared among the instances of a service; fixed when a store is made: 1 to 256.
     pub shards: Shards,
     /// Unsent events in one store before requests are refused: 1 to 1,000,000,000.
     pub outbox_cap: u64,
@@ -92,25 +92,25 @@ pub struct Settings {
     pub trusted_proxies: Vec<Network>,
     /// Origins whose pages may read answers, as in `https://shop.example`, or `*` for all: at most 64.
     pub cors_origins: Vec<Origin>,
-    /// Where spans are sent by OTLP over HTTP, as in `http://127.0.0.1:4318`. Without it nothing is traced.
+    /// The collector of spans by OTLP over HTTP, as in `http://127.0.0.1:4318`. Without it nothing is traced.
     pub otlp_endpoint: Option<String>,
     /// The share of the traces that begin here which is kept: 0 to 1.
     pub trace_sample: f64,
-    /// Which log lines are written: a filter of `tracing-subscriber`, as in `info,orders=debug`.
+    /// The filter of log lines, of `tracing-subscriber`, as in `info,orders=debug`.
     pub log: String,
-    /// How log lines are written.
+    /// The form of log lines.
     pub log_format: LogFormat,
     /// The token that makes a caller admin: 32 to 1024 visible ASCII characters. Without it one is made at the first start.
     pub admin_token: Option<Secret>,
     /// The token before the one of now, good beside it while clients change over.
     pub admin_token_previous: Option<Secret>,
-    /// Where mail is sent, as in `smtp://user:pass@host:587` or `smtps://…`. Without it mail is captured.
+    /// The mail server, as in `smtp://user:pass@host:587` or `smtps://…`. Without it mail is captured.
     pub smtp_url: Option<Secret>,
     /// The sender of mail, as in `Shop <shop@example.com>`.
     pub mail_from: String,
     /// The shop's pages, to which links in mails lead, as in `https://shop.example.com`.
     pub shop_url: String,
-    /// Where each service is asked that runs in another process, as in `http://127.0.0.1:7081`.
+    /// The address of each service that runs in another process, as in `http://127.0.0.1:7081`.
     pub peers: BTreeMap<&'static str, Address>,
 }
 
@@ -119,7 +119,7 @@ pub fn variables(shop: &Shop) -> Vec<String> {
     Keys::of(shop).variables()
 }
 
-/// How log lines are written.
+/// The form of log lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFormat {
     /// [`Text`](Self::Text) on a terminal, [`Json`](Self::Json) otherwise.
@@ -140,7 +140,7 @@ pub struct Loaded {
 }
 
 impl Loaded {
-    /// Whether nobody has set this.
+    /// True if nobody has set this.
     pub fn is_default(&self, key: &str) -> bool {
         self.shown.iter().any(|shown| shown.key == key && shown.origin == sources::DEFAULT)
     }
@@ -227,7 +227,7 @@ fn peers(keys: &Keys, sources: &mut Sources) -> BTreeMap<&'static str, Address> 
 }
 
 impl Settings {
-    /// Where the services keep what they know.
+    /// The database URL.
     pub fn location(&self) -> Location {
         let named = self.store.as_ref().and_then(|store| parse::store(store.reveal()).ok());
         named.unwrap_or_else(|| Location::Folder(self.data_dir.clone()))

@@ -28,7 +28,7 @@ pub struct Outside {
     pub provider: Arc<dyn Provider>,
     /// The mail transport.
     pub mailer: Mailer,
-    /// How often somebody may try to sign in, register or change an address.
+    /// Limit on attempts to sign in, register or change an address.
     pub attempts: AttemptLimits,
 }
 

@@ -14,14 +14,14 @@ use service::storage::{Location, Snapshots};
 use super::{PROVIDER_FOLDER, PROVIDER_STORE, folder, token};
 use crate::shop::Shop;
 
-/// What a backup took.
+/// The extent and duration of a backup.
 #[derive(Clone, Copy, Debug)]
 pub struct Copied {
     /// The files that were copied, beside the small ones that say how to use them.
     pub stores: usize,
     /// The bytes of the copies.
     pub bytes: u64,
-    /// How long commits were held up.
+    /// The time for which commits were held up.
     pub paused: Duration,
 }
 

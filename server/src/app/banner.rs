@@ -1,4 +1,4 @@
-//! What a person sees when a process is ready: where things are, and what to try next.
+//! The lines that a person sees when a process is ready: addresses, and commands to try next.
 
 use super::{App, RunOptions, Scope};
 

@@ -70,7 +70,7 @@ pub(super) async fn catch_up(
     Ok(catch_up::catch_up_all(&consumers, beside, report).await?)
 }
 
-/// What `migrate` does, before the services of a whole shop start: on the broker only if a consumer is missing history, for
+/// The work of `migrate`, before the services of a whole shop start: on the broker only if a consumer is missing history, for
 /// whoever runs declares what it needs.
 pub(super) async fn before_start(
     carrier: &Carrier,

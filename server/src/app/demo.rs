@@ -26,7 +26,7 @@ const PRODUCTS: [(&str, &str, &str, i64, i64); 12] = [
     ("466", "Backpack", "accessories", 8_990, 20),
 ];
 
-/// How long the services may take to learn of the new products.
+/// The time that the services may take to learn of the new products.
 const SETTLE: &str = "/internal/settled?timeout=10s";
 
 /// Fills the shop with what it doesn't have yet.

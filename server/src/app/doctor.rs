@@ -1,4 +1,4 @@
-//! Whether what the settings name is there, and as it has to be. Looks only, and changes nothing.
+//! Checks that everything which the settings name is present and correctly configured. It changes nothing.
 
 use std::path::Path;
 
@@ -23,10 +23,10 @@ const SKEW_MAX: SignedDuration = SignedDuration::from_secs(1);
 /// Less free space fills up within hours of a busy shop.
 const FREE_MIN: u64 = 1 << 30;
 
-/// How something stands.
+/// The status of one thing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
-    /// As it has to be.
+    /// As required.
     Good,
     /// It works, and may not for long, or not as fast.
     Doubtful,
@@ -37,18 +37,18 @@ pub enum Status {
 /// One thing that was looked at.
 #[derive(Clone, Debug)]
 pub struct Check {
-    /// What it was.
+    /// Its name.
     pub name: &'static str,
-    /// How it stands.
+    /// Its status.
     pub status: Status,
-    /// What was found.
+    /// The finding.
     pub found: String,
-    /// What to do, unless it is good.
+    /// The remedy, unless it is good.
     pub remedy: Option<String>,
 }
 
 impl Check {
-    /// It is as it has to be.
+    /// It is as required.
     pub fn good(name: &'static str, found: impl Into<String>) -> Self {
         Self { name, status: Status::Good, found: found.into(), remedy: None }
     }
@@ -219,7 +219,7 @@ fn sqlite(checks: &mut Vec<Check>, store: &Path, data: &Path, services: &[Box<dy
     }
 }
 
-/// Whether a file can be made there.
+/// True if a file can be made there.
 fn tempfile_in(folder: &Path) -> std::io::Result<()> {
     let path = folder.join(format!(".tradepost-doctor-{}", std::process::id()));
     std::fs::File::create_new(&path)?;

@@ -19,7 +19,7 @@ const OTHERS: u32 = 0o077;
 /// The file that says what wrote the folder.
 pub(super) const MANIFEST: &str = "manifest.json";
 
-/// What the folder says about itself, so that an older program can refuse it without opening a database.
+/// The description of the folder, by which an older program refuses it without opening a database.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Manifest {
@@ -52,7 +52,7 @@ impl Folder {
         Ok(Self { path: path.to_owned(), _lock: lock })
     }
 
-    /// Where it is.
+    /// Its path.
     pub fn path(&self) -> &Path {
         &self.path
     }

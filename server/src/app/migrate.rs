@@ -13,14 +13,14 @@ use super::{broker, prepare};
 use crate::config;
 use crate::shop::Shop;
 
-/// What there is now.
+/// The state after the migration.
 #[derive(Clone, Debug)]
 pub struct Migrated {
     /// The schemas whose tables are up to date.
     pub schemas: Vec<String>,
     /// The consumers whose queues and bindings are there.
     pub consumers: Vec<String>,
-    /// How many events of the archives were copied for consumers that are new to them.
+    /// Number of archived events that were copied for consumers that are new to them.
     pub copied: u64,
 }
 

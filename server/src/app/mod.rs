@@ -48,21 +48,21 @@ pub use run::{RunOptions, run};
 pub use token::{retire, rotate};
 pub use traces::{Target, Traces};
 
-/// How long a drain waits for work that has begun.
+/// The time that a drain waits for work that has begun.
 const DRAIN: Duration = Duration::from_secs(20);
 
-/// Where the simulated provider has its books, inside of the data folder.
+/// The folder of the simulated provider's ledger, inside of the data folder.
 const PROVIDER_FOLDER: &str = "payment-provider";
 
 /// The file that they are in.
 const PROVIDER_STORE: &str = "payment-provider.db";
 
-/// What runs in this process.
+/// The services of this process.
 #[derive(Clone, Debug)]
 pub enum Scope {
     /// The whole shop, with a data folder that no other process uses: the admin token, the provider's ledger, the lock.
     Whole {
-        /// Where the folder is.
+        /// The path of the folder.
         data: PathBuf,
     },
     /// Some of the services, beside other processes that run the others and these.
@@ -81,17 +81,17 @@ impl Scope {
     }
 }
 
-/// What an app is started with.
+/// The parts that an app is started with.
 pub struct Options {
     /// The services and brokers that there are.
     pub shop: Shop,
-    /// What runs in this process.
+    /// The services of this process.
     pub scope: Scope,
-    /// Where the services' stores are.
+    /// Location of the services' stores.
     pub store: Location,
     /// The message broker.
     pub carrier: Carrier,
-    /// What all services share.
+    /// The parts that all services share.
     pub settings: Settings,
     /// The time.
     pub clock: Clock,
@@ -99,15 +99,15 @@ pub struct Options {
     pub admin_token: Option<String>,
     /// The admin token before, good beside it.
     pub admin_token_previous: Option<String>,
-    /// Who carries the mail.
+    /// The mailer.
     pub mailer: Mailer,
-    /// How often somebody may try to sign in, register or change an address.
+    /// Limit on attempts to sign in, register or change an address.
     pub attempts: AttemptLimits,
-    /// How long the simulated provider takes over a slow charge.
+    /// The time that the simulated provider takes for a slow charge.
     pub slow_charge: Duration,
     /// Spans of what happens, if anybody wants them.
     pub tracer: Tracer,
-    /// Where services of other processes are asked by a console.
+    /// The addresses at which a console asks the services of other processes.
     pub peers: BTreeMap<&'static str, Address>,
     /// Gets a line about what takes its time before the services run.
     pub report: fn(String),
@@ -206,7 +206,7 @@ impl App {
         Ok(Self { router, operators, made_token: token.made, tasks, own_token, currency, provider, folder })
     }
 
-    /// Where the data is, if this process has a folder for it.
+    /// The data folder, if this process has one.
     pub fn data(&self) -> Option<&Path> {
         self.folder.as_ref().map(Folder::path)
     }
@@ -280,7 +280,7 @@ fn home(
     }
 }
 
-/// A folder is made; a server is waited for here, so that one line tells of it and not one for each service.
+/// Makes a folder, or waits for a server: here, so that one line is logged about it and not one for each service.
 async fn prepare(store: &Location, services: impl IntoIterator<Item = &'static str>) -> anyhow::Result<()> {
     match store {
         Location::Folder(folder) => {

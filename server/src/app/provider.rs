@@ -1,4 +1,4 @@
-//! Who takes the money: the simulated provider where payments run, nobody where services are only looked at.
+//! The payment provider: the simulated one where payments run, none where services are only inspected.
 
 use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt;

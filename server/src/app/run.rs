@@ -19,26 +19,26 @@ use super::{App, Options, Scope, Target, Traces, banner, demo};
 use crate::config::{self, LogFormat};
 use crate::shop::Shop;
 
-/// How long open requests may take once the process drains.
+/// The time that open requests may take once the process drains.
 const REQUESTS_DRAIN: Duration = Duration::from_secs(10);
 
-/// What a filter begins with: the client of RabbitMQ would log returned messages with their bodies, and as an error each
+/// The beginning of each filter: the client of RabbitMQ would log returned messages with their bodies, and as an error each
 /// queue that is looked for and is not there. What matters the adapter says itself.
 const QUIET: &str = "lapin=off";
 
-/// How long the simulated provider takes over `tok_slow`.
+/// The time that the simulated provider takes for `tok_slow`.
 const SLOW_CHARGE: Duration = Duration::from_secs(5);
 
-/// What a process does beside starting.
+/// The options of a process beside its settings.
 #[derive(Clone, Debug)]
 pub struct RunOptions {
-    /// What runs in it.
+    /// Its services.
     pub scope: Scope,
     /// Fill an empty shop with a dozen products and a user.
     pub demo: bool,
 }
 
-/// Starts everything and serves until it is told to stop. The first signal drains, the second ends at once.
+/// Starts everything and serves until a signal asks it to stop. The first signal drains, the second ends at once.
 pub async fn run(shop: Shop, settings: config::Settings, options: RunOptions) -> anyhow::Result<()> {
     let log = Log::to_stderr(&settings)?;
     let traces = traces(&settings, &options.scope)?;
@@ -60,7 +60,7 @@ pub async fn run(shop: Shop, settings: config::Settings, options: RunOptions) ->
         Box::pin(listener::serve(listener, router, Bounds::for_this_process(), &settings.trusted_proxies, stop));
     let mut ended = Ok(());
     tokio::select! {
-        // It ends once the tasks are told to stop, which only the drain does.
+        // It ends once the tasks are asked to stop, which only the drain does.
         () = &mut server => {}
         () = stop_signals.next() => {}
         // Whoever watches over the process starts it again, and nothing is left undone unnoticed.
@@ -105,7 +105,7 @@ impl StopSignals {
     }
 }
 
-/// Where spans go, if anywhere.
+/// The collector of spans, if any.
 fn traces(settings: &config::Settings, scope: &Scope) -> anyhow::Result<Traces> {
     let Some(endpoint) = &settings.otlp_endpoint else { return Ok(Traces::off()) };
     let service = match scope {
@@ -146,7 +146,7 @@ fn attempt_limits(settings: &config::Settings) -> AttemptLimits {
     }
 }
 
-/// What all services share of the settings.
+/// The settings that all services share.
 fn shared_settings(settings: &config::Settings) -> Settings {
     Settings {
         currency: settings.currency,
@@ -185,7 +185,7 @@ impl Log {
         };
         let subscriber = tracing_subscriber::fmt()
             .with_writer(std::io::stderr)
-            // Told on stderr as well, that it can't be written to would end whatever logs.
+            // No report on stderr: a log that reports its own failure would never end.
             .log_internal_errors(false)
             .with_env_filter(format!("{QUIET},warn"));
         if as_text {

@@ -26,23 +26,23 @@ const QUEUE: usize = 8192;
 /// Spans that are sent at once: a request of about half a MiB, of which collectors take several.
 const BATCH: usize = 512;
 
-/// How long a span waits for others at the most, so that a trace can be looked at soon.
+/// The longest wait of a span for others, so that a trace can be looked at soon.
 const GATHER: Duration = Duration::from_secs(2);
 
-/// How long a collector may take for a batch; meanwhile the queue fills.
+/// The time that a collector may take for a batch; meanwhile the queue fills.
 const EXPORT: Duration = Duration::from_secs(5);
 
-/// How long the end of the process waits for what is still to be sent: no longer than for one batch.
+/// The time that the end of the process waits for unsent spans: no longer than for one batch.
 const FLUSH: Duration = Duration::from_secs(5);
 
-/// Where spans go.
+/// The target of spans.
 #[derive(Clone, Debug)]
 pub struct Target {
     /// The collector's address, to which `v1/traces` is added.
     pub endpoint: String,
     /// The share of the traces that begin here which is kept: 0 to 1.
     pub share: f64,
-    /// What this process is called there.
+    /// The name of this process there.
     pub service: String,
 }
 
@@ -81,7 +81,7 @@ impl Traces {
         Ok(Self { tracer, sender: Some(sender) })
     }
 
-    /// What services begin and end spans with.
+    /// The tracer of the services.
     pub fn tracer(&self) -> Tracer {
         self.tracer.clone()
     }

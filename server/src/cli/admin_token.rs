@@ -30,7 +30,7 @@ pub enum Command {
 
 #[derive(Debug, clap::Args)]
 pub struct DataFolder {
-    /// Where the shop's data is
+    /// The folder of the shop's data
     #[arg(long, value_name = "DIR")]
     data: Option<String>,
     #[command(flatten)]

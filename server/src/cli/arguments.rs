@@ -1,4 +1,4 @@
-//! What people may write for the things of a shop.
+//! Values that people write on the command line.
 
 use std::str::FromStr;
 
@@ -10,7 +10,7 @@ use super::Failure;
 use super::client::Client;
 use super::failure::Exit;
 
-/// How much of a list to show.
+/// The length of a list.
 #[derive(Clone, Copy, Debug, Args)]
 pub struct Limit {
     /// Show at most this many
@@ -64,7 +64,7 @@ impl OrderRef {
     }
 }
 
-/// A product by its sku or by its id. A sku may look like an id, so only the server can tell them apart.
+/// A product by its sku or by its id. A sku may look like an id, so only the server can distinguish them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProductRef(String);
 

@@ -29,7 +29,7 @@ pub struct Backup {
     /// The folder that holds all data [default: ./tradepost-data]
     #[arg(long, value_name = "DIR")]
     data: Option<String>,
-    /// Where the services keep what they know, if it is not the data folder: sqlite:DIR
+    /// Database URL, if it is not the data folder: sqlite:DIR
     #[arg(long, value_name = "URL")]
     store: Option<String>,
     #[command(flatten)]

@@ -50,11 +50,11 @@ pub struct Client {
 pub struct Listing {
     pub items: Vec<Value>,
     pub next: Option<String>,
-    /// Services that are away: theirs are not among the items.
+    /// Services that did not answer: their items are missing.
     pub missing: Vec<String>,
 }
 
-/// What the server sent.
+/// An answer of the server.
 struct Body {
     bytes: Vec<u8>,
     missing: Vec<String>,
@@ -110,12 +110,12 @@ impl Client {
         matches!(&self.credentials, Some((name, _)) if *name == AUTHORIZATION)
     }
 
-    /// Where the server is.
+    /// The server's URL.
     pub fn base(&self) -> &Url {
         &self.base
     }
 
-    /// What the admin token is sent as, for requests that are not made here.
+    /// The header with the admin token, for requests that are not made here.
     pub fn authorization(&self) -> Option<&HeaderValue> {
         self.credentials.as_ref().filter(|(name, _)| *name == AUTHORIZATION).map(|(_, value)| value)
     }
@@ -126,7 +126,7 @@ impl Client {
         Ok(Self { credentials: Some((ORDER_TOKEN.clone(), value)), ..self.clone() })
     }
 
-    /// What the server answered, as the parts that a command shows.
+    /// The answer, as the fields that a command shows.
     pub fn view<T: DeserializeOwned>(&self, answer: &Value) -> Result<T, Failure> {
         T::deserialize(answer).map_err(|_| problem::not_ours(&self.base))
     }
@@ -202,7 +202,7 @@ impl Client {
         query.extend(cursor.map(|cursor| ("cursor", cursor)));
         let body = self.bytes(self.request(Method::GET, path, &query)).await?;
         if !body.missing.is_empty() {
-            return Err(problem::away(&body.missing));
+            return Err(problem::missing_services(&body.missing));
         }
         let page: Page<T> = serde_json::from_slice(&body.bytes).map_err(|_| problem::not_ours(&self.base))?;
         Ok((page.items, page.next))

@@ -14,7 +14,7 @@ use super::{Failure, Output};
 
 const AFTER_HELP: &str = "\
 Looks at the store, the broker and the disk that the settings name, and changes nothing.
-Exit code 8 if something has to be mended before a shop can run or keep its promises.";
+Exit code 8 if something must be repaired before a shop can run or keep its promises.";
 
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
@@ -43,8 +43,8 @@ impl Doctor {
         let bad = checks.iter().filter(|check| check.status == Status::Bad).count();
         match bad {
             0 => Ok(()),
-            1 => Err(Failure::new(Exit::CheckFailed, "one thing has to be mended")),
-            _ => Err(Failure::new(Exit::CheckFailed, format!("{bad} things have to be mended"))),
+            1 => Err(Failure::new(Exit::CheckFailed, "1 check failed")),
+            _ => Err(Failure::new(Exit::CheckFailed, format!("{bad} checks failed"))),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Why a command failed, as people and scripts see it.
+//! The failure of a command, as people and scripts see it.
 
 use std::fmt;
 use std::io::{self, Write};
@@ -45,7 +45,7 @@ impl Exit {
     }
 }
 
-/// What went wrong, on what, and what to do.
+/// The failure, its subject, and the remedy.
 #[derive(Debug)]
 pub struct Failure {
     exit: Exit,
@@ -56,7 +56,7 @@ pub struct Failure {
     problem: Option<Value>,
 }
 
-/// How a failure is printed.
+/// The form in which a failure is printed.
 #[derive(Clone, Copy, Debug)]
 pub enum Form {
     /// Lines for people, coloured or not.

@@ -16,9 +16,9 @@ use super::{Failure, Output};
 
 const AFTER_HELP: &str = "\
 Makes each service's schema and tables, the exchange, and all queues with their bindings, so that an event waits for
-its consumers whenever they first run. A service that reacts to events which the shop told before is served them first.
+its consumers whenever they first run. A service that reacts to events which the shop emitted before gets those first.
 It changes nothing that is as it should be; of several that run at once each waits for its turn.
-A store or a broker that is away is waited for, for half a minute.
+Waits half a minute for a store or a broker that is unreachable.
 Run it before the first start and before a new version.";
 
 #[derive(Debug, Args)]
@@ -34,7 +34,7 @@ impl Migrate {
     pub async fn run(self, shop: &Shop, environment: &Environment, out: &mut Output) -> Result<(), Failure> {
         let loaded = config::load(shop, &self.engines.into_flags(), self.file.path.as_deref(), environment)?;
         refuse_unshared(shop, &loaded.settings)?;
-        let done = app::migrate(shop, &loaded.settings, tell).await.map_err(|error| not_run(&error))?;
+        let done = app::migrate(shop, &loaded.settings, report).await.map_err(|error| not_run(&error))?;
         if out.is_json() {
             let Migrated { schemas, consumers, copied } = done;
             return out.document(&json!({"schemas": schemas, "consumers": consumers, "copied": copied}));
@@ -51,8 +51,8 @@ impl Migrate {
     }
 }
 
-/// What takes its time is told where results are not.
-fn tell(text: String) {
-    // A stderr that is closed leaves nobody to tell.
+/// Prints progress to stderr, for stdout is for results.
+fn report(text: String) {
+    // Nobody reads a stderr that is closed.
     let _ = writeln!(io::stderr(), "{}", plain(&text));
 }

@@ -80,7 +80,7 @@ struct Global {
     /// Print JSON for programs; streams print one object a line
     #[arg(long, global = true, help_heading = GLOBAL)]
     json: bool,
-    /// Where the server is [default: TRADEPOST_URL, or http://127.0.0.1:8080]
+    /// URL of the server [default: TRADEPOST_URL, or http://127.0.0.1:8080]
     #[arg(long, global = true, value_name = "URL", help_heading = GLOBAL)]
     url: Option<String>,
 }
@@ -93,7 +93,7 @@ enum Command {
     Serve(serve::Serve),
     /// Make the schemas and queues that the processes of a shop share
     Migrate(migrate::Migrate),
-    /// Look whether what a shop needs is there and as it has to be
+    /// Check that everything is present and correctly configured
     Doctor(doctor::Doctor),
     /// Ask a process whether it is ready
     Health(health::Health),
@@ -166,7 +166,7 @@ fn command(shop: &Shop) -> clap::Command {
 }
 
 impl Cli {
-    /// How a failure of it is printed.
+    /// The form in which a failure of it is printed.
     pub fn form(&self, environment: &Environment) -> Form {
         if self.global.json { Form::Json } else { Form::Text { is_styled: styled_stderr(environment) } }
     }
@@ -225,7 +225,7 @@ impl Command {
     }
 }
 
-/// What is wrong, without the marks and hints for people.
+/// The error, without the marks and hints for people.
 fn first_line(error: &clap::Error) -> String {
     let text = error.to_string();
     text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned()

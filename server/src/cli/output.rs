@@ -1,4 +1,4 @@
-//! Where data goes, and where hints go.
+//! Output: data on stdout, hints on stderr.
 
 use std::fmt::Display;
 use std::io::{self, BufWriter, IsTerminal, Stdout, Write};
@@ -20,16 +20,16 @@ pub struct Output {
     is_styled: bool,
 }
 
-/// How parts of a line look; the default is plain.
+/// The styles of the parts of a line; the default is plain.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Styles {
-    /// What matters less.
+    /// For secondary text.
     pub dimmed: Style,
-    /// What asks for attention.
+    /// For text that asks for attention.
     pub alarming: Style,
 }
 
-/// Whether stderr may be coloured.
+/// True if stderr may be coloured.
 pub fn styled_stderr(environment: &Environment) -> bool {
     io::stderr().is_terminal() && !environment.no_color()
 }
@@ -41,12 +41,12 @@ impl Output {
         Self { stdout: BufWriter::new(io::stdout()), json, is_terminal, is_styled }
     }
 
-    /// Whether programs read this.
+    /// True if programs read this.
     pub fn is_json(&self) -> bool {
         self.json
     }
 
-    /// How parts of a line look.
+    /// The styles of the parts of a line.
     pub fn styles(&self) -> Styles {
         if !self.is_styled {
             return Styles::default();
@@ -88,7 +88,7 @@ impl Output {
             return self.document(&listing.to_json());
         }
         if !listing.missing.is_empty() {
-            note(&away(&listing.missing));
+            note(&missing_services(&listing.missing));
         }
         if listing.items.is_empty() {
             if listing.missing.is_empty() {
@@ -105,11 +105,11 @@ impl Output {
 }
 
 /// That an answer is not whole.
-pub fn away(services: &[String]) -> String {
-    format!("away, so theirs is missing here: {}", services.join(", "))
+pub fn missing_services(services: &[String]) -> String {
+    format!("unreachable, so their entries are missing here: {}", services.join(", "))
 }
 
-/// A hint on stderr. A stderr that is closed leaves nobody to tell.
+/// A hint on stderr. Nobody reads a stderr that is closed.
 pub fn note(text: &str) {
     let _ = writeln!(io::stderr(), "{}", plain(text));
 }

@@ -17,10 +17,10 @@ pub struct ConfigFile {
 /// The advice about the password in a broker's URL.
 pub const BROKER_SECRET: &str = "A password is better kept off the command line: set TRADEPOST_BROKER, or TRADEPOST_BROKER_FILE to a file that holds the URL.";
 
-/// What the services of a shop share.
+/// The settings that the services of a shop share.
 #[derive(Debug, Args)]
 pub struct Engines {
-    /// Where the services keep what they know: postgres://user:password@host/database, or for one process sqlite:DIR [default: the data folder]
+    /// Database URL: postgres://user:password@host/database, or for one process sqlite:DIR [default: the data folder]
     ///
     /// Where each service has a database of its own, `{service}` in the URL stands for its name.
     ///
@@ -33,7 +33,7 @@ pub struct Engines {
     pub broker: Option<String>,
 }
 
-/// Where a process is reached.
+/// The address of a process.
 #[derive(Debug, Args)]
 pub struct Listening {
     /// The IP address to listen on [default: 127.0.0.1]

@@ -1,4 +1,4 @@
-//! What the server refused, or why it wasn't reached, in words and as an exit code.
+//! Refusals of the server and failures to reach it, in words and as an exit code.
 
 use console::innermost;
 use reqwest::header::{HeaderMap, RETRY_AFTER};
@@ -66,9 +66,9 @@ pub fn unreachable(base: &Url, error: &reqwest::Error) -> Failure {
         .with_help("is it running? start it with `tradepost up --demo`, or name another with --url")
 }
 
-/// An answer of which parts are missing, where all of it is needed.
-pub fn away(services: &[String]) -> Failure {
-    Failure::failed(format!("away, so nothing is known of theirs: {}", services.join(", ")))
+/// The failure where an answer lacks some services and all of them are needed.
+pub fn missing_services(services: &[String]) -> Failure {
+    Failure::failed(format!("unreachable, so their data is not known: {}", services.join(", ")))
         .with_help("`/readyz` of each says what it lacks; start it, then do this again")
 }
 

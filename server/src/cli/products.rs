@@ -54,7 +54,7 @@ pub struct Add {
     /// Units in the house
     #[arg(long, value_name = "UNITS")]
     stock: u64,
-    /// What it is
+    /// Description of the product
     #[arg(long)]
     description: Option<String>,
     /// Its category

@@ -1,4 +1,4 @@
-//! One line on stderr that tells how far it is, if a person can see it.
+//! One line on stderr that shows progress, if a person can see it.
 
 use std::io::{IsTerminal, Write};
 use std::time::Duration;
@@ -9,7 +9,7 @@ const WIDTH: usize = 24;
 /// The time between two drawings.
 pub const EVERY: Duration = Duration::from_millis(200);
 
-/// The line; it is taken away when it goes out of use.
+/// The line; it is erased when it goes out of use.
 pub struct Progress {
     is_shown: bool,
     is_drawn: bool,
@@ -21,12 +21,12 @@ impl Progress {
         Self { is_shown: std::io::stderr().is_terminal(), is_drawn: false }
     }
 
-    /// What is being done, without telling how much of it is.
+    /// The work in progress, without its extent.
     pub fn phase(&mut self, text: &str) {
         self.draw(text);
     }
 
-    /// How much is done, and more about it.
+    /// The share that is done, and more about it.
     pub fn bar(&mut self, phase: &str, done: f64, more: &str) {
         self.draw(&format!("{phase} {} {more}", bar(done)));
     }
@@ -34,12 +34,12 @@ impl Progress {
     fn draw(&mut self, line: &str) {
         if self.is_shown {
             self.is_drawn = true;
-            // To the start of the line, and what stood there before is erased. A closed stderr has no one to tell.
+            // Goes to the start of the line and erases the text there. Nobody reads a closed stderr.
             let _ = write!(std::io::stderr(), "\r\x1b[2K{line}");
         }
     }
 
-    /// Takes the line away, for something else is to be printed.
+    /// Erases the line, because something else is to be printed.
     pub fn clear(&mut self) {
         if std::mem::take(&mut self.is_drawn) {
             let _ = write!(std::io::stderr(), "\r\x1b[2K");

@@ -59,7 +59,7 @@ impl Serve {
     pub async fn run(self, shop: &Shop, environment: &Environment) -> Result<(), Failure> {
         let flags = self.listening.with(self.engines.into_flags());
         let mut loaded = config::load(shop, &flags, self.file.path.as_deref(), environment)?;
-        // A console alone keeps nothing and hears nothing: it asks the others.
+        // A console alone has no store and no reactions: it asks the others.
         if self.services.iter().any(|name| name != CONSOLE) {
             refuse_unshared(shop, &loaded.settings)?;
         }

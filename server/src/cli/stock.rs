@@ -24,7 +24,7 @@ pub enum Command {
         /// Units to add, or to remove as in -2
         #[arg(allow_negative_numbers = true)]
         delta: i64,
-        /// Why, for whoever reads the events later
+        /// Reason, for whoever reads the events later
         #[arg(long)]
         reason: String,
     },

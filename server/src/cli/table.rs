@@ -12,7 +12,7 @@ pub enum Column {
     Left(&'static str),
     /// Numbers.
     Right(&'static str),
-    /// What people wrote: cut on a terminal.
+    /// Text that people wrote: cut on a terminal.
     Text(&'static str),
 }
 

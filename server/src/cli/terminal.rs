@@ -1,6 +1,6 @@
 //! Making text safe for a terminal.
 //!
-//! Names, addresses and mails are written by strangers: an escape sequence in them must not reach the terminal.
+//! Names, addresses and mails are untrusted: an escape sequence in them must not reach the terminal.
 
 use std::borrow::Cow;
 use std::fmt::Write;

@@ -42,7 +42,7 @@ impl Up {
     }
 }
 
-/// Why a process did not run, or ended.
+/// The reason why a process did not run, or ended.
 pub fn not_run(error: &anyhow::Error) -> Failure {
     // What the settings name can't be used: waiting won't mend it.
     let is_store = matches!(error.downcast_ref(), Some(storage::Error::Unusable { .. }));

@@ -1,4 +1,4 @@
-//! What the commands need that talk to a running server.
+//! Settings of the commands that talk to a running server.
 
 use reqwest::Url;
 
@@ -10,7 +10,7 @@ use crate::shop::Shop;
 /// The address of `tradepost up` with its defaults.
 const URL_DEFAULT: &str = "http://127.0.0.1:8080";
 
-/// Where the server is, and the right to ask it.
+/// The server's URL, and the token to ask it.
 #[derive(Clone, Debug)]
 pub struct ClientSettings {
     /// Its address; paths are added behind it.
@@ -19,7 +19,7 @@ pub struct ClientSettings {
     pub admin_token: Option<Secret>,
 }
 
-/// Where a process on this machine is asked whether it is ready: the port is the one that it listens on.
+/// The address at which a process on this machine is asked for its readiness: the port is the one that it listens on.
 pub fn health_url(url: Option<&str>, environment: &Environment) -> Result<Url, Errors> {
     let own = environment.get(&keys::PORT.variable()).map(|port| format!("http://127.0.0.1:{port}"));
     let text = url.or_else(|| environment.get(keys::URL_VARIABLE)).or(own.as_deref()).unwrap_or(URL_DEFAULT);

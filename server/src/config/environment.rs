@@ -35,7 +35,7 @@ impl Environment {
         environment
     }
 
-    /// Whether colour is unwanted (<https://no-color.org>) or impossible.
+    /// True if colour is unwanted (<https://no-color.org>) or impossible.
     pub fn no_color(&self) -> bool {
         self.no_color
     }

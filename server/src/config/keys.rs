@@ -38,13 +38,13 @@ impl Key {
     }
 }
 
-/// What every variable of ours begins with.
+/// The prefix of our variables.
 pub(super) const PREFIX: &str = "TRADEPOST_";
 
 /// Names the configuration file.
 pub(super) const CONFIG_VARIABLE: &str = "TRADEPOST_CONFIG";
 
-/// Where the client commands find the server.
+/// The variable with the server's URL, for the client commands.
 pub(super) const URL_VARIABLE: &str = "TRADEPOST_URL";
 
 pub(super) const DATA_DIR: Key = Key::new("data_dir", "./tradepost-data");

@@ -100,7 +100,7 @@ pub(super) fn smtp_url(text: &str) -> Result<(), String> {
     url.map(drop).ok_or_else(|| "an address as in smtp://user:pass@host:587 or smtps://user:pass@host".to_owned())
 }
 
-/// Where the stores are, from `sqlite:DIR` or the URL of a PostgreSQL database.
+/// The location of the stores, from `sqlite:DIR` or the URL of a PostgreSQL database.
 pub(super) fn store(text: &str) -> Result<Location, String> {
     let expected = "a store as in sqlite:DIR or postgres://user:password@host:5432/database";
     match text.strip_prefix("sqlite:") {
@@ -142,7 +142,7 @@ pub(super) fn page_url(text: &str) -> Result<String, String> {
     Ok(url.as_str().trim_end_matches('/').to_owned())
 }
 
-/// Where spans are sent; an empty text is nowhere.
+/// The collector of spans; an empty text is none.
 pub(super) fn endpoint(text: &str) -> Result<Option<String>, String> {
     if text.is_empty() {
         return Ok(None);

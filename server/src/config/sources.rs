@@ -20,7 +20,7 @@ const FILE_BYTES_MAX: u64 = 256 * 1024;
 /// The origin of what nobody set.
 pub(super) const DEFAULT: &str = "default";
 
-/// What the command line sets.
+/// Settings from the command line.
 #[derive(Clone, Debug, Default)]
 pub struct Flags {
     /// `--data`
@@ -42,7 +42,7 @@ pub struct Shown {
     pub key: &'static str,
     /// Its value; `None` if it isn't set. Secrets are hidden.
     pub value: Option<String>,
-    /// What set it, such as `TRADEPOST_PORT` or `default`.
+    /// Its source, such as `TRADEPOST_PORT` or `default`.
     pub origin: String,
 }
 
@@ -72,7 +72,7 @@ impl fmt::Display for Origin {
     }
 }
 
-/// What was found for each setting, and what was wrong so far.
+/// The values found for each setting, and the errors so far.
 pub(super) struct Sources<'k> {
     keys: &'k Keys,
     found: HashMap<&'static str, Found>,
@@ -223,7 +223,7 @@ impl<'k> Sources<'k> {
     }
 }
 
-/// Where a refused value stands. A file holds many settings, so there the name is added.
+/// The source of a refused value. A file holds many settings, so there the name is added.
 fn place(key: &Key, origin: &Origin) -> String {
     match origin {
         Origin::File(path) => format!("{}: {}", path.display(), key.name),
@@ -231,7 +231,7 @@ fn place(key: &Key, origin: &Origin) -> String {
     }
 }
 
-/// What stands in the table of addresses, under names like those outside of it.
+/// Entries of the table of addresses, under names like those outside of it.
 fn flat(table: Table) -> Table {
     let flatten = |(name, value)| match value {
         Value::Table(inner) if name == keys::PEERS_TABLE => {

@@ -68,9 +68,9 @@ fn everything_that_is_wrong_is_told_at_once() {
         ("TRADEPOST_ADMIN_TOKEN", "short"),
         ("TRADEPOST_SMTP_URL", "http://user:hunter2@host"),
     ]);
-    let told = errors("retry_bse = \"1s\"\nretry_max = \"100ms\"\nport = [1]\nadmin_token = \"x\"\n", &environment);
+    let found = errors("retry_bse = \"1s\"\nretry_max = \"100ms\"\nport = [1]\nadmin_token = \"x\"\n", &environment);
     assert_eq!(
-        told,
+        found,
         [
             "TRADEPOST_PROT: there is no such variable: did you mean TRADEPOST_PORT?",
             "tradepost.toml: admin_token: secrets don't stand in this file: use TRADEPOST_ADMIN_TOKEN or admin_token_file",
@@ -110,8 +110,8 @@ fn a_secret_is_read_from_its_file_and_never_shown() {
 #[test]
 fn a_secret_stands_in_one_place() {
     let environment = Environment::from([("TRADEPOST_ADMIN_TOKEN", TOKEN), ("TRADEPOST_ADMIN_TOKEN_FILE", "token")]);
-    let told = errors("", &environment);
-    assert_eq!(told, ["TRADEPOST_ADMIN_TOKEN and TRADEPOST_ADMIN_TOKEN_FILE are both set: set one"]);
+    let found = errors("", &environment);
+    assert_eq!(found, ["TRADEPOST_ADMIN_TOKEN and TRADEPOST_ADMIN_TOKEN_FILE are both set: set one"]);
 }
 
 #[test]
@@ -120,12 +120,12 @@ fn a_client_needs_no_settings_of_the_server() {
     let settings = client(&Shop::tradepost(), None, &environment).unwrap();
     assert_eq!(settings.url.as_str(), "http://shop:1/x");
     assert_eq!(client(&Shop::tradepost(), Some("https://flag"), &environment).unwrap().url.as_str(), "https://flag/");
-    let told =
+    let found =
         client(&Shop::tradepost(), Some("localhost:8080"), &Environment::from([("TRADEPOST_ADMIN_TOKN", TOKEN)]))
             .unwrap_err();
-    let told: Vec<&str> = told.iter().collect();
+    let found: Vec<&str> = found.iter().collect();
     assert_eq!(
-        told,
+        found,
         [
             "TRADEPOST_ADMIN_TOKN: there is no such variable: did you mean TRADEPOST_ADMIN_TOKEN?",
             "--url: `localhost:8080` is not an address as in http://127.0.0.1:8080",
@@ -152,9 +152,9 @@ fn each_service_has_an_address_from_the_table_a_variable_or_its_port() {
 #[test]
 fn an_address_of_no_service_or_of_no_form_is_told() {
     let environment = Environment::from([("TRADEPOST_PEERS_ORDRES", "http://a"), ("TRADEPOST_PEERS_USERS", "a:80")]);
-    let told = errors("[peers]\npayment = \"http://a\"\ncatalog = 7082\norders = []\n[other]\nx = 1\n", &environment);
+    let found = errors("[peers]\npayment = \"http://a\"\ncatalog = 7082\norders = []\n[other]\nx = 1\n", &environment);
     assert_eq!(
-        told,
+        found,
         [
             "TRADEPOST_PEERS_ORDRES: there is no such variable: did you mean TRADEPOST_PEERS_ORDERS?",
             "tradepost.toml: other: there is no such setting",

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::plan::Plan;
 use super::shop::{Found, Mail, Order, Payment};
 
-/// Findings of a check that are told; the others are counted.
+/// Findings of a check that are reported; the others are counted.
 const TOLD_MAX: usize = 5;
 
 /// One thing that must hold.
@@ -30,18 +30,18 @@ pub struct Books {
     pub checks: Vec<BookCheck>,
 }
 
-/// What was ordered, as the clients know it.
+/// The orders, as the clients know them.
 #[derive(Clone, Copy, Debug)]
 pub struct Ordered<'a> {
     pub plan: &'a Plan,
     pub product_ids: &'a [ProductId],
-    /// Which order got which id.
+    /// The id of each order.
     pub accepted: &'a [(u64, OrderId)],
     /// Orders that may have been accepted.
     pub unknown: &'a [u64],
 }
 
-/// What the shop has of the run, looked up by what it is about.
+/// The shop's records of the run, by their subject.
 struct Ledger<'a> {
     ordered: Ordered<'a>,
     /// The orders of the run, with their number in it.
@@ -241,7 +241,7 @@ impl<'a> Ledger<'a> {
         BookCheck::new("charges", expected, format!("{kept} cents kept"), findings)
     }
 
-    /// Each customer got the one mail that tells how the order ended.
+    /// Each customer got the one mail about the end of the order.
     fn mails(&self) -> BookCheck {
         let mut findings = Vec::new();
         let (mut expected, mut found) = (0, 0);
@@ -271,7 +271,7 @@ impl<'a> Ledger<'a> {
         BookCheck::new("mails", expected, format!("{found} mails"), findings)
     }
 
-    /// Nothing of the run was given up.
+    /// No delivery of the run was parked.
     fn dead_letters(&self) -> BookCheck {
         let orders = self.orders.iter().map(|(_, order)| Uuid::from(order.order_id));
         let keys: HashSet<Uuid> = orders.chain(self.ordered.product_ids.iter().map(|id| (*id).into())).collect();

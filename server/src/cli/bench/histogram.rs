@@ -9,13 +9,13 @@ use std::time::Duration;
 const PRECISION_BITS: u32 = 7;
 const PER_OCTAVE: usize = 1 << PRECISION_BITS;
 
-/// Microseconds of the longest duration that is told apart, 19 hours: far above any bench.
+/// Microseconds of the longest duration that is distinguished, 19 hours: far above any bench.
 const MICROS_MAX: u64 = (1 << 36) - 1;
 
 /// The first two octaves' worth are exact, then one set of buckets for each further power of two.
 const BUCKETS: usize = 2 * PER_OCTAVE + (36 - PRECISION_BITS as usize - 1) * PER_OCTAVE;
 
-/// How often which duration was seen, in microseconds.
+/// Number of occurrences of each duration, in microseconds.
 #[derive(Clone, Debug)]
 pub struct Histogram {
     buckets: Vec<u32>,

@@ -29,7 +29,7 @@ const HOT_ORDERS: u64 = 10_000;
 const HOT_STOCK: i64 = 100;
 
 const AFTER_HELP: &str = "\
-The shop keeps what is ordered: run it against one that you can throw away.
+The shop keeps the orders: run it against one that you can delete.
 Products, customers and mail addresses are the run's own, and what else is in the shop is not touched.
 
 Times:
@@ -50,10 +50,10 @@ pub struct Orders {
     /// Connections over which they go
     #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=1_000))]
     clients: u32,
-    /// How long orders are placed, as in 10s or 1m [default: 10s]
+    /// Duration of the load, as in 10s or 1m [default: 10s]
     #[arg(long, value_name = "TIME", value_parser = load_duration, conflicts_with = "orders")]
     duration: Option<Duration>,
-    /// How many orders are placed, however long that takes [default with --hot: 10000]
+    /// Number of orders, however long they take [default with --hot: 10000]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     orders: Option<u64>,
     /// Products among which orders are spread [default: 100]
@@ -93,8 +93,8 @@ impl Orders {
         progress.phase("making products");
         let product_ids = shop::make_products(client, &plan).await?;
         if !shop::settle(client, &mut progress, "waiting for the products to be known").await? {
-            return Err(Failure::failed("the shop does not come to rest, so it can't be measured")
-                .with_help("is someone else using it? `tradepost dlq list` and /metrics tell what it is doing"));
+            return Err(Failure::failed("the shop does not become idle, so it can't be measured")
+                .with_help("is someone else using it? `tradepost dlq list` and /metrics show what it is doing"));
         }
         let load = self.load(target, plan.clone(), &product_ids);
         let before = flushes(&probe, &mut progress).await?;
@@ -164,7 +164,7 @@ async fn flushes(probe: &Probe, progress: &mut Progress) -> Result<f64, Failure>
     probe.flushes_per_s().await.map_err(cannot_probe)
 }
 
-/// Whether what was measured means anything, and whether the books balance.
+/// Checks that the measurement is meaningful, and that the books balance.
 fn verdict(tally: &Tally, report: &Report<'_>) -> Result<(), Failure> {
     let refused = || tally.errors.iter().map(|(how, count)| format!("{count} times {how}")).collect();
     if tally.accepted.is_empty() {
@@ -185,5 +185,5 @@ fn verdict(tally: &Tally, report: &Report<'_>) -> Result<(), Failure> {
     }
     Err(Failure::new(Exit::CheckFailed, "the books don't balance")
         .with_details(broken)
-        .with_help("`tradepost orders show ID` tells an order's story, `tradepost dlq list` what was given up"))
+        .with_help("`tradepost orders show ID` prints an order's story, `tradepost dlq list` the dead letters"))
 }

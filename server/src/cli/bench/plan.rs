@@ -1,4 +1,4 @@
-//! What is ordered: everything about the n-th order follows from n, so that nothing need be kept to check it later.
+//! The orders of a run: everything about the n-th order follows from n, so that nothing need be kept to check it later.
 
 use std::fmt::Write;
 use std::str::FromStr;
@@ -6,7 +6,7 @@ use std::str::FromStr;
 use hyper::body::Bytes;
 use kernel::{Currency, Money, ProductId};
 
-/// Cents of the first product; each further one costs a little more, so that a total tells which product it is of.
+/// Cents of the first product; each further one costs a little more, so that a total identifies its product.
 const PRICE_FIRST: i64 = 1_000;
 const PRICE_STEP: i64 = 7;
 
@@ -34,13 +34,13 @@ impl FromStr for Share {
 }
 
 impl Share {
-    /// Whether the n-th of many is among the share: spread evenly, and exact over any 10,000.
+    /// True if the n-th of many is among the share: spread evenly, and exact over any 10,000.
     fn takes(self, n: u64) -> bool {
         (n + 1) * self.0 / 10_000 > n * self.0 / 10_000
     }
 }
 
-/// Who orders what in one run. Products and customers are the run's own, so that it can't be confused with others.
+/// Customers and products of one run. They are the run's own, so that it can't be confused with others.
 #[derive(Clone, Debug)]
 pub struct Plan {
     /// Part of every sku and e-mail address.
@@ -72,7 +72,7 @@ impl Plan {
         if self.is_hot { 1 } else { 1 + i64::try_from(n / self.products).unwrap_or_default() % QUANTITY_MAX }
     }
 
-    /// What the order costs, in minor units.
+    /// The price of the order, in minor units.
     pub fn total(&self, n: u64) -> i64 {
         self.price(self.product_of(n)).amount * self.quantity(n)
     }
@@ -86,7 +86,7 @@ impl Plan {
         format!("bench-{}-{n}@shop.invalid", self.run)
     }
 
-    /// Which order an address is of, if it is one of this run.
+    /// The order of an address, if it is one of this run.
     pub fn by_email(&self, email: &str) -> Option<u64> {
         let number = email.strip_prefix("bench-")?.strip_prefix(&self.run)?.strip_prefix('-')?;
         number.strip_suffix("@shop.invalid")?.parse().ok()
@@ -136,8 +136,8 @@ mod tests {
     #[test]
     fn a_share_that_is_none_says_what_one_is() {
         for bad in ["5", "%", "-1%", "101%", "100.01%", "1.005%", "1,5%", ".5%", "5 %", "five%", "99999999999999%"] {
-            let told = bad.parse::<Share>().unwrap_err();
-            assert!(told.contains("as in 5% or 2.5%"), "{bad}: {told}");
+            let error = bad.parse::<Share>().unwrap_err();
+            assert!(error.contains("as in 5% or 2.5%"), "{bad}: {error}");
         }
     }
 
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stranger_is_no_customer_of_the_run() {
+    fn an_address_of_another_run_is_no_customer_of_this_one() {
         for email in ["ada@example.com", "bench-r8-1@shop.invalid", "bench-r7-x@shop.invalid", "bench-r7-1@x"] {
             assert_eq!(plan("0%").by_email(email), None, "{email}");
         }

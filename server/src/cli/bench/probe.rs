@@ -1,4 +1,4 @@
-//! How often in a second the disk makes a write durable: what every commit waits for.
+//! The rate at which the disk makes writes durable, for which every commit waits.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -6,7 +6,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-/// What a small commit writes at least.
+/// The least that a small commit writes.
 const BLOCK: usize = 4096;
 
 /// Blocks that are written in turn, as a log is.
@@ -15,7 +15,7 @@ const BLOCKS: u64 = 256;
 /// Long enough to level out, short enough to be asked twice.
 const LASTS: Duration = Duration::from_secs(1);
 
-/// Where the disk is probed.
+/// The file with which the disk is probed.
 #[derive(Clone, Debug)]
 pub struct Probe {
     pub folder: PathBuf,

@@ -1,4 +1,4 @@
-//! What a run is told as: an object for programs, tables for people.
+//! The report of a run: an object for programs, tables for people.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -162,7 +162,7 @@ fn percentiles(histogram: &Histogram) -> Value {
     json!({"p50": p50, "p95": p95, "p99": p99, "max": millis(histogram.max())})
 }
 
-/// Milliseconds to the microsecond, null if there is nothing to tell.
+/// Milliseconds to the microsecond, null if there is no value.
 fn millis(span: Option<Duration>) -> Value {
     span.map_or(Value::Null, |span| json!(in_ms(span)))
 }

@@ -21,10 +21,10 @@ const MAKERS: usize = 8;
 /// Products that are asked for their stock at once.
 const STOCK_READERS: usize = 8;
 
-/// How long a run waits for everything to come to rest, in all.
+/// The time that a run waits for the shop to become idle, in all.
 const SETTLE_PATIENCE: Duration = Duration::from_mins(5);
 
-/// How long the server may look before it says that it is not there yet: two looks, no more, for they cost it time.
+/// The time that the server may wait for the state: two looks, no more, for they cost it time.
 const SETTLE_LOOK: &str = "50ms";
 
 /// The time between two such questions.
@@ -37,7 +37,7 @@ const CLOCKS_DIFFER_MILLIS: u128 = 60_000;
 /// Pages of a list at most: two million orders, far above what a run can place.
 const PAGES_MAX: usize = 20_000;
 
-/// An order as the shop tells it.
+/// An order as the shop reports it.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Order {
     pub order_id: OrderId,
@@ -100,7 +100,7 @@ pub struct Decision {
     pub time: Timestamp,
 }
 
-/// What the shop has of a run: everything that is not older, other people's things among it.
+/// The shop's records of a run: everything that is not older, also what others did.
 #[derive(Clone, Debug, Default)]
 pub struct Found {
     pub orders: Vec<Order>,

@@ -59,7 +59,7 @@ impl Verb {
 }
 
 impl Filter {
-    /// Whether every dead letter matches.
+    /// True if every dead letter matches.
     pub fn is_any(&self) -> bool {
         self.consumer.is_none() && self.reason.is_none()
     }
@@ -149,7 +149,7 @@ impl Letters {
             cursor = page.next;
             if cursor.is_none() {
                 // Those of services that can't be asked are neither counted nor settled.
-                return if page.missing.is_empty() { Ok(()) } else { Err(problem::away(&page.missing)) };
+                return if page.missing.is_empty() { Ok(()) } else { Err(problem::missing_services(&page.missing)) };
             }
         }
     }
@@ -174,7 +174,7 @@ async fn settle(client: &Client, out: &mut Output, letter: &str, verb: Verb, tal
     }
 }
 
-/// How many were settled, and why others were not.
+/// The number that was settled, and the reasons for the others.
 #[derive(Default)]
 struct Tally {
     done: usize,

@@ -29,7 +29,7 @@ Example:
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct Republish {
-    /// How far back, as in 30m, 2h or 3d; at most republish_window
+    /// Age of the oldest event, as in 30m, 2h or 3d; at most republish_window
     #[arg(long, value_name = "DURATION", value_parser = since)]
     since: Duration,
     /// Only the events of this service

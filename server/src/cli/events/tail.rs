@@ -56,7 +56,7 @@ fn print(client: &Client, out: &mut Output, data: &str) -> Result<(), Failure> {
     out.text(format_args!("{dimmed}{time}{dimmed:#}  {event_type:<30}  {subject}"))
 }
 
-/// Waits longer from time to time, as long as the server is away. What it refuses for good ends the tail.
+/// Waits longer each time, as long as the server is unreachable. A permanent refusal ends the tail.
 async fn reconnect(client: &Client) -> Result<Response, Failure> {
     let mut wait = RECONNECT_MIN;
     loop {

@@ -16,7 +16,7 @@ use super::terminal::plain;
 use super::{Failure, Output};
 
 const WATCH_HELP: &str = "\
-Each line is an event: when it happened, which service told it, its name, and who handled it.
+Each line is an event: its time, the service that emitted it, its name, and its consumers.
 With --json there is one object a line: the steps of the story, each again when its
 deliveries changed, and the order as the last.";
 
@@ -62,7 +62,7 @@ pub enum Command {
     },
 }
 
-/// What every list and view shows of an order.
+/// The fields of an order that every list and view shows.
 #[derive(Debug, Deserialize)]
 struct Order {
     order_id: String,
@@ -110,7 +110,7 @@ impl Order {
         }
     }
 
-    /// Whether nothing more happens by itself, or only after a long time.
+    /// True if nothing more happens by itself, or only after a long time.
     fn is_resting(&self) -> bool {
         match self.status.as_str() {
             "placed" => false,

@@ -38,7 +38,7 @@ pub struct Place {
     /// The same as an option, which may stand several times
     #[arg(long, value_name = "PRODUCT=QUANTITY")]
     line: Vec<WantedLine>,
-    /// Where mail about the order goes
+    /// E-mail address for mail about the order
     #[arg(long)]
     email: String,
     /// The payment token; without it the order waits for one until its reservation expires

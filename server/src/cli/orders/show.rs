@@ -3,7 +3,7 @@
 use super::Order;
 use crate::cli::arguments::{OrderRef, seconds};
 use crate::cli::client::Client;
-use crate::cli::output::{away, note};
+use crate::cli::output::{missing_services, note};
 use crate::cli::story::{StoryEvent, StoryPrinter};
 use crate::cli::table::{Column, Table, fields};
 use crate::cli::{Failure, Output};
@@ -34,7 +34,7 @@ pub async fn show(client: &Client, out: &mut Output, order: OrderRef) -> Result<
     out.text("")?;
     let missing: Vec<String> = client.view(&story["missing"]).unwrap_or_default();
     if !missing.is_empty() {
-        note(&away(&missing));
+        note(&missing_services(&missing));
     }
     for line in StoryPrinter::new(out.styles()).lines(&steps, true) {
         out.text(line.line)?;

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::Order;
 use crate::cli::client::Client;
-use crate::cli::output::{away, note};
+use crate::cli::output::{missing_services, note};
 use crate::cli::story::{StoryEvent, StoryLine, StoryPrinter};
 use crate::cli::terminal::plain;
 use crate::cli::{Failure, Output};
@@ -43,7 +43,7 @@ pub async fn watch(client: &Client, out: &mut Output, order_id: OrderId) -> Resu
         print(out, &story, lines)?;
         if is_over {
             if !missing.is_empty() {
-                note(&away(&missing));
+                note(&missing_services(&missing));
             }
             return end(out, &answer, &order);
         }

@@ -157,10 +157,14 @@ fn units_cents_and_mails_are_counted() {
     assert_eq!(after(|run| run.found.payments[0].status = "failed".to_owned()), ["charges"], "paid, not charged");
     assert_eq!(after(|run| run.found.payments.push(run.found.payments[0].clone())), ["charges"], "charged twice");
     assert_eq!(after(|run| run.found.payments[DECLINED].status = "captured".to_owned()), ["charges"]);
-    assert_eq!(after(|run| run.found.mails.push(run.found.mails[0].clone())), ["mails"], "told twice");
-    assert_eq!(after(|run| drop(run.found.mails.pop())), ["mails"], "never told");
-    assert_eq!(after(|run| run.found.mails[0].to = "eve@example.com".to_owned()), ["mails"], "told someone else");
-    assert_eq!(after(|run| run.found.mails[0].template = "rejection".to_owned()), ["mails"], "told something else");
+    assert_eq!(after(|run| run.found.mails.push(run.found.mails[0].clone())), ["mails"], "mailed twice");
+    assert_eq!(after(|run| drop(run.found.mails.pop())), ["mails"], "never mailed");
+    assert_eq!(
+        after(|run| run.found.mails[0].to = "eve@example.com".to_owned()),
+        ["mails"],
+        "mailed to another address"
+    );
+    assert_eq!(after(|run| run.found.mails[0].template = "rejection".to_owned()), ["mails"], "mailed another template");
     let parked = after(|run| run.found.dead_letters.push(dead_letter(run, run.found.orders[0].order_id.into())));
     assert_eq!(parked, ["dead_letters"]);
 }

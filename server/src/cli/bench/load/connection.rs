@@ -16,13 +16,13 @@ use crate::cli::client::Client;
 
 static IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
-/// What stands before the id in an answer: it is its first field.
+/// The text before the id in an answer: the id is its first field.
 const BEFORE_ID: &[u8] = b"{\"order_id\":\"";
 
 /// Characters of an id.
 const ID_LENGTH: usize = 36;
 
-/// Where orders go, and with which rights.
+/// The target of orders, and the rights to place them.
 #[derive(Clone, Debug)]
 pub struct Target {
     host: String,
@@ -34,12 +34,12 @@ pub struct Target {
 /// A connection's two halves: requests are sent by the one while the other is driven.
 pub type Halves = (SendRequest<Full<Bytes>>, Connection<TokioIo<TcpStream>, Full<Bytes>>);
 
-/// What became of an order that was sent.
+/// The result of an order that was sent.
 pub enum Answered {
     Accepted(OrderId),
     /// With what the server answered instead: its status, and the problem's code if it names one.
     Refused(String),
-    /// It broke before the request was on its way.
+    /// It broke before the request was sent.
     NotSent,
     /// It broke afterwards: the order may have been accepted.
     Unknown,

@@ -26,23 +26,23 @@ use connection::Answered;
 pub use connection::Target;
 pub use tally::Tally;
 
-/// How long clients wait while nothing at all is answered. What is not answered then is looked for in the books.
+/// The time that clients wait while nothing at all is answered. Orders without an answer are then looked for in the books.
 const ANSWER_PATIENCE: Duration = Duration::from_secs(30);
 
 /// The wait before a client that was refused or cut off tries its next order.
 const AFTER_FAILURE: Duration = Duration::from_millis(100);
 
-/// Failures to connect in a row after which a client gives up: 10 s in all.
+/// Failures to connect in a row after which a client stops: 10 s in all.
 const CONNECT_ATTEMPTS: u32 = 100;
 
-/// When the load ends.
+/// The end of the load.
 #[derive(Clone, Copy, Debug)]
 pub enum Until {
     Elapsed(Duration),
     Orders(u64),
 }
 
-/// What is placed, where, and how fast.
+/// The orders to place, their target, and the pace.
 #[derive(Clone, Debug)]
 pub struct Load {
     pub target: Target,
@@ -95,7 +95,7 @@ impl Load {
 }
 
 impl Running {
-    /// How much of the load is over, 0 to 1, and how many orders were accepted.
+    /// The share of the load that is over, 0 to 1, and the number of accepted orders.
     pub fn progress(&self) -> (f64, u64) {
         let done = match self.shared.load.until {
             Until::Elapsed(duration) => self.shared.began.elapsed().as_secs_f64() / duration.as_secs_f64(),
@@ -175,7 +175,7 @@ async fn over_connection(shared: &Shared, sender: &mut SendRequest<Full<Bytes>>,
         if tally.was_accepted() {
             shared.accepted.fetch_add(1, Ordering::Relaxed);
         } else if is_usable {
-            // As a client does that is told to come back later.
+            // As a client does that is asked to retry later.
             tokio::time::sleep(AFTER_FAILURE).await;
         }
         if !is_usable || sender.is_closed() {

@@ -1,4 +1,4 @@
-//! What one client, or all of them, have seen.
+//! The results that one client, or all of them, have seen.
 
 use std::collections::BTreeMap;
 
@@ -8,14 +8,14 @@ use tokio::time::Instant;
 use super::Answered;
 use crate::cli::bench::histogram::Histogram;
 
-/// What became of the orders that were sent.
+/// The results of the orders that were sent.
 #[derive(Debug, Default)]
 pub struct Tally {
-    /// Which order got which id.
+    /// The id of each order.
     pub accepted: Vec<(u64, OrderId)>,
     /// Orders of which nobody knows whether they were accepted: the connection ended before the answer came.
     pub unknown: Vec<u64>,
-    /// How often what else came about, such as `503 overloaded`.
+    /// Number of each other result, such as `503 overloaded`.
     pub errors: BTreeMap<String, u64>,
     /// From when an order was due, or sent if there is no rate, to its 201.
     pub latency: Histogram,
