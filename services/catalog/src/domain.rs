@@ -1,4 +1,4 @@
-//! What a product is, how it changes, and which fact about its stock counts.
+//! Decisions about products: their changes, and the newest fact about their stock.
 
 use std::collections::BTreeMap;
 
@@ -20,7 +20,7 @@ pub(crate) struct Product {
     pub version: Version,
 }
 
-/// What a new product is to be.
+/// The fields of a new product.
 #[derive(Clone, Debug)]
 pub(crate) struct NewProduct {
     pub sku: String,
@@ -32,7 +32,7 @@ pub(crate) struct NewProduct {
     pub low_stock_threshold: i64,
 }
 
-/// What a product is to become; `None` leaves it as it is.
+/// Changes to a product; `None` leaves a field as it is.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ProductChange {
     pub sku: Option<String>,
@@ -50,7 +50,7 @@ pub(crate) enum Refusal {
     SkuTaken,
 }
 
-/// Whether a product can be bought, as of a version of its stock.
+/// The availability of a product, as of a version of its stock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct StockFlag {
     pub product_id: ProductId,

@@ -1,4 +1,4 @@
-//! What the fields of a product may hold.
+//! The bounds of a product's fields.
 
 use kernel::{Currency, Money, text};
 use serde::{Deserialize, Deserializer};
@@ -16,7 +16,7 @@ const PRICE_MAX: i64 = 1_000_000_000_000;
 /// Units in stock, and units at which stock counts as low.
 const UNITS_MAX: i64 = 1_000_000_000;
 
-/// What a product costs, as requests describe it: [`Money`] within [`PRICE_MAX`].
+/// The price of a product, as requests describe it: [`Money`] within [`PRICE_MAX`].
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "it describes what is read as Money")]
 pub(crate) struct Price {

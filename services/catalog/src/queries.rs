@@ -26,9 +26,9 @@ pub(crate) struct Product {
     description: String,
     category: Option<String>,
     price: Money,
-    /// Whether any can be bought, as far as the inventory has told.
+    /// True if any can be bought, by the last report of the inventory.
     in_stock: bool,
-    /// How often the product has changed; sales don't count.
+    /// Number of changes of the product; sales don't count.
     version: Version,
 }
 

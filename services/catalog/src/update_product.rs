@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 use crate::domain::{self, ProductChange};
 use crate::{fields, queries, store};
 
-/// What is to change; what is left out stays as it is. The limits are those of a new product.
+/// The changes; a field that is left out stays as it is. The limits are those of a new product.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct UpdateProduct {

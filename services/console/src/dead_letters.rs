@@ -1,4 +1,4 @@
-//! What could not be handled, and what to do about it.
+//! Dead letters: deliveries that could not be handled, and the decisions about them.
 
 use axum::Json;
 use axum::extract::State;
@@ -22,9 +22,9 @@ pub(crate) struct DeadLetter {
     event_id: EventId,
     #[serde(rename = "type")]
     event_type: String,
-    /// What it is about.
+    /// Its subject.
     key: Uuid,
-    /// Why the last attempt failed.
+    /// The reason why the last attempt failed.
     reason: Option<String>,
     attempts: i64,
     first_failed_at: Option<Timestamp>,
@@ -102,7 +102,7 @@ pub(crate) async fn list(
     params(("id" = DeadLetterId, Path)),
     responses(
         (status = 200, body = DeadLetter),
-        (status = 503, body = ProblemBody, description = "`peer_away`: it may be at a service that is away"),
+        (status = 503, body = ProblemBody, description = "`peer_away`: it may be at a service that is unreachable"),
     )
 )]
 pub(crate) async fn get(
@@ -118,7 +118,7 @@ pub(crate) async fn get(
     params(("id" = DeadLetterId, Path)),
     responses(
         (status = 202, body = DeadLetter),
-        (status = 503, body = ProblemBody, description = "`peer_away`: it may be at a service that is away"),
+        (status = 503, body = ProblemBody, description = "`peer_away`: it may be at a service that is unreachable"),
     )
 )]
 pub(crate) async fn replay(
@@ -135,7 +135,7 @@ pub(crate) async fn replay(
     params(("id" = DeadLetterId, Path)),
     responses(
         (status = 200, body = DeadLetter),
-        (status = 503, body = ProblemBody, description = "`peer_away`: it may be at a service that is away"),
+        (status = 503, body = ProblemBody, description = "`peer_away`: it may be at a service that is unreachable"),
     )
 )]
 pub(crate) async fn discard(

@@ -23,7 +23,7 @@ pub(crate) struct Event {
     pub time: Timestamp,
     /// The service that emitted it.
     pub service: &'static str,
-    /// What it is about.
+    /// Its subject.
     pub subject: Uuid,
     /// The version that the change made.
     pub sequence: i64,
@@ -118,7 +118,7 @@ fn may_emit(service: &str, event_type: Option<&str>) -> bool {
     get, path = "/v1/events/{id}", operation_id = "get_event", tag = "console", params(("id" = EventId, Path)),
     responses(
         (status = 200, body = Event),
-        (status = 503, body = ProblemBody, description = "`peer_away`: it may be at a service that is away"),
+        (status = 503, body = ProblemBody, description = "`peer_away`: it may be at a service that is unreachable"),
     )
 )]
 pub(crate) async fn get(

@@ -1,4 +1,4 @@
-//! Asks all services at once, and names those that are away.
+//! Asks all services at once, and names those that did not answer.
 
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponseParts, ResponseParts};
@@ -8,20 +8,20 @@ use service::http::Problem;
 use crate::peer::{PEER_AWAY, RETRY_AFTER_S};
 use crate::{Peer, PeerError};
 
-/// Names services that are away, whose part an answer lacks.
+/// Names unreachable services, whose part an answer lacks.
 static MISSING: HeaderName = HeaderName::from_static("x-tradepost-missing");
 
 /// Services that could not be asked: part of an answer, as the header `X-Tradepost-Missing`.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Missing(Vec<(&'static str, PeerError)>);
 
-/// What the services answered, and which of them didn't.
+/// The answers of the services, and the services that didn't answer.
 pub(crate) struct Gathered<T> {
     pub answers: Vec<(Peer, T)>,
     pub missing: Missing,
 }
 
-/// Asks these services at once. A store of this process that can't answer is a problem, a service that is away is not.
+/// Asks these services at once. A store of this process that can't answer is a problem, an unreachable service is not.
 pub(crate) async fn gather<'a, T, Fut>(
     peers: impl IntoIterator<Item = &'a Peer>,
     ask: impl Fn(Peer) -> Fut,
@@ -36,7 +36,7 @@ where
     for (peer, answer) in asked.into_iter().zip(answers) {
         match answer {
             Ok(answer) => gathered.answers.push((peer, answer)),
-            Err(error @ PeerError::Away { .. }) => {
+            Err(error @ PeerError::Unreachable { .. }) => {
                 tracing::warn!(%error, "an answer lacks what this service knows");
                 gathered.missing.0.push((peer.service(), error));
             }
@@ -47,11 +47,11 @@ where
 }
 
 impl<T> Gathered<Option<T>> {
-    /// The one answer that is something. Without it, a service that is away may have it.
+    /// The one answer that holds a value. Without it, an unreachable service may have it.
     pub fn only(self, missing: impl FnOnce() -> Problem) -> Result<(Peer, T), Problem> {
-        let Self { answers, missing: away } = self;
+        let Self { answers, missing: silent } = self;
         let found = answers.into_iter().find_map(|(peer, answer)| Some((peer, answer?)));
-        found.ok_or_else(|| away.into_problem().unwrap_or_else(missing))
+        found.ok_or_else(|| silent.into_problem().unwrap_or_else(missing))
     }
 }
 
@@ -68,19 +68,18 @@ impl Missing {
         self.0.iter().map(|(service, _)| *service).collect()
     }
 
-    /// Whether all answered.
+    /// True if all answered.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
     /// 503 for who is not to know where services are.
     pub fn for_guests(&self) -> Problem {
-        let detail =
-            format!("a part of the shop is away at this moment ({}): try again later", self.services().join(", "));
+        let detail = format!("some services are unreachable ({}): try again later", self.services().join(", "));
         Problem::new(StatusCode::SERVICE_UNAVAILABLE, PEER_AWAY, detail).retry_after(RETRY_AFTER_S)
     }
 
-    /// Why one of them could not be asked, if any.
+    /// The reason why one of them could not be asked, if any.
     fn into_problem(self) -> Option<Problem> {
         self.0.into_iter().next().map(|(_, error)| error.into())
     }

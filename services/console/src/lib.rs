@@ -27,16 +27,16 @@ use utoipa_axum::routes;
 pub use keys::keep_keys;
 pub use peer::{Address, NotHttp, Peer, PeerError, innermost, is_loopback};
 
-/// What the console gathers from.
+/// The sources of the console.
 #[derive(Clone)]
 pub struct Console {
     /// All services.
     pub peers: Arc<Vec<Peer>>,
-    /// Who is let in.
+    /// The rules of access.
     pub auth: Arc<Auth>,
     /// The time.
     pub clock: Clock,
-    /// How far back events may be sent again.
+    /// The greatest age of events that are republished.
     pub republish_window: Duration,
     /// Tells when tails must end.
     pub tasks: Tasks,

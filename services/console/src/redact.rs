@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-/// What stands in the place of a secret.
+/// The text in the place of a secret.
 const REDACTED: &str = "[redacted]";
 
 /// The body as JSON, its payment tokens redacted. A body that is no JSON is shown as text, as far as it is text.

@@ -1,4 +1,4 @@
-//! Sending again what was told: for a broker that lost its data, or a binding that was missing for a while.
+//! Republishing events: for a broker that lost its data, or a binding that was missing for a while.
 
 use axum::Json;
 use axum::extract::State;
@@ -10,13 +10,13 @@ use utoipa::ToSchema;
 
 use crate::Console;
 
-/// How much longer than the window the first step may go back: clocks differ, and a request is under way for a while.
+/// Margin of the first step beyond the window: clocks differ, and a request takes a while.
 const TOLERANCE: SignedDuration = SignedDuration::from_mins(10);
 
 /// Events of one step: the pointers of so many are written within a second.
 const STEP: i64 = 1_000;
 
-/// What to send again.
+/// The events to republish.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Republish {
@@ -29,14 +29,14 @@ pub(crate) struct Republish {
     after: Option<EventId>,
 }
 
-/// What one step did.
+/// The result of one step.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Republished {
-    /// Whose events.
+    /// The service whose events these are.
     service: &'static str,
-    /// How many are sent again: those that some service reacts to.
+    /// Number of republished events: those to which some service reacts.
     events: usize,
-    /// Where the next step goes on; null after the last.
+    /// The start of the next step; null after the last.
     next: Option<EventId>,
 }
 
@@ -45,7 +45,7 @@ pub(crate) struct Republished {
     post, path = "/v1/events/republish", operation_id = "republish_events", tag = "console", request_body = Republish,
     responses(
         (status = 200, body = Republished),
-        (status = 503, body = ProblemBody, description = "`peer_away`: the service is away"),
+        (status = 503, body = ProblemBody, description = "`peer_away`: the service is unreachable"),
     )
 )]
 pub(crate) async fn handler(

@@ -1,4 +1,4 @@
-//! Whether anything is still under way: a barrier for tests and scripts.
+//! A barrier for tests and scripts: waits until nothing is in flight.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -15,10 +15,10 @@ use utoipa::ToSchema;
 
 use crate::{Console, Peer, PeerError};
 
-/// How long to wait when the request doesn't say.
+/// The wait if the request states none.
 const TIMEOUT_DEFAULT: Duration = Duration::from_secs(10);
 
-/// How long a request may wait.
+/// The longest wait of a request.
 pub(crate) const TIMEOUT_MAX: Duration = Duration::from_mins(5);
 
 /// The time between two looks in one process.
@@ -31,7 +31,7 @@ const LOOK_ELSEWHERE_AGAIN: Duration = Duration::from_millis(50);
 /// it has yet to hand out it counts itself.
 const RECENT: i64 = 256;
 
-/// Older events are not looked for: what is handed out is handled or comes again long before, and some reactions are
+/// Older events are not looked for: a delivery is handled or redelivered long before, and some reactions are
 /// younger than an event.
 const RECENT_FOR: SignedDuration = SignedDuration::from_hours(1);
 
@@ -53,7 +53,7 @@ pub(crate) struct Settled {
     responses(
         (status = 200, body = Settled),
         (status = 408, body = ProblemBody, description = "`not_settled`"),
-        (status = 503, body = ProblemBody, description = "`peer_away`: a service was away until the end"),
+        (status = 503, body = ProblemBody, description = "`peer_away`: a service was unreachable until the end"),
     )
 )]
 pub(crate) async fn handler(
@@ -61,23 +61,26 @@ pub(crate) async fn handler(
     QueryOf(wait): QueryOf<Wait>,
 ) -> Result<Json<Settled>, Problem> {
     let timeout = timeout(wait.timeout.as_deref())?;
-    let mut away = None;
-    let settled = tokio::time::timeout(timeout, until_settled(&console, &mut away)).await;
+    let mut unreachable = None;
+    let settled = tokio::time::timeout(timeout, until_settled(&console, &mut unreachable)).await;
     settled.unwrap_or_else(|_| {
         let detail = format!("work is still under way after {timeout:?}");
-        Err(away.map_or_else(|| Problem::new(StatusCode::REQUEST_TIMEOUT, "not_settled", detail), Problem::from))
+        Err(unreachable.map_or_else(|| Problem::new(StatusCode::REQUEST_TIMEOUT, "not_settled", detail), Problem::from))
     })?;
     Ok(Json(Settled { settled: true }))
 }
 
-/// `away` is a service that was away at the last look: it may come back in time.
-async fn until_settled(Console { peers, clock, .. }: &Console, away: &mut Option<PeerError>) -> Result<(), Problem> {
+/// `unreachable` is a service that did not answer at the last look: it may come back in time.
+async fn until_settled(
+    Console { peers, clock, .. }: &Console,
+    unreachable: &mut Option<PeerError>,
+) -> Result<(), Problem> {
     let apart = peers.iter().any(Peer::is_elsewhere);
     loop {
         match are_settled(peers, apart.then_some(clock)).await {
             Ok(true) => return Ok(()),
-            Ok(false) => *away = None,
-            Err(error @ PeerError::Away { .. }) => *away = Some(error),
+            Ok(false) => *unreachable = None,
+            Err(error @ PeerError::Unreachable { .. }) => *unreachable = Some(error),
             Err(error @ PeerError::Store(_)) => return Err(error.into()),
         }
         tokio::time::sleep(if apart { LOOK_ELSEWHERE_AGAIN } else { LOOK_AGAIN }).await;
@@ -104,7 +107,7 @@ async fn look(peers: &[Peer]) -> Result<Vec<Activity>, PeerError> {
     try_join_all(peers.iter().map(Peer::activity)).await
 }
 
-/// Whether the newest events are handled or held wherever somebody reacts to them.
+/// True if the newest events are handled or held by all their consumers.
 async fn are_delivered(peers: &[Peer], clock: &Clock) -> Result<bool, PeerError> {
     let (newest, since) = (EventId::from(Uuid::max()), clock.now() - RECENT_FOR);
     let recent = try_join_all(peers.iter().map(|peer| peer.events_before(newest, None, None, RECENT))).await?;

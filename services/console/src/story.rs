@@ -23,7 +23,7 @@ const EVENTS_MAX: i64 = 1_000;
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Story {
     items: Vec<StoryEvent>,
-    /// Services that are away: their events and what became of events there are missing.
+    /// Services that did not answer: their events, and the status of events there, are missing.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
     missing: Vec<&'static str>,
@@ -37,16 +37,16 @@ struct StoryEvent {
     deliveries: Vec<Delivery>,
 }
 
-/// What became of an event at one service.
+/// The status of an event at one service.
 #[derive(Clone, Serialize, ToSchema)]
 pub(crate) struct Delivery {
     consumer: &'static str,
     #[schema(schema_with = known_statuses)]
     status: &'static str,
-    /// How often handling began.
+    /// Number of attempts that began.
     attempts: i64,
     handled_at: Option<Timestamp>,
-    /// Why the last attempt failed: for the admin only, for it quotes errors from the inside.
+    /// The reason why the last attempt failed: for the admin only, for it quotes internal errors.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
 }
@@ -69,7 +69,7 @@ impl Delivery {
     responses(
         (
             status = 200, body = Story,
-            headers(("x-tradepost-missing" = String, description = "services that are away: see `missing`")),
+            headers(("x-tradepost-missing" = String, description = "services that did not answer: see `missing`")),
         ),
         (status = 503, body = ProblemBody, description = "`peer_away`: nobody can say whose the order is"),
     )
@@ -81,9 +81,9 @@ pub(crate) async fn handler(
 ) -> Result<(Missing, Json<Story>), Problem> {
     let subject = Uuid::from(order_id);
     let unasked = check_access(&console, subject, &caller).await?;
-    let told =
+    let found =
         gather(console.peers.iter(), move |peer| async move { peer.events_about(subject, EVENTS_MAX).await }).await?;
-    let mut events: Vec<Event> = told.answers.into_iter().flat_map(of_peer).collect();
+    let mut events: Vec<Event> = found.answers.into_iter().flat_map(of_peer).collect();
     events.sort_unstable_by_key(|event| event.event_id);
     let (mut deliveries, silent) = deliveries(&console, &events, &caller).await?;
     let steps = events.into_iter().map(|event| {
@@ -91,11 +91,11 @@ pub(crate) async fn handler(
         StoryEvent { event, deliveries }
     });
     let items = steps.collect();
-    let missing = unasked.and(told.missing).and(silent);
+    let missing = unasked.and(found.missing).and(silent);
     Ok((missing.clone(), Json(Story { items, missing: missing.services() })))
 }
 
-/// 404 unless a service lets the caller in. While one is away that could, the admin is let in, and nobody else.
+/// 404 unless a service lets the caller in. While one that could is unreachable, only the admin is let in.
 async fn check_access(console: &Console, subject: Uuid, caller: &Caller) -> Result<Missing, Problem> {
     let asked = gather(console.peers.iter(), |peer| {
         let caller = caller.clone();
@@ -118,16 +118,16 @@ type Deliveries = HashMap<EventId, Vec<Delivery>>;
 
 async fn deliveries(console: &Console, events: &[Event], caller: &Caller) -> Result<(Deliveries, Missing), Problem> {
     let ids: Vec<(EventId, &str)> = events.iter().map(|event| (event.event_id, event.event_type.as_str())).collect();
-    let told = gather(console.peers.iter(), |peer| {
+    let found = gather(console.peers.iter(), |peer| {
         let ids = &ids;
         async move { peer.deliveries(ids).await }
     });
-    let told = told.await?;
+    let found = found.await?;
     let mut all = Deliveries::new();
-    for (event_id, status) in told.answers.into_iter().flat_map(|(_, statuses)| statuses) {
+    for (event_id, status) in found.answers.into_iter().flat_map(|(_, statuses)| statuses) {
         all.entry(event_id).or_default().push(Delivery::new(status, caller));
     }
-    Ok((all, told.missing))
+    Ok((all, found.missing))
 }
 
 #[cfg(test)]

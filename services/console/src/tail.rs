@@ -17,25 +17,25 @@ use crate::{Console, Peer, PeerError};
 /// Events that are read from one service at once.
 const READ: i64 = 100;
 
-/// The wait before a service is asked again that was away, or whose store could not be read.
+/// The wait before a service is asked again that was unreachable, or whose store could not be read.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
 
-/// Where a tail is in one service.
+/// The position of a tail in one service.
 struct Position {
     peer: Peer,
-    /// `None` while the service has been away ever since the tail began: it is followed from when it comes back.
+    /// `None` while the service has been unreachable since the tail began: it is followed from the time when it comes back.
     after: Option<i64>,
     is_away: bool,
 }
 
 /// Events of all services from now on, as server-sent events: `id`, `event` (the type) and `data` (the event).
 ///
-/// A service that is away is followed again when it comes back.
+/// A service that is unreachable is followed again when it comes back.
 #[utoipa::path(
     get, path = "/v1/events/tail", operation_id = "tail_events", tag = "console",
     responses((
         status = 200, content_type = "text/event-stream", body = String,
-        headers(("x-tradepost-missing" = String, description = "services that were away when it began")),
+        headers(("x-tradepost-missing" = String, description = "services that were unreachable when it began")),
     ))
 )]
 pub(crate) async fn handler(
@@ -48,17 +48,17 @@ pub(crate) async fn handler(
         Position { peer: peer.clone(), after, is_away: after.is_none() }.follow().boxed()
     };
     let events = stream::select_all(console.peers.iter().map(follow));
-    // What is there at the same time is told in the order in which it happened.
+    // Events that are there at the same time are sent in the order of their times.
     let events = events.ready_chunks(console.peers.len().max(1)).flat_map(|chunks| {
         let mut events: Vec<Event> = chunks.into_iter().flatten().collect();
         events.sort_unstable_by_key(|event| event.event_id);
-        stream::iter(events.into_iter().map(|event| Ok(told(event))))
+        stream::iter(events.into_iter().map(|event| Ok(sent(event))))
     });
     let events = events.take_until(Box::pin(console.tasks.stopping()));
     Ok((newest.missing, Sse::new(events).keep_alive(KeepAlive::default())))
 }
 
-fn told(event: Event) -> sse::Event {
+fn sent(event: Event) -> sse::Event {
     let data = serde_json::to_string(&event).expect("an event has text keys and no failing fields");
     sse::Event::default().id(event.event_id.to_string()).event(event.event_type).data(data)
 }

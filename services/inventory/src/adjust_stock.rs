@@ -26,7 +26,7 @@ pub(crate) struct Adjustment {
     /// Units to add, or to remove if negative; not 0.
     #[schema(example = 5, minimum = -1_000_000_000, maximum = 1_000_000_000)]
     delta: i64,
-    /// Why.
+    /// The reason.
     #[schema(example = "delivery 4711", min_length = 1, max_length = 200)]
     reason: String,
 }

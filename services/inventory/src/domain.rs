@@ -1,4 +1,4 @@
-//! Where units are decided.
+//! Decisions about units of stock.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ pub(crate) struct Level {
     pub on_hand: i64,
     pub reserved: i64,
     pub low_stock_threshold: i64,
-    /// What is available is at the threshold or below it, and `StockLow` was emitted for it.
+    /// The available units are at the threshold or below it, and `StockLow` was emitted for it.
     pub is_low: bool,
     /// The product is no longer for sale: what is held may still be sold or released, nothing more is held.
     pub is_closed: bool,
@@ -79,7 +79,7 @@ impl Level {
     }
 }
 
-/// What has become of an order's units.
+/// The state of an order's units.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Status {
     Held,
@@ -90,7 +90,7 @@ pub(crate) enum Status {
 
 kernel::named!(Status { Held = "held", Sold = "sold", Released = "released", Rejected = "rejected" });
 
-/// What is, or was, held for an order.
+/// The units that are, or were, held for an order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Reservation {
     pub order_id: OrderId,
@@ -99,10 +99,10 @@ pub(crate) struct Reservation {
     pub version: Version,
 }
 
-/// Why nothing is held for an order.
+/// The reason why nothing is held for an order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum CannotReserve {
-    /// A product whose stock was never opened: its `ProductCreated` may still be on its way.
+    /// A product whose stock was never opened: its `ProductCreated` may still be in flight.
     Unknown(Vec<Shortage>),
     /// There is too little.
     TooLittle(Vec<Shortage>),

@@ -43,7 +43,7 @@ pub(crate) async fn open_levels(db: &Db, after: ProductId, limit: i64) -> Result
     db.query(&OPEN_LEVELS, params![after, false, limit], level).await
 }
 
-/// What was decided for some orders.
+/// The decisions for some orders.
 pub(crate) async fn reservations(db: &Db, orders: Vec<OrderId>) -> Result<HashMap<OrderId, Reservation>, Error> {
     let found = db.query(&RESERVATIONS, params![orders], reservation).await?;
     Ok(found.into_iter().map(|reservation| (reservation.order_id, reservation)).collect())

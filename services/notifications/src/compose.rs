@@ -11,7 +11,7 @@ use crate::send_mail::SEND_MAIL;
 use crate::templates::{Content, Rendered};
 use crate::{Ctx, store};
 
-/// What an event makes us write.
+/// The mails that follow from an event.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Letter<'a> {
     pub topic: Topic,

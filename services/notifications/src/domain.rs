@@ -2,10 +2,10 @@
 
 use kernel::{MailId, OrderId, PaymentId, SignedDuration, Timestamp, UserId, Uuid, Version};
 
-/// How long a mail is tried.
+/// The time for which a mail is tried.
 const GIVE_UP_AFTER: SignedDuration = SignedDuration::from_hours(24);
 
-/// Which of the mails it is.
+/// The kind of a mail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Template {
     Welcome,
@@ -18,7 +18,7 @@ pub(crate) enum Template {
     Verification,
 }
 
-/// What becomes of a mail whose recipient got as many as the hour allows.
+/// The treatment of a mail whose recipient got as many as the hour allows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Beyond {
     /// It goes all the same: its number has a bound of its own.
@@ -30,8 +30,8 @@ pub(crate) enum Beyond {
 }
 
 impl Template {
-    /// What costs nothing to cause is dropped, for held it would flood the recipient for days. What costs money, or
-    /// guards an account, must arrive.
+    /// Mails that cost nothing to cause are dropped, for held they would flood the recipient for days. Mails that cost money, or
+    /// guard an account, must arrive.
     pub fn beyond_quota(self) -> Beyond {
         match self {
             // The users service has at most three of these links for each account.
@@ -44,7 +44,7 @@ impl Template {
     }
 }
 
-/// Where a mail is; all but `queued` are final.
+/// The status of a mail; all but `queued` are final.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Status {
     Queued,
@@ -52,7 +52,7 @@ pub(crate) enum Status {
     Sent,
     /// There is no mail server: it can be read here.
     Captured,
-    /// The mail server refuses it, or was away too long.
+    /// The mail server refuses it, or was unreachable too long.
     Failed,
 }
 
@@ -69,12 +69,12 @@ kernel::named!(Template {
 
 kernel::named!(Status { Queued = "queued", Sent = "sent", Captured = "captured", Failed = "failed" });
 
-/// What a mail is about. There is one mail for each topic and template, however often its event is told.
+/// The topic of a mail. There is one mail for each topic and template, however often its event is published.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Topic {
     User(UserId),
     Order(OrderId),
-    /// One attempt to pay for an order: each that fails is told.
+    /// One attempt to pay for an order: each that fails is reported.
     Payment(PaymentId, OrderId),
     /// Something that happened to an account, by the event that says so.
     Account(Uuid, UserId),
@@ -131,7 +131,7 @@ pub(crate) struct Mail {
     pub version: Version,
 }
 
-/// Why the mail server did not take a mail.
+/// The reason why the mail server did not take a mail.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum NotSent {
     /// It never will.
@@ -160,7 +160,7 @@ impl Mail {
         Self { status: Status::Captured, sent_at: Some(now), ..self.clone() }
     }
 
-    /// It was not sent: given up, or `None` while it is worth another try.
+    /// It was not sent: failed for good, or `None` while it is worth another attempt.
     pub fn not_sent(&self, reason: &NotSent, attempts: i64, now: Timestamp) -> Option<Self> {
         let is_overdue = now.duration_since(self.held_until.unwrap_or(self.created_at)) >= GIVE_UP_AFTER;
         let is_over = is_overdue || matches!(reason, NotSent::Refused(_));
@@ -207,12 +207,12 @@ pub(crate) mod tests {
     fn a_refused_mail_fails_at_once_and_an_unavailable_server_is_tried_for_a_day() {
         let mail = mail();
         let after = |hours| mail.created_at + SignedDuration::from_hours(hours);
-        let (refused, away) = (NotSent::Refused("550".to_owned()), NotSent::Unavailable("451".to_owned()));
+        let (refused, unavailable) = (NotSent::Refused("550".to_owned()), NotSent::Unavailable("451".to_owned()));
         assert_eq!(mail.not_sent(&refused, 1, after(0)).map(|mail| mail.status), Some(Status::Failed));
-        assert_eq!(mail.not_sent(&away, 80, after(23)), None);
-        assert_eq!(mail.not_sent(&away, 90, after(24)).map(|mail| mail.status), Some(Status::Failed));
+        assert_eq!(mail.not_sent(&unavailable, 80, after(23)), None);
+        assert_eq!(mail.not_sent(&unavailable, 90, after(24)).map(|mail| mail.status), Some(Status::Failed));
         let held = Mail { held_until: Some(after(20)), ..mail.clone() };
-        assert_eq!(held.not_sent(&away, 1, after(24)), None, "a held mail is tried for as long");
+        assert_eq!(held.not_sent(&unavailable, 1, after(24)), None, "a held mail is tried for as long");
     }
 
     #[test]

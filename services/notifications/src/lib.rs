@@ -1,4 +1,4 @@
-//! Notifications: tells customers by mail, once for each occasion.
+//! Notifications: mails to customers, one for each occasion.
 //!
 //! Start with `compose.rs`: every reaction turns its event into a [`compose::Letter`] and leaves the rest to it.
 //! `send_mail.rs` is the timer that sends, `mailer.rs` where mail goes.

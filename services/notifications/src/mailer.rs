@@ -1,4 +1,4 @@
-//! Where mail goes: to a mail server, or nowhere but the store.
+//! The delivery of mail: to a mail server, or to the store only.
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -68,7 +68,7 @@ impl Mailer {
         &self.shop_url
     }
 
-    /// Whether mail is captured and not sent.
+    /// True if mail is captured and not sent.
     pub(crate) fn captures(&self) -> bool {
         matches!(self.transport, Transport::Capture)
     }

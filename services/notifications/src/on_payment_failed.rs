@@ -1,4 +1,4 @@
-//! A payment failed. Its order decides what follows and what its customer is told: nothing is written here.
+//! A payment failed. Its order decides what follows and which mail its customer gets: none is written here.
 //!
 //! Versions before wrote a mail here, and events that were emitted for them may still be in flight.
 

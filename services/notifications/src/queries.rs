@@ -28,13 +28,13 @@ pub(crate) struct Mail {
     /// `captured` where no mail server is configured.
     #[schema(value_type = domain::Status, inline)]
     status: &'static str,
-    /// Why it was given up.
+    /// The reason why it failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
     /// Until when it waits, because its recipient got as many mails as the shop sends to one in an hour.
     #[serde(skip_serializing_if = "Option::is_none")]
     held_until: Option<Timestamp>,
-    /// When it was sent or captured; null until then.
+    /// The time at which it was sent or captured; null until then.
     sent_at: Option<Timestamp>,
 }
 

@@ -20,7 +20,7 @@ pub(crate) async fn handle(ctx: Ctx, timer: Timer) -> Result<Committed, Failure>
     let outcome = ctx.state.send(&mail).await;
     let (attempts, now) = (timer.attempts, ctx.clock.now());
     let decided = match outcome {
-        // Queued before the setting was taken away.
+        // Queued before the setting was removed.
         Ok(()) if ctx.state.captures() => mail.captured(now),
         Ok(()) => mail.sent(attempts, now),
         Err(reason) => {
@@ -31,7 +31,7 @@ pub(crate) async fn handle(ctx: Ctx, timer: Timer) -> Result<Committed, Failure>
     let committed = ctx.commit(store::update(&decided), timer.cause()).await?;
     if let Some(error) = &decided.error {
         let (mail_id, template) = (decided.mail_id, decided.template.as_str());
-        tracing::warn!(%mail_id, template, attempts, error, "a mail was given up");
+        tracing::warn!(%mail_id, template, attempts, error, "a mail failed for good");
     }
     Ok(committed)
 }

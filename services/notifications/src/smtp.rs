@@ -12,7 +12,7 @@ use lettre::transport::smtp::response::Category;
 use crate::domain::NotSent;
 use server::Server;
 
-/// How long it may take to hand over one mail, connecting included; well within the lease of its timer.
+/// The time that it may take to hand over one mail, connecting included; well within the lease of its timer.
 const DEADLINE: Duration = Duration::from_secs(20);
 
 /// Connections kept: enough for a busy hour, few enough for any server's limit.

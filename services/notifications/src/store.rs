@@ -41,7 +41,7 @@ pub(crate) async fn page(db: &Db, order_id: Option<OrderId>, before: MailId, row
     }
 }
 
-/// Which mails there are about these topics.
+/// The existing mails about these topics.
 pub(crate) async fn written(db: &Db, topics: Vec<Uuid>) -> Result<Vec<(Uuid, Template)>, Error> {
     db.query(&WRITTEN, params![topics], |row| Ok((row.get("topic_id")?, row.parse("template")?))).await
 }

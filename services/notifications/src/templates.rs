@@ -1,4 +1,4 @@
-//! What mails say.
+//! The texts of mails.
 
 use std::sync::LazyLock;
 
@@ -9,7 +9,7 @@ use minijinja::{Environment, UndefinedBehavior, Value, context};
 
 use crate::domain::Template;
 
-/// What a mail tells.
+/// The contents of a mail.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Content<'a> {
     Welcome { username: &'a str },
@@ -203,7 +203,7 @@ mod tests {
             (failed(true), &["1042", "the card was declined", "order is cancelled"]),
             (failed(false), &["1042", "the card was declined", "still held"]),
             (Content::Cancelled { number: 1042, reason: "expired" }, &["1042", "not paid in time"]),
-            (Content::Cancelled { number: 1042, reason: "unheard of" }, &["1042", "could not be completed"]),
+            (Content::Cancelled { number: 1042, reason: "unknown to us" }, &["1042", "could not be completed"]),
             (Content::PasswordReset { username: "ada", token: "AZ_t-6" }, &["ada", "password-reset#token=AZ_t-6"]),
             (Content::PasswordChanged { username: "ada" }, &["ada", "new password"]),
             (Content::Verification { username: "ada", token: "AZ_t-6" }, &["ada", "verify-email#token=AZ_t-6"]),

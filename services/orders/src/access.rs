@@ -1,4 +1,4 @@
-//! Who may read and change an order: the customer who placed it, whoever holds its token, and the admin.
+//! Access to an order: the customer who placed it, whoever holds its token, and the admin.
 
 use kernel::{OrderId, Uuid};
 use service::http::Problem;
@@ -14,13 +14,13 @@ pub(crate) async fn own_order(ctx: &Ctx, caller: &Caller, order_id: OrderId) -> 
     order.filter(|order| is_own(order, caller)).ok_or_else(|| Problem::not_found("order, or it is not yours"))
 }
 
-/// Whether the caller may read the story of this subject: `None` if it is no order.
+/// True if the caller may read the story of this subject; `None` if it is no order.
 pub(crate) async fn may_read(ctx: Ctx, subject: Uuid, caller: Caller) -> Result<Option<bool>, Error> {
     let order = store::order(&ctx.db, subject.into()).await?;
     Ok(order.map(|order| is_own(&order, &caller)))
 }
 
-/// Whether the caller may have the order.
+/// True if the caller may have the order.
 pub(crate) fn is_own(order: &Order, caller: &Caller) -> bool {
     let is_customers = order.user_id.is_some_and(|user_id| caller.owns(user_id));
     caller.is_admin || is_customers || caller.holds_order_token(&order.access_digest)

@@ -18,7 +18,7 @@ const IPV6_CUSTOMER_BITS: u32 = 64;
 pub(crate) struct Buyer {
     /// None of a guest.
     pub user_id: Option<UserId>,
-    /// Where mail about the order goes.
+    /// The e-mail address for mail about the order.
     pub email: String,
     /// The client's address.
     pub placed_from: Option<String>,

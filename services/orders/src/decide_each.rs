@@ -1,4 +1,4 @@
-//! What all reactions about orders share: read the orders, decide each, commit one batch.
+//! The common shape of reactions about orders: read the orders, decide each, commit one batch.
 
 use kernel::OrderId;
 use service::storage::Batch;

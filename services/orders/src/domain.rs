@@ -15,10 +15,10 @@ const TOO_MANY_ATTEMPTS: &str = "too_many_attempts";
 /// two are the commit and the answer, tens of milliseconds, or seconds where the store is slow.
 const EXPIRY_GRACE: SignedDuration = SignedDuration::from_secs(5);
 
-/// How long a settled order of a closed account keeps its customer: mails and money that are in flight arrive within it.
+/// The time for which a settled order of a closed account keeps its customer: mails and money that are in flight arrive within it.
 const FORGOTTEN_AFTER: SignedDuration = SignedDuration::from_hours(24);
 
-/// Where an order is. `paid` is where it rests; `rejected` and `cancelled` are final.
+/// The status of an order. `paid` is its regular end; `rejected` and `cancelled` are final.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Status {
     Placed,
@@ -28,7 +28,7 @@ pub(crate) enum Status {
     Cancelled,
 }
 
-/// Where an order's current payment is.
+/// The status of an order's current payment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum PaymentStatus {
     None,
@@ -94,7 +94,7 @@ pub(crate) struct Product {
     pub price: Money,
 }
 
-/// What a customer wants.
+/// The wishes of a customer.
 #[derive(Clone, Debug)]
 pub(crate) struct Draft {
     pub order_id: OrderId,
@@ -112,7 +112,7 @@ pub(crate) struct Draft {
     pub access_digest: Vec<u8>,
 }
 
-/// Why an order can't be placed.
+/// The reason why an order can't be placed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum CannotPlace {
     /// Lines by index whose product isn't for sale.
@@ -131,7 +131,7 @@ pub(crate) enum CannotPlace {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct TooLate(pub Status);
 
-/// Why a payment token isn't taken.
+/// The reason why a payment token isn't taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum CannotPay {
     /// A token was given already, and its payment isn't decided.
@@ -142,7 +142,7 @@ pub(crate) enum CannotPay {
     NotPayable(Status),
 }
 
-/// Why the provider took no money, and whether another token may do.
+/// The reason why the provider took no money, and if another token may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Decline<'a> {
     pub error: &'a str,
@@ -151,7 +151,7 @@ pub(crate) struct Decline<'a> {
 
 /// The event of a transition.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Tell {
+pub(crate) enum OrderEvent {
     PaymentRequested(PaymentRequested),
     Paid(OrderPaid),
     Declined(PaymentDeclined),
@@ -159,7 +159,7 @@ pub(crate) enum Tell {
     Updated(OrderUpdated),
 }
 
-/// What becomes of the timer that cancels an unpaid order.
+/// The change to the timer that cancels an unpaid order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Expiry {
     Keep,
@@ -171,13 +171,13 @@ pub(crate) enum Expiry {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Decision {
     pub order: Order,
-    pub tell: Option<Tell>,
+    pub event: Option<OrderEvent>,
     pub expiry: Expiry,
     /// The status is another than before.
     pub has_moved: bool,
 }
 
-/// When an unpaid order is cancelled that was decided upon at `now`.
+/// The time at which an unpaid order is cancelled that was decided upon at `now`.
 pub(crate) fn expires_at(now: Timestamp, ttl: SignedDuration) -> Timestamp {
     now.checked_add(ttl).and_then(|promised| promised.checked_add(EXPIRY_GRACE)).unwrap_or(Timestamp::MAX)
 }
@@ -289,7 +289,7 @@ impl Order {
                 decision.expiry = Expiry::At(expires_at(now, ttl));
                 Some(decision.after(self, now))
             }
-            // Held for an order that ended meanwhile: telling it again makes the inventory release it.
+            // Held for an order that ended meanwhile: emitting the end again makes the inventory release it.
             Status::Cancelled => Some(self.tell_cancelled_again(now)),
             Status::Reserved | Status::Paid | Status::Rejected => None,
         }
@@ -302,7 +302,7 @@ impl Order {
         }
         let reason = Some("out_of_stock".to_owned());
         let order = Self { status: Status::Rejected, reason: reason.clone(), payment_token: None, ..self.clone() };
-        let tell = Tell::Updated(OrderUpdated {
+        let event = OrderEvent::Updated(OrderUpdated {
             order_id: self.order_id,
             number: self.number,
             email: self.email.clone(),
@@ -310,7 +310,7 @@ impl Order {
             status: order.status.as_str().to_owned(),
             reason,
         });
-        Some(Decision { tell: Some(tell), expiry: Expiry::Clear, ..Decision::of(order) }.after(self, now))
+        Some(Decision { event: Some(event), expiry: Expiry::Clear, ..Decision::of(order) }.after(self, now))
     }
 
     /// The money came.
@@ -318,7 +318,7 @@ impl Order {
         match self.status {
             Status::Reserved if self.payment_id == Some(payment_id) => {
                 let order = Self { status: Status::Paid, payment_status: PaymentStatus::Captured, ..self.clone() };
-                let tell = Tell::Paid(OrderPaid {
+                let event = OrderEvent::Paid(OrderPaid {
                     order_id: self.order_id,
                     number: self.number,
                     email: self.email.clone(),
@@ -327,9 +327,9 @@ impl Order {
                     ship_to: self.ship_to.clone(),
                     lines: self.lines.clone(),
                 });
-                Some(Decision { tell: Some(tell), expiry: Expiry::Clear, ..Decision::of(order) }.after(self, now))
+                Some(Decision { event: Some(event), expiry: Expiry::Clear, ..Decision::of(order) }.after(self, now))
             }
-            // Too late: telling the end again makes the payments service give the money back.
+            // Too late: emitting the end again makes the payments service give the money back.
             Status::Cancelled if self.payment_status != PaymentStatus::Refunded => {
                 let order = Self { payment_status: PaymentStatus::Captured, ..self.clone() };
                 Some(order.tell_cancelled_again(now))
@@ -360,21 +360,21 @@ impl Order {
             Status::Reserved if decline.is_final => failed.end(PAYMENT_FAILED),
             Status::Reserved if failed.declines >= attempts_max => failed.end(TOO_MANY_ATTEMPTS),
             Status::Reserved => {
-                let tell = Tell::Declined(PaymentDeclined {
+                let event = OrderEvent::Declined(PaymentDeclined {
                     order_id: self.order_id,
                     number: self.number,
                     email: self.email.clone(),
                     payment_id,
                     error: decline.error.to_owned(),
                 });
-                Decision { tell: Some(tell), ..Decision::of(failed) }
+                Decision { event: Some(event), ..Decision::of(failed) }
             }
             Status::Placed | Status::Paid | Status::Rejected | Status::Cancelled => Decision::of(failed),
         };
         Some(decision.after(self, now))
     }
 
-    /// The payment was given up before the provider was asked.
+    /// The payment was voided before the provider was asked.
     pub fn payment_voided(&self, payment_id: PaymentId, now: Timestamp) -> Option<Decision> {
         let is_awaited = self.payment_id == Some(payment_id) && self.payment_status == PaymentStatus::Requested;
         is_awaited.then(|| {
@@ -426,7 +426,7 @@ impl Order {
         }
     }
 
-    /// The order without what tells who its customer was, once it is settled long enough for its mails and money to be
+    /// The order without the fields that identify its customer, once it is settled long enough for its mails and money to be
     /// too. Books keep its number, lines, total, times and country.
     pub fn without_customer(&self, now: Timestamp) -> Option<Self> {
         let is_settled = matches!(self.status, Status::Paid | Status::Rejected | Status::Cancelled);
@@ -453,7 +453,7 @@ impl Order {
         self.payment_id = Some(payment_id);
         self.payment_token = None;
         self.payment_error = None;
-        let tell = Tell::PaymentRequested(PaymentRequested {
+        let event = OrderEvent::PaymentRequested(PaymentRequested {
             payment_id,
             order_id: self.order_id,
             number: self.number,
@@ -461,20 +461,20 @@ impl Order {
             amount: self.total,
             token,
         });
-        Decision { tell: Some(tell), ..Decision::of(self) }
+        Decision { event: Some(event), ..Decision::of(self) }
     }
 
     fn end(mut self, reason: &str) -> Decision {
         self.status = Status::Cancelled;
         self.reason = Some(reason.to_owned());
         self.payment_token = None;
-        let tell = Tell::Cancelled(self.cancelled());
-        Decision { tell: Some(tell), expiry: Expiry::Clear, ..Decision::of(self) }
+        let event = OrderEvent::Cancelled(self.cancelled());
+        Decision { event: Some(event), expiry: Expiry::Clear, ..Decision::of(self) }
     }
 
     fn tell_cancelled_again(&self, now: Timestamp) -> Decision {
-        let tell = Tell::Cancelled(self.cancelled());
-        Decision { tell: Some(tell), ..Decision::of(self.clone()) }.after(self, now)
+        let event = OrderEvent::Cancelled(self.cancelled());
+        Decision { event: Some(event), ..Decision::of(self.clone()) }.after(self, now)
     }
 
     fn cancelled(&self) -> OrderCancelled {
@@ -494,7 +494,7 @@ impl Order {
 
 impl Decision {
     fn of(order: Order) -> Self {
-        Self { order, tell: None, expiry: Expiry::Keep, has_moved: false }
+        Self { order, event: None, expiry: Expiry::Keep, has_moved: false }
     }
 
     fn after(mut self, before: &Order, now: Timestamp) -> Self {

@@ -10,7 +10,7 @@ use crate::{Ctx, store};
 /// Orders that are looked at in one commit.
 const PAGE: i64 = 100;
 
-/// How long an order that is not settled yet, or only since a short time, is left alone before the next look.
+/// The wait before the next look at an order that is not settled yet, or only since a short time.
 const LOOK_AGAIN_AFTER: SignedDuration = SignedDuration::from_hours(1);
 
 pub(crate) async fn handle(ctx: Ctx, timer: Timer) -> Result<Committed, Failure> {

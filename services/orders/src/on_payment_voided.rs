@@ -1,4 +1,4 @@
-//! The payment of a cancelled order was given up before the provider was asked.
+//! The payment of a cancelled order was voided before the provider was asked.
 
 use events::PaymentVoided;
 use service::{Committed, Delivery, Failure};

@@ -24,14 +24,14 @@ const LINES_MAX: usize = 100;
 /// Units of a line at the most.
 const QUANTITY_MAX: i64 = 10_000;
 
-/// What a customer wants.
+/// The wishes of a customer.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct PlaceOrder {
     /// Each line is of another product.
     #[schema(min_items = 1, max_items = 100)]
     lines: Vec<WantedLine>,
-    /// Where mail about the order goes. Required of guests; else the account's address is taken.
+    /// The e-mail address for mail about the order. Required of guests; else the account's address is taken.
     #[schema(example = "ada@example.com", max_length = 254)]
     email: Option<String>,
     ship_to: Option<ShipTo>,
@@ -51,7 +51,7 @@ struct WantedLine {
     quantity: i64,
 }
 
-/// How to pay.
+/// The means of payment.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct PaymentToken {

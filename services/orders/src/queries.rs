@@ -22,7 +22,7 @@ pub(crate) struct Order {
     number: i64,
     #[schema(value_type = Status, inline)]
     status: &'static str,
-    /// Why it was rejected or cancelled: `out_of_stock`, `cancelled`, `expired`, `payment_failed`,
+    /// The reason why it was rejected or cancelled: `out_of_stock`, `cancelled`, `expired`, `payment_failed`,
     /// `too_many_attempts`.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
@@ -42,13 +42,13 @@ pub(crate) struct Order {
 pub(crate) struct Payment {
     #[schema(value_type = domain::PaymentStatus, inline)]
     status: &'static str,
-    /// Why it was declined, in the payment provider's words.
+    /// The reason why it was declined, in the payment provider's words.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "the card was declined")]
     error: Option<String>,
 }
 
-/// Where to ship to.
+/// The address to ship to.
 #[derive(Clone, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ShipTo {

@@ -7,7 +7,7 @@ use kernel::{Money, OrderId, ProductId, UserId, Version};
 use service::TimerKind;
 use service::storage::{self, Batch, Db, Error, Row, Value, params};
 
-use crate::domain::{Decision, Expiry, Order, Product, Tell};
+use crate::domain::{Decision, Expiry, Order, OrderEvent, Product};
 
 /// Set when an order is placed, moved when its stock is held, removed when it is paid or ends.
 pub(crate) const EXPIRE_RESERVATION: TimerKind = TimerKind::internal("expire_reservation");
@@ -86,12 +86,12 @@ pub(crate) fn put_product(product: &Product, is_deleted: bool, version: Version)
     Batch::new().upsert(&PUT_PRODUCT, row)
 }
 
-/// The address of an account, if users told of it.
+/// The address of an account, if users published it.
 pub(crate) async fn user_email(db: &Db, user_id: UserId) -> Result<Option<String>, Error> {
     db.query_one(&USER_EMAIL, params![user_id], |row| row.get("email")).await
 }
 
-/// Keeps what users told, unless something newer is known.
+/// Keeps the address that users published, unless a newer one is known.
 pub(crate) fn put_user(user_id: UserId, email: &str, version: Version) -> Batch {
     Batch::new().upsert(&PUT_USER, params![user_id, email, version])
 }
@@ -175,7 +175,7 @@ pub(crate) async fn reserve_numbers<S>(ctx: &service::Ctx<S>, count: i64) -> Res
     Ok(next.into_iter().next())
 }
 
-/// Accepts an order and tells it.
+/// Accepts an order and emits its event.
 pub(crate) fn insert(order: &Order, placed: &OrderPlaced) -> Batch {
     let row = params![
         order.order_id,
@@ -204,7 +204,7 @@ pub(crate) fn insert(order: &Order, placed: &OrderPlaced) -> Batch {
     Batch::new().insert(&INSERT_ORDER, row).emit(order.version, placed)
 }
 
-/// Writes a decision, tells it, and moves the timer.
+/// Writes a decision, emits its event, and moves the timer.
 pub(crate) fn apply(decision: &Decision) -> Batch {
     let order = &decision.order;
     let row = params![
@@ -221,13 +221,13 @@ pub(crate) fn apply(decision: &Decision) -> Batch {
     ];
     let batch = Batch::new().change(&SET_ORDER, order.version, row);
     let made = order.version.next();
-    let batch = match &decision.tell {
+    let batch = match &decision.event {
         None => batch,
-        Some(Tell::PaymentRequested(event)) => batch.emit(made, event),
-        Some(Tell::Paid(event)) => batch.emit(made, event),
-        Some(Tell::Declined(event)) => batch.emit(made, event),
-        Some(Tell::Cancelled(event)) => batch.emit(made, event),
-        Some(Tell::Updated(event)) => batch.emit(made, event),
+        Some(OrderEvent::PaymentRequested(event)) => batch.emit(made, event),
+        Some(OrderEvent::Paid(event)) => batch.emit(made, event),
+        Some(OrderEvent::Declined(event)) => batch.emit(made, event),
+        Some(OrderEvent::Cancelled(event)) => batch.emit(made, event),
+        Some(OrderEvent::Updated(event)) => batch.emit(made, event),
     };
     match decision.expiry {
         Expiry::Keep => batch,

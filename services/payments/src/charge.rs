@@ -64,7 +64,7 @@ pub(crate) async fn ask(ctx: Ctx, timer: Timer, payment: Payment) -> Result<Comm
     Ok(committed)
 }
 
-/// What the provider decided. `attempts` counts those since the payment was asked for, this one included.
+/// The decision of the provider. `attempts` counts those since the payment was asked for, this one included.
 async fn ask_provider(
     provider: &dyn Provider,
     payment: &Payment,
@@ -190,7 +190,7 @@ mod tests {
             case("what was never charged is charged", (2, 0), charged(), Ok(None), &["look up", "charge"], taken),
             case("without a look-up nothing is charged", (2, 0), charged(), Err(silence()), &["look up"], None),
             case(
-                "after a day it is given up",
+                "after a day it is abandoned",
                 (90, 24),
                 charged(),
                 Ok(None),

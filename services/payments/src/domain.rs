@@ -9,7 +9,7 @@ use kernel::{Money, OrderId, PaymentId, SignedDuration, Timestamp, Version};
 /// The time for which a charge is tried before it counts as failed.
 const GIVE_UP_AFTER: SignedDuration = SignedDuration::from_hours(24);
 
-/// Where a payment is. `failed`, `voided` and `refunded` are final.
+/// The status of a payment. `failed`, `voided` and `refunded` are final.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Status {
     /// Nobody asked the provider yet.
@@ -33,7 +33,7 @@ kernel::named!(Status {
     Refunded = "refunded",
 });
 
-/// What the customer pays with. `Debug` never shows it.
+/// The token with which the customer pays. `Debug` never shows it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Token(String);
 
@@ -56,14 +56,14 @@ impl fmt::Debug for Token {
     }
 }
 
-/// What the provider decided about a charge.
+/// The provider's decision about a charge.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Charge {
     /// It took the money.
     Charged,
     /// It did not. Unless that is final, another token may do.
     Declined {
-        /// Why, for people.
+        /// The reason, for people.
         error: String,
         /// Another token won't do either.
         is_final: bool,
@@ -77,7 +77,7 @@ impl Charge {
     }
 }
 
-/// How a charge was decided, and whether that had to be looked up because its answer was lost.
+/// The decision about a charge, and if it was looked up because its answer was lost.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Decided {
     pub charge: Charge,
@@ -171,7 +171,7 @@ impl Payment {
                     error: error.clone(),
                     is_final,
                 });
-                (Self { error: Some(error), ..settled.moved(Status::Failed, now) }, tell)
+                (Self { error: Some(error), ..settled.moved(Status::Failed, now) }, event)
             }
         })
     }

@@ -25,7 +25,7 @@ pub use provider::{Charge, Provider, Simulated, Token, Totals, Unknown};
 
 const MIGRATIONS: Migrations = Migrations { set: "payments", steps: &[storage::migration!("0001_init")] };
 
-/// What only this service's handlers see.
+/// The state of this service's handlers.
 #[derive(Clone)]
 pub struct Payments {
     provider: Arc<dyn Provider>,

@@ -12,7 +12,7 @@ pub use crate::domain::{Charge, Token};
 pub use ledger::Totals;
 pub use simulated::Simulated;
 
-/// How long a call of the provider may take. Three of them fit into the lease of a charge.
+/// The time that a call of the provider may take. Three of them fit into the lease of a charge.
 const DEADLINE: Duration = Duration::from_secs(10);
 
 /// Whoever moves the money.
@@ -22,7 +22,7 @@ pub trait Provider: Send + Sync + 'static {
     /// Charges, once for each key: asked again under the same key, it answers what it decided first.
     fn charge<'a>(&'a self, key: PaymentId, amount: Money, token: &'a Token) -> BoxFuture<'a, Result<Charge, Unknown>>;
 
-    /// What was decided under this key; `None` if nothing was ever charged or declined under it.
+    /// The decision under this key; `None` if nothing was ever charged or declined under it.
     fn look_up(&self, key: PaymentId) -> BoxFuture<'_, Result<Option<Charge>, Unknown>>;
 
     /// Gives the money back, once for each key: asked again, it answers that it is back.

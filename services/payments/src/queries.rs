@@ -17,7 +17,7 @@ pub(crate) struct Payment {
     amount: Money,
     #[schema(value_type = domain::Status, inline)]
     status: &'static str,
-    /// Why it failed.
+    /// The reason why it failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
     /// The provider's answer was lost, and the charge was looked up.

@@ -17,7 +17,7 @@ use crate::Ctx;
 /// Pairs of an account and an address that signed in: as many as sign in within weeks, at 8 bytes each.
 const PROVEN_MAX: usize = 65_536;
 
-/// How often guests and customers may try. The admin has no bounds.
+/// The limits on attempts of guests and customers. The admin has none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AttemptLimits {
     /// On one account from one address.

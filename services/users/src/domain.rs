@@ -18,13 +18,13 @@ pub(crate) struct User {
     pub user_id: UserId,
     pub username: String,
     pub email: String,
-    /// When its owner showed that they read mail of this address.
+    /// The time at which its owner showed that they read mail of this address.
     pub email_verified_at: Option<Timestamp>,
     pub created_at: Timestamp,
     pub version: Version,
 }
 
-/// What a profile is to become; `None` leaves it as it is.
+/// Changes to a profile; `None` leaves a field as it is.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ProfileChange {
     pub username: Option<String>,
@@ -54,7 +54,7 @@ impl User {
     }
 }
 
-/// The text under which a username is unique: it is ASCII, and its case doesn't tell two apart.
+/// The text under which a username is unique: it is ASCII, and its case makes no difference.
 pub(crate) fn username_key(username: &str) -> String {
     username.to_ascii_lowercase()
 }

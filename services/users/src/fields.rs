@@ -1,4 +1,4 @@
-//! What the fields of a user may hold.
+//! The bounds of a user's fields.
 
 use service::http::Fields;
 

@@ -49,6 +49,6 @@ pub(crate) async fn handler(
 ) -> Result<([(HeaderName, &'static str); 1], Json<KeySet>), Problem> {
     let now = ctx.clock.now();
     let keys = store::signing_keys(&ctx.db).await?.into_iter().filter(|key| now < key.times.not_after);
-    // A key is told an hour before it signs, so five minutes are none too many.
+    // A key is published an hour before it signs, so five minutes are none too many.
     Ok(([(header::CACHE_CONTROL, "public, max-age=300")], Json(KeySet { keys: keys.map(Jwk::from).collect() })))
 }

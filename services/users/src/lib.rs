@@ -50,7 +50,7 @@ pub use attempts::AttemptLimits;
 use attempts::Attempts;
 use password::Hasher;
 
-/// What only this service's handlers see.
+/// The state of this service's handlers.
 #[derive(Clone)]
 pub struct Users {
     hasher: Hasher,

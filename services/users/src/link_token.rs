@@ -1,4 +1,4 @@
-//! What a mailed link carries: the link's id and a secret, of which only the digest is kept.
+//! The token of a mailed link: the link's id and a secret, of which only the digest is kept.
 
 use std::fmt;
 
@@ -49,7 +49,7 @@ impl fmt::Debug for LinkToken {
 /// Longer than any token.
 const CHARACTERS_MAX: usize = 100;
 
-/// What was sent as a token: one, or other text. Both are answered alike.
+/// The text sent as a token: a token, or other text. Both are answered alike.
 #[derive(Debug)]
 pub(crate) struct SentToken {
     pub token: Option<LinkToken>,

@@ -41,7 +41,7 @@ const WAITING_MAX: usize = 64;
 pub(crate) struct Password(String);
 
 impl Password {
-    /// Whether it may be a new password.
+    /// Checks that it may be a new password.
     pub fn check(&self, fields: &mut Fields) {
         let is_long_enough = self.normalised().chars().count() >= LENGTH_MIN;
         fields.check(is_long_enough, "password", "length", format!("at least {LENGTH_MIN} characters"));
@@ -50,7 +50,7 @@ impl Password {
         fields.check(!is_common, "password", "common", "a password that is not among the most common ones");
     }
 
-    /// Whether it is of a size that is hashed at all.
+    /// True if it is of a size that is hashed at all.
     pub fn check_size(&self, fields: &mut Fields, field: &str) {
         fields.check(self.0.len() <= BYTES_MAX, field, "length", format!("at most {BYTES_MAX} bytes"));
     }
@@ -84,14 +84,14 @@ impl PasswordHash {
         &self.0
     }
 
-    /// What is verified where there is no account: at the costs of now, and no password's hash.
+    /// The hash that is verified where there is no account: at the costs of now, and no password's hash.
     fn of_nobody() -> Self {
         let (salt, hash) = ("bm9ib2R5IGhhcyB0aGlz", "A".repeat(43));
         Self(format!("$argon2id$v=19$m={MEMORY_KIB},t={PASSES},p={LANES}${salt}${hash}"))
     }
 }
 
-/// What became of a password that was shown.
+/// The result of the check of a password.
 #[derive(Debug)]
 pub(crate) enum Verdict {
     Wrong,
@@ -134,7 +134,7 @@ impl Hasher {
         self.run(move || hash(&password, &computed)).await
     }
 
-    /// Whether it is the password with this hash; without a hash it isn't, after the same work.
+    /// True if it is the password with this hash; without a hash it isn't, after the same work.
     /// 429 `too_many_requests` if too many wait already.
     pub async fn verify(&self, password: Password, hash: Option<PasswordHash>) -> Result<Verdict, Problem> {
         let computed = self.computed.clone();
@@ -155,7 +155,7 @@ impl Hasher {
         })
     }
 
-    /// How many hashes were computed.
+    /// Number of computed hashes.
     #[cfg(test)]
     pub fn computed(&self) -> u64 {
         self.computed.load(Ordering::SeqCst)

@@ -19,7 +19,7 @@ pub(crate) struct User {
     username: String,
     #[schema(example = "ada@example.com")]
     email: String,
-    /// Whether the owner has followed a link that was mailed to the address.
+    /// True if the owner has followed a link that was mailed to the address.
     email_verified: bool,
     created_at: Timestamp,
 }

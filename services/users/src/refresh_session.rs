@@ -11,7 +11,7 @@ use crate::refresh_token::{RefreshToken, Sent};
 use crate::tokens::{self, TokenResponse, Tokens};
 use crate::{Ctx, store};
 
-/// Who goes on.
+/// The session that goes on.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RefreshSession {

@@ -1,7 +1,7 @@
 //! A refresh token: whose it is, a secret that its family shares, and a secret that is good once.
 //!
-//! The family's secret tells a token that was spent from one that never was: the first ends the family, the second
-//! is nothing. So nothing has to be kept of spent tokens (docs/adr/0013).
+//! The family's secret distinguishes a token that was spent from one that never was: the first ends the family, the second
+//! is nothing. So nothing need be kept of spent tokens (docs/adr/0013).
 
 use std::fmt;
 
@@ -62,7 +62,7 @@ impl fmt::Debug for RefreshToken {
     }
 }
 
-/// What was sent as a refresh token: a token, or text that is none. Both are answered alike.
+/// The text sent as a refresh token: a token, or text that is none. Both are answered alike.
 #[derive(Debug, ToSchema)]
 #[schema(as = RefreshToken, value_type = String)]
 pub(crate) struct Sent(pub Option<RefreshToken>);

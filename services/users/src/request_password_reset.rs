@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 
 use crate::{Ctx, attempts, fields, store};
 
-/// Whose password was forgotten.
+/// The account whose password was forgotten.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RequestPasswordReset {

@@ -1,4 +1,4 @@
-//! The time of a key is over: the next one is made, and told before it signs.
+//! The time of a key is over: the next one is made, and published before it signs.
 
 use kernel::KeyId;
 use service::storage::Batch;

@@ -16,7 +16,7 @@ use crate::store::Account;
 use crate::tokens::{self, TokenResponse, Tokens};
 use crate::{Ctx, attempts, fields, store};
 
-/// Who signs in.
+/// The credentials of a sign-in.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct SignIn {
@@ -72,8 +72,8 @@ pub(crate) async fn handler(
     Ok((StatusCode::CREATED, tokens::answer(access_token, &token)))
 }
 
-/// Whose password it is, and its new hash if the costs were raised. A password is hashed whether or not there is an
-/// account, so that the time of the answer doesn't tell.
+/// The owner of the password, and its new hash if the costs were raised. A password is hashed also if there is no
+/// account, so that the time of the answer doesn't show it.
 async fn check(
     hasher: &Hasher,
     account: Option<Account>,

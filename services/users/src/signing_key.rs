@@ -1,4 +1,4 @@
-//! Key pairs: made, told to the others, and used. The private half stays in this service's store.
+//! Key pairs: made, published to the others, and used. The private half stays in this service's store.
 
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 use base64::Engine as _;
@@ -16,7 +16,7 @@ use crate::{Ctx, store};
 /// Tries to have a key at the start: another process may make the same one, and then this one reads it.
 const TRIES: usize = 5;
 
-/// A new key pair, and the batch that keeps it, tells it, and sets the time of its rotation.
+/// A new key pair, and the batch that keeps it, publishes it, and sets the time of its rotation.
 pub(crate) fn make(ids: &Ids, newest: Option<&SigningKey>, now: Timestamp, there_is_another: bool) -> Batch {
     let seed = *ids.secret().bytes();
     let key = SigningKey {
@@ -39,7 +39,7 @@ fn published(key: &SigningKey) -> SigningKeyPublished {
     SigningKeyPublished { key_id: key.key_id, public_key, not_after: key.times.not_after }
 }
 
-/// At each start: makes the first key, or the next one if no key can sign, and tells the others of all keys,
+/// At each start: makes the first key, or the next one if no key can sign, and publishes all keys,
 /// for a service may be new or may have lost its store.
 pub(crate) async fn ensure(ctx: Ctx) -> Result<(), Error> {
     for _ in 1..TRIES {

@@ -91,7 +91,7 @@ storage::statements! {
     change DELETE_SIGNING_KEY "delete from signing_keys where key_id = $1 and version = $2";
 }
 
-/// Who signs in, and by what it is proved.
+/// A user who signs in, and the hash of the password.
 #[derive(Clone, Debug)]
 pub(crate) struct Account {
     pub user_id: UserId,
@@ -263,7 +263,7 @@ pub(crate) struct ResetRequest {
     pub version: Version,
 }
 
-/// Keeps a request for a new password, to be looked at right away.
+/// Keeps a request for a new password, to be handled at once.
 pub(crate) fn request_reset(request_id: Uuid, email: &str, now: Timestamp) -> Batch {
     let row = params![request_id, email, Version::FIRST];
     Batch::new().insert(&INSERT_RESET_REQUEST, row).schedule(SEND_RESET_LINK.name, request_id, now)

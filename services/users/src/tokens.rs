@@ -1,4 +1,4 @@
-//! What a client gets when it signs in or refreshes.
+//! The tokens that a client gets when it signs in or refreshes.
 
 use axum::Json;
 use axum::http::{HeaderName, header};

@@ -14,7 +14,7 @@ use crate::domain::{self, ProfileChange, User};
 use crate::password::Password;
 use crate::{Ctx, attempts, current_password, fields, queries, store};
 
-/// What is to change; what is left out stays as it is.
+/// The changes; a field that is left out stays as it is.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct UpdateProfile {

@@ -14,7 +14,7 @@ use crate::domain::Purpose;
 use crate::link_token::SentToken;
 use crate::{Ctx, attempts, links, store};
 
-/// What the mail said.
+/// The token of the mail.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct VerifyEmail {

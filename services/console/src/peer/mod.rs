@@ -21,10 +21,10 @@ use remote::Remote;
 
 pub use remote::{Address, NotHttp, innermost, is_loopback};
 
-/// The code of a problem that only a service could have answered which is away.
+/// The code of a problem where the only service that could answer is unreachable.
 pub(crate) const PEER_AWAY: &str = "peer_away";
 
-/// When to ask again, in seconds: a process that is started anew is there by then.
+/// The wait before the next question, in seconds: a process that restarts is there by then.
 pub(crate) const RETRY_AFTER_S: u32 = 5;
 
 /// A service that can be asked. Cheap to clone.
@@ -37,7 +37,7 @@ enum PeerLocation {
     Elsewhere(Remote),
 }
 
-/// Why a service did not answer.
+/// The reason why a service did not answer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PeerError {
     /// Its store, which is in this process, can't answer.
@@ -45,12 +45,12 @@ pub enum PeerError {
     Store(#[from] storage::Error),
     /// It is in another process, which can't be reached or says something else.
     #[error("{service} at {address} {reason}")]
-    Away {
+    Unreachable {
         /// The service.
         service: &'static str,
-        /// Where it was asked.
+        /// The address at which it was asked.
         address: String,
-        /// What is wrong.
+        /// The failure.
         reason: String,
     },
 }
@@ -59,7 +59,7 @@ impl From<PeerError> for Problem {
     fn from(error: PeerError) -> Self {
         match error {
             PeerError::Store(error) => error.into(),
-            PeerError::Away { .. } => {
+            PeerError::Unreachable { .. } => {
                 tracing::warn!(%error, "a request was refused");
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, PEER_AWAY, error.to_string()).retry_after(RETRY_AFTER_S)
             }
@@ -79,7 +79,7 @@ impl Peer {
         Self(PeerLocation::Elsewhere(Remote::new(service, address, admin_token)))
     }
 
-    /// The same, given up after so long without an answer.
+    /// The same, with a bound on the wait for an answer.
     #[must_use]
     pub fn answering_within(self, within: Duration) -> Self {
         let place = match self.0 {
@@ -100,7 +100,7 @@ impl Peer {
         }
     }
 
-    /// Whether it is in another process.
+    /// True if it is in another process.
     pub fn is_elsewhere(&self) -> bool {
         matches!(self.0, PeerLocation::Elsewhere(_))
     }
@@ -183,8 +183,8 @@ impl Peer {
                 event_type: (*event_type).to_owned(),
             };
             let asked = Question::Deliveries { events: events.iter().map(name).collect() };
-            let Answer::Deliveries(told) = remote.ask(&asked).await? else { return Err(remote.is_other()) };
-            for delivery in told {
+            let Answer::Deliveries(deliveries) = remote.ask(&asked).await? else { return Err(remote.is_other()) };
+            for delivery in deliveries {
                 let (event_id, status) = delivery.at(remote.service).ok_or_else(|| remote.is_other())?;
                 all.insert(event_id, status);
             }

@@ -25,7 +25,7 @@ const IDLE_MAX: Duration = Duration::from_secs(20);
 /// Far more than a thousand events of the usual kind; what is larger is refused before it fills the memory.
 const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
 
-/// Where a service is, as in `http://127.0.0.1:7085`.
+/// The address of a service, as in `http://127.0.0.1:7085`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Address(Url);
 
@@ -51,7 +51,7 @@ impl std::fmt::Display for Address {
     }
 }
 
-/// Whether it names this machine. Loopback never goes through a proxy, whatever the environment says: nobody means that.
+/// True if it names this machine. Loopback never goes through a proxy, whatever the environment says: nobody means that.
 pub fn is_loopback(url: &Url) -> bool {
     match url.host_str() {
         Some("localhost" | "[::1]") => true,
@@ -83,7 +83,7 @@ pub(super) struct Remote {
     pub service: &'static str,
     pub within: Duration,
     address: Address,
-    /// Or why there is none: that is told whenever the service is asked.
+    /// Or the reason why there is none, which is the answer to every question.
     http: Result<Client, String>,
     authorization: Option<HeaderValue>,
 }
@@ -137,9 +137,9 @@ impl Remote {
         }
     }
 
-    /// What answers is no service of ours, or one of another version.
+    /// The answer is not from a service of ours, or from one of another version.
     pub fn is_other(&self) -> PeerError {
-        self.away("answers something that this version of Tradepost doesn't know")
+        self.unreachable("answers something that this version of Tradepost doesn't know")
     }
 
     fn only_events(&self, answer: Answer) -> Result<Vec<StoredEvent>, PeerError> {
@@ -150,7 +150,7 @@ impl Remote {
     }
 
     async fn ask_within(&self, question: &Question, within: Duration) -> Result<Answer, PeerError> {
-        let http = self.http.as_ref().map_err(|error| self.away(format!("can't be asked: {error}")))?;
+        let http = self.http.as_ref().map_err(|error| self.unreachable(format!("can't be asked: {error}")))?;
         let mut request = http.post(self.address.of(self.service)).timeout(within).json(question);
         if let Some(authorization) = &self.authorization {
             request = request.header(AUTHORIZATION, authorization);
@@ -165,14 +165,14 @@ impl Remote {
             Ok(Refusal { detail }) => format!("answers {}: {detail}", status.as_u16()),
             Err(_) => format!("answers {}", status.as_u16()),
         };
-        Err(self.away(reason))
+        Err(self.unreachable(reason))
     }
 
     async fn read(&self, mut response: Response) -> Result<Vec<u8>, PeerError> {
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| self.unreachable(&error))? {
             if body.len() + chunk.len() > ANSWER_BYTES_MAX {
-                return Err(self.away(format!("answers more than {} MiB", ANSWER_BYTES_MAX / 1024 / 1024)));
+                return Err(self.unreachable(format!("answers more than {} MiB", ANSWER_BYTES_MAX / 1024 / 1024)));
             }
             body.extend_from_slice(&chunk);
         }
@@ -181,11 +181,11 @@ impl Remote {
 
     fn unreachable(&self, error: &reqwest::Error) -> PeerError {
         let reason = if error.is_timeout() { "it didn't answer in time".to_owned() } else { innermost(error) };
-        self.away(format!("can't be reached: {reason}"))
+        self.unreachable(format!("can't be reached: {reason}"))
     }
 
-    fn away(&self, reason: impl Into<String>) -> PeerError {
-        PeerError::Away { service: self.service, address: self.address.to_string(), reason: reason.into() }
+    fn unreachable(&self, reason: impl Into<String>) -> PeerError {
+        PeerError::Unreachable { service: self.service, address: self.address.to_string(), reason: reason.into() }
     }
 }
 

@@ -1,4 +1,4 @@
-//! Where the mail server is, and how to talk to it.
+//! The address of the mail server, and the way to talk to it.
 
 use axum::http::Uri;
 use lettre::transport::smtp::Error;

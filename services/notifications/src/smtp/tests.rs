@@ -8,10 +8,10 @@ use super::*;
 use crate::domain::tests::mail;
 use crate::mailer::Mailer;
 
-/// What the server was given: the connection's number and the message.
+/// The mails that the server got: the connection's number and the message.
 type Taken = Arc<Mutex<Vec<(usize, String)>>>;
 
-/// A mail server that answers as the recipient's name tells.
+/// A mail server that answers as the recipient's name states.
 async fn server() -> (Mailer, Taken, Tasks) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("smtp://{}", listener.local_addr().unwrap());

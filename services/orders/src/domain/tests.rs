@@ -80,7 +80,7 @@ fn a_total_that_cannot_be_counted_is_refused() {
 #[test]
 fn a_reserved_order_with_a_token_asks_for_its_money() {
     let decision = placed(Some("tok_ok")).stock_reserved(payment(1), now(), ttl()).unwrap();
-    assert!(matches!(&decision.tell, Some(Tell::PaymentRequested(ask)) if ask.token == "tok_ok"));
+    assert!(matches!(&decision.event, Some(OrderEvent::PaymentRequested(ask)) if ask.token == "tok_ok"));
     assert_eq!(decision.order.payment_token, None, "a token is for one use");
     assert_eq!(decision.expiry, Expiry::At(expires_at(now(), ttl())));
 }
@@ -109,7 +109,7 @@ fn a_soft_decline_takes_another_token_and_a_final_one_ends_the_order() {
     assert!(soft.request_payment(payment(2), "tok_ok".to_owned(), now()).is_ok());
 
     let hard = order.payment_failed(payment(1), decline(true), ATTEMPTS, now()).unwrap();
-    assert!(matches!(&hard.tell, Some(Tell::Cancelled(told)) if told.reason == "payment_failed"));
+    assert!(matches!(&hard.event, Some(OrderEvent::Cancelled(ended)) if ended.reason == "payment_failed"));
 }
 
 #[test]
@@ -117,12 +117,12 @@ fn as_many_payments_are_declined_as_an_order_may_have() {
     let mut order = reserved(Some("tok_soft"));
     for attempt in 1..ATTEMPTS {
         let declined = order.payment_failed(order.payment_id.unwrap(), decline(false), ATTEMPTS, now()).unwrap();
-        assert!(matches!(declined.tell, Some(Tell::Declined(_))), "attempt {attempt} leaves another");
+        assert!(matches!(declined.event, Some(OrderEvent::Declined(_))), "attempt {attempt} leaves another");
         let next = payment(u128::from(attempt.unsigned_abs()) + 1);
         order = stored(stored(declined).request_payment(next, "tok".to_owned(), now()).unwrap());
     }
     let last = order.payment_failed(order.payment_id.unwrap(), decline(false), ATTEMPTS, now()).unwrap();
-    assert!(matches!(&last.tell, Some(Tell::Cancelled(end)) if end.reason == "too_many_attempts"
+    assert!(matches!(&last.event, Some(OrderEvent::Cancelled(end)) if end.reason == "too_many_attempts"
         && end.error.as_deref() == Some("the card was declined") && end.payment_id == order.payment_id));
     let refused = stored(last).request_payment(payment(9), "tok".to_owned(), now());
     assert_eq!(refused, Err(CannotPay::TooManyAttempts));
@@ -132,9 +132,9 @@ fn as_many_payments_are_declined_as_an_order_may_have() {
 fn a_decline_that_reaches_a_cancelled_order_is_recorded_and_emits_nothing() {
     let order = stored(reserved(Some("tok_soft")).cancel(now()).unwrap().unwrap());
     let late = order.payment_failed(payment(1), decline(false), ATTEMPTS, now()).unwrap();
-    assert_eq!((late.tell, late.order.payment_status), (None, PaymentStatus::Failed));
+    assert_eq!((late.event, late.order.payment_status), (None, PaymentStatus::Failed));
     let voided = order.payment_voided(payment(1), now()).unwrap();
-    assert_eq!((voided.tell, voided.order.payment_status), (None, PaymentStatus::Voided));
+    assert_eq!((voided.event, voided.order.payment_status), (None, PaymentStatus::Voided));
 }
 
 #[test]
@@ -176,11 +176,11 @@ fn an_order_expires_after_the_promised_time_and_not_at_it() {
 fn late_facts_make_a_cancelled_order_tell_its_end_again() {
     let order = stored(reserved(Some("tok_ok")).cancel(now()).unwrap().unwrap());
     let late = order.payment_captured(payment(1), now()).unwrap();
-    assert!(matches!(late.tell, Some(Tell::Cancelled(_))));
+    assert!(matches!(late.event, Some(OrderEvent::Cancelled(_))));
     assert!(!late.has_moved);
     let refunded = stored(stored(late).payment_refunded(payment(1), now()).unwrap());
     assert_eq!(refunded.payment_status, PaymentStatus::Refunded);
-    assert!(matches!(order.stock_reserved(payment(9), now(), ttl()).unwrap().tell, Some(Tell::Cancelled(_))));
+    assert!(matches!(order.stock_reserved(payment(9), now(), ttl()).unwrap().event, Some(OrderEvent::Cancelled(_))));
 }
 
 #[test]
@@ -254,24 +254,24 @@ proptest! {
             prop_assert_eq!(decision.has_moved, order.status != decision.order.status);
             prop_assert_eq!(decision.order.total, order.total);
             prop_assert_eq!(&decision.order.lines, &order.lines);
-            match &decision.tell {
-                Some(Tell::PaymentRequested(ask)) => {
+            match &decision.event {
+                Some(OrderEvent::PaymentRequested(ask)) => {
                     prop_assert_eq!(decision.order.status, Status::Reserved);
                     prop_assert_eq!(ask.amount, order.total);
                     asked += 1;
                     next_payment += 1;
                 }
-                Some(Tell::Paid(_)) => paid_told += 1,
+                Some(OrderEvent::Paid(_)) => paid_told += 1,
                 // No mail says that the order waits for another payment unless it does, and none after its end.
-                Some(Tell::Declined(_)) => {
+                Some(OrderEvent::Declined(_)) => {
                     prop_assert!(decision.order.awaits_customer());
                     prop_assert!(!has_ended);
                 }
-                Some(Tell::Cancelled(_)) => {
+                Some(OrderEvent::Cancelled(_)) => {
                     prop_assert_eq!(decision.order.status, Status::Cancelled);
                     has_ended = true;
                 }
-                Some(Tell::Updated(_)) => prop_assert_eq!(decision.order.status, Status::Rejected),
+                Some(OrderEvent::Updated(_)) => prop_assert_eq!(decision.order.status, Status::Rejected),
                 None => {}
             }
             // A state that ends takes its timer along; a state that waits keeps it.

@@ -35,7 +35,7 @@ storage::statements! {
         from charges";
 }
 
-/// What the provider's books add up to. Amounts are minor units, whatever their currency.
+/// The totals of the provider's ledger. Amounts are minor units, whatever their currency.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Totals {
     /// Charges that took money.
@@ -100,7 +100,7 @@ impl Ledger {
         Ok(self.entry(key).await?.map(|entry| entry.charge))
     }
 
-    /// Whether the money of this key is back. False if none was ever taken.
+    /// True if the money of this key is back. False if none was ever taken.
     pub async fn refund(&self, key: PaymentId, amount: Money) -> Result<bool, Error> {
         self.decide(key, |found| match found {
             Some(entry) if entry.charge == Charge::Charged && entry.refunded_amount == 0 => {

@@ -42,7 +42,7 @@ impl Simulated {
         self
     }
 
-    /// What the provider's books add up to.
+    /// The totals of the provider's ledger.
     pub async fn totals(&self) -> Result<Totals, Error> {
         self.ledger.totals().await
     }
@@ -68,7 +68,7 @@ impl Provider for Simulated {
         async move {
             let token = token.reveal();
             let booked = self.ledger.charge(key, amount, &decide(token)).await.map_err(unavailable)?;
-            // Only after it is booked: who gives up waiting finds it by look-up.
+            // Only after it is booked: a caller that stops waiting finds it by look-up.
             if token == "tok_slow" {
                 tokio::time::sleep(self.slowness).await;
             }

@@ -15,7 +15,7 @@ const VERIFICATION_LASTS: SignedDuration = SignedDuration::from_hours(24);
 /// asked for.
 const LINKS_MAX: usize = 3;
 
-/// What a link is for.
+/// The purpose of a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Purpose {
     PasswordReset,
@@ -60,7 +60,7 @@ impl Link {
     }
 }
 
-/// What becomes of a user's links when one more of a purpose is asked for: those that end, and whether it is made.
+/// The effect of a request for one more link of a purpose: the links that end, and if it is made.
 pub(crate) fn make_room(links: &[Link], purpose: Purpose, now: Timestamp) -> (Vec<&Link>, bool) {
     let (over, lasting): (Vec<&Link>, Vec<&Link>) = links.iter().partition(|link| link.is_over(now));
     let of_purpose: Vec<&Link> = lasting.into_iter().filter(|link| link.purpose == purpose).collect();

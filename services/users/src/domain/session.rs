@@ -2,7 +2,7 @@
 
 use kernel::{SessionId, SignedDuration, Timestamp, UserId, Version};
 
-/// How long a sign-in holds, however often it is refreshed: then the password is asked for again.
+/// The time for which a sign-in holds, however often it is refreshed: then the password is asked for again.
 const LASTS: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 /// Sign-ins that one user has at a time at the most; the oldest gives way.
@@ -25,7 +25,7 @@ pub(crate) struct Session {
     pub version: Version,
 }
 
-/// What becomes of a session when a token is shown.
+/// The effect on a session of a token that is shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Refresh {
     /// The newest token: it is spent, and another takes its place.

@@ -2,13 +2,13 @@
 
 use kernel::{KeyId, SignedDuration, Timestamp, Version};
 
-/// How long a key signs before the next one is made.
+/// The time for which a key signs before the next one is made.
 const ROTATED_AFTER: SignedDuration = SignedDuration::from_hours(30 * 24);
 
-/// How long a key is known before it signs, so that every service has it by then.
+/// The time between a key's publication and its first signature, so that every service has it by then.
 const TOLD_AHEAD: SignedDuration = SignedDuration::from_hours(1);
 
-/// How long after its rotation a key may go on signing at the most, should the next one be late.
+/// The longest time for which a key goes on signing after its rotation, should the next one be late.
 const KEPT_AFTER: SignedDuration = SignedDuration::from_hours(24);
 
 /// The 32 bytes from which an Ed25519 key pair is made (RFC 8032 §5.1.5). Never shown, never sent.
@@ -33,7 +33,7 @@ pub(crate) struct SigningKey {
     pub version: Version,
 }
 
-/// When a key does what.
+/// The times of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Times {
     pub signs_from: Timestamp,
@@ -51,11 +51,11 @@ impl Times {
     }
 }
 
-/// The key that signs now: the newest of those that are told long enough, as long as its tokens outlive their lifetime.
+/// The key that signs now: the newest of those that were published long enough ago, as long as its tokens outlive their lifetime.
 pub(crate) fn signer(keys: &[SigningKey], now: Timestamp, lifetime: SignedDuration) -> Option<&SigningKey> {
     let lasting = || keys.iter().filter(|key| now + lifetime <= key.times.not_after);
-    let told = lasting().filter(|key| key.times.signs_from <= now);
-    told.max_by_key(|key| key.generation).or_else(|| lasting().min_by_key(|key| key.generation))
+    let published = lasting().filter(|key| key.times.signs_from <= now);
+    published.max_by_key(|key| key.generation).or_else(|| lasting().min_by_key(|key| key.generation))
 }
 
 #[cfg(test)]

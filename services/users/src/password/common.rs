@@ -3,7 +3,7 @@
 //! Compiled by hand, in the binary, so that nothing is asked of anybody. A list this short stops the first few
 //! thousand guesses, for a word stands for all its spellings; the limit on attempts stops the others.
 
-/// Whether the password is one of the first that anybody would try.
+/// True if the password is one of the first that anybody would try.
 pub(super) fn is_common(password: &str) -> bool {
     let lower = password.to_lowercase();
     let is_one_character = lower.chars().all(|c| lower.starts_with(c));
