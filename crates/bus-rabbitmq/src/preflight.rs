@@ -121,7 +121,7 @@ pub enum Unusable {
     Other {
         /// Host and port.
         place: String,
-        /// What was seen last.
+        /// The last observation.
         detail: String,
     },
 }

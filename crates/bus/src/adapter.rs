@@ -20,7 +20,7 @@ pub struct Setup {
     pub ids: Ids,
 }
 
-/// Why a broker can't be used. The text says what to do.
+/// The reason why a broker can't be used. Its text states the remedy.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AdapterError {
     /// Somebody must change the settings or the broker: waiting does not help.

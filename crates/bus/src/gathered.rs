@@ -9,13 +9,13 @@ use kernel::Lane;
 
 use crate::{Broker, Delivery, Error, Settlement, Subscription, Tag};
 
-/// What one consumer receives in a lane, whatever shards it has at the moment.
+/// The deliveries of one consumer in a lane, of all shards that it has at the moment.
 ///
 /// The shards are asked in turn, so that a busy one doesn't starve the others. If one breaks, [`Subscription::next`]
 /// says so.
 pub struct Gathered {
     shards: BTreeMap<u16, Box<dyn Subscription>>,
-    /// Who is asked first the next time.
+    /// The subscription that is asked first the next time.
     first: usize,
 }
 
@@ -50,7 +50,7 @@ impl Gathered {
         close_all(mem::take(&mut self.shards).into_values()).await;
     }
 
-    /// What has arrived already, of all shards.
+    /// The deliveries that have arrived already, of all shards.
     fn arrived(&mut self, max: usize) -> Result<Vec<Delivery>, Error> {
         let count = self.shards.len();
         self.first = (self.first + 1) % count.max(1);

@@ -15,13 +15,13 @@ pub struct Message {
 /// A message that arrived at a subscription.
 #[derive(Clone, Debug)]
 pub struct Delivery {
-    /// What arrived.
+    /// The message.
     pub message: Message,
     /// Names the delivery when it is settled.
     pub tag: Tag,
-    /// The broker delivered it before, and was not told what became of it.
+    /// The broker delivered it before, and it was not settled.
     pub redelivered: bool,
-    /// Why it is no message that Tradepost sends, if it is none. What could not be read of it is made up then;
+    /// The reason why it is no message of Tradepost, if it is none. Fields that could not be read are made up then;
     /// the body is as it came.
     pub defect: Option<String>,
 }

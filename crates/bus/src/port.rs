@@ -1,4 +1,4 @@
-//! What a broker has to offer.
+//! The port that a broker implements.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use kernel::{Lane, Shards};
 
 use crate::{Delivery, Message, Tag};
 
-/// What became of a publish.
+/// The result of a publish.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// The destination has it: it survives whatever the broker promises to survive.
@@ -17,26 +17,26 @@ pub enum Outcome {
     Unroutable,
     /// The broker said no.
     Refused {
-        /// Why.
+        /// The reason.
         detail: String,
     },
     /// Nobody can say: it may or may not have been stored.
     Unknown {
-        /// What was seen last.
+        /// The last observation.
         detail: String,
     },
 }
 
-/// What a consumer says of a delivery.
+/// A consumer's verdict on a delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Settlement {
     /// The consumer's store has it: handled, held for a retry, or parked.
     Done,
-    /// It must come again.
+    /// It must be redelivered.
     Requeue,
 }
 
-/// Where an event has to go: the name under which the outbox points to it.
+/// The target of an event: the name under which the outbox points to it.
 ///
 /// A networked broker has one destination for all events and routes them itself;
 /// the embedded one has a destination for each consumer.
@@ -61,13 +61,13 @@ impl fmt::Display for Destination {
     }
 }
 
-/// What a broker promises: the conformance suite checks exactly that.
+/// The promises of a broker: the conformance suite checks exactly these.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "promises are made one by one, each kept or not")]
 pub struct Guarantees {
-    /// What was stored and not settled is delivered after the broker restarted.
+    /// Stored messages that are not settled are delivered after the broker restarted.
     pub survives_restart: bool,
-    /// [`Delivery::redelivered`] is set when a delivery comes again.
+    /// [`Delivery::redelivered`] is set on redeliveries.
     pub redelivered_flag: bool,
     /// Each consumer is a destination of its own. Otherwise one destination stands for all of them.
     pub destination_per_consumer: bool,
@@ -80,25 +80,25 @@ pub struct Guarantees {
 }
 
 impl Guarantees {
-    /// Whether other processes may use it too: it keeps what it stored, and hands it to whichever instance asks.
+    /// True if other processes may use it too: it keeps stored messages, and delivers them to whichever instance asks.
     pub const fn is_shared(self) -> bool {
         !self.destination_per_consumer
     }
 }
 
-/// Whether the broker can be reached.
+/// The reachability of the broker.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Health {
     /// It can.
     Ready,
     /// It can't; events wait in the outbox.
     Degraded {
-        /// Why.
+        /// The reason.
         reason: String,
     },
 }
 
-/// Why a subscription could not be made or broke.
+/// The reason why a subscription could not be made or broke.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// The broker can't be reached now.
@@ -117,21 +117,21 @@ pub trait Broker: Send + Sync + 'static {
     /// Its name in logs and checks.
     fn name(&self) -> &'static str;
 
-    /// What it promises.
+    /// Its promises.
     fn guarantees(&self) -> Guarantees;
 
-    /// Where an event of this type has to go. Empty if nobody reacts: then it is done at once.
+    /// The destinations of an event of this type. Empty if nobody reacts: then it is done at once.
     fn destinations(&self, event_type: &str) -> Vec<Destination>;
 
     /// Every destination that some event may have.
     fn all_destinations(&self) -> Vec<Destination>;
 
-    /// Sends a message. It is under way when this returns; the future tells what became of it,
+    /// Sends a message. It is in flight when this returns; the future returns the result,
     /// and dropping the future does not call the message back.
     /// Messages of one key keep their order as long as each is stored before the next is published.
     fn publish(&self, destination: &Destination, message: Message) -> BoxFuture<'static, Outcome>;
 
-    /// How it parts the keys of a consumer: each shard is a subscription of its own.
+    /// The partitions of a consumer's keys: each shard is a subscription of its own.
     fn shards(&self) -> Shards {
         Shards::ONE
     }
@@ -139,14 +139,14 @@ pub trait Broker: Send + Sync + 'static {
     /// Begins to receive what is meant for a consumer in a shard of a lane.
     fn subscribe(&self, consumer: &str, lane: Lane, shard: u16) -> Subscribing;
 
-    /// How many messages wait for a consumer, in all lanes and shards, without those that were delivered to it.
+    /// Number of messages that wait for a consumer, in all lanes and shards, without those that were delivered to it.
     fn waiting(&self, consumer: &str) -> BoxFuture<'static, Result<u64, Error>>;
 
-    /// Whether it can be reached.
+    /// Checks that it can be reached.
     fn health(&self) -> Health;
 }
 
-/// A consumer's end. What is unsettled when it is dropped comes again: from the broker, or because its publish is
+/// A consumer's end. Deliveries that are unsettled when it is dropped are redelivered: by the broker, or because their publish is
 /// [`Outcome::Unknown`] then.
 pub trait Subscription: Send {
     /// The next deliveries, in order: waits for at least one, answers with at most `max` (zero counts as one).

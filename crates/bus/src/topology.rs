@@ -1,4 +1,4 @@
-//! Who reacts to what.
+//! The services and the types to which they react.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! What the catalogue tells.
+//! Events of the catalogue.
 
 use kernel::{Money, ProductId};
 

@@ -1,4 +1,4 @@
-//! What the inventory tells.
+//! Events of the inventory.
 
 use kernel::{OrderId, ProductId};
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,4 @@
-//! Every event that one service tells the others: one file per emitting service.
+//! Every event that one service publishes to the others: one file per emitting service.
 //!
 //! This crate is the whole contract between services: a service knows another by these structs and by nothing else.
 //! Not here: how events are stored, sent or handled.
@@ -15,7 +15,7 @@ pub use kernel::{Event, Lane};
 // One line for each service that emits events: its file, and its structs re-exported here.
 emitting! { users, catalog, inventory, orders, payments }
 
-/// What the catalogue, the runner and the console know about an event's type.
+/// The description of an event's type, for the catalogue, the runner and the console.
 #[derive(Clone, Copy, Debug)]
 pub struct Descriptor {
     /// The struct's name.
@@ -24,7 +24,7 @@ pub struct Descriptor {
     pub event_type: &'static str,
     /// The service that emits it.
     pub source: &'static str,
-    /// How urgent it is.
+    /// Its urgency.
     pub lane: Lane,
     /// The field by which it is kept in order.
     pub key: &'static str,

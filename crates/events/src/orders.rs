@@ -1,4 +1,4 @@
-//! What the orders service tells.
+//! Events of the orders service.
 
 use kernel::{Money, OrderId, PaymentId, ProductId, UserId};
 use serde::{Deserialize, Serialize};
@@ -18,7 +18,7 @@ pub struct OrderLine {
     pub unit_price: Money,
 }
 
-/// Where an order is shipped to.
+/// The address to which an order is shipped.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Address {
     /// Of the person or company.
@@ -90,7 +90,7 @@ events! { "orders";
 
     /// An order ended unpaid: by its customer, by time, or because its payment failed: `payment_id` is the one that
     /// ended it, and `error` the provider's reason.
-    /// Told again when a late reservation or capture reaches a cancelled order.
+    /// Emitted again when a late reservation or capture reaches a cancelled order.
     Background "orders.order_cancelled.v1" by order_id
     OrderCancelled {
         order_id: OrderId,
@@ -111,7 +111,7 @@ events! { "orders";
         version: i64,
     }
 
-    /// An order moved on in a way that no other event tells, such as being rejected.
+    /// An order changed in a way that no other event reports, such as being rejected.
     Background "orders.order_updated.v1" by order_id
     OrderUpdated {
         order_id: OrderId,

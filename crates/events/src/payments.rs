@@ -1,4 +1,4 @@
-//! What the payments service tells.
+//! Events of the payments service.
 
 use kernel::{Money, OrderId, PaymentId};
 

@@ -1,4 +1,4 @@
-//! What the users service tells.
+//! Events of the users service.
 
 use kernel::{KeyId, Timestamp, UserId};
 
@@ -66,7 +66,7 @@ events! { "users";
         version: i64,
     }
 
-    /// A key by which access tokens are checked, told before it signs any and again at every start.
+    /// A key by which access tokens are checked, published before it signs any and again at every start.
     /// `public_key` is the 32 bytes of an Ed25519 key as base64url; tokens of the key are good until `not_after`.
     Immediate "users.signing_key_published.v1" by key_id
     SigningKeyPublished {

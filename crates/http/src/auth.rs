@@ -30,7 +30,7 @@ impl Auth {
         Self { keyrings, ..self.clone() }
     }
 
-    /// Whether these headers carry an admin token: cheaper than [`caller`](Self::caller), for no user's token is checked.
+    /// True if these headers carry an admin token: cheaper than [`caller`](Self::caller), for no user's token is checked.
     pub(super) fn is_admin(&self, headers: &HeaderMap) -> bool {
         let authorization = headers.get(header::AUTHORIZATION).and_then(|value| bearer(value.as_bytes()));
         authorization.is_some_and(|token| self.is_admin_token(token))
@@ -75,7 +75,7 @@ pub fn digest(token: &[u8]) -> [u8; 32] {
     Sha256::digest(token).into()
 }
 
-/// Who sent the request: an extractor. The route's [`Policy`](super::Policy) has let them in already.
+/// The sender of the request: an extractor. The route's [`Policy`](super::Policy) has let them in already.
 #[derive(Clone, Debug)]
 pub struct Caller {
     /// Sent the admin token.
@@ -89,12 +89,12 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// Whether the caller may have what belongs to this user.
+    /// True if the caller may access this user's things.
     pub fn owns(&self, user_id: UserId) -> bool {
         self.is_admin || self.user_id == Some(user_id)
     }
 
-    /// Whether the caller sent the order token with this digest.
+    /// True if the caller sent the order token with this digest.
     pub fn holds_order_token(&self, expected: &[u8]) -> bool {
         self.order_token.is_some_and(|sent| bool::from(sent.as_slice().ct_eq(expected)))
     }
@@ -144,7 +144,7 @@ mod tests {
         let token = encode(&header(key_id), &claims, &signer).unwrap();
         let caller = || auth.caller(&bearing(&[&format!("Bearer {token}")])).map(|caller| caller.user_id);
 
-        assert_eq!(caller(), Err(Problem::unauthenticated()), "the key was not told yet");
+        assert_eq!(caller(), Err(Problem::unauthenticated()), "the key was not published yet");
         let not_after = clock.now() + SignedDuration::from_mins(1);
         keys.add(PublishedKey { key_id, public_key: pair.public_key().as_ref().to_vec(), not_after });
         assert_eq!(caller(), Ok(Some(claims.sub)));

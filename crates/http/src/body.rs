@@ -95,7 +95,7 @@ pub(super) async fn read<S: Send + Sync>(request: Request, state: &S) -> Result<
     Bytes::from_request(request, state).await.map_err(|_| Problem::malformed_body("the body can't be read"))
 }
 
-/// What these bytes say.
+/// The value of these bytes.
 pub(super) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let parsed = serde_path_to_error::deserialize(Objects(&mut json)).map_err(|error| rejected(&error))?;

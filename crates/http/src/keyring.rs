@@ -30,7 +30,7 @@ impl Keyring {
         self.0.write().unwrap_or_else(PoisonError::into_inner).insert(key.key_id, key.into());
     }
 
-    /// Whether there is a key whose tokens are good no longer.
+    /// True if there is a key whose tokens are no longer valid.
     pub fn has_outdated(&self, now: Timestamp) -> bool {
         let keys = self.0.read().unwrap_or_else(PoisonError::into_inner);
         keys.values().any(|key| key.not_after <= now)

@@ -82,7 +82,7 @@ impl Page {
         T::from(self.after.unwrap_or(Uuid::nil()))
     }
 
-    /// How many rows to read: one more than wanted, which tells whether there is a next page.
+    /// Number of rows to read: one more than wanted, which shows if there is a next page.
     pub fn rows(&self) -> i64 {
         self.limit + 1
     }

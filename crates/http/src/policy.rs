@@ -1,4 +1,4 @@
-//! Who may call a route: said where the route is declared, enforced before its handler, shown in its description.
+//! The callers of a route: stated where the route is declared, enforced before its handler, shown in its description.
 
 use std::sync::Arc;
 
@@ -22,10 +22,10 @@ use super::describe::{complete, items_by_reference, operations, refuse};
 use super::overload::{Client, InFlight};
 use super::{Problem, ProblemBody};
 
-/// Where services answer the operator's questions, each at a path of its own below. Processes of one shop ask there.
+/// The path at which services answer the operator's questions, each at a path of its own below. Processes of one shop ask there.
 pub const OPERATOR_PATH: &str = "/internal/operator/";
 
-/// Who may call a route. A token that isn't good is answered 401, but on public routes.
+/// The callers of a route. A token that isn't good is answered 401, but on public routes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Policy {
     /// Anybody, and nobody gets anything else by a token: one that isn't good counts as none. Clients send their token
@@ -36,7 +36,7 @@ pub enum Policy {
     /// Whom the object belongs to, by user token or `X-Order-Token`, and the admin. The handler looks for the object
     /// among those of the caller: to anyone else it is not there.
     Own,
-    /// Who has signed in, and the admin.
+    /// Customers who have signed in, and the admin.
     Customer,
     /// The admin.
     Admin,

@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 
 use super::request;
 
-/// What a refused request is answered with. `code` is stable: clients may match on it.
+/// The answer to a refused request. `code` is stable: clients may match on it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     status: StatusCode,
@@ -22,21 +22,21 @@ pub struct Problem {
     extension: Option<Box<(&'static str, Value)>>,
 }
 
-/// What is wrong with one field of a request.
+/// The defect of one field of a request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct FieldError {
     /// Path of the field, as in `lines[0].quantity`.
     pub field: String,
     /// Stable code.
     pub code: &'static str,
-    /// What is expected.
+    /// The expected value.
     pub detail: String,
 }
 
 /// The document.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ProblemBody {
-    /// `about:blank`: `code` tells kinds apart, and `title` is the status in words (RFC 9457 §4.2.1).
+    /// `about:blank`: `code` distinguishes kinds, and `title` is the status in words (RFC 9457 §4.2.1).
     #[serde(rename = "type")]
     kind: &'static str,
     /// The status in words.
@@ -45,7 +45,7 @@ pub struct ProblemBody {
     status: u16,
     /// Stable code.
     code: &'static str,
-    /// What happened, and what to do.
+    /// The failure, and the remedy.
     detail: String,
     /// The request's id, as in the logs.
     request_id: String,
@@ -64,10 +64,10 @@ const TEXT_MAX: usize = 300;
 /// Fields that one problem names at most: more than a body of the shop has lines.
 const ERRORS_MAX: usize = 200;
 
-/// What a commit that found its row changed is answered with, once it was decided often enough.
+/// The answer to a request whose row changed at each of its attempts to commit.
 const BUSY: &str = "busy";
 
-/// What a request is answered with whose idempotency key belongs to one that is being carried out.
+/// The answer to a request whose idempotency key belongs to one that is being carried out.
 const IN_FLIGHT: &str = "idempotency_key_in_flight";
 
 impl Problem {
@@ -164,7 +164,7 @@ impl Problem {
         self.code == IN_FLIGHT
     }
 
-    /// Whether a row had changed since it was read: read and decide again.
+    /// True if a row had changed since it was read: read and decide again.
     pub fn is_conflict(&self) -> bool {
         self.code == BUSY
     }
@@ -189,7 +189,7 @@ impl From<storage::Error> for Problem {
             }
             Error::Unknown { .. } => {
                 tracing::error!(%error, "a request may have been carried out or not");
-                let detail = "the shop can't tell whether this was carried out: \
+                let detail = "it is unknown if this was carried out: \
                     look before you repeat it, or repeat it under the same Idempotency-Key";
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "outcome_unknown", detail).retry_after(5)
             }

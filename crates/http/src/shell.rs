@@ -28,7 +28,7 @@ const REQUEST_ID_MAX: usize = 128;
 
 static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// What surrounds the routes of a process. What a process observes of its requests goes between the two layers.
+/// The layers around the routes of a process. What a process observes of its requests goes between the two layers.
 #[derive(Clone, Debug)]
 pub struct Shell {
     /// Admins are exempt from the limit of writes.

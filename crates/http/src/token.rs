@@ -1,7 +1,7 @@
 //! Access tokens: JWTs that the users service signs with Ed25519 and every service checks by itself.
 //!
 //! A token is checked against one form, not read with goodwill: three header fields, one algorithm, all claims,
-//! by the clock that everything else goes by.
+//! by the clock that everything else uses.
 
 use std::sync::LazyLock;
 
@@ -11,10 +11,10 @@ use jsonwebtoken::{Algorithm, DecodingKey, Header, Validation, decode};
 use kernel::{KeyId, SessionId, SignedDuration, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 
-/// How long a token is good. What was taken away from its user holds until then, so it is short.
+/// The lifetime of a token. Rights that its user has lost hold until then, so it is short.
 pub const LIFETIME: SignedDuration = SignedDuration::from_mins(15);
 
-/// How far the clocks of two machines may be apart.
+/// The greatest difference between the clocks of two machines.
 const LEEWAY: SignedDuration = SignedDuration::from_secs(5);
 
 /// A token of this size or more is refused unread: ours have some 500 bytes.
@@ -27,13 +27,13 @@ const ISSUER: &str = "tradepost/users";
 const AUDIENCE: &str = "tradepost";
 const USE: &str = "access";
 
-/// What a token says. Every claim is required, none beside them is known.
+/// The claims of a token. Every claim is required, none beside them is known.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Claims {
     iss: String,
     aud: String,
-    /// Who.
+    /// The user.
     pub sub: UserId,
     /// By which sign-in.
     pub sid: SessionId,
@@ -53,7 +53,7 @@ struct StrictHeader {
 }
 
 impl Claims {
-    /// What a token for this user and sign-in says, from now on.
+    /// The claims of a token for this user and sign-in, from now on.
     pub fn new(user_id: UserId, session_id: SessionId, now: Timestamp) -> Self {
         let issued = now.as_second();
         Self {

@@ -34,7 +34,7 @@ pub(super) fn plain(message: &str) -> String {
     of_parser(message).map_or_else(|| message.to_owned(), |wanted| format!("expected {wanted}"))
 }
 
-/// What a visitor expects: Rust's own types by the names that JSON has for them, others as they describe themselves.
+/// The expectation of a visitor: Rust's own types by the names that JSON has for them, others as they describe themselves.
 fn expected(wanted: &str) -> &str {
     match wanted {
         "i8" | "i16" | "i32" | "i64" | "i128" | "isize" | "u8" | "u16" | "u32" | "u64" | "u128" | "usize" => {
@@ -73,7 +73,7 @@ fn kind_of(found: &str) -> &'static str {
     }
 }
 
-/// What a parser of text expected, for the parsers whose messages are for programmers.
+/// The expectation of a parser of text, for the parsers whose messages are for programmers.
 fn of_parser(message: &str) -> Option<&'static str> {
     const NUMBERS: [&str; 4] = [
         "invalid digit found in string",

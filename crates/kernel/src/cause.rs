@@ -1,4 +1,4 @@
-//! Why a commit happens. Without a cause nothing can be committed, so its bookkeeping can't be forgotten.
+//! The cause of a commit. Without a cause nothing can be committed, so its bookkeeping can't be forgotten.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::{EventId, RequestId};
 
-/// What a commit answers: a request, deliveries of events, or timers.
+/// The cause of a commit: a request, deliveries of events, or timers.
 ///
 /// The commit writes the cause's own row in the same transaction (a request's idempotency key, an inbox row for each
 /// delivery, the end of each timer) and stamps every event it emits with the cause's [`Origin`].
@@ -24,7 +24,7 @@ pub enum Cause {
     Leases(Vec<TimerCause>),
 }
 
-/// What every event inherits from its cause.
+/// The fields that every event inherits from its cause.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Origin {
     /// The same for everything that followed from one request.
@@ -51,7 +51,7 @@ pub struct RequestCause {
 /// The commit writes it as a row beside its effect; if the key is there already, nothing is committed.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Keyed {
-    /// Whose key: the same key of two senders is two keys.
+    /// The sender of the key: the same key of two senders is two keys.
     pub scope: String,
     /// The key that the sender chose, at most 255 characters.
     pub key: String,
@@ -77,31 +77,31 @@ pub struct DeliveryCause {
     pub event_id: EventId,
     /// The first 16 bytes of the SHA-256 of type and body: the same id with other bytes is no duplicate.
     pub digest: [u8; 16],
-    /// How often handling began, this time included.
+    /// Number of attempts that began, this one included.
     pub attempts: i64,
     /// The row in which the consumer's store holds the event, if it failed or waited before.
     pub held: Option<i64>,
-    /// What the events of the reaction inherit.
+    /// The fields that the events of the reaction inherit.
     pub origin: Origin,
 }
 
 /// A leased timer.
 #[derive(Clone, Debug)]
 pub struct TimerCause {
-    /// What kind of timer.
+    /// The kind of timer.
     pub name: &'static str,
-    /// What it is about.
+    /// Its subject.
     pub key: Uuid,
     /// Proves that the lease is still ours: a commit under an older fence is refused.
     pub fence: i64,
-    /// How often it was leased, this time included.
+    /// Number of leases, this one included.
     pub attempts: i64,
-    /// What the events of the timer inherit.
+    /// The fields that the events of the timer inherit.
     pub origin: Origin,
 }
 
 impl Cause {
-    /// What an event of this commit inherits. With many deliveries or timers, that of the first.
+    /// The fields that an event of this commit inherits. With many deliveries or timers, that of the first.
     pub fn origin(&self) -> Origin {
         match self {
             Self::Request(request) => Origin {
@@ -143,7 +143,7 @@ impl TraceParent {
         Self { trace_id, parent_id: span_id, flags: if is_sampled { SAMPLED } else { 0 } }
     }
 
-    /// Which trace.
+    /// The id of the trace.
     pub fn trace_id(self) -> u128 {
         self.trace_id
     }
@@ -153,7 +153,7 @@ impl TraceParent {
         self.parent_id
     }
 
-    /// Whether the spans of this trace are kept: whoever began it has decided.
+    /// True if the spans of this trace are kept: whoever began it has decided.
     pub fn is_sampled(self) -> bool {
         self.flags & SAMPLED != 0
     }

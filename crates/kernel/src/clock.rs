@@ -66,7 +66,7 @@ impl MockClock {
         Clock(Source::Mock(self.micros.clone()))
     }
 
-    /// Moves the clock and tells everyone who waits for a time.
+    /// Moves the clock and wakes everyone who waits for a time.
     pub fn advance(&self, by: SignedDuration) {
         let micros = i64::try_from(by.as_micros()).expect("a test moves the clock by less than 290,000 years");
         self.micros.fetch_add(micros, Ordering::SeqCst);

@@ -12,7 +12,7 @@ use uuid::Uuid;
 pub struct Cursor {
     /// The last item of the page before.
     pub after: Uuid,
-    /// Which list, by [`Cursor::list`].
+    /// The list, by [`Cursor::list`].
     pub list: u32,
 }
 

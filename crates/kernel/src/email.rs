@@ -25,7 +25,7 @@ pub fn ascii(text: &str) -> Option<String> {
 }
 
 /// The text by which an address is looked up and unique: neither the case of its letters nor the form of its domain
-/// tells two apart. Text that is no address is its own key, in lower case.
+/// distinguishes two. Text that is no address is its own key, in lower case.
 pub fn key(text: &str) -> String {
     ascii(text).map_or_else(|| text.to_ascii_lowercase(), |address| address.to_ascii_lowercase())
 }

@@ -23,9 +23,9 @@ pub struct Envelope {
     pub key: Uuid,
     /// The version of the aggregate that the event made.
     pub sequence: i64,
-    /// How urgent it is.
+    /// Its urgency.
     pub lane: Lane,
-    /// When it was committed.
+    /// The time of its commit.
     pub time: Timestamp,
     /// The request from which it followed.
     pub correlation_id: Uuid,
@@ -36,7 +36,7 @@ pub struct Envelope {
 }
 
 impl Envelope {
-    /// What follows from this event inherits this, as part of the trace `traceparent`.
+    /// Events and spans that follow from this event inherit this, as part of the trace `traceparent`.
     pub fn origin(&self, traceparent: Option<TraceParent>) -> Origin {
         Origin { correlation_id: self.correlation_id, causation_id: self.id.into(), traceparent }
     }

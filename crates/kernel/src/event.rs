@@ -1,16 +1,16 @@
-//! What makes a struct an event.
+//! The trait that makes a struct an event.
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-/// A fact that one service tells the others. The structs are in the `events` crate.
+/// A fact that one service publishes to the others. The structs are in the `events` crate.
 pub trait Event: Serialize + DeserializeOwned + Send + Sync + 'static {
     /// The name on the wire, `<source>.<snake_case>.v<version>`; also metric label and log field.
     const TYPE: &'static str;
     /// The service that emits it, and the only one that may.
     const SOURCE: &'static str;
-    /// How urgent it is.
+    /// Its urgency.
     const LANE: Lane;
 
     /// The id of what the event is about. Events of one source, key and lane take effect in order.
@@ -21,7 +21,7 @@ pub trait Event: Serialize + DeserializeOwned + Send + Sync + 'static {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Lane {
-    /// What must overtake any backlog, such as a failed payment.
+    /// Events that must overtake any backlog, such as a failed payment.
     Immediate,
     /// Everything else.
     Background,

@@ -154,7 +154,7 @@ impl std::fmt::Debug for Secret {
     }
 }
 
-/// When an id was made; `None` for one that does not say it.
+/// The time at which an id was made; `None` for one that does not hold it.
 pub fn made_at(id: Uuid) -> Option<Timestamp> {
     let (seconds, nanos) = id.get_timestamp()?.to_unix();
     Timestamp::new(i64::try_from(seconds).ok()?, i32::try_from(nanos).ok()?).ok()

@@ -3,7 +3,7 @@
 //! Not here: async, I/O, SQL, HTTP, or anything that only one service needs.
 //!
 //! Start with [`Money`] and [`Clock`]; [`Cause`] explains why a commit may happen at all,
-//! [`Event`] what one commit may tell the others.
+//! [`Event`] is a fact that a commit may publish to the others.
 //!
 //! **Invariant:** nothing in this crate reads a clock, makes an id or draws a random number except through
 //! [`Clock`] and [`Ids`] values that were handed in.

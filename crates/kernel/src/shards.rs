@@ -1,14 +1,14 @@
-//! How keys are parted among instances.
+//! The partitioning of keys among instances.
 
 use uuid::Uuid;
 
 use crate::Lane;
 
-/// How many shards the keys of the background lane are parted into. The immediate lane has one.
+/// Number of shards into which the keys of the background lane are partitioned. The immediate lane has one.
 ///
 /// Whoever has a shard handles all events of its keys, so that each key keeps its order with any number of instances.
 /// A key's shard is the FNV-1a hash (64 bits, over the 16 bytes of the key) modulo the number of shards, so the number
-/// must never change while anything is on its way.
+/// must never change while anything is in flight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shards(u16);
 
@@ -27,7 +27,7 @@ impl Shards {
         if count >= 1 && count <= Self::MAX { Some(Self(count)) } else { None }
     }
 
-    /// How many a lane has.
+    /// Number of shards of a lane.
     pub const fn count(self, lane: Lane) -> u16 {
         match lane {
             Lane::Immediate => 1,

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// How often an aggregate has changed: the guard of its next change, and the `sequence` of the event that tells it.
+/// Number of changes of an aggregate: the guard of its next change, and the `sequence` of the event that reports it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(transparent)]
 #[schema(value_type = i64, example = 1)]

@@ -61,7 +61,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(5);
 pub struct StoredEvent {
     /// Its place in this store: grows with each commit.
     pub position: i64,
-    /// What it is and what it is about.
+    /// Its type, subject and other attributes.
     pub envelope: Envelope,
     /// The payload, as JSON.
     pub body: Vec<u8>,

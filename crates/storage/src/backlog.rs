@@ -139,7 +139,7 @@ fn places(part: Part, source: String, events: Vec<(i64, EventId)>) -> Vec<Value>
     params![part.lane, part.shard, source, positions, ids]
 }
 
-/// How many events of these types wait, counted to [`COUNTED`].
+/// Number of events of these types that wait, counted to [`COUNTED`].
 pub async fn count(db: &Db, types: Vec<String>) -> Result<i64, Error> {
     let found = db.read(&COUNT, params![types, COUNTED], |row| row.get("rows")).await?;
     Ok(found.into_iter().next().unwrap_or_default())

@@ -50,7 +50,7 @@ pub async fn go_live(db: &Db, types: Vec<String>) -> Result<(), Error> {
     db.sweep(vec![(&GO_LIVE, params![types, true])]).await.map(drop)
 }
 
-/// Records that the service no longer reacts to a type. Whatever its source emits behind the position has to be copied
+/// Records that the service no longer reacts to a type. Whatever its source emits behind the position must be copied
 /// should the service react to it again.
 pub async fn end(db: &Db, event_type: &str, position: i64) -> Result<(), Error> {
     db.sweep(vec![(&END, params![event_type, position, false])]).await.map(drop)

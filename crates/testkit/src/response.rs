@@ -1,4 +1,4 @@
-//! What a request was answered with.
+//! The answer to a request.
 
 use axum::body::Bytes;
 use axum::http::{HeaderMap, StatusCode};

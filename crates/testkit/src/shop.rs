@@ -25,23 +25,23 @@ use crate::{ShopLocation, TestResponse};
 /// The admin token of every test shop.
 pub const ADMIN_TOKEN: &str = "an-admin-token-for-tests-only-0123456789";
 
-/// How long a shop may take to settle before the test fails: far beyond what it ever takes.
+/// The time that a shop may take to settle before the test fails: far beyond what it ever takes.
 const SETTLE: &str = "/internal/settled?timeout=60s";
 
 /// The largest answer that a test reads, in bytes.
 const ANSWER_BYTES_MAX: usize = 16 << 20;
 
-/// How a test's shop differs from a new one.
+/// The differences of a test's shop from a new one.
 pub struct Setup {
     /// The services.
     pub shop: Shop,
     /// Settings of all services.
     pub settings: Settings,
-    /// Who carries the mail.
+    /// The mailer.
     pub mailer: Mailer,
     /// Spans of what happens, if anybody wants them.
     pub tracer: Tracer,
-    /// How often somebody may try to sign in, register or change an address.
+    /// Limit on attempts to sign in, register or change an address.
     pub attempts: AttemptLimits,
 }
 

@@ -1,4 +1,4 @@
-//! Where a test's shop is: every flow runs on each database.
+//! The location of a test's shop: every flow runs on each database.
 
 use std::path::PathBuf;
 
@@ -30,7 +30,7 @@ impl ShopLocation {
         self.folder.path().join("data")
     }
 
-    /// Where the stores are.
+    /// The location of the stores.
     pub fn store(&self) -> Location {
         match &self.database {
             None => Location::Folder(self.data()),

@@ -1,4 +1,4 @@
-//! What is published arrives: unchanged, where it should, and nowhere else.
+//! Arrival: published messages arrive unchanged, at their consumers, and nowhere else.
 
 use bytes::Bytes;
 use futures_util::FutureExt;

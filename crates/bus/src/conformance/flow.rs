@@ -50,7 +50,7 @@ async fn order_despite_requeues(stage: Stage) -> Verdict {
         while arrived.len() < sent.len() {
             let deliveries = consumer.subscription.next(7).await?;
             window += 1;
-            // A whole window goes back, as when the consumer's store is away: nothing of it has had an effect.
+            // A whole window is requeued, as when the consumer's store is unavailable: nothing of it has had an effect.
             let settlement = if window % 3 == 0 { Settlement::Requeue } else { Settlement::Done };
             consumer.settle(&deliveries, settlement).await?;
             if settlement == Settlement::Done {

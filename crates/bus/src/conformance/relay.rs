@@ -13,12 +13,12 @@ use kernel::{Lane, Uuid};
 use super::stage::{Verdict, Violation};
 use crate::{Broker, Destination, Message, Outcome};
 
-/// The wait before what was not stored is published again: enough that a broker that is away is not hammered.
+/// The wait before a message that was not stored is published again: enough not to hammer an unreachable broker.
 const PUBLISH_AGAIN: Duration = Duration::from_millis(2);
 
 /// Publishes as the relay of a service does, and again whatever was not stored.
 pub struct Relay {
-    /// Where it publishes; another one after a restart.
+    /// The broker to publish to; another one after a restart.
     pub broker: Arc<dyn Broker>,
     pending: BTreeMap<QueueKey, VecDeque<Message>>,
     publishing: FuturesUnordered<BoxFuture<'static, (QueueKey, Outcome)>>,

@@ -4,7 +4,7 @@ use std::fmt::{self, Write};
 
 use crate::Guarantees;
 
-/// What a broker promised and kept. Displays as a table.
+/// The promises of a broker, and those that it kept. Displays as a table.
 #[derive(Debug)]
 pub struct Report {
     broker: &'static str,
@@ -62,7 +62,7 @@ impl fmt::Display for Report {
     }
 }
 
-/// What several brokers promise side by side, as a Markdown table.
+/// The promises of several brokers side by side, as a Markdown table.
 pub fn compared(brokers: &[(&str, Guarantees)]) -> String {
     let names: Vec<&str> = brokers.iter().map(|(name, _)| *name).collect();
     let mut table = format!("| promise | {} |\n|---|{}\n", names.join(" | "), "---|".repeat(names.len()));

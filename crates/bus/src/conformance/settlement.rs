@@ -1,4 +1,4 @@
-//! What a settlement means, and what comes again without one.
+//! Settlement: its meaning, and redelivery without one.
 
 use futures_util::FutureExt;
 use futures_util::future::{Either, select};
@@ -15,12 +15,12 @@ pub const CASES: &[Case] = &[
         .only_if(|promises| promises.stored_means_settled),
     Case::new("a message is stored before anyone subscribes", |stage| stored_unseen(stage).boxed())
         .only_if(|promises| !promises.stored_means_settled),
-    Case::new("what is requeued comes again", |stage| requeued(stage).boxed()),
+    Case::new("a requeued delivery is redelivered", |stage| requeued(stage).boxed()),
     Case::new("each delivery of a window is settled by itself", |stage| by_itself(stage).boxed()),
     Case::new("what a dropped subscription left comes to the next, in order", |stage| left_behind(stage).boxed()),
     Case::new("what a closed subscription left comes to one that waits, in order", |stage| handed_over(stage).boxed())
         .only_if(|promises| !promises.exclusive_subscriptions),
-    Case::new("what comes again is marked if that is promised", |stage| marked(stage).boxed()),
+    Case::new("redeliveries are marked if that is promised", |stage| marked(stage).boxed()),
     Case::new("the first settlement counts", |stage| first_counts(stage).boxed()),
     Case::new("a tag of an earlier subscription settles nothing", |stage| stale_tag(stage).boxed()),
     Case::new("a restart loses nothing", |stage| restarted(stage).boxed())

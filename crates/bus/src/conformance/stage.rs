@@ -1,4 +1,4 @@
-//! What the cases play on: a broker, two consumers, and checks that say what is wrong.
+//! The stage of the cases: a broker, two consumers, and checks that state the violation.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -23,7 +23,7 @@ pub const FOR_BOTH: &str = OrderPaid::TYPE;
 pub const URGENT: &str = PaymentFailed::TYPE;
 pub const FOR_NOBODY: &str = StockLow::TYPE;
 
-/// What a broker did and should not have done.
+/// A broken promise of a broker.
 #[derive(Debug)]
 pub struct Violation(pub String);
 
@@ -116,7 +116,7 @@ impl Consumer {
     }
 
     /// Settles as done whatever arrives, until all of these have come. Answers with each message once, in the order
-    /// of first sight: what comes again is no violation.
+    /// of first sight: a redelivery is no violation.
     pub async fn receive_all(&mut self, expected: &[Message]) -> Verdict<Vec<Message>> {
         let mut missing: HashSet<EventId> = expected.iter().map(|message| message.envelope.id).collect();
         let mut received = Vec::with_capacity(expected.len());
@@ -171,7 +171,7 @@ pub fn ensure_in_order(arrived: &[Message]) -> Verdict {
     Ok(())
 }
 
-/// An event of the catalogue as its source would tell it, with its lane, new ids and the body `{}`.
+/// An event of the catalogue as its source would emit it, with its lane, new ids and the body `{}`.
 ///
 /// # Panics
 ///

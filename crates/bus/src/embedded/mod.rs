@@ -25,7 +25,7 @@ pub struct Embedded {
 }
 
 impl Embedded {
-    /// What it promises, for documents that compare brokers.
+    /// Its promises, for documents that compare brokers.
     pub const GUARANTEES: Guarantees = Guarantees {
         survives_restart: false,
         // What was delivered before a crash is forgotten with the process. Whether that ended badly is known to

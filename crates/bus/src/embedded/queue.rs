@@ -1,4 +1,4 @@
-//! What waits for one consumer in one lane, and the subscription that takes it from there.
+//! The queue of one consumer in one lane, and the subscription that reads it.
 
 use std::collections::{HashMap, VecDeque};
 use std::mem;
@@ -37,7 +37,7 @@ struct State {
 }
 
 impl Queue {
-    /// Appends a message; the receiver tells when it is settled.
+    /// Appends a message; the receiver completes when it is settled.
     pub fn push(&self, message: Message) -> Result<oneshot::Receiver<Outcome>, Outcome> {
         let mut state = self.state();
         if state.is_closed {
@@ -132,7 +132,7 @@ impl Subscription for InProcess {
         let confirms: Vec<Confirm> = tags.iter().filter_map(|tag| state.unsettled.remove(tag)).collect();
         drop(state);
         for confirm in confirms {
-            // A publisher that stopped listening still has its pointer, and the event comes again.
+            // A publisher that stopped listening still has its pointer, and publishes the event again.
             let _ = confirm.send(match settlement {
                 Settlement::Done => Outcome::Stored,
                 Settlement::Requeue => Outcome::Unknown { detail: "its consumer gave it back".to_owned() },

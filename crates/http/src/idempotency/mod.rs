@@ -31,7 +31,7 @@ const KEY_LENGTH_MAX: usize = 255;
 /// Keyed requests that one service carries out at once: more than it decides in a second, and 10 MB of keys at the most.
 const IN_FLIGHT_MAX: usize = 16_384;
 
-/// Whose keys the admin token's are.
+/// The owner of the admin token's keys.
 const AUTOMATION: &str = "automation";
 
 /// The names as they are described.
@@ -43,7 +43,7 @@ pub(super) const IDEMPOTENCY_REPLAYED: &str = "Idempotency-Replayed";
 /// 400 `invalid_idempotency_key` unless the key has 1 to 255 visible ASCII characters.
 #[derive(Debug)]
 pub struct KeyedBody<T> {
-    /// What is asked for.
+    /// The request.
     pub input: T,
     /// Under which key, if any.
     pub key: Option<SentKey>,

@@ -58,7 +58,7 @@ const FILES_RESERVED: usize = 256;
 /// Waits after the machine refused a connection, for example because all file handles are in use.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(50);
 
-/// How much and how long a client may.
+/// The bounds on a client's connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bounds {
     /// Open connections. For one more the connection is closed that has waited for a request the longest.
@@ -73,12 +73,12 @@ pub struct Bounds {
     pub idle: Duration,
     /// Without a byte of the answer taken.
     pub stalled: Duration,
-    /// How long a refused client may go on sending: without that it might lose the refusal.
+    /// The time for which a refused client may go on sending: without that it might lose the refusal.
     pub linger: Duration,
 }
 
 impl Bounds {
-    /// What a shop has, on a machine that lets a process open so many files.
+    /// The bounds of a shop, on a machine that lets a process open so many files.
     pub fn with_files(files: usize) -> Self {
         let connections = files.saturating_sub(FILES_RESERVED).clamp(1, CONNECTIONS_MAX);
         Self {

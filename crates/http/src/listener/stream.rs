@@ -1,4 +1,4 @@
-//! The socket as hyper sees it: it reports to the watch what moves, and closes without taking an answer away.
+//! The socket as hyper sees it: it reports progress to the watch, and closes without losing an answer.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -71,7 +71,7 @@ impl AsyncWrite for Stream {
         Pin::new(&mut self.socket).poll_flush(cx)
     }
 
-    /// Closing while the client sends would take its answer away before it was read (RFC 9112 §9.6): what still comes
+    /// Closing while the client sends would lose its answer before it was read (RFC 9112 §9.6): data that still arrives
     /// is read for a while, and dropped.
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if !self.has_shut_down {

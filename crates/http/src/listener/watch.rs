@@ -32,7 +32,7 @@ struct State {
     unsent: Vec<Charge>,
 }
 
-/// Where the connection is.
+/// The phase of the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
     /// Between requests.
@@ -136,7 +136,7 @@ impl Watch {
         self.lock().phase == Phase::Busy
     }
 
-    /// Whether part of a request has arrived, but not its head.
+    /// True if part of a request has arrived, but not its head.
     pub fn is_in_head(&self) -> bool {
         self.lock().phase == Phase::Head
     }

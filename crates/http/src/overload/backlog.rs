@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::Problem;
 
-/// When the client should try again: about as long as a backlog that has formed takes to shrink.
+/// The wait before the client should retry: about as long as a backlog that has formed takes to shrink.
 const RETRY_AFTER_S: u32 = 5;
 
 /// The services of the process that are late with their work. Clones share it.

@@ -24,7 +24,7 @@ const BODIES_BYTES_MAX: usize = 64 * 1_024 * 1_024;
 /// largest page holds some 150 MiB for a moment.
 const PARTS: usize = 8;
 
-/// How long an answer may take before the client is asked to try again. It gave up long ago, but for a slow store.
+/// The time that an answer may take before the client is asked to retry. Most clients have disconnected long before.
 const ANSWER: Duration = Duration::from_secs(30);
 
 /// Requests beyond which background work yields to them: with fewer there is time for both.

@@ -118,7 +118,7 @@ impl fmt::Debug for Limiter {
     }
 }
 
-/// When each client will have its full quota again.
+/// The times at which each client will have its full quota again.
 #[derive(Default)]
 struct KeyTimes(Mutex<HashMap<u64, Nanos>>);
 

@@ -24,7 +24,7 @@ const BYTES_EACH_MAX: usize = 16 * 1_024 * 1_024;
 /// Smaller answers are bounded by the number of connections.
 const SMALL_BYTES: usize = 16 * 1_024;
 
-/// Room for answers on their way to clients. Clones share it.
+/// Room for answers in flight to clients. Clones share it.
 #[derive(Clone, Debug)]
 pub(crate) struct Unsent(Shares);
 

@@ -16,7 +16,7 @@ use tradepost_http::overload::Overload;
 
 use crate::support::{ADMIN_TOKEN, router, shell};
 
-/// What an outdated token looks like.
+/// An outdated token.
 const STALE: &str = "Bearer eyJhbGciOiJFZERTQSJ9.e30.AAAA";
 
 async fn send(router: &Router, request: Request<Body>) -> (StatusCode, HeaderMap, String) {

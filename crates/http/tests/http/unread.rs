@@ -31,7 +31,7 @@ async fn one_client_can_make_the_process_keep_no_more_than_its_share_of_answers(
     assert_eq!(ask(&shop, OTHER, "/v1/public").await.1, 200, "small answers are bounded by the connections");
     assert_eq!(ask(&shop, "127.0.0.1", "/v1/large").await.1, 200, "another client has its own share");
 
-    // Each answer that is read, and each client that goes away, makes room.
+    // Each answer that is read, and each client that disconnects, makes room.
     let mut rest = vec![0; LARGE_BYTES];
     second.read_exact(&mut rest).await.unwrap();
     drop(first);

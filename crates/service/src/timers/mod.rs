@@ -56,7 +56,7 @@ impl TimerKind {
 pub struct Timer {
     /// How often it was begun, this time included. Above 1 an earlier attempt may have got anywhere: look before repeating.
     pub attempts: i64,
-    /// What it is about.
+    /// Its subject.
     pub key: Uuid,
     cause: TimerCause,
 }

@@ -25,7 +25,7 @@ const KEEPALIVE: Duration = Duration::from_secs(30);
 
 /// Settings of every session, beside its schema.
 ///
-/// Every statement goes by an index, and tables grow from nothing within minutes: a plan that was made while a table
+/// Every statement uses an index, and tables grow from nothing within minutes: a plan that was made while a table
 /// was empty must not read all of it later. Hence no sequential scans where there is an index, and, for the writer,
 /// no joins but by index. Timeouts are the server's side of the deadlines that callers have.
 const SESSION: &str = "-c synchronous_commit=on -c jit=off -c enable_seqscan=off -c plan_cache_mode=force_generic_plan \

@@ -61,7 +61,7 @@ async fn cut_at_every_byte(towards: Towards, what: What, step: u64) {
         });
         let thing = store.ids.next();
         let answer = commit_as(&store, thing, &note, request(&store.ids)).await;
-        // A connection that was cut had to be made again; one that was not had fewer bytes to carry.
+        // A connection that was cut was made again; one that was not had fewer bytes to carry.
         uncut = proxy.traffic().len() == made_before;
         let there = count(&beside, &note).await;
         match &answer {

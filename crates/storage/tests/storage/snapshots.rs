@@ -17,7 +17,7 @@ const CHAINS: usize = 8;
 const INSTANTS: usize = 10;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_one_store_heard_from_the_other_is_in_both_copies() {
+async fn events_that_one_store_received_from_the_other_are_in_both_copies() {
     let folder = tempdir().unwrap();
     let stores = open(folder.path()).await;
     let mut chains = JoinSet::new();
@@ -38,17 +38,21 @@ async fn what_one_store_heard_from_the_other_is_in_both_copies() {
         let copies = tempdir().unwrap();
         let (from, to) = (folder.path().to_owned(), copies.path().to_owned());
         let paused = tokio::task::spawn_blocking(move || copy(&from, &to)).await.unwrap();
-        let [told, heard] = open(copies.path()).await;
-        let (told, heard) = (notes(&told.db).await, notes(&heard.db).await);
-        eprintln!("{} told, {} heard; commits were held up for {paused:?}", told.len(), heard.len());
-        total = told.len();
+        let [source, copy] = open(copies.path()).await;
+        let (emitted, received) = (notes(&source.db).await, notes(&copy.db).await);
+        eprintln!("{} emitted, {} received; commits were held up for {paused:?}", emitted.len(), received.len());
+        total = emitted.len();
         for chain in (0..CHAINS).map(|chain| chain.to_string()) {
-            let [told, heard] = [&told, &heard].map(|notes| notes.iter().filter(|note| **note == chain).count());
-            assert!(heard == told || heard + 1 == told, "chain {chain}: {told} told and {heard} heard");
+            let [emitted, received] =
+                [&emitted, &received].map(|notes| notes.iter().filter(|note| **note == chain).count());
+            assert!(
+                received == emitted || received + 1 == emitted,
+                "chain {chain}: {emitted} emitted and {received} received"
+            );
         }
     }
     assert!(total > 100, "next to nothing was written meanwhile: {total}");
-    assert!(chains.try_join_next().is_none(), "a writer gave up");
+    assert!(chains.try_join_next().is_none(), "a writer failed");
 }
 
 #[test]
