@@ -15,8 +15,8 @@ use crate::timeline::{Timeline, per_s};
 /// The time for which events are emitted.
 pub(crate) const SECONDS: usize = 20;
 
-/// Events that are emitted and have not taken effect at the most, where it goes as fast as it can: several windows of every
-/// part on the way, and little enough that what is measured is a steady state.
+/// Events that are emitted and have not taken effect at the most, where it goes as fast as it can: several windows of
+/// every part on the way, and little enough that what is measured is a steady state.
 const UNDER_WAY: usize = 4_096;
 
 /// Commits that are under way at once, as of as many requests.

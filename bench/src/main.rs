@@ -3,7 +3,8 @@
 //! Each case starts private servers that keep what they answered, measures, checks that every event took effect once,
 //! and prints one JSON object. The servers are where TMPDIR says: that disk is measured.
 //!
-//! Start with `services.rs` (the services) and `servers.rs` (a process that runs them); then there is one file for each case.
+//! Start with `services.rs` (the services) and `servers.rs` (a process that runs them); then there is one file for each
+//! case.
 
 mod backlog;
 mod events_to_effect;

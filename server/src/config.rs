@@ -100,7 +100,8 @@ pub struct Settings {
     pub log: String,
     /// The form of log lines.
     pub log_format: LogFormat,
-    /// The token that makes a caller admin: 32 to 1024 visible ASCII characters. Without it one is made at the first start.
+    /// The token that makes a caller admin: 32 to 1024 visible ASCII characters. Without it one is made at the first
+    /// start.
     pub admin_token: Option<Secret>,
     /// The token before the one of now, good beside it while clients change over.
     pub admin_token_previous: Option<Secret>,

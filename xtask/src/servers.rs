@@ -15,8 +15,8 @@ const CLIENT_MANIFESTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../server/t
 /// The folder in which they are kept; the test looks for them there.
 const CLIENT_CACHE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/client-tools");
 
-/// Makes sure that there are the programs of PostgreSQL and RabbitMQ, and the tool that tries the alert rules: nothing is
-/// tested in part because something is missing. The packages have the names that Debian and Ubuntu give them.
+/// Makes sure that there are the programs of PostgreSQL and RabbitMQ, and the tool that tries the alert rules: nothing
+/// is tested in part because something is missing. The packages have the names that Debian and Ubuntu give them.
 pub(crate) fn find_or_install() -> Result<()> {
     if Programs::find().is_err() {
         install("PostgreSQL", "postgresql")?;

@@ -14,8 +14,8 @@ const TLS_TESTS: &str = "encrypted::";
 
 /// Every check: formatting, lints, doc tests, tests.
 ///
-/// Needs a Rust toolchain, PostgreSQL, RabbitMQ and promtool, which it installs where apt-get may; cargo-nextest is used
-/// if it is installed.
+/// Needs a Rust toolchain, PostgreSQL, RabbitMQ and promtool, which it installs where apt-get may; cargo-nextest is
+/// used if it is installed.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Passed to the test runner: run only the tests whose names contain one of these.

@@ -1,15 +1,15 @@
-//! Where the broker is, and as whom to come.
+//! The address of the broker, and the user to connect as.
 
 use std::{fmt, fs};
 
 use lapin::tcp::OwnedTLSConfig;
 use lapin::uri::{AMQPScheme, AMQPUri};
 
-/// Seconds between signs of life. A connection over which nothing came for twice as long is given up, so this bounds
-/// how long a broker that vanished without a word goes unnoticed.
+/// Seconds between heartbeats. A connection over which nothing arrives for twice as long is closed, so this bounds
+/// the time until a broker that vanished is noticed.
 const HEARTBEAT_SECONDS: u16 = 10;
 
-/// Why there can be no such broker, whatever the network does.
+/// The reason why there can be no such broker, whatever the network does.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
     /// The URL can't be read.
@@ -17,7 +17,7 @@ pub enum ConfigError {
         "the broker's URL is not like amqp://USER:PASSWORD@HOST:5672/VHOST (a `/` in a name is written %2f): {detail}"
     )]
     Url {
-        /// What is wrong with it, without what it says.
+        /// Its defect, without its contents.
         detail: String,
     },
     /// The URL asks for encryption, and this program has none for AMQP.
@@ -28,13 +28,13 @@ pub enum ConfigError {
     Certificates {
         /// The file.
         path: String,
-        /// What is wrong.
+        /// The defect.
         detail: String,
     },
     /// The topology names what is in no catalogue.
     #[error("{consumer} reacts to {event_type}, which is no event")]
     UnknownEvent {
-        /// Who reacts.
+        /// The consumer.
         consumer: String,
         /// To what.
         event_type: String,

@@ -32,37 +32,37 @@ const DESTINATION: &str = "events";
 /// The largest body that is sent. The API takes far less, and every RabbitMQ by its own limit takes more.
 const BODY_BYTES_MAX: usize = 8 * 1024 * 1024;
 
-/// How long a publish may go unconfirmed: longer than a quorum queue takes to elect a leader. Whatever was not
+/// The time that a publish may go unconfirmed: longer than a quorum queue takes to elect a leader. Whatever was not
 /// confirmed by then is published again.
 const PUBLISH_DEADLINE: Duration = Duration::from_secs(15);
 
-/// The longest wait before a broker that is away is tried again: short, for all events wait as long, and long enough
+/// The longest wait before an unreachable broker is tried again: short, for all events wait as long, and long enough
 /// that a hundred processes don't keep a broker from starting.
 const RECONNECT_MAX: Duration = Duration::from_secs(10);
 
-/// How long a call waits for a connection that is being made: who asks is told soon, and asks again.
+/// The time that a call waits for a connection that is being made: the caller gets an error soon, and tries again.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// How often queues and bindings of the consumers that receive here are declared anew: what was deleted or unbound by
-/// hand loses events in silence until then.
+/// The interval at which queues and bindings of the consumers that receive here are declared anew: one that was deleted
+/// by hand loses events in silence until then.
 const RESTORE_EVERY: Duration = Duration::from_secs(30);
 
-/// How often a declaration is tried: several processes that declare one queue at once can get in each other's way.
+/// Attempts at a declaration: several processes that declare one queue at once can disturb each other.
 const DECLARE_ATTEMPTS: u32 = 8;
 
 /// The bound of the random wait before it is tried again.
 const DECLARE_PAUSE: Duration = Duration::from_millis(500);
 
-/// What a broker needs to know.
+/// The options of a broker.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Who reacts to what.
+    /// The services and the types to which they react.
     pub topology: Topology,
-    /// How the keys of the background lane are parted. It must be the same in all processes, for ever.
+    /// The partitions of the keys of the background lane. It must be the same in all processes, for ever.
     pub shards: Shards,
-    /// How long a publish may go unconfirmed before its outcome is unknown.
+    /// The time that a publish may go unconfirmed before its outcome is unknown.
     pub publish_deadline: Duration,
-    /// The longest wait before a broker that is away is tried again.
+    /// The longest wait before an unreachable broker is tried again.
     pub reconnect_max: Duration,
     /// For the random waits.
     pub ids: Ids,
@@ -79,7 +79,7 @@ impl Options {
 pub struct RabbitMq {
     shared: Arc<Shared>,
     publish_deadline: Duration,
-    /// What is published in each lane.
+    /// The publishes of each lane.
     immediate: mpsc::Sender<Publish>,
     background: mpsc::Sender<Publish>,
     /// End with this value.
@@ -93,7 +93,7 @@ pub(crate) struct Shared {
     publishing: Reconnecting,
     receiving: Reconnecting,
     recent_errors: RecentErrors,
-    /// How many subscriptions each consumer has here.
+    /// Number of subscriptions of each consumer here.
     consumers: Mutex<BTreeMap<String, usize>>,
 }
 
@@ -114,7 +114,7 @@ impl RabbitMq {
         });
         let mut links = JoinSet::new();
         let address = || shared.address.clone();
-        // Those who publish have given up by then.
+        // Callers have stopped waiting by then.
         let patience = publish_deadline * 2;
         let publisher = || {
             let (publishes, waiting) = mpsc::channel(UNCONFIRMED_MAX);
@@ -162,12 +162,12 @@ impl RabbitMq {
 
     /// Waits for a broker that can be entered, at most as long as the patience; what somebody has to mend is said at
     /// once. For what can't go on without one: a shop that runs does not wait.
-    pub async fn reach(url: &str, patience: Duration, tell: impl FnMut(&Unusable)) -> Result<(), ReachError> {
+    pub async fn reach(url: &str, patience: Duration, report: impl FnMut(&Unusable)) -> Result<(), ReachError> {
         let address = Address::parse(url)?;
-        Ok(preflight::reach(&address, patience, tell).await?)
+        Ok(preflight::reach(&address, patience, report).await?)
     }
 
-    /// Whether everything that is needed is there, for `doctor`; what the broker says that it is.
+    /// Checks everything that is needed, for `doctor`; answers with the broker's name and version.
     /// Connects by itself, and changes nothing.
     pub async fn check(&self) -> Result<ServerInfo, Unusable> {
         preflight::check(&self.shared.address, &self.shared.layout, &self.shared.ids).await
@@ -212,7 +212,7 @@ impl Shared {
         };
         let connection = self.receiving().await?;
         let dead = self.layout.dead(&consumer).filter(|_| lane == Lane::Immediate && shard == 0);
-        // What is given up needs its queue too, whichever lane it was in.
+        // Dead-lettered messages need their queue too, whichever lane they were in.
         let needed = self.layout.dead(&consumer).into_iter().chain([queue]);
         let subscribed = async {
             declare_exchange(&connection).await?;
@@ -356,7 +356,7 @@ impl Broker for RabbitMq {
 }
 
 impl RabbitMq {
-    /// What every RabbitMQ promises as it is used here, for documents that compare brokers.
+    /// The promises of every RabbitMQ as it is used here, for documents that compare brokers.
     pub const GUARANTEES: Guarantees = GUARANTEES;
 
     pub(crate) fn shared(&self) -> &Shared {
@@ -409,7 +409,7 @@ impl RabbitMq {
     }
 }
 
-/// What the broker says of a message within the deadline.
+/// The broker's confirmation of a message within the deadline.
 async fn confirmed(confirmation: oneshot::Receiver<Outcome>, deadline: Duration) -> Outcome {
     let unknown = |detail: String| Outcome::Unknown { detail };
     match timeout(deadline, confirmation).await {

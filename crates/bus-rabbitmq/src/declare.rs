@@ -8,7 +8,8 @@ use lapin::{Channel, Connection, ExchangeKind};
 use crate::layout::{EXCHANGE, Queue};
 use crate::reconnecting::{CallError, within};
 
-/// How many queues are declared before their answers are awaited: enough to hide the way, few enough for the deadline.
+/// Number of queues that are declared before their answers are awaited: enough to hide latency, few enough for the
+/// deadline.
 const QUEUES_AT_ONCE: usize = 16;
 
 /// A channel of its own, for what goes wrong on it closes it.
@@ -16,7 +17,8 @@ pub(crate) async fn open(connection: &Connection) -> Result<Channel, CallError> 
     within("opening a channel", connection.create_channel()).await
 }
 
-/// Makes the exchange to which every event is published, unless it is there: who only uses it needs no right to make it.
+/// Makes the exchange to which every event is published, unless it is there: who only uses it needs no right to make
+/// it.
 pub(crate) async fn declare_exchange(connection: &Connection) -> Result<(), CallError> {
     if has_exchange(connection, &EXCHANGE.into(), ExchangeKind::Topic).await? {
         return Ok(());
@@ -27,7 +29,7 @@ pub(crate) async fn declare_exchange(connection: &Connection) -> Result<(), Call
     within("declaring the exchange", declared).await
 }
 
-/// Whether an exchange is there.
+/// True if an exchange is there.
 pub(crate) async fn has_exchange(
     connection: &Connection,
     name: &ShortString,
@@ -66,7 +68,7 @@ pub(crate) async fn declare<'a>(
     Ok(())
 }
 
-/// Makes a queue; of one that is there, says whether it is as it has to be.
+/// Makes a queue, or checks one that is there.
 pub(crate) async fn declare_alone(channel: &Channel, queue: &Queue) -> lapin::Result<()> {
     let options = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
     channel.queue_declare(queue.name.clone(), options, queue.arguments.clone()).await.map(drop)
@@ -83,17 +85,17 @@ async fn declare_queue(channel: &Channel, queue: &Queue) -> lapin::Result<()> {
         .await
 }
 
-/// How many messages of a queue wait to be delivered; `None` if there is no such queue, which closes the channel.
+/// Number of messages of a queue that wait to be delivered; `None` if there is no such queue, which closes the channel.
 pub(crate) async fn waiting(channel: &Channel, queue: &Queue) -> Result<Option<u64>, CallError> {
     Ok(queue_status(channel, &queue.name).await?.map(|queue_status| u64::from(queue_status.waiting)))
 }
 
-/// What is known of a queue.
+/// The status of a queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct QueueStatus {
     /// Messages that wait to be delivered, without those that were delivered and are not settled.
     pub waiting: u32,
-    /// Who consumes or waits for a turn to do so.
+    /// Consumers, and those that wait for a turn.
     pub consumers: u32,
 }
 
@@ -122,7 +124,7 @@ pub(crate) fn code(error: &lapin::Error) -> Option<u16> {
     }
 }
 
-/// Whether the broker would say the same again: somebody has to mend something.
+/// True if the broker would answer the same again: somebody must repair something.
 pub(crate) fn is_final(error: &CallError) -> bool {
     let CallError::Failed(error) = error else { return false };
     matches!(code(error), Some(ACCESS_REFUSED | NOT_FOUND | PRECONDITION_FAILED | NOT_ALLOWED))

@@ -1,6 +1,7 @@
 //! Queues of an earlier version, which kept the archives for consumers that were new: `tradepost.<service>.archive.…`.
 //!
-//! Consumers catch up in their own stores now. What such a queue still holds has not been handled, so it is not removed.
+//! Consumers catch up in their own stores now. What such a queue still holds has not been handled, so it is not
+//! removed.
 
 use kernel::Lane;
 use lapin::options::{BasicQosOptions, QueueDeleteOptions};

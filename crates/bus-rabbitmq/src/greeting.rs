@@ -1,4 +1,4 @@
-//! Whether a broker is there at all, and which.
+//! The greeting of a broker: shows that it is there, and its version.
 
 use std::io;
 
@@ -12,7 +12,7 @@ use crate::address::Address;
 use crate::preflight::{ServerInfo, Unusable};
 use crate::reconnecting::CONNECT_DEADLINE;
 
-/// What a client says first: AMQP 0-9-1.
+/// The first bytes of a client: AMQP 0-9-1.
 const HELLO: &[u8] = b"AMQP\0\0\x09\x01";
 
 /// Far more than a broker says of itself.

@@ -1,4 +1,4 @@
-//! Which queues there are, and what is routed to each.
+//! The queues, and the events that are routed to each.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,7 +11,7 @@ use crate::ConfigError;
 /// The exchange to which every event is published.
 pub(crate) const EXCHANGE: &str = "tradepost.events";
 
-/// After how many deliveries the broker gives a message up. It is far more than any outage requeues it, for what the
+/// Deliveries after which the broker dead-letters a message. It is far more than any outage causes, for what the
 /// consumer can't handle is parked in its store; this only ends what keeps a consumer from its store for ever.
 pub(crate) const DELIVERIES_MAX: i32 = 10_000;
 
@@ -40,7 +40,7 @@ pub(crate) struct Layout {
 struct Consumer {
     /// By lane and shard.
     queues: BTreeMap<(Lane, u16), Queue>,
-    /// Where the broker puts what it gave up.
+    /// The queue of messages that the broker dead-lettered.
     dead: Queue,
 }
 
@@ -71,7 +71,7 @@ impl Layout {
         self.shards
     }
 
-    /// Whether anybody reacts to this type.
+    /// True if anybody reacts to this type.
     pub fn is_wanted(&self, event_type: &str) -> bool {
         self.wanted.contains(event_type)
     }
@@ -88,7 +88,7 @@ impl Layout {
         self.consumers.get(consumer).map(|it| &it.dead)
     }
 
-    /// All queues of a consumer, what is given up first: others refer to it.
+    /// All queues of a consumer, that of dead-lettered messages first: others refer to it.
     pub fn queues_of(&self, consumer: &str) -> impl Iterator<Item = &Queue> {
         self.consumers.get(consumer).into_iter().flat_map(|it| std::iter::once(&it.dead).chain(it.queues.values()))
     }
@@ -121,7 +121,8 @@ fn arguments(dead: &Queue) -> FieldTable {
         ("x-delivery-limit", AMQPValue::LongInt(DELIVERIES_MAX)),
         // Not the default exchange: whoever may write to that may write to every queue.
         ("x-dead-letter-exchange", text(dead.name.as_str())),
-        // What is given up stays until the other queue has it, which the broker does only if a full queue refuses.
+        // A dead-lettered message stays until the other queue has it, which the broker does only if a full queue
+        // refuses.
         ("x-dead-letter-strategy", text("at-least-once")),
         ("x-overflow", text("reject-publish")),
     ])

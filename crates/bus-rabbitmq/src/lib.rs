@@ -12,7 +12,7 @@
 //!
 //! **Invariant:** every call of the broker has a deadline, and no queue between here and there is without a bound.
 //!
-//! **Invariant:** bytes of strangers break nothing: what is no message of Tradepost is delivered with its defect.
+//! **Invariant:** foreign messages break nothing: what is no message of Tradepost is delivered with its defect.
 //!
 //! **Invariant:** no password is ever printed.
 

@@ -1,4 +1,4 @@
-//! What is amiss, in one line that says what to do.
+//! Checks of the broker before its use. A defect is one line that states the remedy.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ use crate::greeting;
 use crate::layout::{EXCHANGE, Layout};
 use crate::reconnecting::{CallError, connect, within};
 
-/// What the broker says that it is.
+/// The broker's name and version.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServerInfo {
     /// `RabbitMQ`, as a rule.
@@ -28,7 +28,7 @@ pub struct ServerInfo {
     pub version: String,
 }
 
-/// Why the broker can't be used: each says on one line what to do.
+/// The reason why the broker can't be used. Its text states the remedy, on one line.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unusable {
     /// Nothing answers.
@@ -36,7 +36,7 @@ pub enum Unusable {
     Unreachable {
         /// Host and port.
         place: String,
-        /// What the network said.
+        /// The network's error.
         detail: String,
     },
     /// Something takes connections and says nothing.
@@ -59,7 +59,7 @@ pub enum Unusable {
     Untrusted {
         /// Host and port.
         place: String,
-        /// What is wrong with the certificate.
+        /// The defect of the certificate.
         detail: String,
     },
     /// The user or the password is wrong.
@@ -90,17 +90,17 @@ pub enum Unusable {
     Permission {
         /// The user.
         user: String,
-        /// Which right on what, as the broker says it.
+        /// The missing right, as the broker states it.
         detail: String,
     },
     /// A queue or the exchange exists with other arguments.
     #[error("it was declared otherwise before, so drain and delete it, then declare again: {detail}")]
     Mismatch {
-        /// Which, and what differs, as the broker says it.
+        /// The queue or exchange and the difference, as the broker states it.
         detail: String,
     },
     /// A queue or the exchange is not there.
-    #[error("{name} is not there: it has to be declared (`tradepost migrate`)")]
+    #[error("{name} is not there: run `tradepost migrate`, which declares it")]
     Missing {
         /// Its name.
         name: String,
@@ -126,7 +126,7 @@ pub enum Unusable {
     },
 }
 
-/// Why there is no broker to begin with.
+/// The reason why no broker could be reached.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ReachError {
     /// The URL names none.
@@ -138,12 +138,12 @@ pub enum ReachError {
 }
 
 impl Unusable {
-    /// Whether it may pass without anybody doing anything.
+    /// True if it may pass by itself.
     pub fn may_pass(&self) -> bool {
         matches!(self, Self::Unreachable { .. } | Self::Silent { .. } | Self::Other { .. })
     }
 
-    /// What the failure of a connection means.
+    /// The meaning of a failed connection.
     pub(crate) fn connecting(address: &Address, error: &lapin::Error) -> Self {
         let (user, vhost) = (address.user().to_owned(), address.vhost().to_owned());
         let said = error.to_string();
@@ -157,7 +157,7 @@ impl Unusable {
         }
     }
 
-    /// What the failure of a call means.
+    /// The meaning of a failed call.
     pub(crate) fn calling(address: &Address, error: &CallError) -> Self {
         let detail = error.to_string();
         let code = if let CallError::Failed(error) = error { code(error) } else { None };
@@ -172,11 +172,11 @@ impl Unusable {
 /// The time between two tries.
 const REACH_AGAIN: Duration = Duration::from_millis(500);
 
-/// Connects, at most as long as the patience; `tell` hears each time that it did not work and is tried again.
+/// Connects, at most as long as the patience; `report` gets each failure that is tried again.
 pub(crate) async fn reach(
     address: &Address,
     patience: Duration,
-    mut tell: impl FnMut(&Unusable),
+    mut report: impl FnMut(&Unusable),
 ) -> Result<(), Unusable> {
     let began = Instant::now();
     loop {
@@ -184,7 +184,7 @@ pub(crate) async fn reach(
         match connect(address, "start", true).await {
             Ok(_) => return Ok(()),
             Err(error) if error.may_pass() && began.elapsed() < patience => {
-                tell(&error);
+                report(&error);
                 tokio::time::sleep(REACH_AGAIN).await;
             }
             Err(error) => return Err(error),
@@ -192,8 +192,8 @@ pub(crate) async fn reach(
     }
 }
 
-/// Connects, and looks at everything that is needed but for bindings, which can't be read over AMQP. Changes nothing but
-/// for a queue of its own, which goes with it.
+/// Connects, and looks at everything that is needed but for bindings, which can't be read over AMQP. Changes nothing
+/// but for a queue of its own, which goes with it.
 pub(crate) async fn check(address: &Address, layout: &Layout, ids: &Ids) -> Result<ServerInfo, Unusable> {
     let server = greeting::greet(address).await?;
     let connection = connect(address, "check", false).await?;
@@ -241,7 +241,7 @@ async fn rights(connection: &Connection, ids: &Ids) -> Result<(), CallError> {
     let options = BasicPublishOptions::default();
     let written = channel.basic_publish(EXCHANGE.into(), key, options, &[], BasicProperties::default());
     within("writing to the exchange", written).await?;
-    // A refused write is heard of with the answer to whatever follows.
+    // A refused write fails the call that follows it.
     let ended = channel.basic_cancel(consumer.tag(), BasicCancelOptions::default());
     within("ending a subscription", ended).await
 }

@@ -1,8 +1,8 @@
-//! Sends messages and says what became of each, over a channel for each lane: a broker confirms what it got by one channel
-//! in its order, so what is urgent must not stand behind what is not.
+//! Sends messages and reports the result of each, over a channel for each lane: a broker confirms what it got by one
+//! channel in its order, so what is urgent must not stand behind what is not.
 //!
 //! lapin ties a returned message to whichever confirmation it completes next, which need not be that of the message
-//! which was returned. So what is returned is told apart by its message id, and outcomes are decided when everything
+//! which was returned. So returned messages are distinguished by their ids, and outcomes are decided when everything
 //! that was confirmed up to then is known.
 
 use std::collections::HashMap;
@@ -25,8 +25,9 @@ use crate::layout::EXCHANGE;
 use crate::recent_errors::RecentErrors;
 use crate::reconnecting::{CallError, Role, Waits, within};
 
-/// Messages of a lane that may be unconfirmed, and once more as many that may wait to be sent: what half a dozen services with
-/// windows of 1,024 in two lanes send by themselves. Beyond that a message is refused instead of taking memory.
+/// Messages of a lane that may be unconfirmed, and once more as many that may wait to be sent: what half a dozen
+/// services with windows of 1,024 in two lanes send by themselves. Beyond that a message is refused instead of taking
+/// memory.
 pub(crate) const UNCONFIRMED_MAX: usize = 12_288;
 
 /// A message to send.
@@ -42,7 +43,7 @@ pub(crate) struct Publish {
 /// Takes the messages of one lane from whoever publishes.
 pub(crate) struct Publisher {
     pub waiting: mpsc::Receiver<Publish>,
-    /// How long a confirmation is waited for before the channel is given up.
+    /// The wait for a confirmation before the channel is closed.
     pub patience: Duration,
     pub waits: Waits,
     pub recent_errors: RecentErrors,
@@ -145,7 +146,7 @@ async fn open_confirming(connection: &Connection) -> Result<Channel, CallError> 
     Ok(channel)
 }
 
-/// It is on its way when this is polled first, and done when the broker has spoken of it, or has not for so long that
+/// It is in flight when this is polled first, and done when the broker has answered, or has not for so long that
 /// it never will: a queue without a leader would take one place after the other.
 fn send(channel: Channel, publish: Publish, patience: Duration) -> BoxFuture<'static, Confirmed> {
     let Publish { id, routing_key, properties, body, reply } = publish;
@@ -176,16 +177,16 @@ fn all_ready(first: Confirmed, unconfirmed: &mut Unconfirmed) -> Vec<Confirmed> 
     ready
 }
 
-/// What a batch of confirmations says of more than its own messages.
+/// The effects of a batch of confirmations beyond its own messages.
 #[derive(Default)]
 struct Decided {
     /// The routing key of one for which there is no queue.
     unroutable: Option<ShortString>,
-    /// What broke the channel.
+    /// The error that broke the channel.
     broken: Option<CallError>,
 }
 
-/// How often a message was returned and its confirmation not yet seen.
+/// Number of returns of each message whose confirmation was not yet seen.
 #[derive(Default)]
 struct Returned(HashMap<ShortString, u32>);
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// How long it is reported: longer than the wait before the next attempt of whoever was refused.
+/// The time for which it is reported: longer than the wait before the next attempt of whoever was refused.
 const REPORTED_FOR: Duration = Duration::from_secs(30);
 
 /// The last refusal, and its time. Clones share it.

@@ -16,20 +16,20 @@ use crate::preflight::Unusable;
 /// Far more than a connection takes to a broker that is there, even by TLS over a slow line.
 pub(crate) const CONNECT_DEADLINE: Duration = Duration::from_secs(10);
 
-/// More than a call takes for which a quorum queue has to be found first, as after a start of the broker.
+/// More than a call takes that must find a quorum queue first, as after a start of the broker.
 pub(crate) const CALL_DEADLINE: Duration = Duration::from_secs(30);
 
 /// The bound of the first wait after a failure. It doubles with each failure, and each wait is drawn evenly below it,
 /// so that all who lost a broker at once don't come back at once.
 const FIRST_WAIT_MAX: Duration = Duration::from_millis(200);
 
-/// What lasted as long did work; what ends before counts as one more failure.
+/// A connection that lasts as long did work; one that ends before counts as one more failure.
 const STEADY: Duration = Duration::from_secs(5);
 
-/// How often a connection is looked at besides being listened to: an end must not go unnoticed.
+/// The interval at which a connection is checked besides its events: an end must not go unnoticed.
 pub(crate) const LOOK_EVERY: Duration = Duration::from_millis(500);
 
-/// How a connection is at the moment.
+/// The state of a connection at the moment.
 #[derive(Clone)]
 pub(crate) enum ConnectionState {
     /// There is none, and why.
@@ -47,7 +47,7 @@ impl ConnectionState {
         }
     }
 
-    /// Why nothing can be published, if so.
+    /// The reason why nothing can be published, if so.
     pub fn complaint(&self) -> Option<String> {
         match self {
             Self::Up(_) => None,
@@ -57,13 +57,13 @@ impl ConnectionState {
     }
 }
 
-/// What is done with a connection as long as it lasts.
+/// The use of a connection as long as it lasts.
 pub(crate) trait Role: Send {
     /// Ends with what broke it.
     fn perform(&mut self, connection: Arc<Connection>) -> impl Future<Output = String> + Send;
 }
 
-/// How long to wait between tries.
+/// The waits between attempts.
 #[derive(Clone)]
 pub(crate) struct Waits {
     max: Duration,
@@ -101,12 +101,12 @@ impl Reconnecting {
         self.state.borrow().clone()
     }
 
-    /// Why it can't be used now, if so.
+    /// The reason why it can't be used now, if so.
     pub fn complaint(&self) -> Option<String> {
         self.state.borrow().complaint()
     }
 
-    /// Tells when the state is another one.
+    /// Changes of the state.
     pub fn changes(&self) -> watch::Receiver<ConnectionState> {
         self.state.subscribe()
     }
@@ -133,7 +133,7 @@ impl Reconnecting {
                     error.to_string()
                 }
             };
-            tracing::warn!(broker = ?address, purpose, reason, "the connection to the broker is away");
+            tracing::warn!(broker = ?address, purpose, reason, "the connection to the broker is down");
             self.state.send_replace(ConnectionState::Down(reason));
             tokio::time::sleep(waits.after(began.elapsed())).await;
         }
@@ -186,7 +186,7 @@ pub(crate) async fn connect(address: &Address, purpose: &str, greet_first: bool)
     }
 }
 
-/// What a call answered, within the deadline.
+/// The answer of a call, within the deadline.
 pub(crate) async fn within<T>(what: &str, call: impl Future<Output = lapin::Result<T>>) -> Result<T, CallError> {
     match timeout(CALL_DEADLINE, call).await {
         Ok(answer) => answer.map_err(CallError::Failed),
@@ -194,7 +194,7 @@ pub(crate) async fn within<T>(what: &str, call: impl Future<Output = lapin::Resu
     }
 }
 
-/// Why a call of the broker failed.
+/// The reason why a call of the broker failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CallError {
     #[error("{0}")]

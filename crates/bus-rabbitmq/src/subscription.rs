@@ -20,35 +20,37 @@ use crate::reconnecting::{CallError, within};
 use crate::wire;
 
 /// Messages that the broker sends ahead of their settlement, of each shard: eight shards together fill two windows of
-/// the runner. No more, for when a shard changes hands all of them come again, and what comes again takes more commits.
+/// the runner. No more, for all of them are redelivered when a shard moves to another instance, and a redelivery takes
+/// more commits.
 pub(crate) const PREFETCH: u16 = 64;
 
 /// Numbers are used once in a process, so that a tag of an earlier subscription names nothing in a later one.
 static NEXT_NUMBER: AtomicU64 = AtomicU64::new(0);
 
-/// What one consumer receives in a shard of a lane. Dropped, its channel closes, and what is unsettled comes again.
+/// The subscription of one consumer in a shard of a lane. Dropped, its channel closes, and unsettled deliveries are
+/// redelivered.
 pub(crate) struct Channelled {
     connection: Arc<Connection>,
     from: Source,
     open: Open,
     /// The broker's tag of each delivery that is not settled, in the order of delivery.
     unsettled: BTreeMap<u64, u64>,
-    /// What broke it.
+    /// The error that broke it.
     broken: Option<String>,
     _receiving: Receiving,
 }
 
-/// Where the messages come from.
+/// The source of the messages.
 #[derive(Clone)]
 pub(crate) struct Source {
     pub lane: Lane,
     pub shard: u16,
     pub queue: ShortString,
-    /// What the broker gave up, if it comes here too.
+    /// The queue of dead-lettered messages, if it is read here too.
     pub dead: Option<ShortString>,
 }
 
-/// What came, and whether the broker had given it up; or what ended it.
+/// A delivery, and true if the broker had dead-lettered it; or the error that ended the subscription.
 type Arrival = Result<(lapin::message::Delivery, bool), String>;
 
 struct Open {
@@ -107,8 +109,8 @@ impl Channelled {
             // It is kept where its handler would be looked for.
             message.envelope.lane = self.from.lane;
         }
-        let given_up = || format!("the broker gave up on it after {DELIVERIES_MAX} deliveries");
-        let defect = if is_dead { Some(given_up()) } else { defect };
+        let dead_lettered = || format!("the broker dead-lettered it after {DELIVERIES_MAX} deliveries");
+        let defect = if is_dead { Some(dead_lettered()) } else { defect };
         Delivery { message, tag: Tag::new(self.from.shard, number), redelivered: arrived.redelivered, defect }
     }
 
@@ -163,8 +165,8 @@ impl Channelled {
 
     /// Gives back everything that is unsettled, what was sent ahead included: that would overtake what is given back.
     ///
-    /// One by one it can't be done: what is on its way when the broker is told to stop is given back late, and then
-    /// comes behind its successors. What a closed channel leaves is in its old place.
+    /// One by one it can't be done: deliveries in flight when the broker is asked to stop would be given back late, and
+    /// then come behind their successors. Those of a closed channel keep their places.
     async fn give_back(&mut self) -> Result<(), CallError> {
         self.unsettled.clear();
         within("closing a channel", self.open.channel.close(200, "given back".into())).await?;
@@ -237,7 +239,7 @@ pub(crate) async fn consume(channel: &Channel, queue: &ShortString) -> lapin::Re
         .await
 }
 
-/// What a consumer yielded, or what ended it.
+/// A delivery of a consumer, or the error that ended it.
 fn arrived(next: Option<lapin::Result<lapin::message::Delivery>>) -> Result<lapin::message::Delivery, String> {
     match next {
         Some(Ok(delivery)) => Ok(delivery),

@@ -146,8 +146,8 @@ pub trait Broker: Send + Sync + 'static {
     fn health(&self) -> Health;
 }
 
-/// A consumer's end. Deliveries that are unsettled when it is dropped are redelivered: by the broker, or because their publish is
-/// [`Outcome::Unknown`] then.
+/// A consumer's end. Deliveries that are unsettled when it is dropped are redelivered: by the broker, or because their
+/// publish is [`Outcome::Unknown`] then.
 pub trait Subscription: Send {
     /// The next deliveries, in order: waits for at least one, answers with at most `max` (zero counts as one).
     /// Dropping the future loses nothing.

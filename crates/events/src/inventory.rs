@@ -37,7 +37,8 @@ events! { "inventory";
         version: i64,
     }
 
-    /// A product's available stock is at its threshold or below it: once for each shortage, which ends when more is available.
+    /// A product's available stock is at its threshold or below it: once for each shortage, which ends when more is
+    /// available.
     Background "inventory.stock_low.v1" by product_id
     StockLow {
         product_id: ProductId,

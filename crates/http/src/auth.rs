@@ -30,7 +30,8 @@ impl Auth {
         Self { keyrings, ..self.clone() }
     }
 
-    /// True if these headers carry an admin token: cheaper than [`caller`](Self::caller), for no user's token is checked.
+    /// True if these headers carry an admin token: cheaper than [`caller`](Self::caller), for no user's token is
+    /// checked.
     pub(super) fn is_admin(&self, headers: &HeaderMap) -> bool {
         let authorization = headers.get(header::AUTHORIZATION).and_then(|value| bearer(value.as_bytes()));
         authorization.is_some_and(|token| self.is_admin_token(token))

@@ -92,7 +92,8 @@ fn describe_conditions(method: &Method, operation: &mut Operation) {
     }
 }
 
-/// A page names the schema of its items, so that a client has one type for an item of a list and one that is read alone.
+/// A page names the schema of its items, so that a client has one type for an item of a list and one that is read
+/// alone.
 pub(super) fn items_by_reference(name: &str, schema: &mut RefOr<Schema>) {
     let Some(item) = name.strip_prefix("Listing_") else { return };
     let RefOr::T(Schema::Object(page)) = schema else { return };

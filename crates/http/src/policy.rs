@@ -22,7 +22,8 @@ use super::describe::{complete, items_by_reference, operations, refuse};
 use super::overload::{Client, InFlight};
 use super::{Problem, ProblemBody};
 
-/// The path at which services answer the operator's questions, each at a path of its own below. Processes of one shop ask there.
+/// The path at which services answer the operator's questions, each at a path of its own below. Processes of one shop
+/// ask there.
 pub const OPERATOR_PATH: &str = "/internal/operator/";
 
 /// The callers of a route. A token that isn't good is answered 401, but on public routes.

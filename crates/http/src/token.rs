@@ -81,7 +81,8 @@ pub fn header(key_id: KeyId) -> Header {
     Header { typ: Some(TYPE.to_owned()), kid: Some(key_id.to_string()), ..Header::new(Algorithm::EdDSA) }
 }
 
-/// The library checks signature, algorithm, issuer and audience. Its clock is the machine's, so times are ours to check.
+/// The library checks signature, algorithm, issuer and audience. Its clock is the machine's, so times are ours to
+/// check.
 static VALIDATION: LazyLock<Validation> = LazyLock::new(|| {
     let mut validation = Validation::new(Algorithm::EdDSA);
     validation.validate_exp = false;

@@ -34,7 +34,8 @@ pub(super) fn plain(message: &str) -> String {
     of_parser(message).map_or_else(|| message.to_owned(), |wanted| format!("expected {wanted}"))
 }
 
-/// The expectation of a visitor: Rust's own types by the names that JSON has for them, others as they describe themselves.
+/// The expectation of a visitor: Rust's own types by the names that JSON has for them, others as they describe
+/// themselves.
 fn expected(wanted: &str) -> &str {
     match wanted {
         "i8" | "i16" | "i32" | "i64" | "i128" | "isize" | "u8" | "u16" | "u32" | "u64" | "u128" | "usize" => {

@@ -1,11 +1,12 @@
-//! How long to wait before trying again.
+//! The wait before the next attempt.
 
 use std::time::Duration;
 
 use kernel::Ids;
 
-/// Exponential backoff with full jitter: attempt `n` waits a random time below `base` · 2ⁿ⁻¹, at most `max`.
-/// Full jitter spreads those who failed together (<https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/>).
+/// Exponential backoff with full jitter: attempt `n` waits a random time below `base` · 2ⁿ⁻¹, at most `max`. Full
+/// jitter spreads those who failed together
+/// (<https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/>).
 #[derive(Clone, Copy, Debug)]
 pub struct Backoff {
     /// The bound of the first wait.

@@ -101,7 +101,7 @@ pub async fn begin(consumers: &[Consumer]) -> Result<bool, Error> {
     Ok(is_missing)
 }
 
-/// Who else uses the stores meanwhile.
+/// Other users of the stores meanwhile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Beside {
     /// Nobody: none of the services runs.

@@ -1,4 +1,4 @@
-//! What every handler gets.
+//! The context that every handler gets.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,7 +20,7 @@ use crate::traces::Tracer;
 pub struct Settings {
     /// The shop's one currency.
     pub currency: Currency,
-    /// How long stock is held for an unpaid order.
+    /// The time for which stock is held for an unpaid order.
     pub reservation_ttl: Duration,
     /// Payments of one order that may be declined before it is cancelled.
     pub payment_attempts: i64,
@@ -34,17 +34,17 @@ pub struct Settings {
     pub retry_attempts: i64,
     /// Handlers that run at once for each consumer and lane.
     pub workers: usize,
-    /// How long a handler may take over what it was given; longer than a commit waits for its store.
+    /// The time that a handler may take; longer than a commit waits for its store.
     pub handler_deadline: Duration,
-    /// How long handled event ids are kept.
+    /// The time for which ids of handled events are kept.
     pub inbox_retention: Duration,
-    /// How far back events may be sent again; less than `inbox_retention`.
+    /// The greatest age of events that are republished; less than `inbox_retention`.
     pub republish_window: Duration,
-    /// How keys are parted among the instances of a service.
+    /// The partitions of the keys, shared among the instances of a service.
     pub shards: Shards,
     /// Unsent events in one store before requests are refused.
     pub outbox_cap: u64,
-    /// How much guests and customers may send.
+    /// The limits on requests of guests and customers.
     pub limits: Limits,
     /// Proxies whose word about a client's address is taken.
     pub trusted_proxies: Vec<Network>,
@@ -85,9 +85,9 @@ pub struct Ctx<S = ()> {
     pub clock: Clock,
     /// New ids, and randomness.
     pub ids: Ids,
-    /// What all services share.
+    /// The parts that all services share.
     pub settings: Arc<Settings>,
-    /// What only this service has, such as a payment provider.
+    /// The state of this service alone, such as a payment provider.
     pub state: S,
     /// Counters and histograms.
     pub metrics: Arc<Metrics>,
@@ -95,7 +95,7 @@ pub struct Ctx<S = ()> {
     pub idempotency: Idempotency,
     pub(crate) tracer: Tracer,
     pub(crate) keys: Keyring,
-    pub(crate) store_away: Arc<AtomicBool>,
+    pub(crate) store_unavailable: Arc<AtomicBool>,
     pub(crate) overload: Overload,
     pub(crate) catching_up: CatchingUp,
 }
@@ -107,8 +107,8 @@ impl<S> Ctx<S> {
         self.overload.backlog.admit()
     }
 
-    /// Those of a source's keys of which a delivery is held here, for a retry or parked: a copy of what such a key names
-    /// is known to be out of date.
+    /// Those of a source's keys of which a delivery is held here, for a retry or parked: a copy of what such a key
+    /// names is known to be out of date.
     pub async fn unsettled_keys(&self, source: &str, keys: Vec<Uuid>) -> Result<Vec<Uuid>, Error> {
         storage::held::unsettled_keys(&self.db, source, keys).await
     }
@@ -116,7 +116,7 @@ impl<S> Ctx<S> {
     /// Executes the batch and records its cause in one transaction; see [`Db::commit`].
     pub async fn commit(&self, batch: Batch, cause: Cause) -> Result<Committed, Error> {
         let outcome = self.db.commit(batch, cause).await;
-        self.store_away
+        self.store_unavailable
             .store(matches!(outcome, Err(Error::Unavailable { .. } | Error::Unknown { .. })), Ordering::Relaxed);
         if let Ok(committed) = &outcome {
             self.metrics.committed(self.db.service(), committed);

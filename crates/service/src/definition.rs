@@ -1,4 +1,4 @@
-//! How a service describes itself.
+//! The description of a service.
 
 use bytes::Bytes;
 use events::SigningKeyPublished;
@@ -93,7 +93,7 @@ impl<S: Clone + Send + Sync + 'static> Service<S> {
         self
     }
 
-    /// Handles a kind of durable timer that calls something outside: `first` reads a set, commits what has to be
+    /// Handles a kind of durable timer that calls something outside: `first` reads a set, commits what must be
     /// there before the call, and answers with those that are to go on; `then` handles each of them, side by side.
     /// Those that `first` leaves out must be ended by its commit.
     pub fn timer_staged<T, FirstFut, ThenFut>(

@@ -1,6 +1,6 @@
-//! Why a reaction or a timer did not get done, and what follows from it.
+//! The failure of a reaction or a timer, and its consequence.
 
-/// What a handler of deliveries or timers answers instead of a commit.
+/// The answer of a handler of deliveries or timers instead of a commit.
 ///
 /// A business "no" is no failure: it is an event, or a batch that changes nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,7 +14,7 @@ pub enum Failure {
     /// The cause was dealt with before.
     AlreadyDone,
     /// The store can't work now: nothing is acknowledged, and consumption pauses.
-    StoreAway(String),
+    StoreUnavailable(String),
 }
 
 impl Failure {
@@ -35,9 +35,9 @@ impl From<storage::Error> for Failure {
         match error {
             Error::Conflict { .. } => Self::Conflict(error.to_string()),
             Error::AlreadyDone { .. } | Error::LeaseLost { .. } => Self::AlreadyDone,
-            // After an outcome that is not known the delivery comes again, and the inbox knows whether it was handled.
+            // After an unknown outcome the delivery is redelivered, and the inbox knows if it was handled.
             Error::Unavailable { .. } | Error::Unknown { .. } | Error::Unusable { .. } | Error::OutboxFull { .. } => {
-                Self::StoreAway(error.to_string())
+                Self::StoreUnavailable(error.to_string())
             }
             Error::Corrupt { .. } | Error::Broken { .. } | Error::Newer { .. } => Self::Park(error.to_string()),
         }

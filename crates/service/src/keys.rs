@@ -6,11 +6,11 @@ use storage::published_keys;
 
 use crate::{Ctx, Tasks};
 
-/// The time between two looks into the store. Another instance may have handled the event that told of a key;
-/// a key is told long before it signs.
+/// The time between two looks into the store. Another instance may have handled the event that published a key;
+/// a key is published long before it signs.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
-/// Takes the keys that the service was told of before.
+/// Loads the keys that the service received before.
 pub(crate) async fn load<S>(ctx: &Ctx<S>) -> Result<(), storage::Error> {
     ctx.keys.replace(published_keys::known(&ctx.db, ctx.clock.now()).await?);
     Ok(())

@@ -1,4 +1,4 @@
-//! What a service is made of: routes, reactions, timers, and the machinery that runs them.
+//! The parts of a service: routes, reactions, timers, and the machinery that runs them.
 //!
 //! A service's `lib.rs` describes itself as a [`Service`]; [`Running`] opens its store and starts its relays,
 //! consumers and timers. Handlers see a [`Ctx`], read through its `db`, decide, and [`Ctx::commit`].

@@ -1,8 +1,8 @@
-//! Which shards this instance has, among all instances of its service.
+//! Assignment of shards to this instance, among all instances of its service.
 //!
 //! Every second each instance moves its counter on in the service's store and looks at those of the others. From who
-//! lives follows who should have which shard: the same for everybody. An instance gives up what is no longer its own,
-//! once nothing of it is under way, and takes what has no owner or whose owner is gone.
+//! lives follows who should have which shard: the same for everybody. An instance releases what is no longer its own,
+//! once nothing of it is in flight, and claims what has no owner or whose owner is gone.
 //!
 //! Leases keep a key's events together; they are not what keeps an effect from happening twice. That is the inbox,
 //! which is written with the effect: whoever is late finds the row there, however long it was frozen.
@@ -25,16 +25,16 @@ const BEAT: Duration = Duration::from_secs(1);
 /// An instance whose counter stands still for this long is gone: four beats, for a busy machine may miss some.
 const LEASE: Duration = Duration::from_secs(4);
 
-/// How much of the time between two looks counts towards the end of others' leases.
+/// The greatest part of the time between two looks that counts towards the end of others' leases.
 const LOOK_MAX: Duration = Duration::from_secs(2);
 
-/// How long shards that are given up are waited for at each beat, until nothing of them is under way.
-const LET_GO: Duration = Duration::from_millis(500);
+/// The time that each beat waits until nothing is in flight of the shards that are released.
+const RELEASE: Duration = Duration::from_millis(500);
 
 /// The same when the instance ends: its work is being finished then.
-const LET_GO_AT_END: Duration = Duration::from_secs(15);
+const RELEASE_AT_END: Duration = Duration::from_secs(15);
 
-/// What one instance has at the moment.
+/// The shards of one instance at the moment.
 #[derive(Debug, Default)]
 struct Assignment {
     /// Grows with each change.
@@ -50,19 +50,19 @@ pub(crate) struct Membership(Arc<Inner>);
 
 struct Inner {
     assignment: watch::Sender<Arc<Assignment>>,
-    /// For each relay and runner, the generation that it goes by.
+    /// For each relay and runner, the generation that it uses.
     users: Mutex<Vec<Arc<AtomicU64>>>,
-    let_go: Notify,
-    /// When the leases end unless they are renewed; none where nobody else can have them.
+    released: Notify,
+    /// The time at which the leases end unless they are renewed; none where nobody else can have them.
     ends: Option<Mutex<Instant>>,
 }
 
-/// What one relay or runner sees of it: the shards of its lane.
+/// The view of one relay or runner: the shards of its lane.
 pub(crate) struct Share {
     lane: Lane,
     membership: Membership,
     assignment: watch::Receiver<Arc<Assignment>>,
-    goes_by: Arc<AtomicU64>,
+    generation_in_use: Arc<AtomicU64>,
 }
 
 impl Membership {
@@ -81,32 +81,32 @@ impl Membership {
         Self(Arc::new(Inner {
             assignment: watch::Sender::new(Arc::new(assignment)),
             users: Mutex::default(),
-            let_go: Notify::new(),
+            released: Notify::new(),
             ends,
         }))
     }
 
     /// The part of a relay or runner.
     pub fn share(&self, lane: Lane) -> Share {
-        let goes_by = Arc::new(AtomicU64::new(0));
-        self.0.users.lock().unwrap_or_else(PoisonError::into_inner).push(goes_by.clone());
-        Share { lane, membership: self.clone(), assignment: self.0.assignment.subscribe(), goes_by }
+        let generation_in_use = Arc::new(AtomicU64::new(0));
+        self.0.users.lock().unwrap_or_else(PoisonError::into_inner).push(generation_in_use.clone());
+        Share { lane, membership: self.clone(), assignment: self.0.assignment.subscribe(), generation_in_use }
     }
 
     /// Takes part until the tasks stop, then hands everything over.
     pub async fn keep(self, db: Db, instance_id: Uuid, tasks: Tasks) {
-        let mut keeper =
-            Keeper { membership: self, db, instance_id, beat: 0, sightings: Sightings::default(), has_made: false };
+        let mut heartbeat =
+            Heartbeat { membership: self, db, instance_id, beat: 0, sightings: Sightings::default(), has_made: false };
         while !tasks.is_stopping() {
-            if let Err(error) = keeper.beat().await {
-                tracing::debug!(service = keeper.db.service(), %error, "the other instances can't be seen");
+            if let Err(error) = heartbeat.beat().await {
+                tracing::debug!(service = heartbeat.db.service(), %error, "the other instances can't be seen");
             }
             tokio::select! {
                 () = tokio::time::sleep(BEAT) => {}
                 () = tasks.stopping() => {}
             }
         }
-        keeper.leave().await;
+        heartbeat.leave().await;
     }
 
     fn assign(&self, shards: BTreeMap<Lane, Vec<u16>>, is_alone: bool) {
@@ -119,16 +119,16 @@ impl Membership {
         });
     }
 
-    /// Waits until every relay and runner goes by what is assigned now; false if some do not within the time.
-    async fn is_let_go(&self, patience: Duration) -> bool {
+    /// Waits until every relay and runner uses the present assignment; false if some do not within the time.
+    async fn is_released(&self, patience: Duration) -> bool {
         let generation = self.0.assignment.borrow().generation;
         let all_go_by_it = || {
             let users = self.0.users.lock().unwrap_or_else(PoisonError::into_inner);
-            users.iter().all(|goes_by| goes_by.load(Ordering::SeqCst) >= generation)
+            users.iter().all(|generation_in_use| generation_in_use.load(Ordering::SeqCst) >= generation)
         };
         let wait = async {
             while !all_go_by_it() {
-                self.0.let_go.notified().await;
+                self.0.released.notified().await;
             }
         };
         tokio::time::timeout(patience, wait).await.is_ok()
@@ -151,8 +151,8 @@ impl Share {
 
     /// Nothing is under way any more of a shard that this generation does not have.
     pub fn apply(&self, generation: u64) {
-        self.goes_by.store(generation, Ordering::SeqCst);
-        self.membership.0.let_go.notify_one();
+        self.generation_in_use.store(generation, Ordering::SeqCst);
+        self.membership.0.released.notify_one();
     }
 
     /// No other instance lives that could commit something for this one to send.
@@ -160,7 +160,7 @@ impl Share {
         self.assignment.borrow().is_alone
     }
 
-    /// Whether the leases hold: an instance that was frozen for longer has lost them, whatever it believes.
+    /// True if the leases hold: an instance that was frozen for longer has lost them, whatever it believes.
     pub fn holds(&self) -> bool {
         let ends = self.membership.0.ends.as_ref();
         ends.is_none_or(|ends| Instant::now() < *ends.lock().unwrap_or_else(PoisonError::into_inner))
@@ -174,7 +174,7 @@ impl Drop for Share {
 }
 
 /// Renews the leases and shares the work out.
-struct Keeper {
+struct Heartbeat {
     membership: Membership,
     db: Db,
     instance_id: Uuid,
@@ -183,7 +183,7 @@ struct Keeper {
     has_made: bool,
 }
 
-/// What was seen of the other instances.
+/// The last observations of the other instances.
 #[derive(Default)]
 struct Sightings {
     /// The counter of each, and since when it stands there.
@@ -191,7 +191,7 @@ struct Sightings {
     looked_at: Option<Instant>,
 }
 
-impl Keeper {
+impl Heartbeat {
     async fn beat(&mut self) -> Result<(), Error> {
         let began = Instant::now();
         if !self.has_made {
@@ -242,9 +242,9 @@ impl Keeper {
             by_lane.entry(shard.lane).or_default().push(shard.number);
         }
         self.membership.assign(by_lane, live.len() == 1);
-        let given_up: Vec<Shard> = others.into_iter().filter(is_mine).collect();
-        if !given_up.is_empty() && self.membership.is_let_go(LET_GO).await {
-            shards::release(&self.db, self.instance_id, &given_up).await?;
+        let to_release: Vec<Shard> = others.into_iter().filter(is_mine).collect();
+        if !to_release.is_empty() && self.membership.is_released(RELEASE).await {
+            shards::release(&self.db, self.instance_id, &to_release).await?;
         }
         Ok(())
     }
@@ -253,8 +253,8 @@ impl Keeper {
     async fn leave(mut self) {
         self.membership.assign(BTreeMap::new(), false);
         let began = Instant::now();
-        while !self.membership.is_let_go(BEAT).await {
-            if began.elapsed() > LET_GO_AT_END {
+        while !self.membership.is_released(BEAT).await {
+            if began.elapsed() > RELEASE_AT_END {
                 return;
             }
             // Work is still being finished: nobody may take it for left behind.
@@ -273,7 +273,7 @@ impl Keeper {
 }
 
 impl Sightings {
-    /// Who lives, in the order of their ids, and who is gone.
+    /// The instances that live, in the order of their ids, and those that are gone.
     fn tell_apart(&mut self, own: Uuid, beats: &HashMap<Uuid, i64>, now: Instant) -> (Vec<Uuid>, Vec<(Uuid, i64)>) {
         let gap = self.looked_at.map_or(LEASE, |at| now.duration_since(at));
         self.looked_at = Some(now);
@@ -301,7 +301,7 @@ impl Sightings {
     }
 }
 
-/// Who should have a shard, of those who live: the same for whoever asks.
+/// The instance that should have a shard, of those that live: the same for whoever asks.
 fn should_have(shard: Shard, live: &[Uuid]) -> Uuid {
     let at = match shard.lane {
         Lane::Background => usize::from(shard.number) % live.len(),
@@ -355,7 +355,7 @@ mod tests {
         let mut sightings = Sightings::default();
         let now = Instant::now();
         sightings.tell_apart(OWN, &beats(7), now);
-        // The store was away, for everybody, or this process was frozen.
+        // The store was unavailable, for everybody, or this process was frozen.
         let later = now + LEASE * 10;
         assert_eq!(sightings.tell_apart(OWN, &beats(7), later), (vec![OWN, OTHER], vec![]));
         let step = LEASE / 4;

@@ -22,18 +22,18 @@ pub struct Delivery<E> {
 }
 
 impl<E> Delivery<E> {
-    /// What the commit answers: pass it to [`Ctx::commit`].
+    /// The cause of the commit: pass it to [`Ctx::commit`].
     pub fn cause(self) -> Cause {
         Cause::Deliveries(vec![self.cause])
     }
 
-    /// What events that follow from this one inherit; see [`Batch::caused_by`](storage::Batch::caused_by).
+    /// The fields that events which follow from this one inherit; see [`Batch::caused_by`](storage::Batch::caused_by).
     pub fn origin(&self) -> &Origin {
         &self.cause.origin
     }
 }
 
-/// What the commit of a whole set answers.
+/// The cause of the commit of a whole set.
 pub fn causes<E>(deliveries: Vec<Delivery<E>>) -> Cause {
     Cause::Deliveries(deliveries.into_iter().map(|delivery| delivery.cause).collect())
 }
@@ -64,7 +64,7 @@ type Handled = BoxFuture<'static, Result<Committed, Failure>>;
 type HandleOne<S> = Arc<dyn Fn(Ctx<S>, Raw) -> Handled + Send + Sync>;
 type HandleMany<S> = Arc<dyn Fn(Ctx<S>, Vec<Raw>) -> Handled + Send + Sync>;
 
-/// What a service does about one type of event.
+/// The reaction of a service to one type of event.
 pub(crate) struct Reaction<S> {
     pub event_type: &'static str,
     pub lane: Lane,

@@ -29,8 +29,8 @@ const WINDOW: usize = 1_024;
 /// longer, that is, so that the broker never waits for the database.
 const KNOWN_MAX: usize = 3 * WINDOW;
 
-/// Events beyond that which are known and whose keys wait for a broker that refuses the first of them, so that others go
-/// on. When there are more, nothing more is read until some of them are stored.
+/// Events beyond that which are known and whose keys wait for a broker that refuses the first of them, so that others
+/// go on. When there are more, nothing more is read until some of them are stored.
 const REFUSED_MAX: usize = 16 * WINDOW;
 
 /// Room that is worth a read.
@@ -58,7 +58,7 @@ pub(crate) struct Relay {
     in_flight: HashSet<i64>,
     /// The highest position that was read.
     read_to: i64,
-    /// When all that is pending was looked at, not only what is beyond `read_to`.
+    /// The time at which all that is pending was looked at, not only what is beyond `read_to`.
     looked_at_all: Option<Instant>,
     /// By key: the first is being published or waits for its next try.
     queues: HashMap<Uuid, Queue>,
@@ -67,16 +67,16 @@ pub(crate) struct Relay {
     refused: FuturesUnordered<BoxFuture<'static, Uuid>>,
     /// The events of keys whose first was refused, and not stored since.
     refused_count: usize,
-    /// What is pending, while the store is asked for it.
+    /// The pending events, while the store is asked for them.
     reading: Option<BoxFuture<'static, Read>>,
     forgetting: FuturesUnordered<BoxFuture<'static, Forgotten>>,
-    /// How many it forgets at the moment.
+    /// Number of pointers that it removes at the moment.
     forgetting_count: usize,
     stored: Vec<i64>,
     is_letting_go: bool,
 }
 
-/// What a read asked for and got.
+/// The request and result of a read.
 struct Read {
     room: usize,
     looked_at_all: bool,
@@ -148,7 +148,7 @@ impl Relay {
                 () = changed(&mut committed), if !more => more = true,
                 () = tokio::time::sleep(poll), if !more || !has_room => more = true,
                 () = self.share.changed() => {
-                    self.let_go(&tasks).await;
+                    self.released(&tasks).await;
                     if !tasks.is_stopping() {
                         self.take_shards();
                         more = true;
@@ -169,7 +169,7 @@ impl Relay {
 
     /// Sends nothing more until it knows what its shards are, and forgets what it has read. What the broker does not
     /// speak of is waited for until its deadline, or until the tasks stop.
-    async fn let_go(&mut self, tasks: &Tasks) {
+    async fn released(&mut self, tasks: &Tasks) {
         self.is_letting_go = true;
         self.reading = None;
         // Whoever has these keys next begins where this ends.
@@ -189,7 +189,7 @@ impl Relay {
         self.looked_at_all = None;
     }
 
-    /// How long to sleep at the most: what other instances commit wakes nobody here.
+    /// The longest sleep: commits of other instances wake nobody here.
     fn poll(&self) -> Duration {
         match (self.share.is_alone(), self.lane) {
             (true, _) => POLL,
@@ -198,7 +198,7 @@ impl Relay {
         }
     }
 
-    /// How many more events may be known.
+    /// Number of further events that may be known.
     fn room(&self) -> usize {
         let aside = self.refused_count.min(REFUSED_MAX);
         let known = self.in_flight.len().saturating_sub(aside);
@@ -268,7 +268,7 @@ impl Relay {
         self.publishing.push(Box::pin(async move { (key, outcome.await) }));
     }
 
-    /// What was confirmed or refused, and what else was by now: brokers confirm many at once.
+    /// Handles a confirmation or refusal, and all others that have arrived by now: brokers confirm many at once.
     fn all_confirmed(&mut self, key: Uuid, outcome: Outcome) {
         self.confirmed(key, outcome);
         while let Some(Some((key, outcome))) = self.publishing.next().now_or_never() {

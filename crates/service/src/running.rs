@@ -27,30 +27,30 @@ use crate::traces::Tracer;
 use crate::watch_backlog::{self, Work};
 use crate::{CatchingUp, Ctx, Operator, Service, Settings, Tasks, catch_up, operator};
 
-/// What a service gets from the process that runs it.
+/// The parts that a service gets from the process that runs it.
 #[derive(Clone)]
 pub struct Runtime {
-    /// Where stores are.
+    /// The location of stores.
     pub store: Location,
-    /// How events travel.
+    /// The message broker.
     pub broker: Arc<dyn Broker>,
     /// The time.
     pub clock: Clock,
     /// Ids and randomness.
     pub ids: Ids,
-    /// What all services share.
+    /// The parts that all services share.
     pub settings: Arc<Settings>,
     /// Counters and histograms of the process.
     pub metrics: Arc<Metrics>,
     /// Spans of what its services do.
     pub tracer: Tracer,
-    /// Who is let in beside users.
+    /// The tokens of the admin.
     pub auth: Arc<Auth>,
     /// Bounds on load, to which background work yields.
     pub overload: Overload,
     /// Consumers that handle their backlog.
     pub catching_up: CatchingUp,
-    /// Where background work runs.
+    /// The tasks of background work.
     pub tasks: Tasks,
 }
 
@@ -149,7 +149,7 @@ impl<S: Clone + Send + Sync + 'static> Service<S> {
         storage::outbox::redirect(&db).await?;
         let after_crash = db.mark_running().await?;
         let membership = join(&db, runtime);
-        let store_away = Arc::new(AtomicBool::new(false));
+        let store_unavailable = Arc::new(AtomicBool::new(false));
         let ctx = Ctx {
             db: db.clone(),
             clock: runtime.clock.clone(),
@@ -160,7 +160,7 @@ impl<S: Clone + Send + Sync + 'static> Service<S> {
             tracer: runtime.tracer.clone(),
             keys: Keyring::default(),
             idempotency: Idempotency::new(db.clone(), runtime.clock.clone()),
-            store_away: store_away.clone(),
+            store_unavailable: store_unavailable.clone(),
             overload: runtime.overload.clone(),
             catching_up: runtime.catching_up.clone(),
         };
@@ -176,7 +176,7 @@ impl<S: Clone + Send + Sync + 'static> Service<S> {
             access: self.access.map(|check| check.bind(ctx.clone())),
             wake: watch::Sender::new(()),
             busy: Arc::new(AtomicUsize::new(0)),
-            store_away,
+            store_unavailable,
         };
         let work = Work {
             broker: runtime.broker.clone(),
@@ -210,7 +210,7 @@ fn join(db: &Db, runtime: &Runtime) -> Membership {
     membership
 }
 
-/// Where the service's own events have to go, type by type.
+/// The destinations of the service's own events, type by type.
 fn destinations(service: &str, broker: &dyn Broker) -> HashMap<String, Vec<String>> {
     events::all()
         .filter(|event| event.source == service)
@@ -279,7 +279,7 @@ async fn sweep<S>(ctx: Ctx<S>, tasks: Tasks) {
 }
 
 impl Running {
-    /// After the tasks have stopped: marks the store as left in good order and closes it.
+    /// After the tasks have stopped: marks the store as closed cleanly, and closes it.
     pub async fn close(operator: &Operator, drained: bool) {
         if drained && let Err(error) = operator.db.mark_stopped().await {
             tracing::warn!(service = operator.service(), %error, "the store can't be marked as stopped");

@@ -41,7 +41,7 @@ pub struct Shell {
     pub ids: Ids,
     /// The time.
     pub clock: Clock,
-    /// What all services share.
+    /// The parts that all services share.
     pub settings: Arc<Settings>,
     /// Bounds on load.
     pub overload: Overload,
@@ -138,7 +138,7 @@ pub fn served_by(service: &'static str, routes: Router) -> Router {
     }))
 }
 
-/// Whether requests are taken, and what is in the way.
+/// The readiness for requests, and the obstacles.
 #[derive(Serialize, ToSchema)]
 struct Readiness {
     #[schema(value_type = Status, inline)]
@@ -165,7 +165,7 @@ struct HealthCheck {
     reason: Option<String>,
 }
 
-/// Whether the process lives.
+/// Answers that the process lives.
 #[utoipa::path(
     get, path = "/healthz", operation_id = "check_health", tag = "process",
     responses((status = 200, content_type = "text/plain", body = String))
@@ -197,7 +197,7 @@ async fn root() -> Redirect {
     Redirect::temporary("/docs")
 }
 
-/// Whether requests are taken.
+/// Answers if requests are taken.
 ///
 /// 503 only while draining or without a store; a broken broker is `degraded`, for orders are still accepted.
 #[utoipa::path(

@@ -7,7 +7,7 @@ use futures_util::FutureExt;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// The tasks of one process: spawned here, so that stopping can tell them all and wait for them all.
+/// The tasks of one process: spawned here, so that stopping can ask and await them all.
 #[derive(Clone, Debug, Default)]
 pub struct Tasks {
     tracker: TaskTracker,
@@ -47,7 +47,7 @@ impl Tasks {
         self.stop.clone()
     }
 
-    /// Whether the tasks were asked to stop.
+    /// True if the tasks were asked to stop.
     pub fn is_stopping(&self) -> bool {
         self.stop.is_cancelled()
     }

@@ -1,4 +1,4 @@
-//! What a service counts and measures, under the names that dashboards rely on.
+//! The metrics of a service, under the names that dashboards rely on.
 
 use std::sync::Mutex;
 use std::sync::PoisonError;
@@ -93,7 +93,7 @@ struct OverLimit {
     outcome: &'static str,
 }
 
-/// How a delivery ended.
+/// The outcome of a delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// Its effect is committed.
@@ -172,7 +172,7 @@ impl Metrics {
         );
         r.register(
             "events_redelivered",
-            "Deliveries that came again: from a process that ended, or a shard that moved",
+            "Redeliveries: from a process that ended, or a shard that moved",
             self.redelivered.clone(),
         );
         r.register("degraded", "1 while events can't be sent or received, else 0", self.degraded.clone());

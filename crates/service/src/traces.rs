@@ -23,23 +23,23 @@ pub struct FinishedSpan {
     pub context: TraceParent,
     /// The span from which it followed; the first of a trace has none.
     pub parent: Option<u64>,
-    /// What was done, as in `inventory.on_order_placed`.
+    /// The work, as in `inventory.on_order_placed`.
     pub name: String,
-    /// What it answered.
+    /// Its kind.
     pub kind: SpanKind,
-    /// Which service did it.
+    /// The service that did it.
     pub service: &'static str,
-    /// When it began.
+    /// The time at which it began.
     pub start: Timestamp,
-    /// How long it took.
+    /// Its duration.
     pub took: Duration,
-    /// What else is known.
+    /// Further attributes.
     pub attributes: Vec<(&'static str, SpanValue)>,
-    /// What went wrong, if anything.
+    /// The error, if any.
     pub error: Option<String>,
 }
 
-/// What a span answered.
+/// The kind of a span.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SpanKind {
     /// A request.
@@ -95,10 +95,10 @@ impl std::fmt::Debug for Tracer {
     }
 }
 
-/// What is being done, and what follows from it carries. Dropped without an end, it was never there.
+/// A span in progress, and the context that follows from it. Dropped without an end, it was never there.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Span {
-    /// What events and timers of it carry: its own context, or if it is not kept, what came in.
+    /// The context that its events and timers carry: its own context, or if it is not kept, what came in.
     pub carried: Option<TraceParent>,
     open: Option<Open>,
 }
@@ -111,7 +111,7 @@ struct Open {
     began: Instant,
 }
 
-/// What is known of a span at its end.
+/// The data of a span at its end.
 pub(crate) struct End {
     pub name: String,
     pub kind: SpanKind,
@@ -126,7 +126,7 @@ impl Tracer {
         Self(Some(Arc::new(On { export, share, clock, ids })))
     }
 
-    /// Whether anybody takes spans.
+    /// True if anybody takes spans.
     pub fn is_on(&self) -> bool {
         self.0.is_some()
     }
@@ -167,7 +167,7 @@ impl Tracer {
 }
 
 impl On {
-    /// Whether it is kept follows from the random id itself.
+    /// The decision to keep it follows from the random id itself.
     fn new_trace(&self) -> TraceParent {
         let trace_id = self.ids.trace_id();
         let low = u64::try_from(trace_id & u128::from(u64::MAX)).expect("the lower half of the bits");

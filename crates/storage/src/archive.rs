@@ -33,8 +33,8 @@ static BEFORE: Sql = Sql::new(
 );
 static BY_ID: Sql = Sql::new("EVENT_BY_ID", select!("from events where event_id = $1"));
 /// With it, the number of the reader's own transaction: what has a lower position and can't be seen is of an earlier
-/// one, for a transaction has its number before its events have their positions. (A snapshot's `xmax` is no bound: it is
-/// the first number after those that have ended.)
+/// one, for a transaction has its number before its events have their positions. (A snapshot's `xmax` is no bound: it
+/// is the first number after those that have ended.)
 static NEWEST: Sql = Sql::each(
     "NEWEST_EVENT",
     "select coalesce(max(position), 0) as position, 0 as begun from events",
@@ -112,8 +112,8 @@ async fn horizon(db: &Db) -> Result<Horizon, Error> {
 
 /// The events of some types behind the position `after`, up to the position `up_to`, oldest first, at most `limit`.
 ///
-/// Where `up_to` was the [`newest`] at some time, all that was committed by then is found, and nothing of a key is found
-/// without the earlier events of that key: an event gets its position after the one before it was committed.
+/// Where `up_to` was the [`newest`] at some time, all that was committed by then is found, and nothing of a key is
+/// found without the earlier events of that key: an event gets its position after the one before it was committed.
 pub async fn of_types(
     db: &Db,
     types: Vec<String>,

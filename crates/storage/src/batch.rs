@@ -10,7 +10,7 @@ use crate::{Change, Insert, Upsert, Value};
 /// ```no_run
 /// # use kernel::{Ids, Clock, OrderId, Version};
 /// # tradepost_storage::statements! {
-/// #     change MARK_PAID "update orders set status = 'paid', version = version + 1 where order_id = $1 and version = $2";
+/// # change MARK_PAID "update orders set status = 'paid', version = version + 1 where order_id = $1 and version = $2";
 /// # }
 /// use tradepost_storage::{Batch, params};
 ///

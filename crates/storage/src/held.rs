@@ -365,7 +365,8 @@ pub async fn replay(db: &Db, id: DeadLetterId, now: Timestamp) -> Result<bool, E
     Ok(met == [1])
 }
 
-/// Gives a parked delivery up: it counts as handled, and the next of its key goes. False if it is not parked (any more).
+/// Gives a parked delivery up: it counts as handled, and the next of its key goes. False if it is not parked (any
+/// more).
 pub async fn discard(db: &Db, id: DeadLetterId, now: Timestamp) -> Result<bool, Error> {
     let statements = vec![
         (&DISCARD, params![id, now]),

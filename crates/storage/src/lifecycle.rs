@@ -13,8 +13,8 @@ static SET_RUNNING: Sql = Sql::new(
 pub(crate) const STATEMENTS: &[&Sql] = &[&RUNNING, &SET_RUNNING];
 
 impl Db {
-    /// Marks the store as in use. True if the process before this one ended without [`mark_stopped`](Self::mark_stopped):
-    /// what it was handling may be what ended it.
+    /// Marks the store as in use. True if the process before this one ended without
+    /// [`mark_stopped`](Self::mark_stopped): what it was handling may be what ended it.
     pub async fn mark_running(&self) -> Result<bool, Error> {
         let before = self.read(&RUNNING, params![], |row| row.get::<String>("value")).await?;
         self.sweep(vec![(&SET_RUNNING, params!["yes"])]).await?;

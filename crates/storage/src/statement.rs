@@ -88,7 +88,8 @@ pub struct Change(pub(crate) Sql);
 
 /// A projection of another's fact: inserts, or updates a row that shows an older version.
 ///
-/// The text says `on conflict … do update … where … version` or `do nothing`, so an older fact never overwrites a newer.
+/// The text says `on conflict … do update … where … version` or `do nothing`, so an older fact never overwrites a
+/// newer.
 #[derive(Debug)]
 pub struct Upsert(pub(crate) Sql);
 

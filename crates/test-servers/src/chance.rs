@@ -4,7 +4,8 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use std::net::{Ipv4Addr, TcpListener};
 use std::ops::Range;
 
-/// Ports below those that systems use for outgoing connections: no client takes a server's port while the server is down.
+/// Ports below those that systems use for outgoing connections: no client takes a server's port while the server is
+/// down.
 const PORTS: Range<u64> = 20_000..32_000;
 
 /// Attempts to find a free port: far more than a healthy machine needs.

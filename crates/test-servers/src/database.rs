@@ -68,8 +68,8 @@ impl Drop for Database {
         if std::thread::panicking() {
             return;
         }
-        // Also while connections are still being closed. A worker of the server's own can't be made to leave by who is no
-        // superuser, and is soon done.
+        // Also while connections are still being closed. A worker of the server's own can't be made to leave by who is
+        // no superuser, and is soon done.
         let drop = format!("drop database {} with (force)", self.name);
         let began = Instant::now();
         while let Err(error) = try_run(&self.server, &drop) {

@@ -1,10 +1,9 @@
 //! Servers of their own for tests, and the ways in which they fail.
 //!
-//! [`Postgres`] is a private PostgreSQL server on a free port of loopback that can be stopped, killed and started again;
-//! [`Database`] is an empty database for one test; [`RabbitMq`] and [`Vhost`] are the same for RabbitMQ;
-//! [`Proxy`] stands between a client and a server
-//! and delays, cuts, resets, stalls and refuses; [`SmallDisk`] is a disk that is soon full;
-//! [`packages`] are tools of other languages.
+//! [`Postgres`] is a private PostgreSQL server on a free port of loopback that can be stopped, killed and started
+//! again; [`Database`] is an empty database for one test; [`RabbitMq`] and [`Vhost`] are the same for RabbitMQ;
+//! [`Proxy`] stands between a client and a server and delays, cuts, resets, stalls and refuses; [`SmallDisk`] is a disk
+//! that is soon full; [`packages`] are tools of other languages.
 //!
 //! Not here: anything of Tradepost. Storage's tests, the shop's tests and xtask use this crate alike.
 //!

@@ -55,8 +55,8 @@ const RECORDED_BEFORE: RecordedBefore = &[
     ),
 ];
 
-/// Copies what consumers are missing from the archives of all services; answers with how many events that were. The live
-/// destinations must exist.
+/// Copies what consumers are missing from the archives of all services; answers with how many events that were. The
+/// live destinations must exist.
 pub(super) async fn catch_up(
     carrier: &Carrier,
     services: &[Box<dyn AnyService>],
@@ -70,8 +70,8 @@ pub(super) async fn catch_up(
     Ok(catch_up::catch_up_all(&consumers, beside, report).await?)
 }
 
-/// The work of `migrate`, before the services of a whole shop start: on the broker only if a consumer is missing history, for
-/// whoever runs declares what it needs.
+/// The work of `migrate`, before the services of a whole shop start: on the broker only if a consumer is missing
+/// history, for whoever runs declares what it needs.
 pub(super) async fn before_start(
     carrier: &Carrier,
     setup: Setup,

@@ -22,8 +22,8 @@ use crate::shop::Shop;
 /// The time that open requests may take once the process drains.
 const REQUESTS_DRAIN: Duration = Duration::from_secs(10);
 
-/// The beginning of each filter: the client of RabbitMQ would log returned messages with their bodies, and as an error each
-/// queue that is looked for and is not there. What matters the adapter says itself.
+/// The beginning of each filter: the client of RabbitMQ would log returned messages with their bodies, and as an error
+/// each queue that is looked for and is not there. What matters the adapter says itself.
 const QUIET: &str = "lapin=off";
 
 /// The time that the simulated provider takes for `tok_slow`.

@@ -57,8 +57,8 @@ pub fn admin_token(folder: &Path, configured: &Configured<'_>, ids: &Ids) -> any
     Ok(AdminToken { digests, made: Some(token) })
 }
 
-/// Makes another token for a shop that made its own: the one of now becomes the previous one, and a shop that runs takes
-/// both from its next start on.
+/// Makes another token for a shop that made its own: the one of now becomes the previous one, and a shop that runs
+/// takes both from its next start on.
 pub fn rotate(folder: &Path, ids: &Ids) -> anyhow::Result<String> {
     let now = kept(folder)?;
     let token = ids.secret().reveal();

@@ -1,7 +1,7 @@
 //! The command line: one file for each group of commands.
 //!
-//! Data goes to stdout; progress and hints go to stderr. `up`, `serve`, `migrate`, `doctor`, `backup` and `config` work on
-//! the settings; all others talk HTTP to a running server and keep nothing themselves.
+//! Data goes to stdout; progress and hints go to stderr. `up`, `serve`, `migrate`, `doctor`, `backup` and `config` work
+//! on the settings; all others talk HTTP to a running server and keep nothing themselves.
 
 mod admin_token;
 mod arguments;

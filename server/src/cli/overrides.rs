@@ -24,7 +24,8 @@ pub struct Engines {
     ///
     /// Where each service has a database of its own, `{service}` in the URL stands for its name.
     ///
-    /// A password is better kept off the command line: set TRADEPOST_STORE, or TRADEPOST_STORE_FILE to a file that holds the URL.
+    /// A password is better kept off the command line: set TRADEPOST_STORE, or TRADEPOST_STORE_FILE to a file that
+    /// holds the URL.
     #[arg(long, value_name = "URL")]
     pub store: Option<String>,
     /// Message broker URL

@@ -38,7 +38,7 @@ pub struct StoryPrinter {
 
 /// A line of the story, and the place of its step in what was passed in.
 #[derive(Debug, PartialEq, Eq)]
-pub struct LoggingExporter {
+pub struct StoryLine {
     pub index: usize,
     pub line: String,
 }

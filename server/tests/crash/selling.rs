@@ -34,8 +34,8 @@ impl Selling {
         Load::start_through_deaths(&self.client, &self.shop, &self.journal)
     }
 
-    /// Waits until everything is at rest: the books balance, those of the provider too, events of each key took effect in
-    /// their order, and nothing panicked on the way.
+    /// Waits until everything is at rest: the books balance, those of the provider too, events of each key took effect
+    /// in their order, and nothing panicked on the way.
     pub async fn at_rest(&self) -> FullBooks {
         let books = self.at_rest_in_any_order().await;
         assert_eq!(self.fleet.order_violations(), Vec::<String>::new(), "events of one key took effect out of order");

@@ -155,8 +155,8 @@ async fn a_database_that_fails_under_many_processes_leaves_balanced_books() {
     let mut run = Selling::on(Fleet::start(&two_of_some()).await).await;
     run.outage("database killed", Heals::ByItself, async |run| {
         run.fleet.postgres.kill();
-        // What can't be handled is left where it is: received and given back again and again, the broker would in the end
-        // take it for what nobody can handle.
+        // What can't be handled is left where it is: received and given back again and again, the broker would in the
+        // end take it for what nobody can handle.
         let deadline = Instant::now() + BACK;
         while run.consumers() > 0 {
             assert!(Instant::now() < deadline, "somebody receives what can't be handled");

@@ -28,8 +28,8 @@ pub(crate) struct DeadLetter {
     reason: Option<String>,
     attempts: i64,
     first_failed_at: Option<Timestamp>,
-    /// The original payload; payment tokens are redacted. One of more than 64 KiB is not listed, one of more than 16 MiB
-    /// not shown: a text says so.
+    /// The original payload; payment tokens are redacted. One of more than 64 KiB is not listed, one of more than 16
+    /// MiB not shown: a text says so.
     #[schema(value_type = Object)]
     body: serde_json::Value,
 }

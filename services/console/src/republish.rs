@@ -40,7 +40,8 @@ pub(crate) struct Republished {
     next: Option<EventId>,
 }
 
-/// Sends a service's events again, a thousand at a time. Consumers know what they have handled, and take what they missed.
+/// Sends a service's events again, a thousand at a time. Consumers know what they have handled, and take what they
+/// missed.
 #[utoipa::path(
     post, path = "/v1/events/republish", operation_id = "republish_events", tag = "console", request_body = Republish,
     responses(

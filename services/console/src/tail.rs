@@ -23,7 +23,8 @@ const ASK_AGAIN: Duration = Duration::from_secs(1);
 /// The position of a tail in one service.
 struct Position {
     peer: Peer,
-    /// `None` while the service has been unreachable since the tail began: it is followed from the time when it comes back.
+    /// `None` while the service has been unreachable since the tail began: it is followed from the time when it comes
+    /// back.
     after: Option<i64>,
     is_away: bool,
 }

@@ -31,8 +31,8 @@ impl Level {
 
     /// The level with `is_low` as it is now, and the shortage if it has just begun.
     ///
-    /// A shortage is a state, whatever brought it about: units that went, or a threshold that came. It is over once more
-    /// than the threshold is available, and the next one is another. A product that is not for sale has none.
+    /// A shortage is a state, whatever brought it about: units that went, or a threshold that came. It is over once
+    /// more than the threshold is available, and the next one is another. A product that is not for sale has none.
     pub fn noticed(self) -> (Self, Option<StockLow>) {
         let is_low = !self.is_closed && self.available() <= self.low_stock_threshold;
         let shortage = (is_low && !self.is_low).then(|| StockLow {

@@ -21,8 +21,9 @@ pub(crate) struct Letter<'a> {
 
 /// Writes the letter of each event that has one, unless it was written before.
 ///
-/// Of one recipient so many an hour are written as the shop allows; see [`Template::beyond_quota`](crate::domain::Template::beyond_quota).
-/// With a mail server it is queued and its timer set; without, it is captured, which is no outside effect.
+/// Of one recipient so many an hour are written as the shop allows; see
+/// [`Template::beyond_quota`](crate::domain::Template::beyond_quota). With a mail server it is queued and its timer
+/// set; without, it is captured, which is no outside effect.
 pub(crate) async fn write_each<E: Event>(
     ctx: Ctx,
     deliveries: Vec<Delivery<E>>,

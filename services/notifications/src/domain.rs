@@ -30,8 +30,8 @@ pub(crate) enum Beyond {
 }
 
 impl Template {
-    /// Mails that cost nothing to cause are dropped, for held they would flood the recipient for days. Mails that cost money, or
-    /// guard an account, must arrive.
+    /// Mails that cost nothing to cause are dropped, for held they would flood the recipient for days. Mails that cost
+    /// money, or guard an account, must arrive.
     pub fn beyond_quota(self) -> Beyond {
         match self {
             // The users service has at most three of these links for each account.

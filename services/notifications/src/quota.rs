@@ -12,7 +12,8 @@ use kernel::{SignedDuration, Timestamp};
 /// The time in which a recipient gets at most the quota.
 const PERIOD: SignedDuration = SignedDuration::from_hours(1);
 
-/// Recipients that are distinguished, about 3 MB: more than get mail within an hour. Those beyond share [`SHARED`] quotas.
+/// Recipients that are distinguished, about 3 MB: more than get mail within an hour. Those beyond share [`SHARED`]
+/// quotas.
 const RECIPIENTS_MAX: usize = 65_536;
 
 /// Quotas of recipients beyond [`RECIPIENTS_MAX`]: enough that one flood doesn't use up all of them.

@@ -15,7 +15,8 @@ const TOO_MANY_ATTEMPTS: &str = "too_many_attempts";
 /// two are the commit and the answer, tens of milliseconds, or seconds where the store is slow.
 const EXPIRY_GRACE: SignedDuration = SignedDuration::from_secs(5);
 
-/// The time for which a settled order of a closed account keeps its customer: mails and money that are in flight arrive within it.
+/// The time for which a settled order of a closed account keeps its customer: mails and money that are in flight arrive
+/// within it.
 const FORGOTTEN_AFTER: SignedDuration = SignedDuration::from_hours(24);
 
 /// The status of an order. `paid` is its regular end; `rejected` and `cancelled` are final.
@@ -426,8 +427,8 @@ impl Order {
         }
     }
 
-    /// The order without the fields that identify its customer, once it is settled long enough for its mails and money to be
-    /// too. Books keep its number, lines, total, times and country.
+    /// The order without the fields that identify its customer, once it is settled long enough for its mails and money
+    /// to be too. Books keep its number, lines, total, times and country.
     pub fn without_customer(&self, now: Timestamp) -> Option<Self> {
         let is_settled = matches!(self.status, Status::Paid | Status::Rejected | Status::Cancelled);
         (is_settled && now >= self.updated_at + FORGOTTEN_AFTER).then(|| {

@@ -1,7 +1,7 @@
 //! A refresh token: whose it is, a secret that its family shares, and a secret that is good once.
 //!
-//! The family's secret distinguishes a token that was spent from one that never was: the first ends the family, the second
-//! is nothing. So nothing need be kept of spent tokens (docs/adr/0013).
+//! The family's secret distinguishes a token that was spent from one that never was: the first ends the family, the
+//! second is nothing. So nothing need be kept of spent tokens (docs/adr/0013).
 
 use std::fmt;
 

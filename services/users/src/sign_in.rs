@@ -1,4 +1,5 @@
-//! `POST /v1/sessions`: signs in. Whoever has no account learns as much, after as long, as whoever mistyped the password.
+//! `POST /v1/sessions`: signs in. Whoever has no account learns as much, after as long, as whoever mistyped the
+//! password.
 
 use axum::extract::State;
 use axum::http::StatusCode;

@@ -217,7 +217,8 @@ pub(crate) fn update(changed: &User, read: Version) -> Batch {
     Batch::new().change(&UPDATE_USER, read, row)
 }
 
-/// The user has another password, and has verified the address by the way; `read` is the version on which it was decided.
+/// The user has another password, and has verified the address by the way; `read` is the version on which it was
+/// decided.
 pub(crate) fn reset_password(changed: &User, read: Version, hash: &PasswordHash) -> Batch {
     Batch::new().change(&RESET_PASSWORD, read, params![hash.as_str(), changed.email_verified_at, changed.user_id])
 }

@@ -20,7 +20,8 @@ use crate::{Ctx, attempts, current_password, fields, queries, store};
 pub(crate) struct UpdateProfile {
     #[schema(min_length = 3, max_length = 32, pattern = "^[A-Za-z0-9_.-]*$")]
     username: Option<String>,
-    /// Another address asks for `current_password`, ends the links that were mailed to the old one, and is not verified.
+    /// Another address asks for `current_password`, ends the links that were mailed to the old one, and is not
+    /// verified.
     #[schema(max_length = 254)]
     email: Option<String>,
     /// The password of now: required with another `email`, except of the admin.

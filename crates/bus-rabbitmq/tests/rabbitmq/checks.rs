@@ -1,4 +1,4 @@
-//! What `check` says, in one line, when something is amiss.
+//! The findings of `check`: one line each, when something is wrong.
 
 use bus::Topology;
 use kernel::Shards;
@@ -9,7 +9,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
 use tradepost_bus_rabbitmq::{Options, RabbitMq, ServerInfo, Unusable};
 
-use crate::support::{PLACED, STOCK, broker, ids, options, ready, soon, stranger};
+use crate::support::{PLACED, STOCK, broker, ids, options, plain_client, ready, soon};
 
 async fn check(url: &str) -> Result<ServerInfo, Unusable> {
     let broker = RabbitMq::new(url, options()).expect("tests check what is a URL");
@@ -38,7 +38,7 @@ async fn queues_that_are_missing_or_otherwise_are_named() {
     let missing = check(&vhost.url()).await.unwrap_err();
     assert!(matches!(missing, Unusable::Missing { .. }), "{missing:?}");
     drop(broker(&vhost.url()).await);
-    let (_connection, channel) = stranger(&vhost.url()).await;
+    let (_connection, channel) = plain_client(&vhost.url()).await;
     let durable = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
     let queue = "tradepost.inventory.dead";
     channel.queue_delete(queue.into(), QueueDeleteOptions::default()).await.unwrap();
@@ -51,7 +51,7 @@ async fn queues_that_are_missing_or_otherwise_are_named() {
 async fn exchanges_that_are_missing_are_named_and_not_made() {
     let vhost = Vhost::create();
     let _broker = broker(&vhost.url()).await;
-    let (_connection, channel) = stranger(&vhost.url()).await;
+    let (_connection, channel) = plain_client(&vhost.url()).await;
     for exchange in ["tradepost.inventory.dead", "tradepost.events"] {
         channel.exchange_delete(exchange.into(), ExchangeDeleteOptions::default()).await.unwrap();
         for _ in 0..2 {
@@ -138,9 +138,9 @@ async fn health_says_what_check_would_say() {
     let server = Server::start();
     let topology = || Topology::new().consumer(STOCK, [PLACED]);
     let wrong = RabbitMq::new(&format!("{}-not", server.url()), Options::new(topology(), Shards::ONE, ids())).unwrap();
-    let told =
+    let reported =
         wrong.until(|health| matches!(health, bus::Health::Degraded { reason } if reason.contains("no virtual host")));
-    soon(told).await;
+    soon(reported).await;
     let right = RabbitMq::new(&server.url(), Options::new(topology(), Shards::ONE, ids())).unwrap();
     ready(&right).await;
 }

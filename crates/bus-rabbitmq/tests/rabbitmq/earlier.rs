@@ -6,7 +6,7 @@ use lapin::{BasicProperties, Channel};
 use test_servers::Vhost;
 use tradepost_bus_rabbitmq::Unusable;
 
-use crate::support::{MAIL, broker, stranger};
+use crate::support::{MAIL, broker, plain_client};
 
 /// The first that was made, and another.
 const QUEUES: [&str; 2] =
@@ -31,7 +31,7 @@ async fn a_queue_of_an_earlier_version_is_removed_once_it_was_read() {
     let vhost = Vhost::create();
     let broker = broker(&vhost.url()).await;
     broker.remove_archives().await.unwrap();
-    let (connection, channel) = stranger(&vhost.url()).await;
+    let (connection, channel) = plain_client(&vhost.url()).await;
     for queue in QUEUES {
         declare(&channel, queue, false).await.unwrap();
         // All that is left of one that was read.

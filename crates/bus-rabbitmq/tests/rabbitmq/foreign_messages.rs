@@ -8,14 +8,14 @@ use lapin::types::{AMQPValue, FieldTable, LongString};
 use test_servers::Vhost;
 
 use crate::support::{
-    MAIL, PLACED, STOCK, broker, deliver, ids, message, placed, receive_all, settle, stranger, subscribe, take,
+    MAIL, PLACED, STOCK, broker, deliver, ids, message, placed, plain_client, receive_all, settle, subscribe, take,
 };
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_no_message_of_ours_is_delivered_with_its_defect_and_its_bytes() {
     let vhost = Vhost::create();
     let broker = broker(&vhost.url()).await;
-    let (_connection, channel) = stranger(&vhost.url()).await;
+    let (_connection, channel) = plain_client(&vhost.url()).await;
     let queue = "tradepost.inventory.background.0";
     let headers = |entries: &[(&str, AMQPValue)]| {
         let mut table = FieldTable::default();
@@ -25,7 +25,7 @@ async fn what_is_no_message_of_ours_is_delivered_with_its_defect_and_its_bytes()
         BasicProperties::default().with_headers(table)
     };
     let text = |text: &str| AMQPValue::LongString(LongString::from(text));
-    let strangers: Vec<(BasicProperties, Vec<u8>)> = vec![
+    let foreign: Vec<(BasicProperties, Vec<u8>)> = vec![
         (BasicProperties::default(), Vec::new()),
         (BasicProperties::default(), vec![0xff; 100_000]),
         (BasicProperties::default().with_message_id("42".into()), b"{}".to_vec()),
@@ -34,21 +34,21 @@ async fn what_is_no_message_of_ours_is_delivered_with_its_defect_and_its_bytes()
         (headers(&[("cloudEvents:id", AMQPValue::FieldTable(FieldTable::default()))]), b"table".to_vec()),
         (headers(&[("x-death", text("mine")), ("other", AMQPValue::Void)]), b"death".to_vec()),
     ];
-    for (properties, body) in &strangers {
+    for (properties, body) in &foreign {
         let options = BasicPublishOptions::default();
         let sent = channel.basic_publish("".into(), queue.into(), options, body, properties.clone()).await.unwrap();
         sent.await.unwrap();
     }
     let mut subscription = subscribe(&broker, STOCK, Lane::Background).await;
-    let delivered = take(&mut subscription, strangers.len()).await;
-    for (delivery, (_, body)) in delivered.iter().zip(&strangers) {
+    let delivered = take(&mut subscription, foreign.len()).await;
+    for (delivery, (_, body)) in delivered.iter().zip(&foreign) {
         assert!(delivery.defect.is_some(), "{delivery:?}");
         assert_eq!(delivery.message.body, *body);
         assert_eq!(delivery.message.envelope.key, Uuid::from(delivery.message.envelope.id), "it holds up a real key");
     }
-    // The same bytes have the same id when they come again.
+    // The same bytes have the same id when they are redelivered.
     settle(&mut subscription, &delivered, Settlement::Requeue).await;
-    let again = take(&mut subscription, strangers.len()).await;
+    let again = take(&mut subscription, foreign.len()).await;
     for (first, again) in delivered.iter().zip(&again) {
         assert_eq!(first.message, again.message);
         assert!(again.redelivered);

@@ -55,7 +55,7 @@ async fn nothing_that_was_confirmed_is_lost_when_the_broker_is_killed() {
         let messages: Vec<_> = (0..500).map(|_| placed()).collect();
         let publishes = messages.iter().map(|message| publish(&broker, message));
         let killed = async {
-            // Some are confirmed by then, and some are on their way.
+            // Some are confirmed by then, and some are in flight.
             soon(async {
                 while broker.waiting(STOCK).await.is_ok_and(|count| count < 50) {
                     tokio::task::yield_now().await;

@@ -1,4 +1,4 @@
-//! What becomes of a publish.
+//! The results of a publish.
 
 use std::time::Duration;
 
@@ -12,8 +12,8 @@ use test_servers::{Faults, Proxy, RabbitMq as Server, Vhost, What};
 use tradepost_bus_rabbitmq::RabbitMq;
 
 use crate::support::{
-    FAILED, STOCK, broker, broker_with, degraded, deliver, ids, message, options, placed, publish, ready, receive_all,
-    soon, stranger, subscribe,
+    FAILED, STOCK, broker, broker_with, degraded, deliver, ids, message, options, placed, plain_client, publish, ready,
+    receive_all, soon, subscribe,
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -64,7 +64,7 @@ async fn a_body_that_is_too_large_is_refused_and_harms_no_other() {
 async fn a_broker_without_its_exchange_stores_nothing_until_it_is_declared_again() {
     let vhost = Vhost::create();
     let broker = broker(&vhost.url()).await;
-    let (_connection, channel) = stranger(&vhost.url()).await;
+    let (_connection, channel) = plain_client(&vhost.url()).await;
     channel.exchange_delete("tradepost.events".into(), ExchangeDeleteOptions::default()).await.unwrap();
     assert!(matches!(publish(&broker, &placed()).await, Outcome::Unknown { .. }));
     let reason = degraded(&broker).await;
@@ -143,7 +143,7 @@ async fn a_connection_that_is_cut_at_any_byte_of_a_publish_loses_nothing() {
 }
 
 async fn unbind(vhost: &Vhost, queue: &str, event_type: &str, shard: u16) {
-    let (_connection, channel) = stranger(&vhost.url()).await;
+    let (_connection, channel) = plain_client(&vhost.url()).await;
     let key = format!("{event_type}.{shard}");
     let unbound = channel.queue_unbind(queue.into(), "tradepost.events".into(), key.into(), FieldTable::default());
     soon(unbound).await.expect("a test may unbind what it likes");

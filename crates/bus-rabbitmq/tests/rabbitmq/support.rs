@@ -1,4 +1,4 @@
-//! What the tests share: brokers, messages, and a plain client for what no broker of ours would do.
+//! Shared parts of the tests: brokers, messages, and a plain client for what no broker of ours would do.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -44,7 +44,7 @@ pub async fn ready(broker: &RabbitMq) {
     soon(broker.until(|health| *health == Health::Ready)).await;
 }
 
-/// Waits until the broker is away, and says why.
+/// Waits until the broker is unreachable, and returns the reason.
 pub async fn degraded(broker: &RabbitMq) -> String {
     match soon(broker.until(|health| *health != Health::Ready)).await {
         Health::Degraded { reason } => reason,
@@ -79,7 +79,7 @@ pub async fn deliver(broker: &RabbitMq, message: &Message) {
     .await;
 }
 
-/// What one consumer receives in all shards of a lane.
+/// The subscription of one consumer in all shards of a lane.
 pub async fn subscribe(broker: &RabbitMq, consumer: &str, lane: Lane) -> bus::Gathered {
     soon(async {
         let mut gathered = bus::Gathered::new();
@@ -117,7 +117,7 @@ pub async fn receive_all(subscription: &mut dyn Subscription, expected: &[Messag
     }
 }
 
-/// The error with which a subscription ends; what still arrives before is let go.
+/// The error with which a subscription ends; deliveries before it are dropped.
 pub async fn end(subscription: &mut dyn Subscription) -> Error {
     soon(async {
         loop {
@@ -129,8 +129,8 @@ pub async fn end(subscription: &mut dyn Subscription) -> Error {
     .await
 }
 
-/// A client that does what it likes.
-pub async fn stranger(url: &str) -> (Connection, Channel) {
+/// A plain AMQP client.
+pub async fn plain_client(url: &str) -> (Connection, Channel) {
     let connection = Connection::connect(url, ConnectionProperties::default()).await.expect("the server is there");
     let channel = connection.create_channel().await.expect("a connection has channels");
     (connection, channel)

@@ -10,8 +10,8 @@ use test_servers::Vhost;
 use tradepost_bus_rabbitmq::{Options, RabbitMq};
 
 use crate::support::{
-    MAIL, PLACED, STOCK, broker, deliver, end, ids, options, placed, publish, ready, receive_all, settle, soon,
-    stranger, subscribe, take,
+    MAIL, PLACED, STOCK, broker, deliver, end, ids, options, placed, plain_client, publish, ready, receive_all, settle,
+    soon, subscribe, take,
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -31,7 +31,7 @@ async fn a_queue_that_is_deleted_while_it_is_consumed_is_there_again_with_the_ne
     let vhost = Vhost::create();
     let broker = broker(&vhost.url()).await;
     let mut subscription = broker.subscribe(STOCK, Lane::Background, 0).await.unwrap();
-    let (_connection, channel) = stranger(&vhost.url()).await;
+    let (_connection, channel) = plain_client(&vhost.url()).await;
     channel.queue_delete("tradepost.inventory.background.0".into(), QueueDeleteOptions::default()).await.unwrap();
     let error = end(&mut *subscription).await;
     assert!(matches!(&error, Error::Unavailable(reason) if reason.contains("deleted")), "{error}");
@@ -49,7 +49,7 @@ async fn bindings_and_queues_that_are_missing_are_restored_for_those_who_receive
     let vhost = Vhost::create();
     let broker = broker(&vhost.url()).await;
     let mut subscription = subscribe(&broker, STOCK, Lane::Background).await;
-    let (_connection, channel) = stranger(&vhost.url()).await;
+    let (_connection, channel) = plain_client(&vhost.url()).await;
     for shard in 0..2 {
         let (queue, key) = (format!("tradepost.inventory.background.{shard}"), format!("{PLACED}.{shard}"));
         let exchange = "tradepost.events".into();
@@ -85,7 +85,7 @@ async fn what_waits_is_counted_and_a_missing_queue_holds_nothing() {
     let taken = take(&mut subscription, 10).await;
     assert_eq!(broker.waiting(STOCK).await.unwrap(), 0);
     settle(&mut subscription, &taken, bus::Settlement::Done).await;
-    let (_connection, channel) = stranger(&vhost.url()).await;
+    let (_connection, channel) = plain_client(&vhost.url()).await;
     for shard in 0..2 {
         let queue = format!("tradepost.notifications.background.{shard}");
         channel.queue_delete(queue.into(), QueueDeleteOptions::default()).await.unwrap();
@@ -101,7 +101,7 @@ async fn what_the_broker_gives_up_comes_by_the_immediate_lane_with_its_defect() 
     let broker = broker(&vhost.url()).await;
     let sent = placed();
     deliver(&broker, &sent).await;
-    let (_connection, channel) = stranger(&vhost.url()).await;
+    let (_connection, channel) = plain_client(&vhost.url()).await;
     // As the broker does it, by the queue's dead letter exchange.
     let mut consumers = Vec::new();
     for shard in 0..2 {
@@ -114,7 +114,7 @@ async fn what_the_broker_gives_up_comes_by_the_immediate_lane_with_its_defect() 
     let given_up = take(&mut subscription, 1).await;
     assert_eq!(given_up[0].message, sent);
     let defect = given_up[0].defect.as_deref();
-    assert_eq!(defect, Some("the broker gave up on it after 10000 deliveries"));
+    assert_eq!(defect, Some("the broker dead-lettered it after 10000 deliveries"));
     settle(&mut subscription, &given_up, bus::Settlement::Done).await;
     assert_eq!(broker.waiting(STOCK).await.unwrap(), 0);
 }
@@ -136,7 +136,7 @@ async fn who_subscribes_second_begins_where_the_first_left_off() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_queue_that_exists_otherwise_is_an_error_that_names_it() {
     let vhost = Vhost::create();
-    let (_connection, channel) = stranger(&vhost.url()).await;
+    let (_connection, channel) = plain_client(&vhost.url()).await;
     let durable = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
     let queue = "tradepost.inventory.background.0";
     channel.queue_declare(queue.into(), durable, FieldTable::default()).await.unwrap();

@@ -28,7 +28,8 @@ pub use response::RepeatableResponse;
 /// The longest key, in characters.
 const KEY_LENGTH_MAX: usize = 255;
 
-/// Keyed requests that one service carries out at once: more than it decides in a second, and 10 MB of keys at the most.
+/// Keyed requests that one service carries out at once: more than it decides in a second, and 10 MB of keys at the
+/// most.
 const IN_FLIGHT_MAX: usize = 16_384;
 
 /// The owner of the admin token's keys.

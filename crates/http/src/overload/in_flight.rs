@@ -20,8 +20,8 @@ const REQUESTS_MAX: usize = 1_024;
 /// Bytes of bodies that are held at the same time: all requests with bodies of 64 KiB, or 256 with the largest.
 const BODIES_BYTES_MAX: usize = 64 * 1_024 * 1_024;
 
-/// The part of each that one client may have: 128 requests and 8 MiB of bodies. A client whose 128 requests each read the
-/// largest page holds some 150 MiB for a moment.
+/// The part of each that one client may have: 128 requests and 8 MiB of bodies. A client whose 128 requests each read
+/// the largest page holds some 150 MiB for a moment.
 const PARTS: usize = 8;
 
 /// The time that an answer may take before the client is asked to retry. Most clients have disconnected long before.
@@ -66,9 +66,9 @@ impl InFlight {
         Self { requests: Shares::new(requests, each), answer, ..self }
     }
 
-    /// Takes in the request's body, then answers it if there is room: 413 for a body that is too large, 408 for one that
-    /// does not arrive in time, 429 `too_many_requests` beyond the client's share, 503 `overloaded` beyond all room,
-    /// 503 `timed_out` for an answer that takes too long. Without a client only all room counts.
+    /// Takes in the request's body, then answers it if there is room: 413 for a body that is too large, 408 for one
+    /// that does not arrive in time, 429 `too_many_requests` beyond the client's share, 503 `overloaded` beyond all
+    /// room, 503 `timed_out` for an answer that takes too long. Without a client only all room counts.
     pub(crate) async fn carry(&self, client: Option<Client>, request: Request, next: Next) -> Response {
         let route = request.extensions().get::<MatchedPath>().map_or("", MatchedPath::as_str).to_owned();
         if ALWAYS.contains(&route.as_str()) {

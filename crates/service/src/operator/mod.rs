@@ -67,21 +67,21 @@ pub struct Operator {
     pub(crate) access: Option<Access>,
     pub(crate) wake: watch::Sender<()>,
     pub(crate) busy: Arc<AtomicUsize>,
-    pub(crate) store_away: Arc<AtomicBool>,
+    pub(crate) store_unavailable: Arc<AtomicBool>,
 }
 
-/// What became of one event at one consumer.
+/// The status of one event at one consumer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeliveryStatus {
     /// The consuming service.
     pub consumer: &'static str,
     /// One of [`STATUSES`](Self::STATUSES).
     pub status: &'static str,
-    /// How often handling began.
+    /// Number of attempts that began.
     pub attempts: i64,
-    /// When its effect was committed.
+    /// The time at which its effect was committed.
     pub handled_at: Option<Timestamp>,
-    /// Why the last attempt failed.
+    /// The reason why the last attempt failed.
     pub reason: Option<String>,
 }
 
@@ -93,12 +93,12 @@ impl DeliveryStatus {
     pub const STATUSES: [&'static str; 5] = [Self::PENDING, "done", "retrying", "waiting", "parked"];
 }
 
-/// How much unfinished work a service has.
+/// The unfinished work of a service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Activity {
-    /// Unsent events, the backlog, due retries, due timers, what waits in the broker for the service, and running handlers.
-    /// The handlers are those of the instance that was asked; all else is the same whichever is asked.
+    /// Unsent events, the backlog, due retries, due timers, what waits in the broker for the service, and running
+    /// handlers. The handlers are those of the instance that was asked; all else is the same whichever is asked.
     pub pending: u64,
     /// Grows with every event: if it stands still between two looks, nothing moved in between.
     pub newest_event: i64,
@@ -110,22 +110,22 @@ impl Operator {
         self.db.service()
     }
 
-    /// Whether the store can be read, and written again if the last commit could not write.
+    /// Checks that the store can be read, and written again if the last commit could not write.
     pub async fn check_store(&self) -> Result<(), Error> {
-        if self.store_away.load(Ordering::Relaxed) {
+        if self.store_unavailable.load(Ordering::Relaxed) {
             // A write that says what is so anyway: nobody else may come to try one while the service is not ready.
             self.db.mark_running().await?;
-            self.store_away.store(false, Ordering::Relaxed);
+            self.store_unavailable.store(false, Ordering::Relaxed);
         }
         self.newest_position().await.map(|_| ())
     }
 
-    /// Whether the service reacts to events of this type.
+    /// True if the service reacts to events of this type.
     pub fn reacts_to(&self, event_type: &str) -> bool {
         self.subscriptions.contains(event_type)
     }
 
-    /// Who may read the story of this subject: `None` if the service doesn't know it.
+    /// True if the caller may read the story of this subject; `None` if the service doesn't know it.
     pub async fn may_read(&self, subject: Uuid, caller: Caller) -> Result<Option<bool>, Error> {
         match &self.access {
             Some(check) => check(subject, caller).await,
@@ -189,7 +189,7 @@ impl Operator {
         archive::newest(&self.db).await
     }
 
-    /// What became of these events here: only of those to whose type the service reacts.
+    /// The status of these events here: only of those to whose type the service reacts.
     pub async fn deliveries(&self, events: &[(EventId, &str)]) -> Result<HashMap<EventId, DeliveryStatus>, Error> {
         let wanted: Vec<EventId> =
             events.iter().filter(|(_, event_type)| self.reacts_to(event_type)).map(|(id, _)| *id).collect();
@@ -265,7 +265,7 @@ impl Operator {
         self.wake.send_replace(());
     }
 
-    /// How much unfinished work there is.
+    /// The unfinished work.
     pub async fn activity(&self) -> Result<Activity, Error> {
         let now = self.clock.now();
         let busy = self.busy.load(Ordering::SeqCst) as u64;
@@ -276,7 +276,7 @@ impl Operator {
         let backlog = backlog::count(&self.db, types).await?;
         let due = u64::try_from(retries + timers + unsent + backlog).unwrap_or_default();
         let newest_event = self.newest_position().await?;
-        // A broker that can't tell may hold anything.
+        // A broker that can't count may hold anything.
         let waiting = self.broker.waiting(self.service()).await.unwrap_or(1);
         Ok(Activity { pending: busy + due + waiting, newest_event })
     }

@@ -1,4 +1,4 @@
-//! How a console in another process asks a service: one [`Question`], one [`Answer`], as JSON.
+//! The protocol by which a console in another process asks a service: one [`Question`], one [`Answer`], as JSON.
 //!
 //! Whichever instance of a service answers, it answers from the store that all of them share.
 //! Only an [`Activity`](super::Activity) counts also the handlers that run in the instance itself.
@@ -24,10 +24,10 @@ pub const ROWS_MAX: i64 = 1_000;
 /// Events of which one question may ask what became of them: some 100 KB, well below the cap of a body.
 pub const IDS_MAX: usize = 1_000;
 
-/// How long an answer may wait for events to come: shorter than what any answer may take.
+/// The time that an answer may wait for new events: shorter than the limit of any answer.
 pub const WAIT_MAX: Duration = Duration::from_secs(20);
 
-/// What a console may ask.
+/// A question of a console.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 #[expect(missing_docs, reason = "each is the method of `Operator` of this name, with its arguments")]
@@ -48,7 +48,7 @@ pub enum Question {
     Keys,
 }
 
-/// What a service answers.
+/// The answer of a service.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Answer {
@@ -64,13 +64,13 @@ pub enum Answer {
     DeadLetters(Vec<Letter>),
     /// The dead letter, if there is one.
     DeadLetter(Option<Letter>),
-    /// Whether a replay or discard found its dead letter.
+    /// True if a replay or discard found its dead letter.
     Done(bool),
-    /// How many events are sent again, and up to which, if there are more.
+    /// Number of republished events, and the last of them if there are more.
     Republished { events: usize, up_to: Option<EventId> },
-    /// Whether there is work.
+    /// The unfinished work.
     Activity(Activity),
-    /// Whether the caller may read, if the service knows the subject.
+    /// True if the caller may read; `None` if the service doesn't know the subject.
     MayRead(Option<bool>),
     /// The keys by which users' tokens are checked.
     Keys(Vec<Key>),
@@ -86,7 +86,7 @@ pub struct EventName {
     pub event_type: String,
 }
 
-/// What became of an event.
+/// The status of an event.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Delivery {
@@ -103,7 +103,7 @@ impl Delivery {
         Self { event_id, status: status.to_owned(), attempts, handled_at, reason }
     }
 
-    /// What this says of a consumer; `None` for a status that this version doesn't know.
+    /// The status of a consumer; `None` for a status that this version doesn't know.
     pub fn at(self, consumer: &'static str) -> Option<(EventId, DeliveryStatus)> {
         let Self { event_id, status, attempts, handled_at, reason } = self;
         let status = DeliveryStatus::STATUSES.into_iter().find(|known| *known == status)?;
@@ -111,7 +111,7 @@ impl Delivery {
     }
 }
 
-/// Who asked the console. It holds the admin's right to ask at all, so its word is taken.
+/// The caller of the console. The console holds the admin's right to ask at all, so its word is taken.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Caller {
@@ -166,7 +166,7 @@ struct LetterForm {
     #[serde(with = "bytes")]
     digest: [u8; 16],
     #[serde(with = "state")]
-    state: State,
+    state: HeldState,
     due_at: Option<Timestamp>,
     attempts: i64,
     reason: Option<String>,
@@ -201,14 +201,14 @@ mod bytes {
 }
 
 mod state {
-    use super::{Deserialize, Deserializer, Serializer, State, de};
+    use super::{Deserialize, Deserializer, HeldState, Serializer, de};
 
     #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde lends it")]
-    pub fn serialize<S: Serializer>(state: &State, serializer: S) -> Result<S::Ok, S::Error> {
+    pub fn serialize<S: Serializer>(state: &HeldState, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(state.as_str())
     }
 
-    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<State, D::Error> {
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<HeldState, D::Error> {
         String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
     }
 }

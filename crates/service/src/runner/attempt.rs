@@ -23,10 +23,10 @@ const DECISIONS: i64 = 32;
 /// The longest wait between two of them.
 const BETWEEN_MAX: Duration = Duration::from_millis(20);
 
-/// The outcome of a span whose commit may or may not have taken place: the delivery comes again.
-pub(super) const STORE_AWAY: &str = "store_away";
+/// The outcome of a span whose commit may or may not have taken place: the delivery is redelivered.
+pub(super) const STORE_UNAVAILABLE: &str = "store_unavailable";
 
-/// The first 16 bytes of the SHA-256 of type and body: tells other bytes under the same id.
+/// The first 16 bytes of the SHA-256 of type and body: distinguishes other bytes under the same id.
 pub(super) fn digest(event_type: &str, body: &[u8]) -> [u8; 16] {
     let hash = Sha256::new().chain_update(event_type).chain_update([0]).chain_update(body).finalize();
     hash[..16].try_into().expect("SHA-256 has 32 bytes")
@@ -76,8 +76,8 @@ impl<S: Clone + Send + Sync + 'static> Runner<S> {
                 Ok(Ok(Ok(_committed))) => return Ok(()),
                 Ok(Ok(Err(failure))) => Err(failure),
                 Ok(Err(panic)) => Err(Failure::Retry(format!("the handler panicked: {}", panic_text(&*panic)))),
-                // Should its commit be under way, the inbox will tell the next attempt.
-                Err(_) => Err(Failure::Retry(format!("the handler took more than {deadline:?} and was given up"))),
+                // Should its commit be in flight, the inbox will show it to the next attempt.
+                Err(_) => Err(Failure::Retry(format!("the handler took more than {deadline:?} and was cancelled"))),
             };
             if !matches!(outcome, Err(Failure::Conflict(_))) {
                 break;
@@ -134,7 +134,7 @@ impl<S: Clone + Send + Sync + 'static> Runner<S> {
         began: Instant,
     ) {
         let consumer = self.consumer();
-        // A label for each text that strangers think of would fill the memory.
+        // A label for each foreign text would fill the memory.
         let known =
             if self.handlers.contains_key(envelope.event_type.as_str()) { &*envelope.event_type } else { "unknown" };
         self.ctx.metrics.handled(consumer, known, outcome);
@@ -165,7 +165,7 @@ impl<S: Clone + Send + Sync + 'static> Runner<S> {
     }
 }
 
-/// What a span and a file are called that react to a type: `on_order_placed` for `orders.order_placed.v1`.
+/// The name of the span and the file that react to a type: `on_order_placed` for `orders.order_placed.v1`.
 fn reaction_name(event_type: &str) -> String {
     format!("on_{}", event_type.split('.').nth(1).unwrap_or(event_type))
 }

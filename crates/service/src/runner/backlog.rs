@@ -22,11 +22,11 @@ const PAGE: i64 = 256;
 /// The time between two log lines about progress.
 const REPORT_EVERY: Duration = Duration::from_secs(5);
 
-/// The age that a window of history counts as: it yields to a crowd of requests for a second, not for the ten of what is
-/// new, and not never because it is old.
+/// The age that a window of history counts as: it yields to a crowd of requests for a second, not for the ten of what
+/// is new, and not never because it is old.
 const AGE: SignedDuration = SignedDuration::from_secs(9);
 
-/// Where deliveries came from and are acknowledged.
+/// The source of deliveries, at which they are acknowledged.
 pub(super) trait Acknowledge: Send {
     /// The consumer's store has what became of these deliveries.
     fn done<'a>(&'a mut self, tags: &'a [Tag]) -> BoxFuture<'a, Result<(), String>>;
@@ -44,7 +44,7 @@ pub(super) struct Backlog {
     part: Part,
     types: Vec<String>,
     sources: Vec<Source>,
-    /// What was delivered and is not settled.
+    /// The deliveries that are not settled.
     unsettled: HashMap<Tag, BacklogPosition>,
     next_number: u64,
 }

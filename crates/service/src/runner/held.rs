@@ -8,7 +8,7 @@ use kernel::{Envelope, SignedDuration, Timestamp};
 use storage::held::{self, Attempt, Held};
 use storage::inbox;
 
-use super::attempt::STORE_AWAY;
+use super::attempt::STORE_UNAVAILABLE;
 use super::{OTHER_BYTES, Runner};
 use crate::telemetry::Outcome;
 use crate::traces::Span;
@@ -18,10 +18,10 @@ use crate::{Failure, Tasks};
 const READ: i64 = 64;
 
 impl<S: Clone + Send + Sync + 'static> Runner<S> {
-    /// Handles some of what is due; answers with when the next is. An error means that the store is away.
+    /// Handles some of what is due; answers with when the next is. An error means that the store is unavailable.
     ///
-    /// What has no attempt yet is handled beside others. What has one may be what ended the process, and is handled alone,
-    /// so that nothing else is blamed for it twice.
+    /// What has no attempt yet is handled beside others. What has one may be what ended the process, and is handled
+    /// alone, so that nothing else is blamed for it twice.
     ///
     /// Only some, for what arrives has its turn in between: many retries delay other keys by one reading of them.
     pub(super) async fn handle_due(&mut self, tasks: &Tasks) -> Result<Option<Timestamp>, String> {
@@ -32,7 +32,7 @@ impl<S: Clone + Send + Sync + 'static> Runner<S> {
         {
             let runner = &*self;
             let fresh = stream::iter(fresh).map(|held| runner.handle_held(held, tasks));
-            // All that have begun come to their end, also when one finds the store away.
+            // All that have begun are finished, also when one finds the store unavailable.
             let ended: Vec<Result<(), String>> = fresh.buffer_unordered(self.ctx.settings.workers).collect().await;
             ended.into_iter().collect::<Result<(), String>>()?;
         }
@@ -42,8 +42,8 @@ impl<S: Clone + Send + Sync + 'static> Runner<S> {
         self.load_held().await
     }
 
-    /// One attempt, counted before it begins: if it ends the process, it has counted all the same. It does nothing once the
-    /// tasks stop, or where another has these shards by now and does the rest.
+    /// One attempt, counted before it begins: if it ends the process, it has counted all the same. It does nothing once
+    /// the tasks stop, or where another has these shards by now and does the rest.
     async fn handle_held(&self, held: Held, tasks: &Tasks) -> Result<(), String> {
         if tasks.is_stopping() || !self.share.holds() {
             return Ok(());
@@ -75,8 +75,8 @@ impl<S: Clone + Send + Sync + 'static> Runner<S> {
                 let now = self.ctx.clock.now();
                 held::drop_duplicate(&self.ctx.db, held.position, now).await.map_err(|error| error.to_string())
             }
-            Err(Failure::StoreAway(reason)) => {
-                self.end_span(&message.envelope, span, STORE_AWAY, attempts, Some(&reason));
+            Err(Failure::StoreUnavailable(reason)) => {
+                self.end_span(&message.envelope, span, STORE_UNAVAILABLE, attempts, Some(&reason));
                 Err(reason)
             }
             Err(Failure::Park(reason)) => self.failed(&message.envelope, span, attempt, None, attempts, reason).await,

@@ -31,10 +31,11 @@ pub const WINDOW: usize = 256;
 /// The longest sleep: the safety net should a wake-up be missed.
 const POLL: Duration = Duration::from_secs(1);
 
-/// The wait before consumption goes on when the store or the broker is away, and the bound to which it doubles.
-const AWAY: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(5));
+/// The wait before consumption continues when the store or the broker is unavailable, and the bound to which it
+/// doubles.
+const PAUSE: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(5));
 
-/// Why an event is parked that is no duplicate of the one whose id it has.
+/// The reason for parking an event that is no duplicate of the one whose id it has.
 const OTHER_BYTES: &str = "the id of a handled event, with other bytes";
 
 /// Handles what arrives for one service in one lane.
@@ -53,13 +54,13 @@ pub(crate) struct Runner<S> {
     /// The window that is being handled is of a backlog.
     handles_backlog: bool,
     /// Shards of which nothing was received since they were taken.
-    unheard: HashSet<u16>,
+    not_yet_received: HashSet<u16>,
     /// After a crash: how many deliveries of each source may be those that were being handled then.
     suspects: Option<HashMap<String, usize>>,
     busy: Arc<AtomicUsize>,
     /// Wakes the runners of this service when something is held, released or replayed by another.
     wake: watch::Sender<()>,
-    /// How often consumption paused since something was handled.
+    /// Number of pauses of consumption since something was handled.
     failures: u32,
 }
 
@@ -73,7 +74,7 @@ impl<S: Clone + Send + Sync + 'static> Runner<S> {
         after_crash: bool,
         operator: &Operator,
     ) -> Self {
-        // A broker that marks what comes again tells by itself what may have been the cause of a crash.
+        // A broker that marks redeliveries shows by itself what may have caused a crash.
         let suspects = (after_crash && !broker.guarantees().redelivered_flag).then(HashMap::new);
         let share = membership.share(lane);
         Self {
@@ -86,7 +87,7 @@ impl<S: Clone + Send + Sync + 'static> Runner<S> {
             behind: Behind::none(),
             handles_backlog: false,
             held: HashSet::new(),
-            unheard: HashSet::new(),
+            not_yet_received: HashSet::new(),
             suspects,
             busy: operator.busy.clone(),
             wake: operator.wake.clone(),
@@ -120,7 +121,7 @@ impl<S: Clone + Send + Sync + 'static> Runner<S> {
         let mut looked_at_held = Instant::now();
         while !tasks.is_stopping() {
             if !self.share.holds() {
-                // The store is away, or this process was frozen: the shards may be another instance's by now.
+                // The store is unavailable, or this process was frozen: the shards may be another instance's by now.
                 return Err("the leases of its shards have ended".to_owned());
             }
             // Beside others, what belongs here may be held, released or replayed by them.
@@ -169,11 +170,11 @@ impl<S: Clone + Send + Sync + 'static> Runner<S> {
     async fn take_shards(&mut self, subscription: &mut Gathered) -> Result<Option<Timestamp>, String> {
         let (shards, generation) = self.share.look();
         self.shards = shards;
-        // Before anything is received: while the store is away it would only be given back, again and again, and the
-        // broker counts how often. Whoever had these shards before holds nothing more of them by now.
+        // Before anything is received: while the store is unavailable it would only be requeued, again and again, and
+        // the broker counts how often. Whoever had these shards before holds nothing more of them by now.
         let due = self.load_held().await?;
         self.look_behind().await?;
-        self.unheard.clear();
+        self.not_yet_received.clear();
         let opened = self.open_shards(subscription).await;
         self.share.apply(generation);
         opened?;
@@ -183,11 +184,12 @@ impl<S: Clone + Send + Sync + 'static> Runner<S> {
     /// Receives what is live from the shards that have no backlog, and from no others.
     async fn open_shards(&mut self, subscription: &mut Gathered) -> Result<(), String> {
         let parts: Vec<u16> = match self.broker.shards().count(self.lane) {
-            // A broker without shards has one subscription for whoever has anything: it is opened when nothing is behind.
+            // A broker without shards has one subscription for whoever has anything: it is opened when nothing is
+            // behind.
             1 => self.shards.first().filter(|_| self.behind.is_none()).map(|_| 0).into_iter().collect(),
             _ => self.shards.iter().copied().filter(|shard| !self.behind.contains(*shard)).collect(),
         };
-        self.unheard.extend(parts.iter().copied());
+        self.not_yet_received.extend(parts.iter().copied());
         let assigned = subscription.assign(&*self.broker, self.consumer(), self.lane, parts).await;
         assigned.map_err(|error| error.to_string())
     }
@@ -218,14 +220,14 @@ impl<S: Clone + Send + Sync + 'static> Runner<S> {
         storage::held::next_due(&self.ctx.db, self.lane, &self.shards).await.map_err(unreadable)
     }
 
-    /// When the next held delivery is due; if the store can't say, the next look will.
+    /// The time at which the next held delivery is due; if the store can't be read, the next look will find it.
     async fn next_due(&self) -> Option<Timestamp> {
         storage::held::next_due(&self.ctx.db, self.lane, &self.shards).await.ok().flatten()
     }
 
     /// Waits before it begins anew, longer each time until something is handled.
     async fn pause(&mut self, tasks: &Tasks) {
-        let wait = (AWAY.0 * 2_u32.saturating_pow(self.failures)).min(AWAY.1);
+        let wait = (PAUSE.0 * 2_u32.saturating_pow(self.failures)).min(PAUSE.1);
         self.failures = (self.failures + 1).min(16);
         tokio::select! {
             () = tokio::time::sleep(wait) => {}
@@ -238,7 +240,7 @@ impl<S: Clone + Send + Sync + 'static> Runner<S> {
     }
 }
 
-/// When the request or timer began from which a message follows. Its id, which all that follows carries, says so.
+/// The time at which the request or timer began from which a message follows. It is read from the correlation id.
 fn began_at(message: &Message) -> Timestamp {
     let envelope = &message.envelope;
     made_at(envelope.correlation_id).map_or(envelope.time, |began| began.min(envelope.time))

@@ -9,7 +9,7 @@ use futures_util::stream::StreamExt;
 use kernel::{EventId, SignedDuration, Uuid};
 use storage::held::{Held, HeldState};
 
-use super::attempt::{STORE_AWAY, digest};
+use super::attempt::{STORE_UNAVAILABLE, digest};
 use super::backlog::Acknowledge;
 use super::{OTHER_BYTES, Runner, WINDOW};
 use crate::Failure;
@@ -29,7 +29,7 @@ struct Ready {
     span: Span,
 }
 
-/// What became of a window so far.
+/// The results of a window so far.
 #[derive(Default)]
 struct WindowResult {
     /// Dealt with: to be acknowledged.
@@ -39,7 +39,7 @@ struct WindowResult {
 }
 
 impl<S: Clone + Send + Sync + 'static> Runner<S> {
-    /// Deals with a window. An error means that the store is away: what was not dealt with comes again when the
+    /// Deals with a window. An error means that the store is unavailable: what was not handled is redelivered when the
     /// subscription has ended.
     pub(super) async fn handle_window(
         &mut self,
@@ -53,10 +53,10 @@ impl<S: Clone + Send + Sync + 'static> Runner<S> {
         let mut keys = by_key(ready);
         while !keys.is_empty() {
             let round = next_round(&mut keys);
-            let away = self.handle_round(round, &mut result).await;
+            let unavailable = self.handle_round(round, &mut result).await;
             self.hold_behind(&mut keys, &mut result);
             self.settle(subscription, &mut result).await?;
-            if let Some(reason) = away {
+            if let Some(reason) = unavailable {
                 return Err(reason);
             }
         }
@@ -66,11 +66,11 @@ impl<S: Clone + Send + Sync + 'static> Runner<S> {
     /// Whoever had a shard before may have held something of it until its subscription ended, and this one began to
     /// receive: only then is it known what waits.
     async fn learn_what_others_held(&mut self, deliveries: &[Delivery]) -> Result<(), String> {
-        let before = self.unheard.len();
+        let before = self.not_yet_received.len();
         for delivery in deliveries {
-            self.unheard.remove(&delivery.tag.shard());
+            self.not_yet_received.remove(&delivery.tag.shard());
         }
-        if self.unheard.len() < before {
+        if self.not_yet_received.len() < before {
             self.load_held().await?;
         }
         Ok(())
@@ -120,7 +120,7 @@ impl<S: Clone + Send + Sync + 'static> Runner<S> {
         *count <= WINDOW
     }
 
-    /// Handles at most one delivery of each key. Answers with a reason if the store is away.
+    /// Handles at most one delivery of each key. Answers with a reason if the store is unavailable.
     async fn handle_round(&mut self, round: Vec<Ready>, result: &mut WindowResult) -> Option<String> {
         let mut types: Vec<(String, Vec<Ready>)> = Vec::new();
         for ready in round {
@@ -158,9 +158,9 @@ impl<S: Clone + Send + Sync + 'static> Runner<S> {
                 }
                 return None;
             }
-            Some(Err(Failure::StoreAway(reason))) => {
+            Some(Err(Failure::StoreUnavailable(reason))) => {
                 for ready in of_type {
-                    self.end_span(&ready.message.envelope, ready.span, STORE_AWAY, 1, Some(&reason));
+                    self.end_span(&ready.message.envelope, ready.span, STORE_UNAVAILABLE, 1, Some(&reason));
                 }
                 return Some(reason);
             }
@@ -177,14 +177,14 @@ impl<S: Clone + Send + Sync + 'static> Runner<S> {
             });
             futures_util::stream::iter(attempts).buffer_unordered(workers).collect().await
         };
-        let mut away = None;
+        let mut unavailable = None;
         for (ready, outcome, began) in outcomes {
-            away = self.decide_fate(ready, outcome, began, result).or(away);
+            unavailable = self.record_outcome(ready, outcome, began, result).or(unavailable);
         }
-        away
+        unavailable
     }
 
-    fn decide_fate(
+    fn record_outcome(
         &mut self,
         ready: Ready,
         outcome: Result<(), Failure>,
@@ -200,8 +200,8 @@ impl<S: Clone + Send + Sync + 'static> Runner<S> {
                 self.report(&ready.message.envelope, ready.span, Outcome::Duplicate, 1, None, began);
                 result.settled.push(ready.tag);
             }
-            Err(Failure::StoreAway(reason)) => {
-                self.end_span(&ready.message.envelope, ready.span, STORE_AWAY, 1, Some(&reason));
+            Err(Failure::StoreUnavailable(reason)) => {
+                self.end_span(&ready.message.envelope, ready.span, STORE_UNAVAILABLE, 1, Some(&reason));
                 return Some(reason);
             }
             Err(Failure::Park(reason)) => self.park(ready, &reason, result),
@@ -246,7 +246,7 @@ impl<S: Clone + Send + Sync + 'static> Runner<S> {
         result.held.push((held, ready.tag));
     }
 
-    /// What comes after a delivery that is now held waits behind it.
+    /// Holds the deliveries that come behind one that is now held.
     fn hold_behind(&mut self, keys: &mut HashMap<(String, Uuid), VecDeque<Ready>>, result: &mut WindowResult) {
         let blocked: Vec<_> = keys.keys().filter(|key| self.held.contains(*key)).cloned().collect();
         for key in blocked {
@@ -264,7 +264,7 @@ impl<S: Clone + Send + Sync + 'static> Runner<S> {
             let is_anothers = held.iter().any(|held| held.envelope.lane != self.lane);
             storage::held::hold(&self.ctx.db, held).await.map_err(|error| error.to_string())?;
             if is_anothers {
-                // What a broker gave up comes by one lane, and holds back its key in its own.
+                // A message that a broker dead-lettered arrives by one lane, and holds back its key in its own.
                 self.wake.send_replace(());
             }
             result.settled.extend(tags);
@@ -277,7 +277,7 @@ impl<S: Clone + Send + Sync + 'static> Runner<S> {
         Ok(())
     }
 
-    /// A store that holds too much takes no more: the events stay where they are, and an operator is told.
+    /// A store that holds too much takes no more: the events stay where they are, and an error is logged.
     async fn check_held_cap(&self, more: usize) -> Result<(), String> {
         let counts = storage::held::counts(&self.ctx.db).await.map_err(|error| error.to_string())?;
         let held = usize::try_from(counts.held).unwrap_or_default();
@@ -299,7 +299,7 @@ impl<S: Clone + Send + Sync + 'static> Runner<S> {
         Held { due_at: Some(self.ctx.clock.now()), ..self.to_hold(message, digest, HeldState::Due) }
     }
 
-    fn to_hold(&self, message: &Message, digest: [u8; 16], state: State) -> Held {
+    fn to_hold(&self, message: &Message, digest: [u8; 16], state: HeldState) -> Held {
         Held {
             position: 0,
             dead_letter_id: self.ctx.ids.next(),
@@ -315,7 +315,7 @@ impl<S: Clone + Send + Sync + 'static> Runner<S> {
     }
 }
 
-/// What is known of an event; if nothing is, this is from now on.
+/// The known value of an event; if there is none, this one from now on.
 fn known_or_insert<V: Copy>(known: &mut HashMap<EventId, V>, id: EventId, new: V) -> Option<V> {
     match known.entry(id) {
         Entry::Occupied(known) => Some(*known.get()),

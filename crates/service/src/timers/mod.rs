@@ -21,11 +21,11 @@ pub(crate) use run::run;
 pub struct TimerKind {
     /// Its name in the store and in logs.
     pub name: &'static str,
-    /// How long one attempt may take. When the lease ends, the timer is due again.
+    /// The time that one attempt may take. When the lease ends, the timer is due again.
     pub lease: Duration,
     /// Timers of this kind that are handled at once.
     pub concurrency: usize,
-    /// When to try again after a failure.
+    /// The schedule of retries.
     pub retry: Backoff,
 }
 
@@ -54,7 +54,8 @@ impl TimerKind {
 /// A timer whose time has come, leased to this handler.
 #[derive(Debug)]
 pub struct Timer {
-    /// How often it was begun, this time included. Above 1 an earlier attempt may have got anywhere: look before repeating.
+    /// Number of attempts that began, this one included. Above 1 an earlier attempt may have done anything: look before
+    /// repeating.
     pub attempts: i64,
     /// Its subject.
     pub key: Uuid,
@@ -66,23 +67,23 @@ impl Timer {
         Self { attempts: cause.attempts, key: cause.key, cause }
     }
 
-    /// What the commit answers: it ends the timer, if the lease still holds.
+    /// The cause of the commit: it ends the timer, if the lease still holds.
     pub fn cause(self) -> Cause {
         Cause::Timers(vec![self.cause])
     }
 
-    /// What set the timer.
+    /// The origin of the timer.
     pub fn origin(&self) -> &Origin {
         &self.cause.origin
     }
 }
 
-/// What the commit answers that ends all of these, if every lease still holds.
+/// The cause of the commit that ends all of these, if every lease still holds.
 pub fn ends(timers: Vec<Timer>) -> Cause {
     Cause::Timers(timers.into_iter().map(|timer| timer.cause).collect())
 }
 
-/// What a first commit about these answers: it ends none, and is refused if a lease was lost.
+/// The cause of a first commit about these: it ends none, and is refused if a lease was lost.
 pub fn holds<'a>(timers: impl IntoIterator<Item = &'a Timer>) -> Cause {
     Cause::Leases(timers.into_iter().map(|timer| timer.cause.clone()).collect())
 }
@@ -90,7 +91,7 @@ pub fn holds<'a>(timers: impl IntoIterator<Item = &'a Timer>) -> Cause {
 /// The handling of one timer.
 type Handled = BoxFuture<'static, Result<(), Failure>>;
 
-/// What is left to do for each timer of a set, beside those that are done.
+/// The work that is left for each timer of a set, beside those that are done.
 type Left = Vec<(Uuid, Handled)>;
 
 type Begin<S> = Arc<dyn Fn(Ctx<S>, Vec<Timer>) -> BoxFuture<'static, Result<Left, Failure>> + Send + Sync>;

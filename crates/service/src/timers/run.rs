@@ -18,8 +18,8 @@ use crate::{Ctx, Failure, Tasks};
 /// The longest sleep: the safety net should a wake-up be missed.
 const POLL: Duration = Duration::from_secs(1);
 
-/// The wait before a store that is away is asked again to end a lease.
-const STORE_AWAY: Duration = Duration::from_millis(500);
+/// The wait before an unavailable store is asked again to end a lease.
+const STORE_UNAVAILABLE: Duration = Duration::from_millis(500);
 
 /// Reads and decisions of one timer that may find their row changed before it counts as failed.
 const DECISIONS: usize = 50;
@@ -87,7 +87,7 @@ struct Worker<S> {
     ctx: Ctx<S>,
     kind: TimerKind,
     begin: Begin<S>,
-    /// When the lease of what it handles ends, by the clock of this machine.
+    /// The time at which the lease of what it handles ends, by the clock of this machine.
     lease_ends: Instant,
 }
 
@@ -122,7 +122,7 @@ impl<S: Clone + Send + Sync + 'static> Worker<S> {
         })
     }
 
-    /// How long nothing comes due, unless something is set meanwhile.
+    /// The time until a timer comes due, unless one is set meanwhile.
     async fn until_next(&self, signal: &TimerWakeUp) -> Duration {
         if let Ok(Some(due_at)) = storage::timers::next_due(&self.ctx.db, self.kind.name).await {
             signal.known(due_at);
@@ -151,7 +151,7 @@ impl<S: Clone + Send + Sync + 'static> Worker<S> {
             Err(failure) => {
                 let is_everyones = match failure {
                     Failure::Conflict(_) => false,
-                    Failure::StoreAway(_) => true,
+                    Failure::StoreUnavailable(_) => true,
                     _ => attempts.len() == 1,
                 };
                 for attempt in attempts.into_values() {
@@ -210,14 +210,17 @@ impl<S: Clone + Send + Sync + 'static> Worker<S> {
         }
     }
 
-    /// A timer that failed comes due again, later each time; it is never given up, for it stands for a promise.
+    /// A timer that failed comes due again, later each time; it is never dropped, for it stands for a promise.
     async fn finish(&self, attempt: &Attempt, outcome: Result<(), Failure>) -> TimerProgress {
         self.end_span(attempt, &outcome);
         let cause = &attempt.cause;
         let reason = match outcome {
             Ok(()) | Err(Failure::AlreadyDone) => return TimerProgress::ENDED,
             Err(
-                Failure::Retry(reason) | Failure::Park(reason) | Failure::Conflict(reason) | Failure::StoreAway(reason),
+                Failure::Retry(reason)
+                | Failure::Park(reason)
+                | Failure::Conflict(reason)
+                | Failure::StoreUnavailable(reason),
             ) => reason,
         };
         let wait = self.kind.retry.after(cause.attempts, &self.ctx.ids);
@@ -236,13 +239,13 @@ impl<S: Clone + Send + Sync + 'static> Worker<S> {
                 tracing::warn!(timer = self.kind.name, %error, "a failed timer could not be deferred; its lease has ended");
                 break;
             }
-            // The store is away. Once it is back, nobody should have to wait until the lease ends.
-            tokio::time::sleep(STORE_AWAY).await;
+            // The store is unavailable. Once it is back, nobody should wait until the lease ends.
+            tokio::time::sleep(STORE_UNAVAILABLE).await;
         }
         TimerProgress::ENDED
     }
 
-    /// What the timer's commit emits follows from the span of this attempt.
+    /// Begins the span of an attempt. Events that the timer's commit emits follow from it.
     fn begin_span(&self, mut cause: TimerCause) -> Attempt {
         let span = self.ctx.tracer.begin(cause.origin.traceparent);
         cause.origin.traceparent = span.carried;
@@ -251,11 +254,14 @@ impl<S: Clone + Send + Sync + 'static> Worker<S> {
 
     fn end_span(&self, attempt: &Attempt, outcome: &Result<(), Failure>) {
         let Attempt { cause, span } = attempt;
-        let (told, reason) = match outcome {
+        let (result, reason) = match outcome {
             Ok(()) => ("done", None),
             Err(Failure::AlreadyDone) => ("duplicate", None),
             Err(
-                Failure::Retry(reason) | Failure::Park(reason) | Failure::Conflict(reason) | Failure::StoreAway(reason),
+                Failure::Retry(reason)
+                | Failure::Park(reason)
+                | Failure::Conflict(reason)
+                | Failure::StoreUnavailable(reason),
             ) => ("retried", Some(reason.clone())),
         };
         let service = self.ctx.db.service();
@@ -267,7 +273,7 @@ impl<S: Clone + Send + Sync + 'static> Worker<S> {
                 ("tradepost.timer", self.kind.name.into()),
                 ("tradepost.key", cause.key.to_string().into()),
                 ("tradepost.correlation_id", cause.origin.correlation_id.to_string().into()),
-                ("tradepost.outcome", told.into()),
+                ("tradepost.outcome", result.into()),
                 ("tradepost.attempts", cause.attempts.into()),
             ],
             error: reason,

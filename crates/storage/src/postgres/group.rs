@@ -268,7 +268,8 @@ impl Misses {
         self.first.get_or_insert(error);
     }
 
-    /// The rows that a statement of many rows missed. A change returns those that it met; of new rows only the count is known.
+    /// The rows that a statement of many rows missed. A change returns those that it met; of new rows only the count is
+    /// known.
     fn find(&mut self, step: &PlanStep<'_>, ran: &Ran) -> Result<(), Failed> {
         let Some(missed) = step.rows.iter().find(|row| row.expected != Expected::Anything) else { return Ok(()) };
         if ran.rows.is_empty() && ran.met > 0 || !matches!(missed.expected, Expected::Lease(_) | Expected::Unchanged) {

@@ -57,7 +57,7 @@ impl Readers {
         loop {
             tries += 1;
             let reading = self.reader()?;
-            let link = &reading.0.reconnecting;
+            let link = &reading.0.link;
             // Where one can't be made, there may be another.
             let connection = match link.get().await {
                 Err(_) if tries < TRIES => continue,
@@ -82,7 +82,7 @@ impl Readers {
     /// Prepares the statement without running it, and its form for many rows.
     pub async fn check(&self, statement: Registered) -> Result<(), Error> {
         let reading = self.reader()?;
-        let link = &reading.0.reconnecting;
+        let link = &reading.0.link;
         let connection = link.get().await?;
         let prepared = match statement {
             Registered::Query(_) | Registered::Claim(_) => connection.prepare(statement.postgres()).await,
@@ -96,7 +96,7 @@ impl Readers {
     /// Prepares one of the kit's own statements without running it, and its form for many rows where it has one.
     pub async fn check_kit(&self, sql: &'static Sql) -> Result<(), Error> {
         let reading = self.reader()?;
-        let link = &reading.0.reconnecting;
+        let link = &reading.0.link;
         let connection = link.get().await?;
         let prepared = connection.prepare_many(sql.postgres()).await;
         prepared.map(|_| ()).map_err(|error| classify(&error, sql.name(), link.server()))

@@ -103,7 +103,8 @@ impl Inner {
                 Ok(connection)
             }
             Err(error) => {
-                // In a running process a wrong password or a missing right counts as a server that is down: it may be mended.
+                // In a running process a wrong password or a missing right counts as a server that is down: it may be
+                // mended.
                 let error = match error {
                     Error::Unusable { store, detail } => Error::Unavailable { store, detail },
                     other => other,

@@ -105,8 +105,8 @@ pub struct Turn {
 }
 
 impl Server {
-    /// Waits for its turn to do something that only one process at a time may do; `on_wait` is called once if it must wait.
-    /// A process that ends releases its turn, however it ends.
+    /// Waits for its turn to do something that only one process at a time may do; `on_wait` is called once if it must
+    /// wait. A process that ends releases its turn, however it ends.
     pub async fn turn(&self, purpose: &'static str, on_wait: impl FnOnce()) -> Result<Turn, Error> {
         /// The time between two tries.
         const PAUSE: Duration = Duration::from_millis(250);

@@ -22,7 +22,8 @@ const GROUP: usize = 256;
 /// Batches that may wait before callers wait to hand theirs over.
 const QUEUE: usize = 1_024;
 
-/// One write of a group: applied inside its transaction, more than once if another one fails, answered after the commit.
+/// One write of a group: applied inside its transaction, more than once if another one fails, answered after the
+/// commit.
 trait Task: Send {
     fn apply(&mut self, connection: &Connection, store: &str) -> Result<Effects, Error>;
     fn answer(self: Box<Self>, outcome: Result<usize, Error>);

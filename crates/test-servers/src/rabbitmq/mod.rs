@@ -38,8 +38,8 @@ const ENDS: Ends = Ends { drain: "TERM", quit: "KILL" };
 /// One scheduler and few threads: a test server shares its machine. Erlang's own port is on loopback too.
 const ERLANG: &str = "+S 1:1 +SDio 2 +A 2 -kernel inet_dist_use_interface {127,0,0,1}";
 
-/// Makes every quorum queue without a leader elect one; returns their number. After a kill RabbitMQ 3.10 now and then starts
-/// one that does not, and then answers nobody about that queue until somebody asks for an election.
+/// Makes every quorum queue without a leader elect one; returns their number. After a kill RabbitMQ 3.10 now and then
+/// starts one that does not, and then answers nobody about that queue until somebody asks for an election.
 const ELECT: &str = "length([catch ra:trigger_election({Name, node()}) || \
      {Name, _} <- ra_directory:list_registered(quorum_queues), ra_leaderboard:lookup_leader(Name) =:= undefined])";
 

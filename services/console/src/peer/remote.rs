@@ -51,7 +51,8 @@ impl std::fmt::Display for Address {
     }
 }
 
-/// True if it names this machine. Loopback never goes through a proxy, whatever the environment says: nobody means that.
+/// True if it names this machine. Loopback never goes through a proxy, whatever the environment says: nobody means
+/// that.
 pub fn is_loopback(url: &Url) -> bool {
     match url.host_str() {
         Some("localhost" | "[::1]") => true,
@@ -139,7 +140,7 @@ impl Remote {
 
     /// The answer is not from a service of ours, or from one of another version.
     pub fn is_other(&self) -> PeerError {
-        self.unreachable("answers something that this version of Tradepost doesn't know")
+        self.not_answering("answers something that this version of Tradepost doesn't know")
     }
 
     fn only_events(&self, answer: Answer) -> Result<Vec<StoredEvent>, PeerError> {
@@ -150,7 +151,7 @@ impl Remote {
     }
 
     async fn ask_within(&self, question: &Question, within: Duration) -> Result<Answer, PeerError> {
-        let http = self.http.as_ref().map_err(|error| self.unreachable(format!("can't be asked: {error}")))?;
+        let http = self.http.as_ref().map_err(|error| self.not_answering(format!("can't be asked: {error}")))?;
         let mut request = http.post(self.address.of(self.service)).timeout(within).json(question);
         if let Some(authorization) = &self.authorization {
             request = request.header(AUTHORIZATION, authorization);
@@ -165,14 +166,14 @@ impl Remote {
             Ok(Refusal { detail }) => format!("answers {}: {detail}", status.as_u16()),
             Err(_) => format!("answers {}", status.as_u16()),
         };
-        Err(self.unreachable(reason))
+        Err(self.not_answering(reason))
     }
 
     async fn read(&self, mut response: Response) -> Result<Vec<u8>, PeerError> {
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| self.unreachable(&error))? {
             if body.len() + chunk.len() > ANSWER_BYTES_MAX {
-                return Err(self.unreachable(format!("answers more than {} MiB", ANSWER_BYTES_MAX / 1024 / 1024)));
+                return Err(self.not_answering(format!("answers more than {} MiB", ANSWER_BYTES_MAX / 1024 / 1024)));
             }
             body.extend_from_slice(&chunk);
         }
@@ -181,10 +182,10 @@ impl Remote {
 
     fn unreachable(&self, error: &reqwest::Error) -> PeerError {
         let reason = if error.is_timeout() { "it didn't answer in time".to_owned() } else { innermost(error) };
-        self.unreachable(format!("can't be reached: {reason}"))
+        self.not_answering(format!("can't be reached: {reason}"))
     }
 
-    fn unreachable(&self, reason: impl Into<String>) -> PeerError {
+    fn not_answering(&self, reason: impl Into<String>) -> PeerError {
         PeerError::Unreachable { service: self.service, address: self.address.to_string(), reason: reason.into() }
     }
 }

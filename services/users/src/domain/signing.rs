@@ -51,7 +51,8 @@ impl Times {
     }
 }
 
-/// The key that signs now: the newest of those that were published long enough ago, as long as its tokens outlive their lifetime.
+/// The key that signs now: the newest of those that were published long enough ago, as long as its tokens outlive their
+/// lifetime.
 pub(crate) fn signer(keys: &[SigningKey], now: Timestamp, lifetime: SignedDuration) -> Option<&SigningKey> {
     let lasting = || keys.iter().filter(|key| now + lifetime <= key.times.not_after);
     let published = lasting().filter(|key| key.times.signs_from <= now);

@@ -26,7 +26,8 @@ use connection::Answered;
 pub use connection::Target;
 pub use tally::Tally;
 
-/// The time that clients wait while nothing at all is answered. Orders without an answer are then looked for in the books.
+/// The time that clients wait while nothing at all is answered. Orders without an answer are then looked for in the
+/// books.
 const ANSWER_PATIENCE: Duration = Duration::from_secs(30);
 
 /// The wait before a client that was refused or cut off tries its next order.
