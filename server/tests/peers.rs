@@ -13,6 +13,7 @@ use console::{Console, Peer};
 use futures_util::StreamExt;
 use kernel::{Clock, OrderId};
 use serde_json::{Value, json};
+use server::shop::Shop;
 use service::Tasks;
 use service::http::Keyring;
 use service::http::auth::{Auth, digest};
@@ -26,9 +27,7 @@ on_each_store! {
     a_console_apart_replays_and_discards_dead_letters,
 }
 
-/// The services of the first process; the others are in the second.
-const FIRST: [&str; 3] = ["users", "catalog", "orders"];
-
+/// The services of the second process; the others are in the first.
 const SECOND: [&str; 3] = ["inventory", "payments", "notifications"];
 
 /// Longer than anything takes that is not broken.
@@ -83,9 +82,9 @@ impl Apart {
     async fn start_with(shop: &TestShop, patience: Duration) -> Self {
         let first = Process::start(shop.router(), "127.0.0.1:0").await;
         let second = Process::start(shop.router(), "127.0.0.1:0").await;
-        let places =
-            FIRST.map(|name| (name, first.address)).into_iter().chain(SECOND.map(|name| (name, second.address)));
-        let console = ConsoleApart::asking(places, patience);
+        let shop = Shop::tradepost();
+        let place = |name| (name, if SECOND.contains(&name) { second.address } else { first.address });
+        let console = ConsoleApart::asking(shop.services().map(place), patience);
         Self { first, second, console }
     }
 }
@@ -358,7 +357,7 @@ async fn a_tail_goes_on_with_a_service_that_comes_back() {
 async fn only_the_admin_asks_a_service_and_only_what_it_knows() {
     let shop = TestShop::start().await;
     let customer = signed_in(&shop).await;
-    for service in FIRST.into_iter().chain(SECOND) {
+    for service in Shop::tradepost().services() {
         let path = service::operator::path(service);
         let ask = |question: &Value| shop.request(Method::POST, &path).json(question);
         let good = json!("newest_position");

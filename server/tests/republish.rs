@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use server::shop::Shop;
 use testkit::{ShopLocation, TestShop, on_each_store};
 
 on_each_store! {
@@ -21,7 +22,7 @@ async fn events_that_are_sent_again_take_effect_once(place: ShopLocation) {
     let (before, events) = (shop.stock(&product).await, shop.get("/v1/events?limit=100").await.expect(200).items());
 
     let mut sent = 0;
-    for service in ["users", "catalog", "orders", "inventory", "payments", "notifications"] {
+    for service in Shop::tradepost().services() {
         let since = json!({"service": service, "since": "2026-01-01T00:00:00Z"});
         let step = shop.post("/v1/events/republish", &since).await.expect(200);
         assert_eq!(step.json()["next"], json!(null));

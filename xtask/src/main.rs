@@ -5,6 +5,7 @@
 mod bench;
 mod bless;
 mod check;
+mod new_service;
 mod runner;
 mod servers;
 mod step;
@@ -28,6 +29,7 @@ enum Command {
     Check(check::Args),
     Bless(bless::Args),
     Bench(bench::Args),
+    NewService(new_service::Args),
 }
 
 fn main() -> ExitCode {
@@ -36,6 +38,7 @@ fn main() -> ExitCode {
         Command::Check(args) => check::run(args),
         Command::Bless(args) => bless::run(args),
         Command::Bench(args) => bench::run(args),
+        Command::NewService(args) => new_service::run(args),
     };
     // Not returned as an error: with RUST_BACKTRACE set, a backtrace would bury what to do.
     verdict.unwrap_or_else(|error| {

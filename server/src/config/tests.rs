@@ -142,7 +142,7 @@ fn each_service_has_an_address_from_the_table_a_variable_or_its_port() {
     assert_eq!(address("users"), "http://users");
     assert_eq!(address("orders"), "https://orders.example/x");
     assert_eq!(address("payments"), "http://127.0.0.1:7085");
-    assert_eq!(settings.peers.len(), 6);
+    assert_eq!(settings.peers.len(), Shop::tradepost().services().count());
     let origin = |key| shown.iter().find(|shown| shown.key == key).unwrap().origin.as_str();
     assert_eq!(origin("peers.users"), path.display().to_string());
     assert_eq!(origin("peers.orders"), "TRADEPOST_PEERS_ORDERS");

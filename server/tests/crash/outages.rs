@@ -10,6 +10,7 @@ use test_servers::Postgres;
 
 use crate::client::Client;
 use crate::ends::FullBooks;
+use crate::fleet;
 use crate::journal::Journal;
 use crate::load::Load;
 use crate::process::Process;
@@ -145,14 +146,13 @@ impl Run {
     async fn until_good(&self, path: &str) {
         if tokio::time::timeout(BACK, self.client.until(200, path)).await.is_err() {
             let (status, answer) = self.client.get(path).await;
-            let services = ["users", "catalog", "inventory", "orders", "payments", "notifications"];
-            let left = services.map(|it| {
+            let left = fleet::services().map(|it| {
                 format!(
                     "select '{it}', (select count(*) from {it}.outbox), (select count(*) from {it}.held), \
                      (select count(*) from {it}.timers where due_at <= now() or is_leased)"
                 )
             });
-            let unfinished = self.server.execute(&self.database, &left.join(" union all "));
+            let unfinished = self.server.execute(&self.database, &left.collect::<Vec<_>>().join(" union all "));
             let said = self.process.said();
             panic!("{path} was not good for {BACK:?}, now {status}: {answer}\n{unfinished}\n{said}");
         }

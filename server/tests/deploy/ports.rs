@@ -6,16 +6,26 @@ use serde_json::Value;
 use server::shop::{CONSOLE, Shop};
 
 use crate::files::{self, compose_services, document, kubernetes, plain, strings};
+use crate::generated::host;
 
+/// The port of each service, by its name in the network.
 fn expected() -> BTreeMap<String, String> {
-    Shop::tradepost().ports().map(|(name, port)| (name.to_owned(), port.to_string())).collect()
+    Shop::tradepost().ports().map(|(name, port)| (host(name), port.to_string())).collect()
+}
+
+/// The service of this name in the network.
+fn service_at(host_name: &str) -> &'static str {
+    Shop::tradepost()
+        .names()
+        .find(|name| host(name) == host_name)
+        .unwrap_or_else(|| panic!("no service is {host_name}"))
 }
 
 /// Holds what the console was told about the others to the ports.
 fn hold_peers(variables: &BTreeMap<String, String>) {
     for (name, port) in Shop::tradepost().ports().filter(|(name, _)| *name != CONSOLE) {
         let variable = format!("TRADEPOST_PEERS_{}", name.to_uppercase());
-        assert_eq!(variables.get(&variable), Some(&format!("http://{name}:{port}")), "{variable}");
+        assert_eq!(variables.get(&variable), Some(&format!("http://{}:{port}", host(name))), "{variable}");
     }
 }
 
@@ -27,7 +37,7 @@ fn compose_has_each_service_at_its_port() {
         if command.first().map(String::as_str) != Some("serve") {
             continue;
         }
-        assert_eq!(command, ["serve", &name]);
+        assert_eq!(command, ["serve", service_at(&name)]);
         let variables = service["environment"].as_object().unwrap();
         let variables: BTreeMap<_, _> = variables.iter().map(|(key, value)| (key.clone(), plain(value))).collect();
         if name == CONSOLE {
@@ -47,7 +57,7 @@ fn kubernetes_has_each_service_at_its_port() {
         if name == "proxy" {
             continue;
         }
-        assert_eq!(strings(&container["args"]), ["serve", &name]);
+        assert_eq!(strings(&container["args"]), ["serve", service_at(&name)]);
         let variables = container["env"].as_array().unwrap().iter();
         let variables: BTreeMap<_, _> = variables.map(|it| (plain(&it["name"]), plain(&it["value"]))).collect();
         assert_eq!(plain(&container["ports"][0]["containerPort"]), variables["TRADEPOST_PORT"], "{name}");

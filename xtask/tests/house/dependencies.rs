@@ -59,8 +59,12 @@ fn allowed(folder: &str) -> Option<&'static [&'static str]> {
         }
         // What is measured is put together there as the server does it, and held against the adapter's own client.
         "crates/testkit" | "server" | "bench" => None,
+        // Programs of users.
+        _ if folder.starts_with("examples/") => None,
         _ if folder.starts_with("crates/bus-") => Some(&["tradepost-kernel", "tradepost-events", "tradepost-bus"]),
-        _ if folder.starts_with("services/") => Some(&["tradepost-kernel", "tradepost-events", "tradepost-service"]),
+        _ if folder.starts_with("services/") || folder == tree::SAMPLE => {
+            Some(&["tradepost-kernel", "tradepost-events", "tradepost-service"])
+        }
         _ => panic!("{folder} is new: say in {} what its package may depend on", file!()),
     }
 }

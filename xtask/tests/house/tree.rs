@@ -6,6 +6,12 @@ use std::path::{Path, PathBuf};
 /// Hidden folders that belong to the repository; the others are tools' own.
 const HIDDEN_BUT_OURS: [&str; 3] = [".cargo", ".ci", ".config"];
 
+/// The services.
+const SERVICES: &str = "services/";
+
+/// The service that `cargo xtask new-service` copies.
+pub const SAMPLE: &str = "xtask/sample";
+
 pub struct File {
     /// From the root, with `/` between its parts.
     pub path: String,
@@ -13,9 +19,13 @@ pub struct File {
 }
 
 impl File {
-    /// The folder and name inside `services/`: `("orders", "src/store.rs")`.
+    /// The folder of the file's service, and its name inside: `("services/orders", "src/store.rs")`.
     pub fn in_service(&self) -> Option<(&str, &str)> {
-        self.path.strip_prefix("services/")?.split_once('/')
+        if let Some(inside) = self.path.strip_prefix(SAMPLE).and_then(|inside| inside.strip_prefix('/')) {
+            return Some((SAMPLE, inside));
+        }
+        let end = SERVICES.len() + self.path.strip_prefix(SERVICES)?.find('/')?;
+        Some((&self.path[..end], &self.path[end + 1..]))
     }
 
     pub fn is_rust(&self) -> bool {

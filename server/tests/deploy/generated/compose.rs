@@ -2,7 +2,7 @@
 
 use server::shop::Shop;
 
-use super::{CONSOLE, Part, postgres};
+use super::{CONSOLE, Part, host, postgres};
 
 const FILE: &str = "compose.yaml";
 
@@ -11,10 +11,12 @@ pub fn parts(shop: &Shop) -> Vec<Part> {
     let secret = |name: &str| format!("  {name}: {{ file: ./deploy/secrets/{name} }}");
     let owners = || ["migrate"].into_iter().chain(shop.services());
     vec![
-        Part::each(FILE, "healthy", shop.names(), |name| format!("      {name}: {{ condition: service_healthy }}")),
+        Part::each(FILE, "healthy", shop.names(), |name| {
+            format!("      {}: {{ condition: service_healthy }}", host(name))
+        }),
         Part::new(FILE, "services", services().map(|(name, port)| service(name, port)).collect()),
         Part::each(FILE, "peers", services(), |(name, port)| {
-            format!("      TRADEPOST_PEERS_{}: http://{name}:{port}", name.to_uppercase())
+            format!("      TRADEPOST_PEERS_{}: http://{}:{port}", name.to_uppercase(), host(name))
         }),
         Part::new(FILE, "connections", format!("      - -cmax_connections={}\n", postgres::connections_max(shop))),
         Part::each(FILE, "stores", owners(), |name| format!("      - store_{name}")),
@@ -26,9 +28,10 @@ pub fn parts(shop: &Shop) -> Vec<Part> {
 }
 
 fn service(name: &str, port: u16) -> String {
+    let host = host(name);
     format!(
         "
-  {name}:
+  {host}:
     <<: *service
     command: [serve, {name}]
     environment:

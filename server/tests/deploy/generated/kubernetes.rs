@@ -2,7 +2,7 @@
 
 use server::shop::Shop;
 
-use super::{CONSOLE, Part};
+use super::{CONSOLE, Part, host};
 
 const FILE: &str = "deploy/kubernetes/base/services.yaml";
 
@@ -10,7 +10,7 @@ pub fn parts(shop: &Shop) -> Vec<Part> {
     let services = || shop.ports().filter(|(name, _)| *name != CONSOLE);
     let peer = |(name, port): (&str, u16)| {
         let variable = format!("TRADEPOST_PEERS_{}", name.to_uppercase());
-        format!("            - {{ name: {variable}, value: \"http://{name}:{port}\" }}\n")
+        format!("            - {{ name: {variable}, value: \"http://{}:{port}\" }}\n", host(name))
     };
     let with_store = services().map(|(name, port)| workload(name, port, &variables(), &volumes(name)));
     let console = shop.ports().find(|(name, _)| *name == CONSOLE);
@@ -29,28 +29,30 @@ fn variables() -> String {
 }
 
 fn volumes(name: &str) -> String {
+    let host = host(name);
     format!(
         "      volumes:
-        - {{ name: service, secret: {{ secretName: tradepost-{name}, defaultMode: 0440 }} }}
+        - {{ name: service, secret: {{ secretName: tradepost-{host}, defaultMode: 0440 }} }}
 "
     )
 }
 
 fn workload(name: &str, port: u16, variables: &str, volumes: &str) -> String {
+    let host = host(name);
     format!(
         "---
 apiVersion: apps/v1
 kind: Deployment
 metadata:
-  name: {name}
-  labels: {{ app.kubernetes.io/name: {name}, app.kubernetes.io/component: service }}
+  name: {host}
+  labels: {{ app.kubernetes.io/name: {host}, app.kubernetes.io/component: service }}
 spec:
   replicas: 2
   selector:
-    matchLabels: {{ app.kubernetes.io/name: {name} }}
+    matchLabels: {{ app.kubernetes.io/name: {host} }}
   template:
     metadata:
-      labels: {{ app.kubernetes.io/name: {name}, app.kubernetes.io/component: service }}
+      labels: {{ app.kubernetes.io/name: {host}, app.kubernetes.io/component: service }}
     spec:
       containers:
         - name: tradepost
@@ -62,20 +64,20 @@ spec:
 apiVersion: v1
 kind: Service
 metadata:
-  name: {name}
-  labels: {{ app.kubernetes.io/name: {name} }}
+  name: {host}
+  labels: {{ app.kubernetes.io/name: {host} }}
 spec:
-  selector: {{ app.kubernetes.io/name: {name} }}
+  selector: {{ app.kubernetes.io/name: {host} }}
   ports: [{{ name: http, port: {port}, targetPort: http }}]
 ---
 apiVersion: policy/v1
 kind: PodDisruptionBudget
 metadata:
-  name: {name}
+  name: {host}
 spec:
   maxUnavailable: 1
   selector:
-    matchLabels: {{ app.kubernetes.io/name: {name} }}
+    matchLabels: {{ app.kubernetes.io/name: {host} }}
 "
     )
 }

@@ -2,12 +2,13 @@
 
 use server::shop::Shop;
 
-use super::Part;
+use super::{Part, host};
 
 const TESTS: &str = "deploy/prometheus/alerts.test.yml";
 
 pub fn parts(shop: &Shop) -> Vec<Part> {
     let up = |name: &str| {
+        let name = host(name);
         format!(
             "      - series: 'up{{job=\"tradepost\", process=\"{name}\", instance=\"{name}:1\"}}'\n        values: '1x20'"
         )
@@ -16,7 +17,7 @@ pub fn parts(shop: &Shop) -> Vec<Part> {
     let but = |left_out: &'static str| shop.names().filter(move |name| *name != left_out);
     vec![
         Part::each("deploy/prometheus/prometheus.yml", "targets", shop.ports(), |(name, port)| {
-            format!("      - {{ names: [{name}], type: A, port: {port}, refresh_interval: 10s }}")
+            format!("      - {{ names: [{}], type: A, port: {port}, refresh_interval: 10s }}", host(name))
         }),
         // The comments would be part of the expression, so its first line stands between them as well.
         Part::new("deploy/prometheus/alerts.yml", "down", down(shop)),
@@ -28,7 +29,8 @@ pub fn parts(shop: &Shop) -> Vec<Part> {
 }
 
 fn down(shop: &Shop) -> String {
-    let absent = shop.names().map(|name| format!("          or absent(up{{job=\"tradepost\", process=\"{name}\"}})\n"));
+    let absent =
+        shop.names().map(|name| format!("          or absent(up{{job=\"tradepost\", process=\"{}\"}})\n", host(name)));
     let head = "        expr: |\n          sum by (process) (up{job=\"tradepost\"}) == 0\n";
     format!("{head}{}", absent.collect::<String>())
 }

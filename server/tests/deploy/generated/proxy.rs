@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use server::shop::Shop;
 
-use super::{CONSOLE, Part};
+use super::{CONSOLE, Part, host};
 
 const FILE: &str = "deploy/nginx/nginx.conf";
 
@@ -21,7 +21,7 @@ pub fn parts(shop: &Shop, api: &Value) -> Vec<Part> {
     let width = locations.iter().map(|(pattern, _)| pattern.len()).max().unwrap_or(0);
     vec![
         Part::each(FILE, "map", shop.ports(), |(name, port)| {
-            format!("    map $host ${name:<longest$} {{ default http://{name}$suffix:{port}; }}")
+            format!("    map $host ${name:<longest$} {{ default http://{}$suffix:{port}; }}", host(name))
         }),
         Part::each(FILE, "locations", locations, |(pattern, service)| {
             format!("        location {pattern:<width$} {{ proxy_pass ${service}; }}")
