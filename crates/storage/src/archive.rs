@@ -6,6 +6,7 @@ use kernel::{Envelope, EventId};
 use uuid::Uuid;
 
 use crate::envelope::{self, envelope};
+use crate::kit::kit;
 use crate::statement::Sql;
 use crate::{Db, Error, Row, params};
 
@@ -16,39 +17,38 @@ macro_rules! select {
     };
 }
 
-static OF_KEY: Sql = Sql::new("EVENTS_OF_KEY", select!("from events where key = $1 order by position limit $2"));
-static AFTER: Sql =
-    Sql::new("EVENTS_AFTER", select!("from events where position > $1 and position <= $2 order by position limit $3"));
-static OF_TYPES: Sql = Sql::new(
-    "EVENTS_OF_TYPES",
-    select!("from events where position > $1 and position <= $2 and type = any($3) order by position limit $4"),
-);
-static BEFORE: Sql = Sql::new(
-    "EVENTS_BEFORE",
-    select!(
-        "from events
-         where event_id < $1 and (type = $2 or $2 is null) and (key = $3 or $3 is null)
-         order by event_id desc limit $4"
-    ),
-);
-static BY_ID: Sql = Sql::new("EVENT_BY_ID", select!("from events where event_id = $1"));
-/// With it, the number of the reader's own transaction: what has a lower position and can't be seen is of an earlier
-/// one, for a transaction has its number before its events have their positions. (A snapshot's `xmax` is no bound: it
-/// is the first number after those that have ended.)
-static NEWEST: Sql = Sql::each(
-    "NEWEST_EVENT",
-    "select coalesce(max(position), 0) as position, 0 as begun from events",
-    "select coalesce(max(position), 0) as position, pg_current_xact_id()::text::bigint as begun from events",
-);
-/// A row, if all transactions before this one have ended. One writes at a time where there are no numbers.
-static HAVE_ENDED: Sql = Sql::each(
-    "TRANSACTIONS_HAVE_ENDED",
-    "select 1 as ended where $1 = 0",
-    "select 1 as ended where pg_snapshot_xmin(pg_current_snapshot())::text::bigint >= $1",
-);
-
-/// The kit's statements of this module.
-pub(crate) const STATEMENTS: &[&Sql] = &[&OF_KEY, &AFTER, &OF_TYPES, &BEFORE, &BY_ID, &NEWEST, &HAVE_ENDED];
+kit! {
+    static OF_KEY: Sql = Sql::new("EVENTS_OF_KEY", select!("from events where key = $1 order by position limit $2"));
+    static AFTER: Sql =
+        Sql::new("EVENTS_AFTER", select!("from events where position > $1 and position <= $2 order by position limit $3"));
+    static OF_TYPES: Sql = Sql::new(
+        "EVENTS_OF_TYPES",
+        select!("from events where position > $1 and position <= $2 and type = any($3) order by position limit $4"),
+    );
+    static BEFORE: Sql = Sql::new(
+        "EVENTS_BEFORE",
+        select!(
+            "from events
+             where event_id < $1 and (type = $2 or $2 is null) and (key = $3 or $3 is null)
+             order by event_id desc limit $4"
+        ),
+    );
+    static BY_ID: Sql = Sql::new("EVENT_BY_ID", select!("from events where event_id = $1"));
+    /// With it, the number of the reader's own transaction: what has a lower position and can't be seen is of an earlier
+    /// one, for a transaction has its number before its events have their positions. (A snapshot's `xmax` is no bound: it is
+    /// the first number after those that have ended.)
+    static NEWEST: Sql = Sql::each(
+        "NEWEST_EVENT",
+        "select coalesce(max(position), 0) as position, 0 as begun from events",
+        "select coalesce(max(position), 0) as position, pg_current_xact_id()::text::bigint as begun from events",
+    );
+    /// A row, if all transactions before this one have ended. One writes at a time where there are no numbers.
+    static HAVE_ENDED: Sql = Sql::each(
+        "TRANSACTIONS_HAVE_ENDED",
+        "select 1 as ended where $1 = 0",
+        "select 1 as ended where pg_snapshot_xmin(pg_current_snapshot())::text::bigint >= $1",
+    );
+}
 
 /// Longest wait for open transactions: commits take milliseconds.
 const PATIENCE: Duration = Duration::from_secs(1);

@@ -7,54 +7,54 @@ use kernel::{EventId, Lane};
 
 use crate::archive::StoredEvent;
 use crate::envelope::{self, envelope, envelope_values};
+use crate::kit::kit;
 use crate::statement::Sql;
 use crate::subscriptions::copied_rows;
 use crate::{Db, Error, Row, Value, params};
 
-static APPEND: Sql = Sql::new(
-    "APPEND_TO_BACKLOG",
-    concat!(
-        "insert into backlog (",
-        envelope!(),
-        ", source, shard, position, body, is_delivered) values (",
-        envelope_values!(),
-        ", $10, $11, $12, $13, $14)
-         on conflict (lane, shard, source, position, event_id) do nothing"
-    ),
-);
-static PAGE: Sql = Sql::new(
-    "BACKLOG_PAGE",
-    concat!(
-        "select source, position, ",
-        envelope!(),
-        ", body, is_delivered
-         from backlog
-         where lane = $1 and shard = $2 and source = $3 and position > $4 and type = any($5)
-         order by position limit $6"
-    ),
-);
-static SOURCES: Sql = Sql::new(
-    "BACKLOG_SOURCES",
-    "select distinct source from backlog where lane = $1 and shard = $2 and type = any($3) order by source",
-);
-static SHARDS: Sql =
-    Sql::new("BACKLOG_SHARDS", "select distinct shard from backlog where lane = $1 and type = any($2) order by shard");
-static DELIVERED: Sql = Sql::new(
-    "BACKLOG_DELIVERED",
-    "update backlog set is_delivered = $6
-     where lane = $1 and shard = $2 and source = $3 and position = any($4) and event_id = any($5)",
-);
-static REMOVE: Sql = Sql::new(
-    "REMOVE_FROM_BACKLOG",
-    "delete from backlog where lane = $1 and shard = $2 and source = $3 and position = any($4) and event_id = any($5)",
-);
-static COUNT: Sql = Sql::new(
-    "COUNT_BACKLOG",
-    "select count(*) as rows from (select 1 from backlog where type = any($1) limit $2) as b",
-);
-
-/// The kit's statements of this module.
-pub(crate) const STATEMENTS: &[&Sql] = &[&APPEND, &PAGE, &SOURCES, &SHARDS, &DELIVERED, &REMOVE, &COUNT];
+kit! {
+    static APPEND: Sql = Sql::new(
+        "APPEND_TO_BACKLOG",
+        concat!(
+            "insert into backlog (",
+            envelope!(),
+            ", source, shard, position, body, is_delivered) values (",
+            envelope_values!(),
+            ", $10, $11, $12, $13, $14)
+             on conflict (lane, shard, source, position, event_id) do nothing"
+        ),
+    );
+    static PAGE: Sql = Sql::new(
+        "BACKLOG_PAGE",
+        concat!(
+            "select source, position, ",
+            envelope!(),
+            ", body, is_delivered
+             from backlog
+             where lane = $1 and shard = $2 and source = $3 and position > $4 and type = any($5)
+             order by position limit $6"
+        ),
+    );
+    static SOURCES: Sql = Sql::new(
+        "BACKLOG_SOURCES",
+        "select distinct source from backlog where lane = $1 and shard = $2 and type = any($3) order by source",
+    );
+    static SHARDS: Sql =
+        Sql::new("BACKLOG_SHARDS", "select distinct shard from backlog where lane = $1 and type = any($2) order by shard");
+    static DELIVERED: Sql = Sql::new(
+        "BACKLOG_DELIVERED",
+        "update backlog set is_delivered = $6
+         where lane = $1 and shard = $2 and source = $3 and position = any($4) and event_id = any($5)",
+    );
+    static REMOVE: Sql = Sql::new(
+        "REMOVE_FROM_BACKLOG",
+        "delete from backlog where lane = $1 and shard = $2 and source = $3 and position = any($4) and event_id = any($5)",
+    );
+    static COUNT: Sql = Sql::new(
+        "COUNT_BACKLOG",
+        "select count(*) as rows from (select 1 from backlog where type = any($1) limit $2) as b",
+    );
+}
 
 /// Rows that [`count`] counts before it stops: a scrape must not walk a history of millions.
 pub const COUNTED: i64 = 100_000;

@@ -4,40 +4,39 @@ use kernel::{Cause, DeliveryCause, Envelope, EventId, Lane, Origin, Shards, Time
 use uuid::Uuid;
 
 use crate::batch::{NewEvent, TimerChange};
+use crate::kit::kit;
 use crate::statement::Sql;
 use crate::{Batch, Options, Value, envelope, params};
 
-pub(crate) static RECORD_KEY: Sql = Sql::new(
-    "RECORD_IDEMPOTENCY_KEY",
-    "insert into idempotency (scope, key, digest, answer, committed_at, expires_at) values ($1, $2, $3, $4, $5, $6)
-     on conflict (scope, key) do update set digest = excluded.digest, answer = excluded.answer,
-         committed_at = excluded.committed_at, expires_at = excluded.expires_at
-     where idempotency.expires_at <= excluded.committed_at",
-);
-pub(crate) static RECORD_DELIVERY: Sql = Sql::new(
-    "RECORD_DELIVERY",
-    "insert into inbox (event_id, digest, attempts, handled_at) values ($1, $2, $3, $4)
-     on conflict (event_id) do nothing",
-);
-pub(crate) static END_TIMER: Sql =
-    Sql::new("END_TIMER", "delete from timers where name = $1 and key = $2 and fence = $3");
-/// Meets the row while the lease holds, and leaves it as it is.
-pub(crate) static HOLD_TIMER: Sql =
-    Sql::new("HOLD_TIMER", "update timers set is_leased = $4 where name = $1 and key = $2 and fence = $3");
-pub(crate) static SET_TIMER: Sql = Sql::new(
-    "SET_TIMER",
-    "insert into timers (name, key, due_at, fence, attempts, is_leased, correlation_id, causation_id, traceparent)
-     values ($1, $2, $3, $4, 0, $5, $6, $7, $8)
-     on conflict (name, key) do update set due_at = excluded.due_at, attempts = 0,
-         fence = case when timers.fence < excluded.fence then excluded.fence else timers.fence + 1 end,
-         is_leased = excluded.is_leased, correlation_id = excluded.correlation_id, causation_id = excluded.causation_id,
-         traceparent = excluded.traceparent",
-);
-pub(crate) static CLEAR_TIMER: Sql = Sql::new("CLEAR_TIMER", "delete from timers where name = $1 and key = $2");
-
-/// The kit's statements that a commit runs beside those of its batch.
-pub(crate) const STATEMENTS: &[&Sql] =
-    &[&RECORD_KEY, &RECORD_DELIVERY, &END_TIMER, &HOLD_TIMER, &SET_TIMER, &CLEAR_TIMER];
+kit! {
+    pub(crate) static RECORD_KEY: Sql = Sql::new(
+        "RECORD_IDEMPOTENCY_KEY",
+        "insert into idempotency (scope, key, digest, answer, committed_at, expires_at) values ($1, $2, $3, $4, $5, $6)
+         on conflict (scope, key) do update set digest = excluded.digest, answer = excluded.answer,
+             committed_at = excluded.committed_at, expires_at = excluded.expires_at
+         where idempotency.expires_at <= excluded.committed_at",
+    );
+    pub(crate) static RECORD_DELIVERY: Sql = Sql::new(
+        "RECORD_DELIVERY",
+        "insert into inbox (event_id, digest, attempts, handled_at) values ($1, $2, $3, $4)
+         on conflict (event_id) do nothing",
+    );
+    pub(crate) static END_TIMER: Sql =
+        Sql::new("END_TIMER", "delete from timers where name = $1 and key = $2 and fence = $3");
+    /// Meets the row while the lease holds, and leaves it as it is.
+    pub(crate) static HOLD_TIMER: Sql =
+        Sql::new("HOLD_TIMER", "update timers set is_leased = $4 where name = $1 and key = $2 and fence = $3");
+    pub(crate) static SET_TIMER: Sql = Sql::new(
+        "SET_TIMER",
+        "insert into timers (name, key, due_at, fence, attempts, is_leased, correlation_id, causation_id, traceparent)
+         values ($1, $2, $3, $4, 0, $5, $6, $7, $8)
+         on conflict (name, key) do update set due_at = excluded.due_at, attempts = 0,
+             fence = case when timers.fence < excluded.fence then excluded.fence else timers.fence + 1 end,
+             is_leased = excluded.is_leased, correlation_id = excluded.correlation_id, causation_id = excluded.causation_id,
+             traceparent = excluded.traceparent",
+    );
+    pub(crate) static CLEAR_TIMER: Sql = Sql::new("CLEAR_TIMER", "delete from timers where name = $1 and key = $2");
+}
 
 /// A batch, its cause, and all that they need from outside, such as ids.
 pub(crate) struct Commit {

@@ -167,28 +167,12 @@ impl Db {
         }
     }
 
-    /// Checks the kit's own statements against this database, without running them.
-    pub async fn check_kit(&self) -> Result<(), Error> {
-        let all = [
-            crate::archive::STATEMENTS,
-            crate::backlog::STATEMENTS,
-            crate::commit::STATEMENTS,
-            crate::lifecycle::STATEMENTS,
-            crate::held::STATEMENTS,
-            crate::idempotency::STATEMENTS,
-            crate::inbox::STATEMENTS,
-            crate::outbox::STATEMENTS,
-            crate::shards::STATEMENTS,
-            crate::subscriptions::STATEMENTS,
-            crate::timers::STATEMENTS,
-        ];
-        for sql in all.into_iter().flatten() {
-            match &*self.engine {
-                Engine::Sqlite(sqlite) => sqlite.readers.prepare(sql.name(), sql.sqlite()).await?,
-                Engine::Postgres(postgres) => postgres.readers.check_kit(sql).await?,
-            }
+    /// Checks one of the kit's own statements against this database, without running it.
+    pub(crate) async fn check_own(&self, sql: &'static Sql) -> Result<(), Error> {
+        match &*self.engine {
+            Engine::Sqlite(sqlite) => sqlite.readers.prepare(sql.name(), sql.sqlite()).await,
+            Engine::Postgres(postgres) => postgres.readers.check_kit(sql).await,
         }
-        Ok(())
     }
 
     /// Writes what is left in memory and closes the store. Further calls are refused as unavailable.

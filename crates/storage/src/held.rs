@@ -6,6 +6,7 @@ use kernel::{DeadLetterId, Envelope, EventId, Lane, Timestamp};
 use uuid::Uuid;
 
 use crate::envelope::{self, envelope, envelope_values, storable};
+use crate::kit::kit;
 use crate::outbox::numbers;
 use crate::statement::Sql;
 use crate::{Db, Error, Row, Value, params};
@@ -30,142 +31,122 @@ macro_rules! select {
     };
 }
 
-/// Stores a delivery, unless it was handled meanwhile: by an instance that had its shard before.
-static HOLD: Sql = Sql::each(
-    "HOLD_DELIVERY",
-    concat!(
-        "insert into held
-             (",
-        envelope!(),
-        ", source, dead_letter_id, body, digest, state, due_at, attempts, reason, first_failed_at,
-              shard)
-         select ",
-        envelope_values!(),
-        ", $10, $11, $12, $13,
-             case when exists (select 1 from held where source = $10 and lane = $4 and key = $3) then 'waiting'
-                 else $14 end,
-             case when exists (select 1 from held where source = $10 and lane = $4 and key = $3) then null else $15 end,
-             $16, $17, $18, $19
-         where not exists (select 1 from inbox where event_id = $1 and digest = $13)
-         on conflict (event_id, digest) do nothing"
-    ),
-    concat!(
-        "insert into held
-             (",
-        envelope!(),
-        ", source, dead_letter_id, body, digest, state, due_at, attempts, reason, first_failed_at,
-              shard)
-         select ",
-        envelope_values!(postgres),
-        ", $10::text, $11::uuid, $12::bytea, $13::bytea,
-             case when exists (select 1 from held where source = $10 and lane = $4 and key = $3) then 'waiting'
-                 else $14::text end,
-             case when exists (select 1 from held where source = $10 and lane = $4 and key = $3) then null
-                 else $15::timestamptz end,
-             $16::int8, $17::text, $18::timestamptz, $19::int8
-         where not exists (select 1 from inbox where event_id = $1 and digest = $13)
-         on conflict (event_id, digest) do nothing"
-    ),
-);
-static COUNT_ATTEMPT: Sql = Sql::new(
-    "COUNT_ATTEMPT",
-    "update held set attempts = $2 + 1 where position = $1 and state = 'due' and attempts = $2",
-);
-static FAILED_AGAIN: Sql = Sql::new(
-    "FAILED_AGAIN",
-    "update held
-     set state = $3, due_at = $4, attempts = $5, reason = $6, first_failed_at = coalesce(first_failed_at, $7)
-     where position = $1 and state = 'due' and attempts = $2",
-);
-static NEXT_OF_KEY: Sql = Sql::new(
-    "RELEASE_NEXT",
-    "update held set state = 'due', due_at = $2
-     where state = 'waiting' and position = (
-         select min(next.position) from held next join held done on done.position = $1
-         where next.source = done.source and next.lane = done.lane and next.key = done.key
-             and next.position > done.position)",
-);
-static REMOVE: Sql = Sql::new("RELEASE_HELD", "delete from held where position = $1");
-static KEYS: Sql = Sql::new("HELD_KEYS", "select distinct source, key from held where lane = $1 and shard = any($2)");
-static UNSETTLED_KEYS: Sql = Sql::lookup(
-    "UNSETTLED_KEYS",
-    "select distinct key from held
-     where source = $1 and lane in ('immediate', 'background') and key = any($2)",
-);
-static DUE: Sql = Sql::new(
-    "HELD_DUE",
-    select!(
-        "body",
-        "from held where state = 'due' and lane = $1 and due_at <= $2 and shard = any($4)
-         order by due_at, position limit $3"
-    ),
-);
-static NEXT_DUE: Sql = Sql::lookup(
-    "HELD_NEXT_DUE",
-    "select min(due_at) as due_at from held where state = 'due' and lane = $1 and shard = any($2)",
-);
-static PARKED: Sql = Sql::new(
-    "PARKED",
-    select!(
-        "substr(body, 1, 65537) as body",
-        "from held where state = 'parked' and dead_letter_id < $1 order by dead_letter_id desc limit $2"
-    ),
-);
-static PARKED_ONE: Sql = Sql::new(
-    "PARKED_ONE",
-    select!("substr(body, 1, 16777217) as body", "from held where state = 'parked' and dead_letter_id = $1"),
-);
-static OF_EVENTS: Sql = Sql::new("HELD_EVENTS", select!("body", "from held where event_id = any($1)"));
-static COUNTS: Sql = Sql::new(
-    "HELD_COUNTS",
-    "select count(*) filter (where state = 'parked') as parked, count(*) filter (where state = 'due') as due,
-         count(*) as held
-     from held",
-);
-static COUNT_DUE: Sql =
-    Sql::new("COUNT_DUE_RETRIES", "select count(*) as due from held where state = 'due' and due_at <= $1");
-static REPLAY: Sql = Sql::new(
-    "REPLAY_PARKED",
-    "update held set state = 'due', due_at = $2, attempts = 0 where dead_letter_id = $1 and state = 'parked'",
-);
-static DISCARD: Sql = Sql::new(
-    "DISCARD_PARKED",
-    "insert into inbox (event_id, digest, attempts, handled_at)
-     select event_id, digest, attempts, $2 from held where dead_letter_id = $1 and state = 'parked'
-     on conflict (event_id) do nothing",
-);
-static RELEASE_BEHIND_DISCARDED: Sql = Sql::new(
-    "RELEASE_BEHIND_DISCARDED",
-    "update held set state = 'due', due_at = $2
-     where state = 'waiting' and position = (
-         select min(next.position) from held next join held done on done.dead_letter_id = $1
-         where done.state = 'parked' and next.source = done.source and next.lane = done.lane and next.key = done.key
-             and next.position > done.position)",
-);
-static REMOVE_DISCARDED: Sql =
-    Sql::new("REMOVE_DISCARDED", "delete from held where dead_letter_id = $1 and state = 'parked'");
-
-/// The kit's statements of this module.
-pub(crate) const STATEMENTS: &[&Sql] = &[
-    &HOLD,
-    &COUNT_ATTEMPT,
-    &FAILED_AGAIN,
-    &NEXT_OF_KEY,
-    &REMOVE,
-    &KEYS,
-    &UNSETTLED_KEYS,
-    &DUE,
-    &NEXT_DUE,
-    &PARKED,
-    &PARKED_ONE,
-    &OF_EVENTS,
-    &COUNTS,
-    &COUNT_DUE,
-    &REPLAY,
-    &DISCARD,
-    &RELEASE_BEHIND_DISCARDED,
-    &REMOVE_DISCARDED,
-];
+kit! {
+    /// Stores a delivery, unless it was handled meanwhile: by an instance that had its shard before.
+    static HOLD: Sql = Sql::each(
+        "HOLD_DELIVERY",
+        concat!(
+            "insert into held
+                 (",
+            envelope!(),
+            ", source, dead_letter_id, body, digest, state, due_at, attempts, reason, first_failed_at,
+                  shard)
+             select ",
+            envelope_values!(),
+            ", $10, $11, $12, $13,
+                 case when exists (select 1 from held where source = $10 and lane = $4 and key = $3) then 'waiting'
+                     else $14 end,
+                 case when exists (select 1 from held where source = $10 and lane = $4 and key = $3) then null else $15 end,
+                 $16, $17, $18, $19
+             where not exists (select 1 from inbox where event_id = $1 and digest = $13)
+             on conflict (event_id, digest) do nothing"
+        ),
+        concat!(
+            "insert into held
+                 (",
+            envelope!(),
+            ", source, dead_letter_id, body, digest, state, due_at, attempts, reason, first_failed_at,
+                  shard)
+             select ",
+            envelope_values!(postgres),
+            ", $10::text, $11::uuid, $12::bytea, $13::bytea,
+                 case when exists (select 1 from held where source = $10 and lane = $4 and key = $3) then 'waiting'
+                     else $14::text end,
+                 case when exists (select 1 from held where source = $10 and lane = $4 and key = $3) then null
+                     else $15::timestamptz end,
+                 $16::int8, $17::text, $18::timestamptz, $19::int8
+             where not exists (select 1 from inbox where event_id = $1 and digest = $13)
+             on conflict (event_id, digest) do nothing"
+        ),
+    );
+    static COUNT_ATTEMPT: Sql = Sql::new(
+        "COUNT_ATTEMPT",
+        "update held set attempts = $2 + 1 where position = $1 and state = 'due' and attempts = $2",
+    );
+    static FAILED_AGAIN: Sql = Sql::new(
+        "FAILED_AGAIN",
+        "update held
+         set state = $3, due_at = $4, attempts = $5, reason = $6, first_failed_at = coalesce(first_failed_at, $7)
+         where position = $1 and state = 'due' and attempts = $2",
+    );
+    static NEXT_OF_KEY: Sql = Sql::new(
+        "RELEASE_NEXT",
+        "update held set state = 'due', due_at = $2
+         where state = 'waiting' and position = (
+             select min(next.position) from held next join held done on done.position = $1
+             where next.source = done.source and next.lane = done.lane and next.key = done.key
+                 and next.position > done.position)",
+    );
+    static REMOVE: Sql = Sql::new("RELEASE_HELD", "delete from held where position = $1");
+    static KEYS: Sql = Sql::new("HELD_KEYS", "select distinct source, key from held where lane = $1 and shard = any($2)");
+    static UNSETTLED_KEYS: Sql = Sql::lookup(
+        "UNSETTLED_KEYS",
+        "select distinct key from held
+         where source = $1 and lane in ('immediate', 'background') and key = any($2)",
+    );
+    static DUE: Sql = Sql::new(
+        "HELD_DUE",
+        select!(
+            "body",
+            "from held where state = 'due' and lane = $1 and due_at <= $2 and shard = any($4)
+             order by due_at, position limit $3"
+        ),
+    );
+    static NEXT_DUE: Sql = Sql::lookup(
+        "HELD_NEXT_DUE",
+        "select min(due_at) as due_at from held where state = 'due' and lane = $1 and shard = any($2)",
+    );
+    static PARKED: Sql = Sql::new(
+        "PARKED",
+        select!(
+            "substr(body, 1, 65537) as body",
+            "from held where state = 'parked' and dead_letter_id < $1 order by dead_letter_id desc limit $2"
+        ),
+    );
+    static PARKED_ONE: Sql = Sql::new(
+        "PARKED_ONE",
+        select!("substr(body, 1, 16777217) as body", "from held where state = 'parked' and dead_letter_id = $1"),
+    );
+    static OF_EVENTS: Sql = Sql::new("HELD_EVENTS", select!("body", "from held where event_id = any($1)"));
+    static COUNTS: Sql = Sql::new(
+        "HELD_COUNTS",
+        "select count(*) filter (where state = 'parked') as parked, count(*) filter (where state = 'due') as due,
+             count(*) as held
+         from held",
+    );
+    static COUNT_DUE: Sql =
+        Sql::new("COUNT_DUE_RETRIES", "select count(*) as due from held where state = 'due' and due_at <= $1");
+    static REPLAY: Sql = Sql::new(
+        "REPLAY_PARKED",
+        "update held set state = 'due', due_at = $2, attempts = 0 where dead_letter_id = $1 and state = 'parked'",
+    );
+    static DISCARD: Sql = Sql::new(
+        "DISCARD_PARKED",
+        "insert into inbox (event_id, digest, attempts, handled_at)
+         select event_id, digest, attempts, $2 from held where dead_letter_id = $1 and state = 'parked'
+         on conflict (event_id) do nothing",
+    );
+    static RELEASE_BEHIND_DISCARDED: Sql = Sql::new(
+        "RELEASE_BEHIND_DISCARDED",
+        "update held set state = 'due', due_at = $2
+         where state = 'waiting' and position = (
+             select min(next.position) from held next join held done on done.dead_letter_id = $1
+             where done.state = 'parked' and next.source = done.source and next.lane = done.lane and next.key = done.key
+                 and next.position > done.position)",
+    );
+    static REMOVE_DISCARDED: Sql =
+        Sql::new("REMOVE_DISCARDED", "delete from held where dead_letter_id = $1 and state = 'parked'");
+}
 
 /// Reason why a delivery is held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

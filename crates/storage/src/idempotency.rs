@@ -4,21 +4,21 @@
 
 use kernel::{SignedDuration, Timestamp};
 
+use crate::kit::kit;
 use crate::statement::Sql;
 use crate::{Db, Error, params};
 
-static FIND: Sql = Sql::lookup(
-    "FIND_IDEMPOTENCY_KEY",
-    "select digest, answer, committed_at from idempotency where scope = $1 and key = $2 and expires_at > $3",
-);
-static FORGET: Sql = Sql::new(
-    "FORGET_IDEMPOTENCY_KEYS",
-    "delete from idempotency where (scope, key) in (
-         select scope, key from idempotency where expires_at <= $1 order by expires_at limit $2)",
-);
-
-/// The kit's statements of this module.
-pub(crate) const STATEMENTS: &[&Sql] = &[&FIND, &FORGET];
+kit! {
+    static FIND: Sql = Sql::lookup(
+        "FIND_IDEMPOTENCY_KEY",
+        "select digest, answer, committed_at from idempotency where scope = $1 and key = $2 and expires_at > $3",
+    );
+    static FORGET: Sql = Sql::new(
+        "FORGET_IDEMPOTENCY_KEYS",
+        "delete from idempotency where (scope, key) in (
+             select scope, key from idempotency where expires_at <= $1 order by expires_at limit $2)",
+    );
+}
 
 /// Time for which a key is bound to its first request. After that it is a new key.
 pub const KEPT: SignedDuration = SignedDuration::from_hours(24);

@@ -5,20 +5,20 @@ use std::collections::HashMap;
 use kernel::{EventId, Timestamp};
 use uuid::Uuid;
 
+use crate::kit::kit;
 use crate::statement::Sql;
 use crate::{Db, Error, params};
 
-static SEEN: Sql =
-    Sql::lookup("SEEN_EVENTS", "select event_id, digest, attempts, handled_at from inbox where event_id = any($1)");
-/// Found by the age of the event, and spared if it was handled later: from an archive comes what is older than that.
-static FORGET: Sql = Sql::new(
-    "FORGET_HANDLED",
-    "delete from inbox where event_id in (
-         select event_id from inbox where event_id < $1 and handled_at < $2 order by event_id limit $3)",
-);
-
-/// The kit's statements of this module.
-pub(crate) const STATEMENTS: &[&Sql] = &[&SEEN, &FORGET];
+kit! {
+    static SEEN: Sql =
+        Sql::lookup("SEEN_EVENTS", "select event_id, digest, attempts, handled_at from inbox where event_id = any($1)");
+    /// Found by the age of the event, and spared if it was handled later: from an archive comes what is older than that.
+    static FORGET: Sql = Sql::new(
+        "FORGET_HANDLED",
+        "delete from inbox where event_id in (
+             select event_id from inbox where event_id < $1 and handled_at < $2 order by event_id limit $3)",
+    );
+}
 
 /// An event that was handled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -21,12 +21,14 @@ mod commit;
 mod db;
 mod envelope;
 mod error;
+mod kit;
 mod lifecycle;
 mod migrate;
 mod postgres;
 mod row;
 mod sqlite;
 mod statement;
+mod tokens;
 mod value;
 mod wake_ups;
 

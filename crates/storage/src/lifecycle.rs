@@ -1,16 +1,16 @@
 //! Facts that a store keeps about itself, such as if the process that used it before ended cleanly.
 
+use crate::kit::kit;
 use crate::statement::Sql;
 use crate::{Db, Error, params};
 
-static RUNNING: Sql = Sql::new("RUNNING", "select value from facts where name = 'running'");
-static SET_RUNNING: Sql = Sql::new(
-    "SET_RUNNING",
-    "insert into facts (name, value) values ('running', $1) on conflict (name) do update set value = excluded.value",
-);
-
-/// The kit's statements of this module.
-pub(crate) const STATEMENTS: &[&Sql] = &[&RUNNING, &SET_RUNNING];
+kit! {
+    static RUNNING: Sql = Sql::new("RUNNING", "select value from facts where name = 'running'");
+    static SET_RUNNING: Sql = Sql::new(
+        "SET_RUNNING",
+        "insert into facts (name, value) values ('running', $1) on conflict (name) do update set value = excluded.value",
+    );
+}
 
 impl Db {
     /// Marks the store as in use. True if the process before this one ended without

@@ -4,111 +4,98 @@ use kernel::{EventId, Lane, Timestamp, Uuid};
 
 use crate::archive::{StoredEvent, stored};
 use crate::envelope::envelope;
+use crate::kit::kit;
 use crate::statement::Sql;
 use crate::{Db, Error, params};
 
-static PENDING: Sql = Sql::lookup(
-    "PENDING_EVENTS",
-    concat!(
-        "select events.position, ",
-        envelope!("events"),
-        ", body
-         from outbox join events on events.position = outbox.position
-         where destination = $1 and outbox.lane = $2 and outbox.position > $3 and outbox.position <> all($4)
-         order by outbox.position limit $5"
-    ),
-);
-static PENDING_OF_SHARDS: Sql = Sql::each(
-    "PENDING_EVENTS_OF_SHARDS",
-    concat!(
-        "select events.position, ",
-        envelope!("events"),
-        ", body
-         from outbox join events on events.position = outbox.position
-         where destination = $1 and outbox.lane = $2 and outbox.position <> all($3) and outbox.shard = any($5)
-         order by outbox.position limit $4"
-    ),
-    // The first of them are enough: as many as are wanted, and as many more as are in flight. Asked in one piece,
-    // PostgreSQL would join all that is pending with its event, and sort it.
-    concat!(
-        "with first as materialized (
-         select position from outbox
-         where destination = $1 and lane = $2 and shard = any($5)
-         order by position limit $4::int8 + cardinality($3::int8[])),
-     wanted as materialized (
-         select position from first
-         where not exists (select 1 from unnest($3::int8[]) as in_flight(position)
-             where in_flight.position = first.position)
-         order by position limit $4::int8)
-     select events.position, ",
-        envelope!("events"),
-        ", body
-     from wanted join events on events.position = wanted.position
-     order by events.position"
-    ),
-);
-// The range bounds what is walked: of a table without statistics PostgreSQL takes the list for a mere filter, and would
-// look at the whole backlog for each few hundred rows.
-static SENT: Sql = Sql::new(
-    "FORGET_SENT",
-    "delete from outbox where destination = $1 and lane = $2 and position between $3 and $4 and position = any($5)",
-);
-static OLDEST: Sql = Sql::new(
-    "OLDEST_PENDING",
-    "select count(*) as pending, min(time) as oldest from (
-         select time from outbox join events on events.position = outbox.position
-         where outbox.lane = $1 limit $2) as counted",
-);
+kit! {
+    static PENDING: Sql = Sql::lookup(
+        "PENDING_EVENTS",
+        concat!(
+            "select events.position, ",
+            envelope!("events"),
+            ", body
+             from outbox join events on events.position = outbox.position
+             where destination = $1 and outbox.lane = $2 and outbox.position > $3 and outbox.position <> all($4)
+             order by outbox.position limit $5"
+        ),
+    );
+    static PENDING_OF_SHARDS: Sql = Sql::each(
+        "PENDING_EVENTS_OF_SHARDS",
+        concat!(
+            "select events.position, ",
+            envelope!("events"),
+            ", body
+             from outbox join events on events.position = outbox.position
+             where destination = $1 and outbox.lane = $2 and outbox.position <> all($3) and outbox.shard = any($5)
+             order by outbox.position limit $4"
+        ),
+        // The first of them are enough: as many as are wanted, and as many more as are in flight. Asked in one piece,
+        // PostgreSQL would join all that is pending with its event, and sort it.
+        concat!(
+            "with first as materialized (
+             select position from outbox
+             where destination = $1 and lane = $2 and shard = any($5)
+             order by position limit $4::int8 + cardinality($3::int8[])),
+         wanted as materialized (
+             select position from first
+             where not exists (select 1 from unnest($3::int8[]) as in_flight(position)
+                 where in_flight.position = first.position)
+             order by position limit $4::int8)
+         select events.position, ",
+            envelope!("events"),
+            ", body
+         from wanted join events on events.position = wanted.position
+         order by events.position"
+        ),
+    );
+    // The range bounds what is walked: of a table without statistics PostgreSQL takes the list for a mere filter, and would
+    // look at the whole backlog for each few hundred rows.
+    static SENT: Sql = Sql::new(
+        "FORGET_SENT",
+        "delete from outbox where destination = $1 and lane = $2 and position between $3 and $4 and position = any($5)",
+    );
+    static OLDEST: Sql = Sql::new(
+        "OLDEST_PENDING",
+        "select count(*) as pending, min(time) as oldest from (
+             select time from outbox join events on events.position = outbox.position
+             where outbox.lane = $1 limit $2) as counted",
+    );
 
-static NTH_OLDEST: Sql = Sql::new(
-    "NTH_OLDEST_PENDING",
-    "select time from outbox join events on events.position = outbox.position
-     where destination = $1 and outbox.lane = $2 order by outbox.position limit 1 offset $3",
-);
-static COUNT: Sql = Sql::new("COUNT_PENDING", "select count(*) as pending from outbox");
-static COUNT_TO: Sql =
-    Sql::new("COUNT_PENDING_TO", "select count(*) as pending from (select 1 from outbox limit $1) as counted");
+    static NTH_OLDEST: Sql = Sql::new(
+        "NTH_OLDEST_PENDING",
+        "select time from outbox join events on events.position = outbox.position
+         where destination = $1 and outbox.lane = $2 order by outbox.position limit 1 offset $3",
+    );
+    static COUNT: Sql = Sql::new("COUNT_PENDING", "select count(*) as pending from outbox");
+    static COUNT_TO: Sql =
+        Sql::new("COUNT_PENDING_TO", "select count(*) as pending from (select 1 from outbox limit $1) as counted");
 
-static ELSEWHERE: Sql = Sql::new(
-    "POINTS_ELSEWHERE",
-    "select position from outbox where destination <> all($1) order by destination, lane, position limit 1",
-);
-// No join: PostgreSQL, which knows little of a table that grows and shrinks, would walk all events and look for the
-// pointer of each.
-static REDIRECT: Sql = Sql::new(
-    "REDIRECT_PENDING",
-    "insert into outbox (destination, lane, position, shard)
-     select cast($1 as text), lane, position, shard from outbox
-     where destination <> all($3) and (select type from events where events.position = outbox.position) = $2
-     on conflict (destination, lane, position) do nothing",
-);
-static FORGET_OTHERS: Sql = Sql::new("FORGET_OTHER_DESTINATIONS", "delete from outbox where destination <> all($1)");
+    static ELSEWHERE: Sql = Sql::new(
+        "POINTS_ELSEWHERE",
+        "select position from outbox where destination <> all($1) order by destination, lane, position limit 1",
+    );
+    // No join: PostgreSQL, which knows little of a table that grows and shrinks, would walk all events and look for the
+    // pointer of each.
+    static REDIRECT: Sql = Sql::new(
+        "REDIRECT_PENDING",
+        "insert into outbox (destination, lane, position, shard)
+         select cast($1 as text), lane, position, shard from outbox
+         where destination <> all($3) and (select type from events where events.position = outbox.position) = $2
+         on conflict (destination, lane, position) do nothing",
+    );
+    static FORGET_OTHERS: Sql = Sql::new("FORGET_OTHER_DESTINATIONS", "delete from outbox where destination <> all($1)");
 
-static TOLD_SINCE: Sql = Sql::new(
-    "TOLD_SINCE",
-    "select event_id, position, type, key, lane from events where event_id > $1 order by event_id limit $2",
-);
-static POINT_AGAIN: Sql = Sql::new(
-    "POINT_AGAIN",
-    "insert into outbox (destination, lane, position, shard) values ($1, $2, $3, $4)
-     on conflict (destination, lane, position) do nothing",
-);
-
-/// The kit's statements of this module.
-pub(crate) const STATEMENTS: &[&Sql] = &[
-    &PENDING,
-    &PENDING_OF_SHARDS,
-    &SENT,
-    &OLDEST,
-    &NTH_OLDEST,
-    &COUNT,
-    &COUNT_TO,
-    &ELSEWHERE,
-    &REDIRECT,
-    &FORGET_OTHERS,
-    &TOLD_SINCE,
-    &POINT_AGAIN,
-];
+    static TOLD_SINCE: Sql = Sql::new(
+        "TOLD_SINCE",
+        "select event_id, position, type, key, lane from events where event_id > $1 order by event_id limit $2",
+    );
+    static POINT_AGAIN: Sql = Sql::new(
+        "POINT_AGAIN",
+        "insert into outbox (destination, lane, position, shard) values ($1, $2, $3, $4)
+         on conflict (destination, lane, position) do nothing",
+    );
+}
 
 /// Pointers at which the gauges stop counting: a scrape must not walk a backlog of millions.
 const COUNTED: i64 = 100_000;

@@ -8,64 +8,50 @@ use std::collections::HashMap;
 use kernel::Lane;
 use uuid::Uuid;
 
+use crate::kit::kit;
 use crate::statement::Sql;
 use crate::{Db, Error, Row, params};
 
-static BEAT: Sql = Sql::new(
-    "BEAT",
-    "insert into instances (instance_id, beat) values ($1, $2)
-     on conflict (instance_id) do update set beat = excluded.beat",
-);
-static INSTANCES: Sql = Sql::new("INSTANCES", "select instance_id, beat from instances");
-static FORGET_INSTANCE: Sql = Sql::new("FORGET_INSTANCE", "delete from instances where instance_id = $1 and beat = $2");
-static SHARDS: Sql = Sql::new("SHARDS", "select lane, shard, owner, fence from shards");
-static MAKE_SHARD: Sql = Sql::new(
-    "MAKE_SHARD",
-    "insert into shards (lane, shard, owner, fence) values ($1, $2, null, 0) on conflict (lane, shard) do nothing",
-);
-static CLAIM_SHARD: Sql = Sql::new(
-    "CLAIM_SHARD",
-    "update shards set owner = $3, fence = fence + 1 where lane = $1 and shard = $2 and fence = $4",
-);
-static RELEASE_SHARD: Sql =
-    Sql::new("RELEASE_SHARD", "update shards set owner = null where lane = $1 and shard = $2 and owner = $3");
+kit! {
+    static BEAT: Sql = Sql::new(
+        "BEAT",
+        "insert into instances (instance_id, beat) values ($1, $2)
+         on conflict (instance_id) do update set beat = excluded.beat",
+    );
+    static INSTANCES: Sql = Sql::new("INSTANCES", "select instance_id, beat from instances");
+    static FORGET_INSTANCE: Sql = Sql::new("FORGET_INSTANCE", "delete from instances where instance_id = $1 and beat = $2");
+    static SHARDS: Sql = Sql::new("SHARDS", "select lane, shard, owner, fence from shards");
+    static MAKE_SHARD: Sql = Sql::new(
+        "MAKE_SHARD",
+        "insert into shards (lane, shard, owner, fence) values ($1, $2, null, 0) on conflict (lane, shard) do nothing",
+    );
+    static CLAIM_SHARD: Sql = Sql::new(
+        "CLAIM_SHARD",
+        "update shards set owner = $3, fence = fence + 1 where lane = $1 and shard = $2 and fence = $4",
+    );
+    static RELEASE_SHARD: Sql =
+        Sql::new("RELEASE_SHARD", "update shards set owner = null where lane = $1 and shard = $2 and owner = $3");
 
-static COUNT_FACT: Sql = Sql::new("SHARD_COUNT", "select value from facts where name = 'shards'");
-static SET_COUNT: Sql =
-    Sql::new("SET_SHARD_COUNT", "insert into facts (name, value) values ('shards', $1) on conflict (name) do nothing");
-// The pointers come first, in the order of their index: at almost every start there are none, and PostgreSQL would
-// otherwise walk all events and look for the pointer of each.
-static POINTERS_WITHOUT: Sql = Sql::new(
-    "POINTERS_WITHOUT_SHARD",
-    "select distinct key, lane from events where position in (
-         select position from outbox where shard is null order by destination, lane, position limit $1)",
-);
-static GIVE_POINTERS: Sql = Sql::new(
-    "GIVE_POINTERS_THEIR_SHARD",
-    "update outbox set shard = $3 where shard is null and lane = $2
-         and position in (select position from events where key = $1)",
-);
-static HELD_WITHOUT: Sql =
-    Sql::new("HELD_WITHOUT_SHARD", "select distinct key, lane from held where shard is null limit $1");
-static GIVE_HELD: Sql =
-    Sql::new("GIVE_HELD_THEIR_SHARD", "update held set shard = $3 where key = $1 and lane = $2 and shard is null");
-
-/// The kit's statements of this module.
-pub(crate) const STATEMENTS: &[&Sql] = &[
-    &BEAT,
-    &INSTANCES,
-    &FORGET_INSTANCE,
-    &SHARDS,
-    &MAKE_SHARD,
-    &CLAIM_SHARD,
-    &RELEASE_SHARD,
-    &COUNT_FACT,
-    &SET_COUNT,
-    &POINTERS_WITHOUT,
-    &GIVE_POINTERS,
-    &HELD_WITHOUT,
-    &GIVE_HELD,
-];
+    static COUNT_FACT: Sql = Sql::new("SHARD_COUNT", "select value from facts where name = 'shards'");
+    static SET_COUNT: Sql =
+        Sql::new("SET_SHARD_COUNT", "insert into facts (name, value) values ('shards', $1) on conflict (name) do nothing");
+    // The pointers come first, in the order of their index: at almost every start there are none, and PostgreSQL would
+    // otherwise walk all events and look for the pointer of each.
+    static POINTERS_WITHOUT: Sql = Sql::new(
+        "POINTERS_WITHOUT_SHARD",
+        "select distinct key, lane from events where position in (
+             select position from outbox where shard is null order by destination, lane, position limit $1)",
+    );
+    static GIVE_POINTERS: Sql = Sql::new(
+        "GIVE_POINTERS_THEIR_SHARD",
+        "update outbox set shard = $3 where shard is null and lane = $2
+             and position in (select position from events where key = $1)",
+    );
+    static HELD_WITHOUT: Sql =
+        Sql::new("HELD_WITHOUT_SHARD", "select distinct key, lane from held where shard is null limit $1");
+    static GIVE_HELD: Sql =
+        Sql::new("GIVE_HELD_THEIR_SHARD", "update held set shard = $3 where key = $1 and lane = $2 and shard is null");
+}
 
 /// Keys that are given their shard at once, when a store of an earlier version is opened.
 const SETTLE: i64 = 256;

@@ -3,6 +3,7 @@
 use std::sync::OnceLock;
 
 use crate::Type;
+use crate::tokens::tokens;
 
 /// The text of a statement for each database.
 #[derive(Debug)]
@@ -51,27 +52,21 @@ impl Sql {
 /// SQLite numbers `$1` by first appearance but takes `?1` at its word,
 /// and has `in rarray(…)` for `= any(…)`, `not in rarray(…)` for `<> all(…)`.
 fn for_sqlite(text: &str) -> String {
-    let mut rest = text;
     let mut made = String::with_capacity(text.len() + 16);
-    while let Some(at) = rest.find('$') {
-        let digits = rest[at + 1..].bytes().take_while(u8::is_ascii_digit).count();
-        let number = &rest[at + 1..at + 1 + digits];
-        let before = &rest[..at];
-        let after = &rest[at + 1 + digits..];
-        if let Some(left) = before.strip_suffix("= any(") {
-            made.push_str(left);
-            made.push_str("in rarray(?");
-        } else if let Some(left) = before.strip_suffix("<> all(") {
-            made.push_str(left);
-            made.push_str("not in rarray(?");
-        } else {
-            made.push_str(before);
-            made.push('?');
+    for token in tokens(text) {
+        let Some(number) = token.parameter() else {
+            made.push_str(token.text);
+            continue;
+        };
+        for (postgres, sqlite) in [("= any(", "in rarray("), ("<> all(", "not in rarray(")] {
+            if let Some(before) = made.strip_suffix(postgres) {
+                made.truncate(before.len());
+                made.push_str(sqlite);
+            }
         }
+        made.push('?');
         made.push_str(number);
-        rest = after;
     }
-    made.push_str(rest);
     made
 }
 
@@ -312,6 +307,8 @@ mod tests {
     fn dollar_parameters_keep_their_numbers_on_sqlite() {
         assert_eq!(for_sqlite("select $2, $10 where a = $1"), "select ?2, ?10 where a = ?1");
         assert_eq!(for_sqlite("where id = any($1) and b = $2"), "where id in rarray(?1) and b = ?2");
+        assert_eq!(for_sqlite("where id <> all($1)"), "where id not in rarray(?1)");
+        assert_eq!(for_sqlite("select 'costs $1' as \"a$1\", $1 -- $2"), "select 'costs $1' as \"a$1\", ?1 -- $2");
     }
 
     #[test]

@@ -2,21 +2,21 @@
 
 use std::collections::BTreeMap;
 
+use crate::kit::kit;
 use crate::statement::Sql;
 use crate::{Db, Error, Row, Value, params};
 
-static ALL: Sql = Sql::new("SUBSCRIPTIONS", "select type, position, is_live from subscriptions");
-pub(crate) static COPIED: Sql = Sql::new(
-    "COPIED_TO_BACKLOG",
-    "insert into subscriptions (type, position, is_live) values ($1, $2, $3)
-     on conflict (type) do update set position = excluded.position
-     where subscriptions.position < excluded.position",
-);
-static GO_LIVE: Sql = Sql::new("SUBSCRIPTION_GOES_LIVE", "update subscriptions set is_live = $2 where type = any($1)");
-static END: Sql = Sql::new("END_SUBSCRIPTION", "update subscriptions set is_live = $3, position = $2 where type = $1");
-
-/// The kit's statements of this module.
-pub(crate) const STATEMENTS: &[&Sql] = &[&ALL, &COPIED, &GO_LIVE, &END];
+kit! {
+    static ALL: Sql = Sql::new("SUBSCRIPTIONS", "select type, position, is_live from subscriptions");
+    pub(crate) static COPIED: Sql = Sql::new(
+        "COPIED_TO_BACKLOG",
+        "insert into subscriptions (type, position, is_live) values ($1, $2, $3)
+         on conflict (type) do update set position = excluded.position
+         where subscriptions.position < excluded.position",
+    );
+    static GO_LIVE: Sql = Sql::new("SUBSCRIPTION_GOES_LIVE", "update subscriptions set is_live = $2 where type = any($1)");
+    static END: Sql = Sql::new("END_SUBSCRIPTION", "update subscriptions set is_live = $3, position = $2 where type = $1");
+}
 
 /// A subscription to an event type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,37 +3,37 @@
 use kernel::{Origin, TimerCause, Timestamp};
 use uuid::Uuid;
 
+use crate::kit::kit;
 use crate::statement::Sql;
 use crate::{Db, Error, Row, params};
 
-static LEASE: Sql = Sql::each(
-    "LEASE_TIMERS",
-    "update timers set due_at = $3, fence = fence + 1, attempts = attempts + 1, is_leased = $5
-     where name = $1 and key in (select key from timers where name = $1 and due_at <= $2 order by due_at limit $4)
-     returning key, fence, attempts, correlation_id, causation_id, traceparent",
-    // Those that another process is leasing at this moment are passed over. Materialized, for a subselect that locks
-    // may be run again for each row of the update, and then leases more than its limit.
-    "with due as materialized (select key from timers where name = $1 and due_at <= $2 order by due_at limit $4
-         for update skip locked)
-     update timers set due_at = $3, fence = timers.fence + 1, attempts = timers.attempts + 1, is_leased = $5
-     from due where timers.name = $1 and timers.key = due.key
-     returning timers.key, fence, attempts, correlation_id, causation_id, traceparent",
-);
-static DEFER: Sql = Sql::new(
-    "DEFER_TIMER",
-    "update timers set due_at = $4, is_leased = $5 where name = $1 and key = $2 and fence = $3",
-);
-static NEXT_DUE: Sql = Sql::lookup("NEXT_TIMER", "select min(due_at) as due_at from timers where name = $1");
-static NTH_DUE: Sql =
-    Sql::new("NTH_TIMER", "select due_at from timers where name = $1 order by due_at limit 1 offset $2");
-static COUNT_DUE: Sql = Sql::new("COUNT_DUE_TIMERS", "select count(*) as due from timers where due_at <= $1");
-static COUNT_UNFINISHED: Sql = Sql::new(
-    "COUNT_UNFINISHED_TIMERS",
-    "select count(*) as unfinished from timers where due_at <= $1 or is_leased = $2",
-);
-
-/// The kit's statements of this module.
-pub(crate) const STATEMENTS: &[&Sql] = &[&LEASE, &DEFER, &NEXT_DUE, &NTH_DUE, &COUNT_DUE, &COUNT_UNFINISHED];
+kit! {
+    static LEASE: Sql = Sql::each(
+        "LEASE_TIMERS",
+        "update timers set due_at = $3, fence = fence + 1, attempts = attempts + 1, is_leased = $5
+         where name = $1 and key in (select key from timers where name = $1 and due_at <= $2 order by due_at limit $4)
+         returning key, fence, attempts, correlation_id, causation_id, traceparent",
+        // Those that another process is leasing at this moment are passed over. Materialized, for a subselect that locks
+        // may be run again for each row of the update, and then leases more than its limit.
+        "with due as materialized (select key from timers where name = $1 and due_at <= $2 order by due_at limit $4
+             for update skip locked)
+         update timers set due_at = $3, fence = timers.fence + 1, attempts = timers.attempts + 1, is_leased = $5
+         from due where timers.name = $1 and timers.key = due.key
+         returning timers.key, fence, attempts, correlation_id, causation_id, traceparent",
+    );
+    static DEFER: Sql = Sql::new(
+        "DEFER_TIMER",
+        "update timers set due_at = $4, is_leased = $5 where name = $1 and key = $2 and fence = $3",
+    );
+    static NEXT_DUE: Sql = Sql::lookup("NEXT_TIMER", "select min(due_at) as due_at from timers where name = $1");
+    static NTH_DUE: Sql =
+        Sql::new("NTH_TIMER", "select due_at from timers where name = $1 order by due_at limit 1 offset $2");
+    static COUNT_DUE: Sql = Sql::new("COUNT_DUE_TIMERS", "select count(*) as due from timers where due_at <= $1");
+    static COUNT_UNFINISHED: Sql = Sql::new(
+        "COUNT_UNFINISHED_TIMERS",
+        "select count(*) as unfinished from timers where due_at <= $1 or is_leased = $2",
+    );
+}
 
 /// Leases timers of a kind that are due, at most `limit`, until `until`. A lease that ends makes them due again.
 pub async fn lease(

@@ -7,16 +7,19 @@ use super::run::Context;
 use crate::batch::{NewEvent, TimerChange, Write};
 use crate::commit::{CLEAR_TIMER, Commit, RECORD_DELIVERY, RECORD_KEY, SET_TIMER, remember};
 use crate::envelope::{envelope, envelope_values};
+use crate::kit::kit;
 use crate::statement::Sql;
 use crate::wake_ups::Effects;
 use crate::{Error, params};
 
-static STORE_EVENT: Sql = Sql::new(
-    "STORE_EVENT",
-    concat!("insert into events (", envelope!(), ", body) values (", envelope_values!(), ", $10)"),
-);
-static POINT_TO_EVENT: Sql =
-    Sql::new("POINT_TO_EVENT", "insert into outbox (destination, lane, position, shard) values ($1, $2, $3, $4)");
+kit! {
+    static STORE_EVENT: Sql = Sql::new(
+        "STORE_EVENT",
+        concat!("insert into events (", envelope!(), ", body) values (", envelope_values!(), ", $10)"),
+    );
+    static POINT_TO_EVENT: Sql =
+        Sql::new("POINT_TO_EVENT", "insert into outbox (destination, lane, position, shard) values ($1, $2, $3, $4)");
+}
 
 /// Cause first: whatever was done before must write nothing.
 pub(super) fn apply(commit: &Commit, connection: &Connection, store: &str) -> Result<Effects, Error> {

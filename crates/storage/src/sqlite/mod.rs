@@ -19,6 +19,7 @@ use crate::value::Found;
 use crate::wake_ups::WakeUps;
 use crate::{Error, Options};
 
+pub(crate) use commit::STATEMENTS;
 pub(crate) use readers::Readers;
 pub use snapshots::Snapshots;
 pub(crate) use writer::Writer;

@@ -10,6 +10,7 @@ mod commits;
 mod durability;
 mod held;
 mod lost_connections;
+mod many_rows;
 mod opening;
 mod outbox;
 mod shards;
