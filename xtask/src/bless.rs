@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
+use crate::check::EVERYTHING;
 use crate::{runner, step};
 
 /// What the name of a test has in it that verifies a generated file.
@@ -20,7 +21,7 @@ const TEST_NAME_PART: &str = "up_to_date";
 pub(crate) struct Args {}
 
 pub(crate) fn run(Args {}: Args) -> Result<ExitCode> {
-    let mut tests = runner::tests(&["--workspace"], &[TEST_NAME_PART]);
+    let mut tests = runner::tests(&EVERYTHING, &[TEST_NAME_PART]);
     tests.env("TRADEPOST_BLESS", "1");
     step::run_last("bless", tests)
 }

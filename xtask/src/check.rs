@@ -6,11 +6,8 @@ use anyhow::Result;
 
 use crate::step::{self, cargo};
 
-/// The adapter for RabbitMQ.
-pub(crate) const RABBITMQ: &str = "tradepost-bus-rabbitmq";
-
-/// What [`RABBITMQ`] leaves out unless it is asked for.
-pub(crate) const RABBITMQ_TLS: &str = "tradepost-bus-rabbitmq/tls";
+/// What is tested: everything, so with TLS for RabbitMQ, which the default build leaves out.
+pub(crate) const EVERYTHING: [&str; 2] = ["--workspace", "--all-features"];
 
 /// Formatting and lints.
 #[derive(clap::Args)]
@@ -23,14 +20,15 @@ pub(crate) fn run(Args {}: Args) -> Result<ExitCode> {
 
 pub(crate) fn steps() -> Result<()> {
     step::run("formatting", cargo(&["fmt", "--all", "--check"]), "run `cargo fmt --all`")?;
-    lints("lints", &["--workspace"])?;
-    lints("lints with TLS for RabbitMQ", &["--package", "tradepost", "--package", RABBITMQ, "--features", RABBITMQ_TLS])
+    lints("lints", &[&EVERYTHING[..], &["--all-targets"]].concat())?;
+    // The program as `cargo build` makes it.
+    lints("lints of the default build", &["--workspace"])
 }
 
 fn lints(name: &str, of: &[&str]) -> Result<()> {
     step::run(
         name,
-        cargo(&[&["clippy", "--all-targets"], of, &["--", "-D", "warnings"]].concat()),
+        cargo(&[&["clippy"], of, &["--", "-D", "warnings"]].concat()),
         "mend what is reported above (`cargo clippy --fix` mends some), \
          or say #[expect(…, reason = \"…\")] where the lint is wrong",
     )

@@ -8,6 +8,7 @@ mod check;
 mod new_service;
 mod runner;
 mod servers;
+mod soak;
 mod step;
 mod test;
 
@@ -26,6 +27,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Test(test::Args),
+    Soak(soak::Args),
     Check(check::Args),
     Bless(bless::Args),
     Bench(bench::Args),
@@ -35,6 +37,7 @@ enum Command {
 fn main() -> ExitCode {
     let verdict = match Cli::parse().command {
         Command::Test(args) => test::run(args),
+        Command::Soak(args) => soak::run(args),
         Command::Check(args) => check::run(args),
         Command::Bless(args) => bless::run(args),
         Command::Bench(args) => bench::run(args),

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
 use test_servers::packages::Packages;
-use test_servers::{Programs, RabbitMqPrograms};
+use test_servers::{Options, POSTGRES_VARIABLE, Postgres, Programs, RABBITMQ_VARIABLE, RabbitMq, RabbitMqPrograms};
 
 use crate::step;
 
@@ -14,6 +14,25 @@ const CLIENT_MANIFESTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../server/t
 
 /// The folder in which they are kept; the test looks for them there.
 const CLIENT_CACHE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/client-tools");
+
+/// One server of each kind, for all tests that only want a database or a virtual host of their own on it. They end with
+/// this value.
+pub(crate) struct SharedServers {
+    postgres: Postgres,
+    rabbitmq: RabbitMq,
+}
+
+impl SharedServers {
+    pub fn start() -> Result<Self> {
+        Ok(Self { postgres: Options::shared().start()?, rabbitmq: RabbitMq::try_start()? })
+    }
+
+    /// The tests, which find the servers by their environment.
+    pub fn used_by(&self, mut tests: Command) -> Command {
+        tests.env(POSTGRES_VARIABLE, self.postgres.url("postgres")).env(RABBITMQ_VARIABLE, self.rabbitmq.shared());
+        tests
+    }
+}
 
 /// Makes sure that there are the programs of PostgreSQL and RabbitMQ, and the tool that tries the alert rules: nothing
 /// is tested in part because something is missing. The packages have the names that Debian and Ubuntu give them.

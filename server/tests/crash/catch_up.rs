@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use test_servers::{Options, RabbitMq};
+use test_servers::{Options, Vhost};
 
 use crate::ends::FullBooks;
-use crate::fleet::{Fleet, migrate, of_each, services};
+use crate::fleet::{Fleet, Queues, Stores, migrate, of_each, services};
 use crate::journal::Journal;
 use crate::load::Load;
 use crate::process::Process;
@@ -66,23 +66,22 @@ async fn services_with_a_database_each_sell_and_take_the_archives_of_the_others(
     for service in services() {
         postgres.execute("postgres", &format!("create database shop_{service} owner tradepost"));
     }
-    let (store, rabbitmq) = (postgres.url("shop_{service}"), RabbitMq::start());
-    let broker = rabbitmq.create_vhost();
-    let mut fleet = Fleet::start_on(postgres, rabbitmq, store, broker, &of_each(1)).await;
+    let store = postgres.url("shop_{service}");
+    let mut fleet = Fleet::start_on(Stores::Own(postgres), store, Queues::Shared(Vhost::create()), &of_each(1)).await;
     let (mails, client) = (fleet.of("notifications")[0], fleet.client());
     let mut shop = Shop::open(&client).await;
     shop.restock(&client).await;
     fleet.drain(mails).await;
     let schemas = "select string_agg(nspname, ' ' order by nspname) from pg_namespace where nspname !~ '^(pg_|information|public)'";
-    assert_eq!(fleet.postgres.execute("shop_orders", schemas), "orders");
-    assert_eq!(fleet.postgres.execute("shop_payments", schemas), "payment-provider payments");
+    assert_eq!(fleet.postgres().execute("shop_orders", schemas), "orders");
+    assert_eq!(fleet.postgres().execute("shop_payments", schemas), "payment-provider payments");
 
     let journal = Arc::new(Journal::new());
     let mut rng = Rng::of_this_run();
     journal.plan(ORDERS, &mut rng);
     Load::start(&client, &shop, &journal).done().await;
     // As if the service had never been thought of: what was told is in the archives of the others and nowhere else.
-    fleet.postgres.execute("shop_notifications", "drop schema notifications cascade");
+    fleet.postgres().execute("shop_notifications", "drop schema notifications cascade");
     fleet.delete_queues("tradepost.notifications.");
     let said = fleet.refused(mails).await;
     assert!(said.contains("run `tradepost migrate`"), "{said}");

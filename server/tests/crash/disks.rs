@@ -9,6 +9,7 @@ use test_servers::SmallDisk;
 
 use crate::client::Client;
 use crate::ends::FullBooks;
+use crate::extent::short_or_long;
 use crate::journal::Journal;
 use crate::load::Load;
 use crate::process::Process;
@@ -18,7 +19,8 @@ use crate::shop::Shop;
 /// Room for the orders of all rounds and the logs of their stores.
 const MEGABYTES: u32 = 96;
 
-const ROUNDS: usize = 3;
+/// In a short run and a long one.
+const ROUNDS: (usize, usize) = (1, 3);
 
 /// Orders of each round.
 const ORDERS: usize = 200;
@@ -33,7 +35,7 @@ async fn a_disk_that_is_full_for_a_while_leaves_balanced_books() {
     let (mut process, client) = Process::start(disk.path()).await;
     let mut shop = Shop::open(&client).await;
     let (journal, mut rng) = (Arc::new(Journal::new()), Rng::of_this_run());
-    for _ in 0..ROUNDS {
+    for _ in 0..short_or_long(ROUNDS.0, ROUNDS.1) {
         shop.restock(&client).await;
         journal.plan(ORDERS, &mut rng);
         let mut load = Load::start_through_outages(&client, &shop, &journal);

@@ -1,11 +1,13 @@
-//! A shop whose services are processes of their own, on servers that no other test uses.
+//! A shop whose services are processes of their own.
+//!
+//! It is on servers that the tests share, or on servers of its own, which a test may stop and kill.
 
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde_json::Value;
 use server::shop::{CONSOLE, Shop as Tradepost};
-use test_servers::{Options, Postgres, RabbitMq, free_port};
+use test_servers::{Database, Options, Postgres, RabbitMq, Vhost, free_port};
 
 use crate::client::Client;
 use crate::process::Process;
@@ -53,15 +55,28 @@ pub struct Instance {
     is_up: bool,
 }
 
+/// The PostgreSQL of a fleet.
+pub enum Stores {
+    Shared(Database),
+    Own(Postgres),
+}
+
+/// The RabbitMQ of a fleet.
+pub enum Queues {
+    Shared(Vhost),
+    Own(RabbitMq),
+}
+
 /// All processes of a shop, and the servers on which they meet.
 pub struct Fleet {
-    pub postgres: Postgres,
-    pub rabbitmq: RabbitMq,
     pub store: String,
     pub broker: String,
     pub instances: Vec<Instance>,
     settings: Vec<(String, String)>,
     routes: Routes,
+    /// They go last, after the processes that use them.
+    stores: Stores,
+    queues: Queues,
 }
 
 /// Which processes serve now: what a reverse proxy would know.
@@ -69,27 +84,32 @@ pub struct Fleet {
 pub struct Routes(Arc<Mutex<Vec<(&'static str, u16)>>>);
 
 impl Fleet {
-    /// Starts servers and processes; answers once all of them serve.
+    /// Starts processes on servers that other tests use too; answers once all of them serve.
     pub async fn start(sizes: &Sizes) -> Self {
-        let options = Options { max_connections: connections_max(), ..Options::default() };
-        let postgres = options.start().expect("PostgreSQL starts");
-        let rabbitmq = RabbitMq::start();
-        let (store, broker) = (postgres.create_database(), format!("{}?{HEARTBEAT}", rabbitmq.create_vhost()));
-        Self::start_on(postgres, rabbitmq, store, broker, sizes).await
+        let database = Database::create();
+        let store = database.url();
+        Self::start_on(Stores::Shared(database), store, Queues::Shared(Vhost::create()), sizes).await
     }
 
-    /// The same, over a way to the broker that the test has in hand.
-    pub async fn start_on(
-        postgres: Postgres,
-        rabbitmq: RabbitMq,
-        store: String,
-        broker: String,
-        sizes: &Sizes,
-    ) -> Self {
+    /// The same on servers of its own, for a test that stops or kills them.
+    pub async fn start_on_own_servers(sizes: &Sizes) -> Self {
+        let options = Options { max_connections: connections_max(), ..Options::default() };
+        let postgres = options.start().expect("PostgreSQL starts");
+        let store = postgres.create_database();
+        Self::start_on(Stores::Own(postgres), store, Queues::Own(RabbitMq::start()), sizes).await
+    }
+
+    /// The same, with the stores where the URL says.
+    pub async fn start_on(stores: Stores, store: String, queues: Queues, sizes: &Sizes) -> Self {
+        let vhost = match &queues {
+            Queues::Shared(vhost) => vhost.url(),
+            Queues::Own(rabbitmq) => rabbitmq.create_vhost(),
+        };
+        let broker = format!("{vhost}?{HEARTBEAT}");
         migrate(&store, &broker).await;
         let mut fleet = Self {
-            postgres,
-            rabbitmq,
+            stores,
+            queues,
             store,
             broker,
             instances: Vec::new(),
@@ -113,6 +133,30 @@ impl Fleet {
         }
         fleet.tell_routes();
         fleet
+    }
+
+    /// The server of its stores, which must be its own.
+    pub fn postgres(&mut self) -> &mut Postgres {
+        match &mut self.stores {
+            Stores::Own(postgres) => postgres,
+            Stores::Shared(_) => panic!("other tests use this server too: the fleet must start on its own"),
+        }
+    }
+
+    /// Its broker, which must be its own.
+    pub fn rabbitmq(&mut self) -> &mut RabbitMq {
+        match &mut self.queues {
+            Queues::Own(rabbitmq) => rabbitmq,
+            Queues::Shared(_) => panic!("other tests use this broker too: the fleet must start on its own"),
+        }
+    }
+
+    /// The value of an Erlang expression in its broker.
+    pub fn eval(&self, expression: &str) -> String {
+        match &self.queues {
+            Queues::Shared(vhost) => vhost.eval(expression),
+            Queues::Own(rabbitmq) => rabbitmq.eval(expression),
+        }
     }
 
     /// Asks whichever process serves a path.
@@ -181,7 +225,7 @@ impl Fleet {
     pub fn each_queue(&self, prefix: &str, expression: &str) -> String {
         let vhost = self.vhost();
         // As numbers, for small ones in a list would be printed as text.
-        self.rabbitmq.eval(&format!(
+        self.eval(&format!(
             "[{{element(1, {{{expression}}})}} || Q <- rabbit_amqqueue:list({vhost}), \
                  lists:prefix(\"{prefix}\", binary_to_list(element(4, amqqueue:get_name(Q))))]"
         ))
@@ -250,8 +294,12 @@ impl Fleet {
 
     /// Rows that some SQL finds in the shop's database.
     pub fn sql(&self, sql: &str) -> String {
-        let database = self.store.rsplit('/').next().expect("a URL ends with its database");
-        self.postgres.execute(database, sql)
+        match &self.stores {
+            Stores::Shared(database) => database.execute(sql),
+            Stores::Own(postgres) => {
+                postgres.execute(self.store.rsplit('/').next().expect("a URL ends with its database"), sql)
+            }
+        }
     }
 
     /// How many events of a type a consumer has neither handled nor before it.

@@ -200,7 +200,7 @@ fn send(fleet: &Fleet, stranger: &Stranger) {
         .iter()
         .map(|(name, value)| format!("{{<<\"{name}\">>, longstr, <<\"{}\">>}}", value.replace('"', "\\\"")))
         .collect();
-    fleet.rabbitmq.eval(&format!(
+    fleet.eval(&format!(
         "rabbit_basic:publish(rabbit_misc:r({}, exchange, <<>>), <<\"{queue}\">>, \
              [{properties} {{delivery_mode, 2}}, {{headers, [{}]}}], {body})",
         fleet.vhost(),

@@ -1,5 +1,6 @@
 //! `kill -9` at random instants under load, on one data folder or database, and the books after every recovery.
 
+use std::ops::RangeInclusive;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,15 +11,17 @@ use test_servers::{Database, Vhost};
 use crate::books::ALIVE;
 use crate::client::Client;
 use crate::ends::{FullBooks, provider_totals, until_charging};
+use crate::extent::rounds;
 use crate::journal::Journal;
 use crate::load::Load;
 use crate::process::Process;
-use crate::rng::{Rng, setting};
+use crate::rng::Rng;
 use crate::shop::Shop;
 use crate::watch::{Counters, Watch};
 
-/// The least that says something about chance; TRADEPOST_CRASH_ROUNDS raises it.
-const ROUNDS: u64 = 20;
+/// Kills of all kinds take six rounds. After those a run ends as soon as it has seen what kills cause; one that has not
+/// after the last has missed the work.
+const ROUNDS: RangeInclusive<u64> = 6..=20;
 
 /// Enough that a kill finds work at every stage, from the request to the mail.
 const ORDERS: usize = 500;
@@ -48,11 +51,14 @@ async fn every_crash_leaves_balanced_books_on_postgresql_and_rabbitmq() {
 }
 
 async fn crash_and_check(database: Option<Database>, vhost: Option<Vhost>) {
-    let rounds = setting("TRADEPOST_CRASH_ROUNDS").unwrap_or(ROUNDS).max(ROUNDS);
+    let rounds = rounds(ROUNDS);
     let mut run = Run::begin(Rng::of_this_run(), database, vhost).await;
-    for round in 1..=rounds {
-        eprint!("round {round}/{rounds}: ");
-        run.round(round).await;
+    for round in 1..=*rounds.end() {
+        eprint!("round {round} of {rounds:?}: ");
+        let has_seen_all = run.round(round).await;
+        if round >= *rounds.start() && has_seen_all {
+            break;
+        }
     }
     run.finish().await;
 }
@@ -114,8 +120,9 @@ impl Run {
         Self { folder, engines, rng, shop, journal, process, client, counters: Counters::default() }
     }
 
-    /// Loads the process, kills it, starts it again and checks the books.
-    async fn round(&mut self, round: u64) {
+    /// Loads the process, kills it, starts it again and checks the books. True if by now everything was seen that kills
+    /// cause.
+    async fn round(&mut self, round: u64) -> bool {
         self.shop.restock(&self.client).await;
         self.journal.plan(ORDERS, &mut self.rng);
         let kill = self.choose(round);
@@ -137,12 +144,15 @@ impl Run {
         self.counters += seen.counters;
 
         let began = Instant::now();
-        let kills = self.recover().await;
-        FullBooks::at_rest(&self.client, &self.shop, &self.journal).await;
+        let kills = self.recover(round).await;
+        let books = FullBooks::at_rest(&self.client, &self.shop, &self.journal).await;
         let (took, unknown, left) = (began.elapsed(), self.journal.unknown(), self.journal.not_sent());
         eprintln!(
             "{kill:?}, {kills} more kills, balanced in {took:.1?}; {unknown} unanswered so far, {left} left to place"
         );
+        let mut counters = self.counters;
+        counters += Counters::read(&self.client).await.expect(ALIVE);
+        missed(counters, books.looked_up(&self.journal)).is_none()
     }
 
     /// Kills take turns at the placing, at its very end, at the charging and at all the work that follows.
@@ -158,12 +168,14 @@ impl Run {
         Kill { answers, then }
     }
 
-    /// Starts the process again, now and then to kill it while it recovers. Answers with the number of those kills.
-    async fn recover(&mut self) -> usize {
+    /// Starts the process again; in two of three rounds it is first killed before it serves, or just after, and now and
+    /// then once more. Answers with the number of those kills.
+    async fn recover(&mut self, round: u64) -> usize {
         let mut kills = 0;
-        while self.rng.percent(30) {
+        let mut serves = [None, Some(true), Some(false)][usize::try_from(round % 3).expect("it is below three")];
+        while let Some(serves_first) = serves {
             self.process = self.engines.spawn(self.folder.path());
-            if self.rng.percent(50) {
+            if serves_first {
                 self.process.ready().await.unwrap_or_else(|ended| panic!("it did not recover: {ended:?}"));
                 tokio::time::sleep(self.rng.duration(Duration::ZERO..AT_ONCE)).await;
             } else {
@@ -171,6 +183,7 @@ impl Run {
             }
             self.kill().await;
             kills += 1;
+            serves = self.rng.percent(30).then(|| self.rng.percent(50));
         }
         (self.process, self.client) = self.engines.start(self.folder.path()).await;
         kills
@@ -203,11 +216,19 @@ impl Run {
         eprintln!("{} orders: {:?}, {} refunds", books.books.orders.len(), books.ends(), totals.refunds);
         eprintln!("{redelivered} redeliveries, {duplicates} duplicates dropped, {looked_up} charges seen looked up");
         eprintln!("charges on record that lost their answer: {by_token} by their token, {by_crash} by a crash");
-        assert!(redelivered > 0, "nothing was redelivered: the kills missed the work");
-        assert!(
-            duplicates > 0,
-            "no duplicate was dropped: the kills missed the instants between effect and settlement"
-        );
-        assert!(looked_up > 0 && by_crash > 0, "no charge was looked up after a crash: the kills missed the charging");
+        assert_eq!(missed(self.counters, (by_token, by_crash)), None);
+    }
+}
+
+/// What kills cause and this run has not seen, if anything.
+fn missed(seen: Counters, (_, looked_up_after_a_crash): (usize, usize)) -> Option<&'static str> {
+    if seen.redelivered == 0 {
+        Some("nothing was redelivered: the kills missed the work")
+    } else if seen.duplicates == 0 {
+        Some("no duplicate was dropped: the kills missed the instants between effect and settlement")
+    } else if seen.looked_up == 0 || looked_up_after_a_crash == 0 {
+        Some("no charge was looked up after a crash: the kills missed the charging")
+    } else {
+        None
     }
 }

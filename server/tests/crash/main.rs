@@ -9,6 +9,7 @@ mod catch_up;
 mod client;
 mod disks;
 mod ends;
+mod extent;
 mod fleet;
 mod foreign_messages;
 mod hang_ups;

@@ -10,6 +10,7 @@ use test_servers::Postgres;
 
 use crate::client::Client;
 use crate::ends::FullBooks;
+use crate::extent::short_or_long;
 use crate::fleet;
 use crate::journal::Journal;
 use crate::load::Load;
@@ -20,8 +21,8 @@ use crate::shop::Shop;
 /// Orders of each round.
 const ORDERS: usize = 200;
 
-/// Rounds of each kind of outage.
-const ROUNDS: usize = 3;
+/// Rounds of each kind of outage, in a short run and a long one.
+const ROUNDS: (usize, usize) = (1, 3);
 
 /// How long the server stays away, so that requests find it so.
 const AWAY: Duration = Duration::from_secs(1);
@@ -48,7 +49,7 @@ enum Outage {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_database_that_comes_and_goes_leaves_balanced_books() {
     let mut run = Run::begin().await;
-    for _ in 0..ROUNDS {
+    for _ in 0..short_or_long(ROUNDS.0, ROUNDS.1) {
         for outage in [Outage::Killed, Outage::Terminated, Outage::Stopped, Outage::Limited] {
             run.round(outage).await;
         }

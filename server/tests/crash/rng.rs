@@ -33,6 +33,13 @@ impl Rng {
         range.start + usize::try_from(self.next() % span).expect("it is below the span of a usize range")
     }
 
+    /// Puts them into an order of chance.
+    pub fn shuffle<T>(&mut self, items: &mut [T]) {
+        for end in (1..items.len()).rev() {
+            items.swap(end, self.between(0..end + 1));
+        }
+    }
+
     pub fn percent(&mut self, chance: usize) -> bool {
         self.between(0..100) < chance
     }

@@ -1,96 +1,82 @@
-//! Services as processes of their own, killed and frozen at random under load, and the books after every round.
+//! Services as processes of their own, killed and frozen under load, and the books after every round.
 
-use std::ops::Range;
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use server::shop::Shop;
 
+use crate::extent::{rounds, short_or_long};
 use crate::fleet::{Fleet, TAKEN_OVER, of_each};
-use crate::rng::{Rng, setting};
+use crate::rng::Rng;
 use crate::selling::Selling;
-
-/// The least that says something about chance; TRADEPOST_CRASH_ROUNDS raises it.
-const ROUNDS: u64 = 20;
 
 /// Enough that a kill finds work at every stage.
 const ORDERS: usize = 150;
 
-/// Processes that one round hits at least, however few services there are.
-const HITS_MIN: usize = 2;
+/// Processes that one round hits: several services fail at once.
+const HITS_OF_A_ROUND: usize = 3;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn processes_that_are_killed_and_frozen_leave_balanced_books() {
-    let rounds = setting("TRADEPOST_CRASH_ROUNDS").unwrap_or(ROUNDS).max(ROUNDS);
-    let mut run = Selling::on(Fleet::start(&of_each(3)).await).await;
-    let mut hits = Hits::over(rounds);
-    for round in 1..=rounds {
-        eprint!("round {round}/{rounds}: ");
+    // Another takes over in both; in a long run two share it.
+    let mut run = Selling::on(Fleet::start(&of_each(short_or_long(2, 3))).await).await;
+    let mut hits = schedule(&mut run.rng);
+    for round in 1.. {
+        if hits.is_empty() {
+            break;
+        }
+        eprint!("round {round}, {} hits left: ", hits.len());
         hit_and_settle(&mut run, &mut hits).await;
     }
-    assert!(hits.dealt >= Hits::all().len(), "not everything happened to every service");
     finish(run).await;
 }
 
-/// What is done to a process.
+/// Something that is done to a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Hit {
     /// `kill -9`, and another start at once.
     KilledAndStarted,
     /// `kill -9`, and another start when others have taken over.
     KilledAndLeft,
-    /// Frozen for longer than its leases, while others take over; then it goes on as if nothing had been.
+    /// Frozen for longer than its leases, while others take over; then it goes on as if nothing had happened.
     Frozen,
-    /// Stopped in good order and started again, as by a rolling upgrade.
+    /// Stopped cleanly and started again, as by a rolling upgrade.
     Drained,
 }
 
 const HOW: [Hit; 4] = [Hit::KilledAndStarted, Hit::KilledAndLeft, Hit::Frozen, Hit::Drained];
 
-/// Everything that can happen to any service, in an order of chance; then all of it in another one.
-struct Hits {
-    next: Vec<(&'static str, Hit)>,
-    dealt: usize,
-    /// Processes that a round hits: enough that everything happens to every service in the rounds of this run.
-    of_a_round: Range<usize>,
-}
-
-impl Hits {
-    fn over(rounds: u64) -> Self {
-        let rounds = usize::try_from(rounds).expect("a run has few rounds");
-        let least = Self::all().len().div_ceil(rounds).max(HITS_MIN);
-        Self { next: Vec::new(), dealt: 0, of_a_round: least..least + 2 }
+/// Hits in an order of chance: each service once, every kind of hit equally often; then, as far as there are rounds,
+/// everything to every service, again and again.
+fn schedule(rng: &mut Rng) -> VecDeque<(&'static str, Hit)> {
+    let mut services: Vec<&'static str> = Shop::tradepost().names().collect();
+    rng.shuffle(&mut services);
+    let mut how = HOW;
+    rng.shuffle(&mut how);
+    let mut hits: VecDeque<_> = services.iter().copied().zip(how.into_iter().cycle()).collect();
+    let short = u64::try_from(hits.len().div_ceil(HITS_OF_A_ROUND)).expect("a shop has few services");
+    let rounds = usize::try_from(*rounds(short..=short).end()).expect("a run has few rounds");
+    while hits.len() < rounds * HITS_OF_A_ROUND {
+        let mut all: Vec<_> = services.iter().flat_map(|service| HOW.map(|hit| (*service, hit))).collect();
+        rng.shuffle(&mut all);
+        hits.extend(all);
     }
-
-    /// Everything that can happen to any service.
-    fn all() -> Vec<(&'static str, Hit)> {
-        Shop::tradepost().names().flat_map(|service| HOW.map(|hit| (service, hit))).collect()
-    }
-
-    fn put_back(&mut self, hit: (&'static str, Hit)) {
-        self.next.push(hit);
-        self.dealt -= 1;
-    }
-
-    fn deal(&mut self, rng: &mut Rng) -> (&'static str, Hit) {
-        if self.next.is_empty() {
-            self.next = Self::all();
-        }
-        self.dealt += 1;
-        self.next.swap_remove(rng.between(0..self.next.len()))
-    }
+    hits.truncate(rounds * HITS_OF_A_ROUND);
+    hits
 }
 
 /// One round: customers order, processes are hit, and in the end all is well.
-async fn hit_and_settle(run: &mut Selling, hits: &mut Hits) {
+async fn hit_and_settle(run: &mut Selling, hits: &mut VecDeque<(&'static str, Hit)>) {
     let mut load = run.order(ORDERS).await;
-    let mut left = Vec::new();
-    for _ in 0..run.rng.between(hits.of_a_round.clone()) {
-        load.answered(run.rng.between(1..ORDERS)).await;
-        let (service, hit) = hits.deal(&mut run.rng);
+    let (mut left, mut answers) = (Vec::new(), 0);
+    for _ in 0..HITS_OF_A_ROUND.min(hits.len()) {
+        answers += run.rng.between(1..ORDERS / HITS_OF_A_ROUND);
+        load.answered(answers).await;
+        let (service, hit) = hits.pop_front().expect("no more are taken than there are");
         let running = run.fleet.of(service);
         if running.is_empty() {
             // All of them are down in this round already: it is hit in another.
-            hits.put_back((service, hit));
+            hits.push_back((service, hit));
             continue;
         }
         let at = running[run.rng.between(0..running.len())];

@@ -138,3 +138,26 @@ fn every_package_has_the_lints_of_the_workspace() {
     let broken: Vec<String> = manifests.filter(|file| !file.text.contains(inherits)).map(|file| file.path).collect();
     hold("Each Cargo.toml says `[lints] workspace = true`, or no lint applies to the package.", &broken);
 }
+
+#[test]
+fn examples_run_and_libraries_without_any_are_not_searched_for_them() {
+    let files = tree::files();
+    let is_example = |line: &str| line.trim_start().starts_with("/// ```") || line.trim_start().starts_with("//! ```");
+    let mut broken = Vec::new();
+    for Package { folder, .. } in packages() {
+        let inside = |file: &&tree::File| file.path.starts_with(&format!("{folder}/src/")) && file.is_rust();
+        let mut sources = files.iter().filter(inside);
+        let is_library = files.iter().any(|file| file.path == format!("{folder}/src/lib.rs"));
+        let has_examples = sources.any(|file| file.text.lines().any(is_example));
+        let manifest = files.iter().find(|file| file.path == format!("{folder}/Cargo.toml"));
+        let is_searched = manifest.is_some_and(|file| !file.text.contains("doctest = false"));
+        if is_library && has_examples != is_searched {
+            broken.push(format!("{folder}/Cargo.toml: examples {has_examples}, searched for them {is_searched}"));
+        }
+    }
+    hold(
+        "A library has `doctest = false` below `[lib]` if its documentation has no example, and only then: to search one \
+         takes as long as to compile it.",
+        &broken,
+    );
+}

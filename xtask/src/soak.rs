@@ -1,0 +1,35 @@
+//! `cargo xtask soak`: the tests whose long forms take too long for each change.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+use crate::check::EVERYTHING;
+use crate::servers::SharedServers;
+use crate::{runner, servers, step};
+
+/// The variable by which tests know that they run in their long forms.
+const SOAK: &str = "TRADEPOST_SOAK";
+
+/// The test binaries that have long forms: the crash tests, and the cases of the benchmark.
+const LONG: [&str; 4] = ["--test", "crash", "--test", "cases"];
+
+/// The crash tests and the benchmark's cases in their long forms, for hours if asked.
+///
+/// The same tests as in `cargo xtask test`, with more rounds of kills (20, or TRADEPOST_CRASH_ROUNDS), every kind of hit
+/// on every service, outages of minutes instead of seconds, and larger parts of the benchmark's cases.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Passed to the test runner: run only the tests whose names contain one of these.
+    #[arg(last = true)]
+    filters: Vec<String>,
+}
+
+pub(crate) fn run(args: Args) -> Result<ExitCode> {
+    servers::find_or_install()?;
+    let servers = SharedServers::start()?;
+    let mut tests = runner::tests(&[&EVERYTHING[..], &LONG].concat(), &args.filters);
+    // Its own limit on the time of a test: `.config/nextest.toml`.
+    tests.env(SOAK, "1").env("NEXTEST_PROFILE", "soak");
+    step::run_last("soak", servers.used_by(tests))
+}
