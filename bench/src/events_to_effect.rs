@@ -111,7 +111,7 @@ pub(crate) async fn paced(servers: &Servers, seconds: usize) -> Result<Measured>
     let pair = Pair::start(servers, events).await?;
     pair.warm_up().await?;
     let began = Instant::now();
-    told_at(&pair, WARM_UP..events).await?;
+    emit_at(&pair, WARM_UP..events).await?;
     pair.timeline.until(events).await?;
     let took = began.elapsed();
     let latency = pair.timeline.latency_from(WARM_UP)?;
@@ -120,8 +120,8 @@ pub(crate) async fn paced(servers: &Servers, seconds: usize) -> Result<Measured>
     Ok(Measured { per_s: per_s(events - WARM_UP, took), unit: "effects/s", more, ratio: None })
 }
 
-/// Tells events at the pace, whatever becomes of those before.
-async fn told_at(pair: &Pair, numbers: std::ops::Range<usize>) -> Result<()> {
+/// Emits events at the pace, whatever the results of those before.
+async fn emit_at(pair: &Pair, numbers: std::ops::Range<usize>) -> Result<()> {
     let began = tokio::time::Instant::now();
     let first = numbers.start;
     let pace = Duration::from_secs(1) / u32::try_from(PACE_PER_S)?;

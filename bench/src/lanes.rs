@@ -66,7 +66,7 @@ pub(crate) async fn behind_an_outbox(servers: &Servers, backlog: usize) -> Resul
     let timeline = Arc::new(Timeline::new(most));
     let orders = Orders::new(&servers.ids);
     let db = Db::open(servers.store_of(PAYMENTS, &servers.connect()?)).await?;
-    orders.fill_with(&db, backlog, |number| orders.tell_capture(number)).await?;
+    orders.fill_with(&db, backlog, |number| orders.emit_capture(number)).await?;
     db.close().await;
 
     let reacting = Process::start(servers, vec![Box::new(consumer(&timeline))]).await?;
@@ -78,7 +78,7 @@ pub(crate) async fn behind_an_outbox(servers: &Servers, backlog: usize) -> Resul
     let some_left = u64::try_from(backlog / 20)?;
     while outbox::unsent(&db) > some_left && number < most {
         ticks.tick().await;
-        db.commit(orders.tell_failure(number), orders.cause()).await?;
+        db.commit(orders.emit_failure(number), orders.cause()).await?;
         timeline.committed(as_number(number));
         number += 1;
     }
@@ -107,7 +107,7 @@ async fn emit(db: &Db, orders: &Orders, timeline: &Timeline, numbers: std::ops::
     let mut ticks = tokio::time::interval(Duration::from_secs(1) / PER_S);
     for number in numbers {
         ticks.tick().await;
-        db.commit(orders.tell_failure(number), orders.cause()).await?;
+        db.commit(orders.emit_failure(number), orders.cause()).await?;
         timeline.committed(as_number(number));
     }
     Ok(())

@@ -100,7 +100,7 @@ impl Orders {
     }
 
     /// The batch that emits one payment.
-    pub fn tell_capture(&self, number: usize) -> Batch {
+    pub fn emit_capture(&self, number: usize) -> Batch {
         Batch::new().emit(version(number), &self.payment_captured(number))
     }
 
@@ -110,7 +110,7 @@ impl Orders {
     }
 
     /// The batch that emits one failed payment.
-    pub fn tell_failure(&self, number: usize) -> Batch {
+    pub fn emit_failure(&self, number: usize) -> Batch {
         Batch::new().emit(Version::FIRST, &self.payment_failed(number))
     }
 

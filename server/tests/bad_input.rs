@@ -1,4 +1,5 @@
-//! What bad input gets: a problem document that names the field and says what is expected; no state change, no 5xx.
+//! Bad input: the answer is a problem document that names the field and states what is expected; no state change, no
+//! 5xx.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -39,7 +40,7 @@ fn order(change: impl FnOnce(&mut Value), product: &str) -> Vec<u8> {
     order.to_string().into_bytes()
 }
 
-/// What is no order at all.
+/// Bodies that are no order at all.
 fn shape_cases() -> Vec<Case> {
     let deep = format!("{}1{}", "[".repeat(10_000), "]".repeat(10_000));
     let invalid = "invalid_body";
@@ -250,7 +251,7 @@ async fn bad_bodies_are_answered_and_change_nothing(place: ShopLocation) {
         }
     }
     shop.settle().await;
-    assert_eq!(shop.get("/v1/events?limit=100").await.expect(200).json(), before, "nothing was told to anybody");
+    assert_eq!(shop.get("/v1/events?limit=100").await.expect(200).json(), before, "nothing was emitted");
     assert!(shop.get("/v1/orders").await.expect(200).items().is_empty());
     assert_eq!(shop.stock(&product).await, (10, 0));
 }

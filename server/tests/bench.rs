@@ -100,8 +100,9 @@ async fn a_shop_that_cooks_its_books_is_found_out() {
     let ran = bench(&serve(cooked).await, &["--orders", "20", "--products", "2"]).await;
     assert_eq!(ran.code, Some(8), "{ran:?}");
     assert!(ran.stdout.contains("WRONG"), "{}", ran.stdout);
-    let told = "error: the books don't balance\n  mails: expected 20 mails, one for each order that ended, found 19";
-    assert!(ran.stderr.starts_with(told), "{}", ran.stderr);
+    let expected =
+        "error: the books don't balance\n  mails: expected 20 mails, one for each order that ended, found 19";
+    assert!(ran.stderr.starts_with(expected), "{}", ran.stderr);
     assert!(!ran.stderr.contains("charges"), "{}", ran.stderr);
 }
 
@@ -130,7 +131,7 @@ async fn an_answer_that_is_lost_is_looked_for_and_no_error_of_the_books() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_can_not_be_measured_is_told_with_what_to_do() {
+async fn a_run_that_can_not_be_measured_is_an_error_with_a_remedy() {
     for (arguments, taught) in [
         (&["--decline", "5"][..], "as in 5% or 2.5%"),
         (&["--duration", "10"], "as in 200ms, 30s"),
@@ -151,5 +152,5 @@ async fn what_can_not_be_measured_is_told_with_what_to_do() {
     let shop = TestShop::start().await;
     let ran = bench(&serve(shop.router()).await, &["--probe-dir", "nowhere/at/all", "--orders", "5"]).await;
     assert!(ran.code == Some(1) && ran.stderr.contains("--probe-dir names a folder"), "{ran:?}");
-    assert_eq!(shop.get("/v1/orders").await.items().len(), 0, "nothing was ordered before it was told");
+    assert_eq!(shop.get("/v1/orders").await.items().len(), 0, "nothing was ordered before it was refused");
 }

@@ -95,7 +95,7 @@ fn operations(document: &Value) -> Vec<Operation> {
     operations.collect()
 }
 
-/// What a `$ref` leads to, by name.
+/// The target of a `$ref`, by name.
 fn resolved<'a>(document: &'a Value, schema: &'a Value) -> (&'a str, &'a Value) {
     match schema["$ref"].as_str() {
         Some(to) => {

@@ -1,4 +1,4 @@
-//! What is generated from the code and checked in, and what the code promises about itself as a whole.
+//! Generated files that are checked in, and promises of the code as a whole.
 //!
 //! `cargo xtask bless` runs the tests named `…up_to_date` so that they write their file instead of comparing it.
 
@@ -21,7 +21,7 @@ const CATALOGUE_HEAD: &str = "\
 
 Generated from the code by `cargo xtask bless`, and held to it by `server/tests/generated.rs`.
 
-An event is a fact that one service tells the others.
+An event is a fact that one service publishes to the others.
 It is kept in order among the events of its emitter that have the same key and the same lane.
 An event to which nobody reacts is kept in the archive of its emitter, as all are.
 Payment tokens are redacted wherever events are shown.
@@ -228,7 +228,7 @@ fn emitters(event: &Descriptor) -> Vec<String> {
     made.map(|file| file.strip_prefix(root()).expect("it is in the repository").display().to_string()).collect()
 }
 
-/// Whether the code has an expression of this struct: `Name { … }`, and not `-> Name {`.
+/// True if the code has an expression of this struct: `Name { … }`, and not `-> Name {`.
 fn makes(code: &str, name: &str) -> bool {
     code.match_indices(&format!("{name} {{")).any(|(at, _)| {
         let before = &code[..at];
@@ -250,7 +250,7 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
 /// Compares a generated file with what is checked in, or writes it.
 fn hold(file: &str, generated: &str) {
     let path = root().join(file);
-    #[expect(clippy::disallowed_methods, reason = "it tells this test what to do, and is no setting of the product")]
+    #[expect(clippy::disallowed_methods, reason = "it is an option of this test, and no setting of the product")]
     let is_blessing = std::env::var("TRADEPOST_BLESS").is_ok_and(|value| value == "1");
     if is_blessing {
         fs::write(&path, generated).unwrap_or_else(|error| panic!("{file}: {error}"));

@@ -1,4 +1,4 @@
-//! What somebody who just started it tries first: the real program, its demo shop and its commands.
+//! The first steps of a newcomer: the real program, its demo shop and its commands.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-/// How long the program may take to say a line: far beyond what it ever takes.
+/// The time that the program may take to print a line: far beyond what it ever takes.
 const DEADLINE: Duration = Duration::from_mins(1);
 
 /// A demo shop in a process of its own, ended with the test.

@@ -1,4 +1,4 @@
-//! What an operator sees and does: dead letters, metrics, readiness, events as they happen, the API's description.
+//! The tools of an operator: dead letters, metrics, readiness, events as they happen, the API's description.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -15,7 +15,7 @@ use axum::http::Method;
 use events::PaymentCaptured;
 use kernel::{Event, OrderId};
 use serde_json::json;
-use testkit::{Setup, ShopLocation, TestShop, on_each_store, tell_of_an_unknown_order};
+use testkit::{Setup, ShopLocation, TestShop, emit_about_an_unknown_order, on_each_store};
 
 async fn a_dead_letter_is_listed_shown_replayed_and_discarded_and_only_its_key_waits(place: ShopLocation) {
     let shop = TestShop::start_on(place).await;
@@ -23,7 +23,7 @@ async fn a_dead_letter_is_listed_shown_replayed_and_discarded_and_only_its_key_w
     let order_id: OrderId = "019360a4-8c1e-7b3a-9d2f-5e6c7a8b9c0d".parse().unwrap();
     let shop = shop
         .restart_after(Setup::default(), async |store, clock| {
-            tell_of_an_unknown_order(store, clock, order_id, 2, &["orders"]).await;
+            emit_about_an_unknown_order(store, clock, order_id, 2, &["orders"]).await;
         })
         .await;
     shop.settle().await;

@@ -15,7 +15,7 @@ on_each_store! {
     a_guests_order_stays_the_guests_whoever_has_signed_in,
     a_customer_lists_own_orders_by_status_and_page,
     an_order_without_an_address_goes_to_that_of_the_account,
-    an_account_that_orders_has_not_heard_of_must_send_an_address,
+    an_account_that_orders_does_not_know_must_send_an_address,
 }
 
 const PASSWORD: &str = "correct horse battery";
@@ -108,7 +108,7 @@ async fn try_all<'a>(order_id: &str, refusal: Option<u16>, ask: impl Fn(Method, 
         assert_eq!(answer.status.as_u16(), refusal.unwrap_or(granted), "{method} {path}: {seen}");
         if refusal == Some(404) {
             assert_eq!(answer.text("/code"), "not_found");
-            assert!(!seen.contains("@example.com"), "{method} {path} tells of the customer: {seen}");
+            assert!(!seen.contains("@example.com"), "{method} {path} names the customer: {seen}");
         }
     }
 }
@@ -216,7 +216,7 @@ async fn an_order_without_an_address_goes_to_that_of_the_account(place: ShopLoca
     }
 }
 
-async fn an_account_that_orders_has_not_heard_of_must_send_an_address(place: ShopLocation) {
+async fn an_account_that_orders_does_not_know_must_send_an_address(place: ShopLocation) {
     let shop = TestShop::start_on(place).await;
     let product = shop.product("123", 10).await;
     Customer::sign_up(&shop, "ada").await;

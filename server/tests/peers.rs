@@ -1,4 +1,4 @@
-//! A console that asks over HTTP: it says what one in the same process says, and names who is away.
+//! A console that asks over HTTP: it answers like one in the same process, and names services that do not answer.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -18,12 +18,12 @@ use service::Tasks;
 use service::http::Keyring;
 use service::http::auth::{Auth, digest};
 use service::http::listener::{Bounds, serve};
-use testkit::{ADMIN_TOKEN, Setup, ShopLocation, TestShop, on_each_store, tell_of_an_unknown_order};
+use testkit::{ADMIN_TOKEN, Setup, ShopLocation, TestShop, emit_about_an_unknown_order, on_each_store};
 use tokio::net::TcpListener;
 use tower::ServiceExt;
 
 on_each_store! {
-    a_console_apart_tells_the_same_stories_and_lists,
+    a_console_apart_shows_the_same_stories_and_lists,
     a_console_apart_replays_and_discards_dead_letters,
 }
 
@@ -33,7 +33,7 @@ const SECOND: [&str; 3] = ["inventory", "payments", "notifications"];
 /// Longer than anything takes that is not broken.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Until a peer that does not answer is given up, where a test is about that.
+/// The wait for a peer that does not answer, where a test is about that.
 const NO_PATIENCE: Duration = Duration::from_millis(200);
 
 /// A listener of a shop; its connections end with it, in the middle of whatever they carry.
@@ -152,8 +152,8 @@ fn missing(headers: &HeaderMap) -> &str {
     headers.get("x-tradepost-missing").map_or("", |value| value.to_str().unwrap())
 }
 
-/// Reads a tail until it told of each of these.
-async fn told(tail: &mut BodyDataStream, wanted: &[&str]) {
+/// Reads a tail until it has sent each of these.
+async fn until_sent(tail: &mut BodyDataStream, wanted: &[&str]) {
     let mut text = String::new();
     let reading = async {
         while !wanted.iter().all(|wanted| text.contains(&format!("event: {wanted}\n"))) {
@@ -164,7 +164,7 @@ async fn told(tail: &mut BodyDataStream, wanted: &[&str]) {
     assert!(read.is_ok(), "not all of {wanted:?} in\n{text}");
 }
 
-async fn a_console_apart_tells_the_same_stories_and_lists(place: ShopLocation) {
+async fn a_console_apart_shows_the_same_stories_and_lists(place: ShopLocation) {
     let shop = TestShop::start_on(place).await;
     let Apart { console, .. } = Apart::start(&shop).await;
     let product = shop.product("123", 10).await;
@@ -202,7 +202,7 @@ async fn a_console_apart_tells_the_same_stories_and_lists(place: ShopLocation) {
 async fn a_console_apart_replays_and_discards_dead_letters(place: ShopLocation) {
     let shop = TestShop::start_on(place).await;
     let order_id: OrderId = "019360a4-8c1e-7b3a-9d2f-5e6c7a8b9c0d".parse().unwrap();
-    let meanwhile = async |store, clock| tell_of_an_unknown_order(store, clock, order_id, 2, &["orders"]).await;
+    let meanwhile = async |store, clock| emit_about_an_unknown_order(store, clock, order_id, 2, &["orders"]).await;
     let shop = shop.restart_after(Setup::default(), meanwhile).await;
     shop.settle().await;
     let Apart { console, .. } = Apart::start(&shop).await;
@@ -231,7 +231,7 @@ async fn a_console_apart_replays_and_discards_dead_letters(place: ShopLocation) 
 async fn apart_a_shop_is_not_settled_while_a_delivery_is_in_nobodys_books() {
     let shop = TestShop::start().await;
     let order_id: OrderId = "019360a4-8c1e-7b3a-9d2f-5e6c7a8b9c0d".parse().unwrap();
-    let meanwhile = async |store, clock| tell_of_an_unknown_order(store, clock, order_id, 1, &[]).await;
+    let meanwhile = async |store, clock| emit_about_an_unknown_order(store, clock, order_id, 1, &[]).await;
     let shop = shop.restart_after(Setup::default(), meanwhile).await;
     shop.settle().await;
     let Apart { console, .. } = Apart::start(&shop).await;
@@ -240,7 +240,7 @@ async fn apart_a_shop_is_not_settled_while_a_delivery_is_in_nobodys_books() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_service_that_is_away_is_named_and_the_others_are_shown() {
+async fn a_service_that_is_unreachable_is_named_and_the_others_are_shown() {
     let shop = TestShop::start().await;
     let product = shop.product("123", 10).await;
     let order = shop.order(&[(&product, 1)], Some("tok_ok")).await;
@@ -309,7 +309,7 @@ async fn a_console_apart_learns_the_keys_by_which_it_knows_customers() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_service_that_never_answers_is_given_up() {
+async fn a_service_that_never_answers_is_not_waited_for() {
     // Connections are taken by the system, and nobody reads from them.
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let console = ConsoleApart::asking([("orders", silent.local_addr().unwrap())], NO_PATIENCE);
@@ -321,7 +321,7 @@ async fn a_service_that_never_answers_is_given_up() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_no_service_of_ours_is_told_apart_from_one_that_is_away() {
+async fn a_foreign_server_is_distinguished_from_an_unreachable_service() {
     let other = Router::new().fallback(async || "hello");
     let other = Process::start(other, "127.0.0.1:0").await;
     let refusing = Process::start(TestShop::start().await.router(), "127.0.0.1:0").await;
@@ -342,14 +342,14 @@ async fn a_tail_goes_on_with_a_service_that_comes_back() {
     let Apart { first, second, console } = Apart::start(&shop).await;
     let mut tail = console.tail().await;
     shop.order(&[(&product, 1)], Some("tok_ok")).await;
-    told(&mut tail, &["orders.order_placed.v1", "inventory.stock_reserved.v1", "orders.order_paid.v1"]).await;
+    until_sent(&mut tail, &["orders.order_placed.v1", "inventory.stock_reserved.v1", "orders.order_paid.v1"]).await;
 
     let address = second.stop().await;
     shop.order(&[(&product, 1)], Some("tok_ok")).await;
-    told(&mut tail, &["orders.order_placed.v1", "orders.order_paid.v1"]).await;
+    until_sent(&mut tail, &["orders.order_placed.v1", "orders.order_paid.v1"]).await;
     shop.settle().await;
     let _second = Process::start(shop.router(), &address).await;
-    told(&mut tail, &["inventory.stock_reserved.v1", "payments.payment_captured.v1"]).await;
+    until_sent(&mut tail, &["inventory.stock_reserved.v1", "payments.payment_captured.v1"]).await;
     drop(first);
 }
 

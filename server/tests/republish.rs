@@ -36,7 +36,7 @@ async fn events_that_are_sent_again_take_effect_once(place: ShopLocation) {
     assert_eq!(shop.mails(&order_id).await, ["confirmation"]);
     let metrics = String::from_utf8(shop.get("/metrics").await.expect(200).body.to_vec()).unwrap();
     let dropped = "consumer=\"inventory\",type=\"orders.order_placed.v1\",outcome=\"duplicate\"} 1";
-    assert!(metrics.contains(dropped), "it came again and was known");
+    assert!(metrics.contains(dropped), "it was redelivered and known");
 }
 
 async fn nothing_older_than_the_window_is_sent_again(place: ShopLocation) {

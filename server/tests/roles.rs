@@ -1,4 +1,4 @@
-//! Who may call what: every route of the API's description, tried by everybody.
+//! Rights to routes: every route of the API's description, tried by everybody.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 

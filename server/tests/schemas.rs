@@ -9,7 +9,7 @@ use service::AnyService;
 use storage::{Db, Location, Options, Query, Row, params};
 use test_servers::Database;
 
-/// The columns of every table, as SQLite tells them. Parts of a primary key can't be null in strict tables.
+/// The columns of every table, as SQLite reports them. Parts of a primary key can't be null in strict tables.
 static ON_SQLITE: Query = Query::new(
     "COLUMNS_ON_SQLITE",
     "select m.name as of_table, c.name as of_column, lower(c.type) as kind,
@@ -18,7 +18,7 @@ static ON_SQLITE: Query = Query::new(
      where m.type = 'table' and m.name not like 'sqlite!_%' escape '!'",
 );
 
-/// The same, as PostgreSQL tells them.
+/// The same, as PostgreSQL reports them.
 static ON_POSTGRES: Query = Query::new(
     "COLUMNS_ON_POSTGRES",
     "select table_name::text as of_table, column_name::text as of_column, data_type::text as kind,

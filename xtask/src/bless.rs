@@ -7,7 +7,7 @@ use anyhow::Result;
 use crate::check::EVERYTHING;
 use crate::{runner, step};
 
-/// What the name of a test has in it that verifies a generated file.
+/// The part of a test's name that marks it as verifying a generated file.
 const TEST_NAME_PART: &str = "up_to_date";
 
 /// Writes every generated file anew: catalogue, API description, and the parts of the deployment files and documents

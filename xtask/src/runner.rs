@@ -1,4 +1,4 @@
-//! Which test runner there is: cargo-nextest if it is installed, `cargo test` otherwise.
+//! The test runner: cargo-nextest if it is installed, `cargo test` otherwise.
 
 use std::ffi::OsStr;
 use std::process::{Command, Stdio};

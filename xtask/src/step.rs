@@ -12,7 +12,7 @@ pub(crate) fn cargo(args: &[&str]) -> Command {
     cargo
 }
 
-/// Runs it to its end; `remedy` tells a developer what to do when it fails.
+/// Runs it to its end; `remedy` is the advice for a developer when it fails.
 pub(crate) fn run(name: &str, command: Command, remedy: &str) -> Result<()> {
     let line = announce(name, &command);
     let began = Instant::now();

@@ -47,5 +47,5 @@ async fn exchange(address: &Address) -> Result<Option<ServerInfo>, Unusable> {
             return Ok(Some(ServerInfo { product, version: property("version").unwrap_or_default() }));
         }
     }
-    Err(Unusable::Stranger { place: address.place() })
+    Err(Unusable::NotAmqp { place: address.place() })
 }

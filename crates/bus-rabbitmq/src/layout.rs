@@ -180,7 +180,7 @@ mod tests {
 
     #[test]
     fn what_is_no_event_and_what_is_too_long_is_refused() {
-        let unknown = Topology::new().consumer("orders", ["orders.unheard_of.v1"]);
+        let unknown = Topology::new().consumer("orders", ["orders.unknown.v1"]);
         assert!(matches!(Layout::new(&unknown, Shards::ONE), Err(ConfigError::UnknownEvent { .. })));
         let long = Topology::new().consumer::<&str>(&"x".repeat(250), []);
         assert!(matches!(Layout::new(&long, Shards::ONE), Err(ConfigError::NameTooLong { .. })));

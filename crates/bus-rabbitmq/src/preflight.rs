@@ -47,7 +47,7 @@ pub enum Unusable {
     },
     /// Something answers, and it is no broker.
     #[error("what answers at {place} does not speak AMQP 0-9-1: RabbitMQ's port for that is 5672, as a rule")]
-    Stranger {
+    NotAmqp {
         /// Host and port.
         place: String,
     },

@@ -84,7 +84,7 @@ impl Publisher {
             let began = Instant::now();
             let error = self.serve(&channel).await;
             let broken = error.to_string();
-            let is_telling = is_final(&error) || matches!(error, CallError::Late(_));
+            let is_worth_reporting = is_final(&error) || matches!(error, CallError::Late(_));
             if !connection.status().connected() {
                 return broken;
             }
@@ -92,7 +92,7 @@ impl Publisher {
             // Opened at once it would break at once again.
             let wait = self.waits.after(began.elapsed());
             tracing::warn!(reason = broken, ?wait, "the channel for publishing broke, and is opened again");
-            if is_telling {
+            if is_worth_reporting {
                 self.recent_errors.note(broken.clone());
             }
             self.refuse(wait, &broken).await;
@@ -191,7 +191,7 @@ struct Decided {
 struct Returned(HashMap<ShortString, u32>);
 
 impl Returned {
-    /// Tells each publisher what became of its message.
+    /// Reports to each publisher the result of its message.
     fn decide(&mut self, batch: Vec<Confirmed>) -> Decided {
         for confirmed in &batch {
             if let Ok(Confirmation::Ack(Some(message)) | Confirmation::Nack(Some(message))) = &confirmed.confirmation

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
 
-/// Tells the time; cheap to clone. Whole microseconds, because that is what both databases keep.
+/// The time; cheap to clone. Whole microseconds, because that is what both databases keep.
 #[derive(Clone)]
 pub struct Clock(Source);
 
@@ -86,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_mock_clock_moves_only_when_told() {
+    fn a_mock_clock_moves_only_when_asked() {
         let (clock, hands) = Clock::mock("2026-01-01T00:00:00Z".parse().unwrap());
         let before = clock.now();
         assert_eq!(clock.now(), before);

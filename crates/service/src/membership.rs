@@ -122,12 +122,12 @@ impl Membership {
     /// Waits until every relay and runner uses the present assignment; false if some do not within the time.
     async fn is_released(&self, patience: Duration) -> bool {
         let generation = self.0.assignment.borrow().generation;
-        let all_go_by_it = || {
+        let all_use_it = || {
             let users = self.0.users.lock().unwrap_or_else(PoisonError::into_inner);
             users.iter().all(|generation_in_use| generation_in_use.load(Ordering::SeqCst) >= generation)
         };
         let wait = async {
-            while !all_go_by_it() {
+            while !all_use_it() {
                 self.0.released.notified().await;
             }
         };
@@ -201,7 +201,7 @@ impl Heartbeat {
         self.beat += 1;
         shards::beat(&self.db, self.instance_id, self.beat).await?;
         let ownership = shards::ownership(&self.db).await?;
-        let (live, gone) = self.sightings.tell_apart(self.instance_id, &ownership.beats, began);
+        let (live, gone) = self.sightings.living_and_gone(self.instance_id, &ownership.beats, began);
         if !gone.is_empty() {
             tracing::warn!(service = self.db.service(), instances = ?gone, "instances are gone; their work is taken over");
             shards::forget(&self.db, &gone).await?;
@@ -274,7 +274,12 @@ impl Heartbeat {
 
 impl Sightings {
     /// The instances that live, in the order of their ids, and those that are gone.
-    fn tell_apart(&mut self, own: Uuid, beats: &HashMap<Uuid, i64>, now: Instant) -> (Vec<Uuid>, Vec<(Uuid, i64)>) {
+    fn living_and_gone(
+        &mut self,
+        own: Uuid,
+        beats: &HashMap<Uuid, i64>,
+        now: Instant,
+    ) -> (Vec<Uuid>, Vec<(Uuid, i64)>) {
         let gap = self.looked_at.map_or(LEASE, |at| now.duration_since(at));
         self.looked_at = Some(now);
         if gap >= LEASE {
@@ -339,30 +344,30 @@ mod tests {
         let mut now = Instant::now();
         for beat in 1..20 {
             now += BEAT;
-            assert_eq!(sightings.tell_apart(OWN, &beats(beat), now), (vec![OWN, OTHER], vec![]));
+            assert_eq!(sightings.living_and_gone(OWN, &beats(beat), now), (vec![OWN, OTHER], vec![]));
         }
         // It stands still from here on, and is gone after a lease.
         for _ in 0..3 {
             now += BEAT;
-            assert_eq!(sightings.tell_apart(OWN, &beats(19), now), (vec![OWN, OTHER], vec![]));
+            assert_eq!(sightings.living_and_gone(OWN, &beats(19), now), (vec![OWN, OTHER], vec![]));
         }
         now += BEAT;
-        assert_eq!(sightings.tell_apart(OWN, &beats(19), now), (vec![OWN], vec![(OTHER, 19)]));
+        assert_eq!(sightings.living_and_gone(OWN, &beats(19), now), (vec![OWN], vec![(OTHER, 19)]));
     }
 
     #[test]
     fn whoever_did_not_look_takes_nobody_for_gone() {
         let mut sightings = Sightings::default();
         let now = Instant::now();
-        sightings.tell_apart(OWN, &beats(7), now);
+        sightings.living_and_gone(OWN, &beats(7), now);
         // The store was unavailable, for everybody, or this process was frozen.
         let later = now + LEASE * 10;
-        assert_eq!(sightings.tell_apart(OWN, &beats(7), later), (vec![OWN, OTHER], vec![]));
+        assert_eq!(sightings.living_and_gone(OWN, &beats(7), later), (vec![OWN, OTHER], vec![]));
         let step = LEASE / 4;
         for steps in 1..4 {
-            assert_eq!(sightings.tell_apart(OWN, &beats(7), later + step * steps), (vec![OWN, OTHER], vec![]));
+            assert_eq!(sightings.living_and_gone(OWN, &beats(7), later + step * steps), (vec![OWN, OTHER], vec![]));
         }
-        assert_eq!(sightings.tell_apart(OWN, &beats(7), later + LEASE), (vec![OWN], vec![(OTHER, 7)]));
+        assert_eq!(sightings.living_and_gone(OWN, &beats(7), later + LEASE), (vec![OWN], vec![(OTHER, 7)]));
     }
 
     #[test]
@@ -370,7 +375,7 @@ mod tests {
         let mut sightings = Sightings::default();
         let mut now = Instant::now();
         let mut looks = 0;
-        while sightings.tell_apart(OWN, &beats(7), now).1.is_empty() {
+        while sightings.living_and_gone(OWN, &beats(7), now).1.is_empty() {
             now += LEASE * 9 / 10;
             looks += 1;
         }

@@ -160,7 +160,7 @@ impl Relay {
         self.finish().await;
     }
 
-    /// Goes by the shards that it has now. Nothing of others is under way.
+    /// Switches to the shards that it has now. Nothing of others is in flight.
     fn take_shards(&mut self) {
         let (shards, generation) = self.share.look();
         self.shards = self.broker.guarantees().is_shared().then_some(shards);

@@ -45,7 +45,7 @@ pub struct Shell {
     pub settings: Arc<Settings>,
     /// Bounds on load.
     pub overload: Overload,
-    /// Tells whether the process is draining.
+    /// True while the process is draining.
     pub tasks: Tasks,
 }
 

@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_task_that_panics_is_told_of_and_others_go_on() {
+    async fn a_task_that_panics_is_logged_and_others_go_on() {
         let tasks = Tasks::new();
         let (sender, receiver) = tokio::sync::oneshot::channel();
         tasks.spawn(async { panic!("the test says so") });

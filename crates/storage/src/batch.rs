@@ -88,7 +88,7 @@ impl Batch {
         self
     }
 
-    /// Tells the other services; `version` is the one that the change made.
+    /// Emits an event; `version` is the one that the change made.
     pub fn emit<E: Event>(mut self, version: Version, event: &E) -> Self {
         let body = serde_json::to_vec(event).expect("an event has text keys and no failing fields");
         self.events.push(NewEvent {

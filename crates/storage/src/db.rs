@@ -183,17 +183,17 @@ impl Db {
         }
     }
 
-    /// Tells when events for this destination and lane were committed.
+    /// Wakes when events for this destination and lane were committed.
     pub fn outbox_signal(&self, destination: &str, lane: Lane) -> watch::Receiver<()> {
         self.signals().outbox(destination, lane)
     }
 
-    /// Tells when any event was committed.
+    /// Wakes when any event was committed.
     pub fn archive_signal(&self) -> watch::Receiver<()> {
         self.signals().archive.subscribe()
     }
 
-    /// Tells when a timer of this kind was set.
+    /// Wakes when a timer of this kind was set.
     pub fn timer_signal(&self, name: &'static str) -> Arc<TimerWakeUp> {
         self.signals().timer(name)
     }

@@ -86,8 +86,8 @@ kit! {
     );
     static FORGET_OTHERS: Sql = Sql::new("FORGET_OTHER_DESTINATIONS", "delete from outbox where destination <> all($1)");
 
-    static TOLD_SINCE: Sql = Sql::new(
-        "TOLD_SINCE",
+    static EMITTED_SINCE: Sql = Sql::new(
+        "EMITTED_SINCE",
         "select event_id, position, type, key, lane from events where event_id > $1 order by event_id limit $2",
     );
     static POINT_AGAIN: Sql = Sql::new(
@@ -179,7 +179,7 @@ pub async fn republish(db: &Db, after: EventId, limit: i64) -> Result<Republishe
         let at: (EventId, i64) = (row.get("event_id")?, row.get("position")?);
         Ok((at, row.get::<String>("type")?, row.get::<Uuid>("key")?, row.get::<Lane>("lane")?))
     };
-    let page = db.read(&TOLD_SINCE, params![after, limit], map).await?;
+    let page = db.read(&EMITTED_SINCE, params![after, limit], map).await?;
     let is_full = i64::try_from(page.len()).is_ok_and(|count| count >= limit);
     let up_to = page.last().filter(|_| is_full).map(|((event_id, _), ..)| *event_id);
     let mut pointers = Vec::new();

@@ -27,7 +27,7 @@ pub(crate) struct Effects {
     timers: HashMap<&'static str, Timestamp>,
 }
 
-/// Tells whoever runs a kind of timer that one was set which comes due before all that it knows of.
+/// Wakes the worker of a kind of timer when one was set that comes due before all that it knows.
 #[derive(Debug)]
 pub struct TimerWakeUp {
     next: Mutex<Timestamp>,

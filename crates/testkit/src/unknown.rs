@@ -9,7 +9,7 @@ use service::storage::{Batch, Db, Location, Options};
 /// Makes payments emit an event about an order that never was, as a restored backup of one store could.
 /// Without a destination it is on nobody's way, as if an instance had it and did not begin.
 /// For [`TestShop::restart_after`](crate::TestShop::restart_after), for the store must not be in use.
-pub async fn tell_of_an_unknown_order(
+pub async fn emit_about_an_unknown_order(
     store: Location,
     clock: Clock,
     order_id: OrderId,

@@ -81,7 +81,7 @@ pub async fn run(shop: Shop, settings: config::Settings, options: RunOptions) ->
     }
 }
 
-/// Tells a person. Whoever does not listen any more is no reason to end.
+/// Prints a line for a person. A closed output is no reason to end.
 fn say(text: &str) {
     let _ = std::io::stderr().write_all(text.as_bytes());
 }

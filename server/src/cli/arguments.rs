@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn an_order_goes_by_number_or_id() {
+    fn an_order_is_named_by_number_or_id() {
         let id = "019360a4-8c1e-7b3a-9d2f-5e6c7a8b9c0d";
         assert_eq!("1001".parse(), Ok(OrderRef::Number(1001)));
         assert_eq!(id.parse(), Ok(OrderRef::Id(id.parse().unwrap())));

@@ -61,7 +61,7 @@ fn a_flag_wins_over_a_variable_over_the_file_over_the_default() {
 }
 
 #[test]
-fn everything_that_is_wrong_is_told_at_once() {
+fn every_error_is_reported_at_once() {
     let environment = Environment::from([
         ("TRADEPOST_PROT", "9000"),
         ("TRADEPOST_WORKERS", "0"),
@@ -150,7 +150,7 @@ fn each_service_has_an_address_from_the_table_a_variable_or_its_port() {
 }
 
 #[test]
-fn an_address_of_no_service_or_of_no_form_is_told() {
+fn an_address_of_no_service_or_of_no_form_is_an_error() {
     let environment = Environment::from([("TRADEPOST_PEERS_ORDRES", "http://a"), ("TRADEPOST_PEERS_USERS", "a:80")]);
     let found = errors("[peers]\npayment = \"http://a\"\ncatalog = 7082\norders = []\n[other]\nx = 1\n", &environment);
     assert_eq!(

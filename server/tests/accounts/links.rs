@@ -73,8 +73,8 @@ async fn a_forgotten_password_is_set_anew_by_a_mailed_link_once(place: ShopLocat
     assert_eq!(mails(&shop, "password_changed").await.len(), 1);
     let user = shop.get(&format!("/v1/users/{ada}")).await.expect(200).json();
     assert_eq!(user["email_verified"], true, "whoever read the mail has the address");
-    let told = shop.get("/v1/events?limit=100").await.expect(200).json().to_string();
-    assert!(told.contains("password_reset_requested") && !told.contains(&token), "{told}");
+    let events = shop.get("/v1/events?limit=100").await.expect(200).json().to_string();
+    assert!(events.contains("password_reset_requested") && !events.contains(&token), "{events}");
 }
 
 async fn a_link_ends_with_its_hour_and_with_the_address_it_was_mailed_to(place: ShopLocation) {

@@ -25,7 +25,7 @@ on_each_store! {
     a_sign_in_ends_after_thirty_days_however_often_it_was_refreshed,
     a_rotated_key_leaves_tokens_good_and_goes_when_they_are_over,
     a_token_is_good_after_a_restart_and_a_spent_one_is_still_spent,
-    nothing_secret_is_told_or_answered,
+    nothing_secret_is_published_or_answered,
     the_oldest_of_too_many_sign_ins_ends,
 }
 
@@ -65,7 +65,7 @@ async fn refresh(shop: &TestShop, token: &str) -> TestResponse {
     shop.request(Method::POST, "/v1/sessions/refresh").json(&body).send().await
 }
 
-/// Whether the users service takes the token, and a service that knows its key by event only.
+/// Statuses of a request with the token at the users service, and at one that knows its key by event only.
 async fn is_good(shop: &TestShop, user_id: &str, access: &str) -> bool {
     let own = shop.request(Method::GET, &format!("/v1/users/{user_id}")).bearer(access).send().await;
     let orders = shop.request(Method::GET, "/v1/orders").bearer(access).send().await;
@@ -189,7 +189,7 @@ async fn a_rotated_key_leaves_tokens_good_and_goes_when_they_are_over(place: Sho
 
     shop.advance(30 * DAY).await;
     let kids = published_kids(&shop).await;
-    assert_eq!(kids.len(), 2, "the next key is told");
+    assert_eq!(kids.len(), 2, "the next key is published");
     shop.advance(59 * MINUTE).await;
     let before = sign_in(&shop, "ada").await;
     assert_eq!(kid(&before.access), first, "and does not sign yet");
@@ -217,7 +217,7 @@ async fn a_token_is_good_after_a_restart_and_a_spent_one_is_still_spent(place: S
     refresh(&shop, &second.refresh).await.expect(401);
 }
 
-async fn nothing_secret_is_told_or_answered(place: ShopLocation) {
+async fn nothing_secret_is_published_or_answered(place: ShopLocation) {
     let shop = TestShop::start_on(place).await;
     let ada = sign_up(&shop, "ada").await;
     let tokens = sign_in(&shop, "ada").await;
@@ -226,10 +226,10 @@ async fn nothing_secret_is_told_or_answered(place: ShopLocation) {
     let user = shop.get(&format!("/v1/users/{ada}")).await.expect(200).json();
     let fields: Vec<&String> = user.as_object().unwrap().keys().collect();
     assert_eq!(fields, ["created_at", "email", "email_verified", "user_id", "username"]);
-    let told = shop.get("/v1/events?limit=100").await.expect(200).json().to_string();
+    let events = shop.get("/v1/events?limit=100").await.expect(200).json().to_string();
     let keys = shop.request(Method::GET, "/.well-known/jwks.json").send().await.expect(200).json();
     assert_eq!(keys["keys"][0]["crv"], "Ed25519");
-    for shown in [told, keys.to_string()] {
+    for shown in [events, keys.to_string()] {
         let secrets = [PASSWORD, "argon2", "private", "\"d\"", tokens.access.as_str(), tokens.refresh.as_str()];
         for secret in secrets {
             assert!(!shown.contains(secret), "{secret} is shown: {shown}");

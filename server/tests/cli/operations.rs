@@ -1,4 +1,4 @@
-//! What operators look at: dead letters, mail, events.
+//! Commands of operators: dead letters, mail, events.
 
 use serde_json::{Value, json};
 
@@ -20,8 +20,8 @@ fn dead_letters_are_shown_replayed_and_discarded() {
     assert!(shown.ends_with("{\n  \"number\": 1001\n}\n"), "{shown}");
     let discarded = shop.as_admin(&["dlq", "discard", ID]).succeeds();
     assert_eq!(discarded, format!("discarded {ID}: orders.order_paid.v1 of notifications\n"));
-    let told = shop.as_admin(&["dlq", "replay", ID, other]).fails(6);
-    assert!(told.starts_with("error: 1 of 2 dead letters could not be replayed\n"), "{told}");
+    let error = shop.as_admin(&["dlq", "replay", ID, other]).fails(6);
+    assert!(error.starts_with("error: 1 of 2 dead letters could not be replayed\n"), "{error}");
     shop.as_admin(&["dlq", "replay", other]).fails(4);
 }
 

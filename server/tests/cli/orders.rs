@@ -135,9 +135,9 @@ fn a_refusal_names_the_fields_and_has_an_exit_code() {
         [(409, "too_late", 5), (404, "not_found", 4), (401, "unauthenticated", 3), (422, "x", 1)]
     {
         let shop = Shop::open().refusing(&line, status, code, "no\u{1b}[2J");
-        let told = shop.as_admin(&["orders", "cancel", ID]).fails(exit);
+        let error = shop.as_admin(&["orders", "cancel", ID]).fails(exit);
         let expected = format!("error: no\\u{{1b}}[2J ({status}, {code})\n  lines[0].quantity: 1 to 10000 units\n");
-        assert!(told.starts_with(&expected), "{told}");
+        assert!(error.starts_with(&expected), "{error}");
     }
     let shop = Shop::open().on(&line, order("cancelled", "none"));
     assert_eq!(shop.as_admin(&["orders", "cancel", ID]).succeeds(), "order 1001 is cancelled\n");

@@ -17,15 +17,15 @@ fn a_reader_that_has_enough_ends_the_command_quietly() {
 }
 
 #[test]
-fn what_stands_in_the_way_is_told_with_what_to_do() {
+fn an_obstacle_is_reported_with_its_remedy() {
     let shop = Shop::open();
-    let told = shop.as_guest(&["orders", "list"]).fails(3);
-    assert!(told.contains("TRADEPOST_ADMIN_TOKEN_FILE"), "{told}");
+    let error = shop.as_guest(&["orders", "list"]).fails(3);
+    assert!(error.contains("TRADEPOST_ADMIN_TOKEN_FILE"), "{error}");
     assert_eq!(shop.lines_asked(), [""; 0]);
-    let told = Ran::new(&mut tradepost(&["products", "list", "--url", "http://127.0.0.1:1"])).fails(7);
-    assert!(told.contains("start it with `tradepost up --demo`"), "{told}");
-    let told = Ran::new(shop.command(&["products", "list"]).env("TRADEPOST_ADMIN_TOKN", TOKEN)).fails(3);
-    assert!(told.contains("did you mean TRADEPOST_ADMIN_TOKEN?"), "{told}");
+    let error = Ran::new(&mut tradepost(&["products", "list", "--url", "http://127.0.0.1:1"])).fails(7);
+    assert!(error.contains("start it with `tradepost up --demo`"), "{error}");
+    let error = Ran::new(shop.command(&["products", "list"]).env("TRADEPOST_ADMIN_TOKN", TOKEN)).fails(3);
+    assert!(error.contains("did you mean TRADEPOST_ADMIN_TOKEN?"), "{error}");
     for misused in [&["orders", "show", "x"][..], &["orders", "place", "123", "--email", "a@b"], &["nothing"], &[]] {
         shop.as_guest(misused).fails(2);
     }
@@ -82,8 +82,8 @@ fn the_configuration_is_shown_with_its_origin_or_refused_as_a_whole() {
     }
     let json: Value = serde_json::from_str(&Ran::new(&mut show(&["config", "show", "--json"])).succeeds()).unwrap();
     assert_eq!(json["workers"], json!({"value": "3", "origin": "tradepost.toml"}));
-    let told = Ran::new(show(&["up"]).env("TRADEPOST_WORKERS", "0").env("TRADEPOST_PRT", "1")).fails(3);
-    assert!(told.contains("TRADEPOST_WORKERS: ") && told.contains("did you mean TRADEPOST_PORT?"), "{told}");
+    let error = Ran::new(show(&["up"]).env("TRADEPOST_WORKERS", "0").env("TRADEPOST_PRT", "1")).fails(3);
+    assert!(error.contains("TRADEPOST_WORKERS: ") && error.contains("did you mean TRADEPOST_PORT?"), "{error}");
 }
 
 #[cfg(unix)]

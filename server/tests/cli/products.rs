@@ -62,8 +62,8 @@ fn an_unknown_sku_shows_what_is_similar() {
         // An earlier server does not know the parameter, and answers with any product.
         .on("GET /v1/products?sku=12&limit=1", page(json!([product()]), None))
         .on("GET /v1/products?q=12&limit=5", page(json!([product()]), None));
-    let told = shop.as_guest(&["orders", "place", "12=1", "--email", "ada@example.com"]).fails(4);
-    assert!(told.starts_with("error: there is no product with the sku 12\n  similar: 123 Laptop\nhelp: "), "{told}");
+    let error = shop.as_guest(&["orders", "place", "12=1", "--email", "ada@example.com"]).fails(4);
+    assert!(error.starts_with("error: there is no product with the sku 12\n  similar: 123 Laptop\nhelp: "), "{error}");
 }
 
 #[test]

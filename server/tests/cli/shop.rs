@@ -14,7 +14,7 @@ use tempfile::TempDir;
 pub const TOKEN: &str = "an-admin-token-of-at-least-32-characters";
 pub const ID: &str = "019360a4-8c1e-7b3a-9d2f-5e6c7a8b9c0d";
 
-/// What was asked: `GET /path?query`, the authorization and the body.
+/// A request: `GET /path?query`, the authorization and the body.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Asked {
     pub line: String,

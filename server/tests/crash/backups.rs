@@ -62,12 +62,12 @@ async fn under_load(data: &Path, store: Option<&str>, copy: impl FnOnce()) -> Sh
     load.answered(BEFORE).await;
     tokio::task::block_in_place(copy);
     load.done().await;
-    process.tell_to_stop();
+    process.ask_to_stop();
     process.ended().await;
     shop
 }
 
-/// Starts on the copy and lets what was under way at its instant come to rest.
+/// Starts on the copy and lets the work that was in flight at its instant settle.
 async fn restored(data: &Path, store: Option<&str>, shop: &Shop) {
     let (process, client): (Process, Client) = Process::start_on(data, store).await;
     client.settle().await;

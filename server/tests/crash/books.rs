@@ -1,4 +1,4 @@
-//! Orders and units: who was told of an order has it, and every unit is sold, held or left.
+//! Orders and units: every acknowledged order is there, and every unit is sold, held or left.
 
 use std::collections::{HashMap, HashSet};
 
@@ -49,7 +49,7 @@ pub struct Stock {
     available: i64,
 }
 
-/// Orders and units, as the process tells them.
+/// Orders and units, as the process reports them.
 pub struct Books {
     pub orders: Vec<Order>,
     stock: Vec<Stock>,
@@ -75,14 +75,14 @@ impl Books {
         findings
     }
 
-    /// What must hold in a copy, which lacks what came after it.
+    /// The invariants of a copy, which lacks later work.
     pub fn of_copies(&self, shop: &Shop) -> Vec<String> {
         let mut findings = self.of_units(shop);
         findings.extend(self.dead_letters.iter().map(|letter| format!("a dead letter: {letter}")));
         findings
     }
 
-    /// Who was told of an order has it; who was told nothing has all of it or nothing.
+    /// An acknowledged order is there; one without an answer is there whole or not at all.
     fn of_placements(&self, shop: &Shop, entries: &[Entry]) -> Vec<String> {
         let mut findings = Vec::new();
         let by_email = self.by_email();
@@ -94,8 +94,8 @@ impl Books {
             findings.push(format!("{} orders share {} numbers", self.orders.len(), numbers.len()));
         }
         let customers: HashSet<&str> = entries.iter().map(|entry| entry.draft.email.as_str()).collect();
-        let strangers = self.orders.iter().filter(|order| !customers.contains(order.email.as_str()));
-        findings.extend(strangers.map(|order| format!("{} is an order that nobody placed", order.order_id)));
+        let unplaced = self.orders.iter().filter(|order| !customers.contains(order.email.as_str()));
+        findings.extend(unplaced.map(|order| format!("{} is an order that nobody placed", order.order_id)));
         for Entry { draft, placed, .. } in entries {
             let email = &draft.email;
             match (placed, by_email.get(email.as_str())) {
@@ -120,7 +120,7 @@ impl Books {
 
     fn of_cancellations(&self, entries: &[Entry]) -> Vec<String> {
         let by_email = self.by_email();
-        let told = entries.iter().filter_map(|entry| {
+        let contradictions = entries.iter().filter_map(|entry| {
             let order = by_email.get(entry.draft.email.as_str())?;
             let status = order.status.as_str();
             let is_kept = match entry.cancelled {
@@ -128,9 +128,9 @@ impl Books {
                 Cancelled::Yes => status == "cancelled",
                 Cancelled::TooLate => matches!(status, "paid" | "rejected"),
             };
-            (!is_kept).then(|| format!("{} is {status}, against what its cancellation was told", order.order_id))
+            (!is_kept).then(|| format!("{} is {status}, against the answer to its cancellation", order.order_id))
         });
-        told.collect()
+        contradictions.collect()
     }
 
     /// Units sold, held and left are the units stocked.
@@ -170,7 +170,7 @@ impl Books {
     }
 }
 
-/// What must hold for a level at every moment.
+/// The invariant of a level at every moment.
 pub fn of_level(stock: &Stock) -> Option<String> {
     let Stock { sku, on_hand, reserved, available, .. } = stock;
     let is_sound = *available == on_hand - reserved && *available >= 0 && *reserved >= 0;

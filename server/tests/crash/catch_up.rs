@@ -24,7 +24,7 @@ const PAID: u64 = 50;
 const PATIENCE: Duration = Duration::from_secs(90);
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_service_that_is_added_to_a_shop_takes_the_archives_first_and_nothing_is_missed_or_told_twice() {
+async fn a_service_that_is_added_to_a_shop_takes_the_archives_first_and_nothing_is_missed_or_mailed_twice() {
     let (mut run, mails) = Selling::without_mail().await;
 
     let said = run.fleet.refused(mails).await;
@@ -36,7 +36,7 @@ async fn a_service_that_is_added_to_a_shop_takes_the_archives_first_and_nothing_
 
     run.kill_in_the_middle_of_the_backlog(mails).await;
     load.done().await;
-    let books = run.at_rest().await;
+    let books = run.settled().await;
     eprintln!("{} orders: {:?}", books.books.orders.len(), books.ends());
 
     // Once more it changes nothing.
@@ -47,16 +47,16 @@ async fn a_service_that_is_added_to_a_shop_takes_the_archives_first_and_nothing_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_told_before_a_service_first_ran_waits_for_it_and_ten_that_migrate_at_once_agree() {
+async fn events_from_before_a_service_first_ran_wait_for_it_and_ten_that_migrate_at_once_agree() {
     let (mut run, mails) = Selling::without_mail().await;
     let all = (0..10).map(|_| migrate(&run.fleet.store, &run.fleet.broker));
     futures_util::future::join_all(all).await;
     let copied = run.backlog();
-    // From here on its queues are there, and what is told waits in them.
+    // From here on its queues are there, and events wait in them.
     run.order(ORDERS).await.done().await;
     assert_eq!(run.backlog(), copied, "what is live was copied");
     run.fleet.restart(mails).await;
-    run.at_rest().await;
+    run.settled().await;
     run.fleet.stop().await;
 }
 
@@ -87,7 +87,7 @@ async fn services_with_a_database_each_sell_and_take_the_archives_of_the_others(
     assert!(said.contains("run `tradepost migrate`"), "{said}");
     migrate(&fleet.store, &fleet.broker).await;
     fleet.restart(mails).await;
-    FullBooks::at_rest(&client, &shop, &journal).await;
+    FullBooks::settled(&client, &shop, &journal).await;
     let doctor = Process::doctor(&fleet.store, &fleet.broker).ended().await;
     assert!(doctor.status.success() && doctor.stderr.contains("/shop_inventory"), "{doctor:?}");
     assert_eq!(fleet.panics(), Vec::<String>::new());

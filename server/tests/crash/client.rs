@@ -23,7 +23,7 @@ pub struct Unanswered;
 pub struct Client {
     http: reqwest::Client,
     pub url: String,
-    /// Where there are several processes: which serves what, and whose turn it is.
+    /// With several processes: the services of each, and the one whose turn it is.
     routes: Option<(Routes, Arc<AtomicUsize>)>,
 }
 

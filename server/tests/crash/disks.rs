@@ -25,7 +25,7 @@ const ROUNDS: (usize, usize) = (1, 3);
 /// Orders of each round.
 const ORDERS: usize = 200;
 
-/// How long it may take until a store needs room that is not there, or has it again.
+/// The time until a store needs room that is not there, or has it again.
 const SOON: Duration = Duration::from_mins(1);
 
 #[tokio::test(flavor = "multi_thread")]
@@ -51,10 +51,10 @@ async fn a_disk_that_is_full_for_a_while_leaves_balanced_books() {
         let settled = tokio::time::timeout(SOON, client.until(200, "/internal/settled?timeout=20s"));
         assert!(settled.await.is_ok(), "it does not settle: {}", process.said());
         assert_eq!(client.status("/readyz").await, 200);
-        FullBooks::at_rest(&client, &shop, &journal).await;
+        FullBooks::settled(&client, &shop, &journal).await;
         assert!(process.panics().is_empty(), "{:#?}", process.panics());
     }
-    process.tell_to_stop();
+    process.ask_to_stop();
     let ended = process.ended().await;
     assert!(ended.status.success(), "it did not stop well: {ended:?}");
 }
@@ -68,7 +68,7 @@ async fn a_start_on_a_folder_that_can_not_be_written_is_refused_and_changes_noth
     let (journal, mut rng) = (Arc::new(Journal::new()), Rng::of_this_run());
     journal.plan(ORDERS, &mut rng);
     Load::start(&client, &shop, &journal).done().await;
-    process.tell_to_stop();
+    process.ask_to_stop();
     assert!(process.ended().await.status.success());
 
     disk.set_read_only(true);
@@ -78,8 +78,8 @@ async fn a_start_on_a_folder_that_can_not_be_written_is_refused_and_changes_noth
 
     disk.set_read_only(false);
     let (mut process, client) = Process::start(disk.path()).await;
-    FullBooks::at_rest(&client, &shop, &journal).await;
-    process.tell_to_stop();
+    FullBooks::settled(&client, &shop, &journal).await;
+    process.ask_to_stop();
     assert!(process.ended().await.status.success());
 }
 

@@ -1,4 +1,4 @@
-//! What must be true of each order once everything has come to rest: its end, its money, its mail.
+//! The invariants of each order once everything is settled: its end, its money, its mail.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
@@ -38,7 +38,7 @@ struct Mail {
     template: String,
 }
 
-/// Orders, units, money and mail, as the process tells them.
+/// Orders, units, money and mail, as the process reports them.
 pub struct FullBooks {
     pub books: Books,
     payments: Vec<Payment>,
@@ -46,10 +46,10 @@ pub struct FullBooks {
 }
 
 impl FullBooks {
-    /// Waits until everything is at rest, and fails unless it is as it must be.
+    /// Waits until everything is settled, and fails unless the books balance.
     ///
     /// The books are read again for a while: what waits for its next attempt is not pending, and may yet move on.
-    pub async fn at_rest(client: &Client, shop: &Shop, journal: &Journal) -> Self {
+    pub async fn settled(client: &Client, shop: &Shop, journal: &Journal) -> Self {
         let deadline = Instant::now() + PATIENCE;
         loop {
             client.settle().await;
@@ -97,7 +97,7 @@ impl FullBooks {
         findings
     }
 
-    /// How many orders ended how.
+    /// Number of orders by their ends.
     pub fn ends(&self) -> BTreeMap<&str, usize> {
         let mut ends = BTreeMap::new();
         for order in &self.books.orders {
@@ -106,7 +106,7 @@ impl FullBooks {
         ends
     }
 
-    /// What the provider must have in its own books: each charge once, and looked up before it was repeated.
+    /// The invariant of the provider's ledger: each charge once, and looked up before it was repeated.
     pub fn expected_totals(&self) -> Totals {
         let sum = |statuses: &[&str]| {
             let chosen = self.payments.iter().filter(|payment| statuses.contains(&payment.status.as_str()));

@@ -25,7 +25,7 @@ pub fn of_each(count: usize) -> Vec<(&'static str, usize)> {
     Tradepost::tradepost().names().map(|name| (name, count)).collect()
 }
 
-/// One of each, and two of those whose work has to be shared.
+/// One of each, and two of those whose work must be shared.
 pub fn two_of_some() -> Vec<(&'static str, usize)> {
     let shared = ["orders", "inventory"];
     Tradepost::tradepost().names().map(|name| (name, if shared.contains(&name) { 2 } else { 1 })).collect()
@@ -41,7 +41,7 @@ pub fn connections_max() -> u32 {
     stores * CONNECTIONS_OF_A_STORE * (3 + 3 + 1) + 100
 }
 
-/// Who is silent for as long is gone for the broker: two of these seconds, as a lease is four.
+/// The heartbeat: the broker closes a connection that is silent for two of these seconds, as a lease is four.
 const HEARTBEAT: &str = "heartbeat=2";
 
 /// Longer than a lease and a rebalance, and than the broker takes to find that somebody is gone.
@@ -79,7 +79,7 @@ pub struct Fleet {
     queues: Queues,
 }
 
-/// Which processes serve now: what a reverse proxy would know.
+/// The processes that serve now, as a reverse proxy would know.
 #[derive(Clone, Default)]
 pub struct Routes(Arc<Mutex<Vec<(&'static str, u16)>>>);
 
@@ -131,7 +131,7 @@ impl Fleet {
         for instance in &mut fleet.instances {
             instance.until_ready().await;
         }
-        fleet.tell_routes();
+        fleet.publish_routes();
         fleet
     }
 
@@ -171,22 +171,22 @@ impl Fleet {
         let mut instance = Instance { service, port, process, is_up: true };
         instance.until_ready().await;
         self.instances.push(instance);
-        self.tell_routes();
+        self.publish_routes();
         self.instances.len() - 1
     }
 
     /// `kill -9`.
     pub async fn kill(&mut self, at: usize) {
         self.instances[at].is_up = false;
-        self.tell_routes();
+        self.publish_routes();
         self.instances[at].process.kill().await;
     }
 
     /// Stops it as a service manager does, and waits for its end.
     pub async fn drain(&mut self, at: usize) {
         self.instances[at].is_up = false;
-        self.tell_routes();
-        self.instances[at].process.tell_to_stop();
+        self.publish_routes();
+        self.instances[at].process.ask_to_stop();
         let ended = self.instances[at].process.ended().await;
         assert!(ended.status.success(), "it did not stop well: {ended:?}");
     }
@@ -198,7 +198,7 @@ impl Fleet {
         instance.process = Process::serve(&[service], port, &self.store, &self.broker, &self.settings);
         instance.until_ready().await;
         instance.is_up = true;
-        self.tell_routes();
+        self.publish_routes();
     }
 
     /// Starts a process again that is to be refused; answers with what it said.
@@ -221,7 +221,7 @@ impl Fleet {
         last.split('?').next().unwrap_or_default()
     }
 
-    /// What an expression about `Q` is worth for each queue whose name begins so.
+    /// The value of an expression about `Q` for each queue whose name begins so.
     pub fn each_queue(&self, prefix: &str, expression: &str) -> String {
         let vhost = self.vhost();
         // As numbers, for small ones in a list would be printed as text.
@@ -239,7 +239,7 @@ impl Fleet {
     /// Freezes a process, which then answers nothing, and no proxy sends it anything.
     pub fn freeze(&mut self, at: usize) {
         self.instances[at].is_up = false;
-        self.tell_routes();
+        self.publish_routes();
         self.instances[at].process.signal("STOP");
     }
 
@@ -247,7 +247,7 @@ impl Fleet {
     pub fn thaw(&mut self, at: usize) {
         self.instances[at].process.signal("CONT");
         self.instances[at].is_up = true;
-        self.tell_routes();
+        self.publish_routes();
     }
 
     /// Those that run, of a service.
@@ -256,19 +256,19 @@ impl Fleet {
         running.map(|(at, _)| at).collect()
     }
 
-    /// What processes said that they must not.
+    /// Log lines of processes that must not occur.
     pub fn panics(&self) -> Vec<String> {
         self.instances.iter().flat_map(|it| it.process.panics()).collect()
     }
 
-    /// What a metric of one process adds up to.
+    /// The sum of a metric of one process.
     pub async fn metric_of(&self, at: usize, name: &str, label: &str) -> u64 {
         let text = self.instances[at].client().text("/metrics").await.expect("the process is alive");
         let lines = text.lines().filter(|line| line.starts_with(name) && line.contains(label));
         lines.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).sum()
     }
 
-    /// Events of one source, key and lane that took effect after one that was told later, for each consumer.
+    /// Events of one source, key and lane that took effect after one that was emitted later, for each consumer.
     pub fn order_violations(&self) -> Vec<String> {
         let union = |rows: &dyn Fn(&str) -> String| services().map(rows).collect::<Vec<_>>().join(" union all ");
         let events =
@@ -302,7 +302,7 @@ impl Fleet {
         }
     }
 
-    /// How many events of a type a consumer has neither handled nor before it.
+    /// Number of events of a type that a consumer has neither handled nor still to handle.
     pub fn missed(&self, consumer: &str, source: &str, event_type: &str) -> u64 {
         let known = format!("select event_id from {consumer}.inbox union all select event_id from {consumer}.held");
         let missed = self.sql(&format!(
@@ -314,7 +314,7 @@ impl Fleet {
     /// Stops all processes, each of which must end well.
     pub async fn stop(&mut self) {
         for instance in self.instances.iter().filter(|it| it.is_up) {
-            instance.process.tell_to_stop();
+            instance.process.ask_to_stop();
         }
         for instance in self.instances.iter_mut().filter(|it| it.is_up) {
             let ended = instance.process.ended().await;
@@ -322,7 +322,7 @@ impl Fleet {
         }
     }
 
-    fn tell_routes(&self) {
+    fn publish_routes(&self) {
         let up = self.instances.iter().filter(|it| it.is_up).map(|it| (it.service, it.port)).collect();
         *self.routes.0.lock().unwrap_or_else(PoisonError::into_inner) = up;
     }

@@ -11,24 +11,24 @@ use crate::shop::Shop;
 /// Longer than all of it takes to be parked, by a machine that is busy.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// Where the strangers write, and whose dead letters they become.
+/// The queue that gets the foreign messages, whose consumer parks them.
 const QUEUE: &str = "tradepost.inventory.background.0";
 const PLACED: &str = "orders.order_placed.v1";
 
-/// What a stranger sends: headers, other properties and body, as Erlang terms.
-struct Stranger {
+/// A foreign message: headers, other properties and body, as Erlang terms.
+struct ForeignMessage {
     headers: Vec<(String, String)>,
     properties: &'static str,
     body: String,
     queue: &'static str,
-    /// What the reason has to say.
+    /// A part of the reason.
     says: &'static str,
-    /// The body as it has to be shown, where it is short.
+    /// The body as it must be shown, where it is short.
     shown: Option<&'static str>,
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn bytes_of_strangers_become_dead_letters_and_the_shop_sells_on() {
+async fn foreign_messages_become_dead_letters_and_the_shop_sells_on() {
     let mut fleet = Fleet::start(&two_of_some()).await;
     let client = fleet.client();
     let shop = Shop::open(&client).await;
@@ -37,18 +37,18 @@ async fn bytes_of_strangers_become_dead_letters_and_the_shop_sells_on() {
 
     send_again_with_forged_headers(&fleet, &handled).await;
 
-    let strangers = strangers(&handled);
-    for stranger in &strangers {
-        send(&fleet, stranger);
+    let messages = foreign_messages(&handled);
+    for message in &messages {
+        send(&fleet, message);
     }
-    let letters = dead_letters(&client, strangers.len()).await;
-    for Stranger { says, shown, .. } in &strangers {
-        let told = letters.iter().find(|letter| letter["reason"].as_str().unwrap_or_default().contains(says));
-        let told = told.unwrap_or_else(|| panic!("nothing was parked for {says:?}: {:#?}", reasons(&letters)));
-        let (status, one) = client.get(&path(told)).await;
+    let letters = dead_letters(&client, messages.len()).await;
+    for ForeignMessage { says, shown, .. } in &messages {
+        let letter = letters.iter().find(|letter| letter["reason"].as_str().unwrap_or_default().contains(says));
+        let letter = letter.unwrap_or_else(|| panic!("nothing was parked for {says:?}: {:#?}", reasons(&letters)));
+        let (status, one) = client.get(&path(letter)).await;
         assert_eq!(status, 200, "{says}");
         let one: Value = serde_json::from_str(&one).expect("a dead letter is JSON");
-        assert_eq!(one["reason"], told["reason"]);
+        assert_eq!(one["reason"], letter["reason"]);
         if let Some(shown) = shown {
             assert_eq!(one["body"].as_str(), Some(*shown), "{says}");
         }
@@ -64,7 +64,7 @@ async fn bytes_of_strangers_become_dead_letters_and_the_shop_sells_on() {
         assert_eq!(status, 202, "{letter}");
     }
     client.settle().await;
-    let again = dead_letters(&client, strangers.len()).await;
+    let again = dead_letters(&client, messages.len()).await;
     for letter in &again {
         let (status, _) = client.post(&format!("{}/discard", path(letter)), &json!({})).await.expect("it is alive");
         assert_eq!(status, 200, "{letter}");
@@ -83,7 +83,7 @@ async fn bytes_of_strangers_become_dead_letters_and_the_shop_sells_on() {
     fleet.stop().await;
 }
 
-fn strangers(handled: &str) -> Vec<Stranger> {
+fn foreign_messages(handled: &str) -> Vec<ForeignMessage> {
     let fresh = || kernel::Ids::new(kernel::Clock::system()).next::<kernel::EventId>().to_string();
     let with = |changes: &[(&str, &str)], body: &str, says: &'static str| {
         let mut headers: Vec<(String, String)> = [
@@ -105,19 +105,19 @@ fn strangers(handled: &str) -> Vec<Stranger> {
             headers.retain(|(known, _)| *known != name);
             headers.push((name, (*value).to_owned()));
         }
-        Stranger { headers, properties: "", body: body.to_owned(), queue: QUEUE, says, shown: None }
+        ForeignMessage { headers, properties: "", body: body.to_owned(), queue: QUEUE, says, shown: None }
     };
     let text = |body: &str| format!("<<\"{body}\">>");
-    let bare = |body: &str, says| Stranger { headers: Vec::new(), ..with(&[], body, says) };
+    let bare = |body: &str, says| ForeignMessage { headers: Vec::new(), ..with(&[], body, says) };
     vec![
-        Stranger { shown: Some("not JSON"), ..with(&[], &text("not JSON"), "expected ident at line 1") },
-        Stranger { shown: Some(""), ..with(&[], "<<>>", "EOF while parsing a value") },
+        ForeignMessage { shown: Some("not JSON"), ..with(&[], &text("not JSON"), "expected ident at line 1") },
+        ForeignMessage { shown: Some(""), ..with(&[], "<<>>", "EOF while parsing a value") },
         with(&[], "<<34, (binary:copy(<<\"x\">>, 6000000))/binary, 34>>", "invalid type: string"),
         with(&[], "binary:copy(<<\"[\">>, 100000)", "invalid type: sequence"),
         with(&[], "binary:copy(<<\"{\\\"lines\\\":\">>, 100000)", "invalid type: map"),
         with(&[(":type", "orders.order_teleported.v1")], &text("{}"), "react to orders.order_teleported.v1"),
         with(&[(":type", "orders.order_placed.v99")], &text("{}"), "react to orders.order_placed.v99"),
-        Stranger { shown: Some("naked"), ..bare(&text("naked"), "it has no specversion") },
+        ForeignMessage { shown: Some("naked"), ..bare(&text("naked"), "it has no specversion") },
         with(&[("_id", &fresh())], &text("{}"), "it has two headers for \"id\""),
         with(&[(":id", handled)], &text("{}"), "the id of a handled event, with other bytes"),
         with(&[(":lane", "immediate")], &text("{}"), "its lane is immediate, and it came by background"),
@@ -128,26 +128,26 @@ fn strangers(handled: &str) -> Vec<Stranger> {
         with(&[(":correlationid", "\\e[31m")], &text("{}"), "its correlationid is"),
         with(&[(":source", "payments")], &text("{}"), "does not emit its type"),
         with(&[], &text("{\\\"a\\0b\\\": 1}"), "control character"),
-        Stranger {
+        ForeignMessage {
             properties: "{message_id, <<\"42\">>},",
             ..with(&[], &text("{}"), "its message id and its event id differ")
         },
-        Stranger {
+        ForeignMessage {
             shown: Some("forged"),
             ..forged(with(&[(":sequence", "many")], &text("forged"), "its sequence is \"many\""))
         },
-        Stranger {
+        ForeignMessage {
             queue: "tradepost.inventory.dead",
-            ..with(&[], &text("{}"), "gave up on it after 10000 deliveries")
+            ..with(&[], &text("{}"), "dead-lettered it after 10000 deliveries")
         },
     ]
 }
 
 /// As if the broker had tried it for long: only the bytes count.
-fn forged(stranger: Stranger) -> Stranger {
+fn forged(message: ForeignMessage) -> ForeignMessage {
     let forged = [("x-delivery-count", "9999"), ("x-death", "mine")].map(|(name, value)| (name.into(), value.into()));
-    let headers = stranger.headers.into_iter().chain(forged).collect();
-    Stranger { headers, ..stranger }
+    let headers = message.headers.into_iter().chain(forged).collect();
+    ForeignMessage { headers, ..message }
 }
 
 /// An event that was handled, as if the broker had tried it for long: its own headers count, so it is dropped as a
@@ -183,7 +183,7 @@ async fn send_again_with_forged_headers(fleet: &Fleet, event_id: &str) {
     ];
     let headers = headers.map(|(name, value)| (format!("cloudEvents:{name}"), value.to_owned())).into();
     let body = format!("base64:decode(<<\"{body}\">>)");
-    let copy = Stranger { headers, properties: "", body, queue: QUEUE, says: "", shown: None };
+    let copy = ForeignMessage { headers, properties: "", body, queue: QUEUE, says: "", shown: None };
     let before = duplicates().await;
     send(fleet, &forged(copy));
     let deadline = Instant::now() + PATIENCE;
@@ -194,8 +194,8 @@ async fn send_again_with_forged_headers(fleet: &Fleet, event_id: &str) {
 }
 
 /// Puts it into the queue, whatever the adapter would say to it.
-fn send(fleet: &Fleet, stranger: &Stranger) {
-    let Stranger { headers, properties, body, queue, .. } = stranger;
+fn send(fleet: &Fleet, message: &ForeignMessage) {
+    let ForeignMessage { headers, properties, body, queue, .. } = message;
     let headers: Vec<String> = headers
         .iter()
         .map(|(name, value)| format!("{{<<\"{name}\">>, longstr, <<\"{}\">>}}", value.replace('"', "\\\"")))

@@ -28,7 +28,7 @@ async fn a_client_that_hangs_up_leaves_all_or_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let (mut process, client) = Process::start(folder.path()).await;
     hang_up_on(client.url.strip_prefix("http://").unwrap(), &client).await;
-    process.tell_to_stop();
+    process.ask_to_stop();
     assert!(process.ended().await.status.success());
     assert_eq!(process.errors(), Vec::<String>::new());
 }
@@ -63,18 +63,18 @@ async fn hang_up_on(address: &str, client: &Client) {
         journal.record(draft, Placed::Unknown);
     }
 
-    // The last requests may still be on their way in: what is told before the orders are read must be among them,
-    // and they among what is told after.
-    let told_before = placements(client).await;
-    let books = FullBooks::at_rest(client, &shop, &journal).await;
-    let told_after = placements(client).await;
+    // The last requests may still be in flight: events that are read before the orders must be about some of these,
+    // and each of these must have an event that is read after them.
+    let emitted_before = placements(client).await;
+    let books = FullBooks::settled(client, &shop, &journal).await;
+    let emitted_after = placements(client).await;
     let orders: BTreeSet<String> = books.books.orders.into_iter().map(|order| order.order_id).collect();
     eprintln!("{length} requests cut off, {WHOLE_REQUESTS} left unanswered: {} orders", orders.len());
     assert!(!orders.is_empty(), "no request got through: they were all left too early");
-    let lost: Vec<_> = told_before.difference(&orders).collect();
-    assert!(lost.is_empty(), "told and not there: {lost:?}");
-    let untold: Vec<_> = orders.difference(&told_after).collect();
-    assert!(untold.is_empty(), "there and not told: {untold:?}");
+    let lost: Vec<_> = emitted_before.difference(&orders).collect();
+    assert!(lost.is_empty(), "emitted and not there: {lost:?}");
+    let unannounced: Vec<_> = orders.difference(&emitted_after).collect();
+    assert!(unannounced.is_empty(), "there and not emitted: {unannounced:?}");
 
     assert!(client.text("/readyz").await.expect(ALIVE).contains("\"ready\""));
 }
@@ -93,7 +93,7 @@ fn request(draft: &Draft, shop: &Shop) -> Vec<u8> {
 /// Sends these bytes, waits, and closes the connection unread.
 fn hang_up(address: &str, bytes: &[u8], delay: Duration) {
     let mut connection = TcpStream::connect(address).expect("the process listens");
-    connection.set_nodelay(true).expect("a connection can be told not to wait");
+    connection.set_nodelay(true).expect("a connection can be set not to wait");
     connection.write_all(bytes).expect("a request fits into the socket's buffer");
     std::thread::sleep(delay);
 }
@@ -105,7 +105,7 @@ struct Event {
     subject: String,
 }
 
-/// The orders that the events tell of.
+/// The orders that the events are about.
 async fn placements(client: &Client) -> BTreeSet<String> {
     let events: Vec<Event> = client.all("/v1/events").await.expect(ALIVE);
     let placed = events.into_iter().filter(|event| event.event_type == "orders.order_placed.v1");

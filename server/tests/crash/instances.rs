@@ -51,7 +51,7 @@ async fn instances_share_the_work_and_take_over_what_one_leaves() {
             }
         }
         load.done().await;
-        let books = run.at_rest().await;
+        let books = run.settled().await;
         eprintln!("{happens:?}: balanced, {} orders", books.books.orders.len());
     }
     // They have been there since before the last orders, each with a third of the keys.
@@ -60,7 +60,7 @@ async fn instances_share_the_work_and_take_over_what_one_leaves() {
         assert!(handled > 0, "an instance of inventory had no part in the work");
     }
     run.fleet.stop().await;
-    // Who left in good order has left nothing behind.
+    // An instance that left cleanly has left nothing behind.
     assert_eq!(run.fleet.sql("select count(*) from inventory.instances"), "0");
 }
 
@@ -72,7 +72,7 @@ enum Happens {
     Die,
     /// One is frozen, and goes on when others have done its work.
     Freeze,
-    /// One is stopped in good order.
+    /// One is stopped cleanly.
     Leave,
 }
 

@@ -12,7 +12,7 @@ use crate::shop::Shop;
 /// The longest wait before a customer cancels: with none the order is not yet reserved, with this it is often paid.
 const SECOND_THOUGHTS_MAX: Duration = Duration::from_millis(300);
 
-/// What a customer asks for. The e-mail address is in no other order: it finds the order whose answer was lost.
+/// The order of a customer. The e-mail address is in no other order: it finds the order whose answer was lost.
 #[derive(Clone)]
 pub struct Draft {
     pub email: String,
@@ -22,7 +22,7 @@ pub struct Draft {
     pub cancel_after: Option<Duration>,
 }
 
-/// What became of placing it.
+/// The result of placing it.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Placed {
     NotSent,
@@ -32,7 +32,7 @@ pub enum Placed {
     Refused(String),
 }
 
-/// What became of cancelling it.
+/// The result of cancelling it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Cancelled {
     NotAsked,

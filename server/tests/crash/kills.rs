@@ -26,7 +26,8 @@ const ROUNDS: RangeInclusive<u64> = 6..=20;
 /// Enough that a kill finds work at every stage, from the request to the mail.
 const ORDERS: usize = 500;
 
-/// How long the background works on after the last placement of a round, at least on a machine that is not idle.
+/// The time for which the background works on after the last placement of a round, at least on a machine that is not
+/// idle.
 const BACKGROUND: Duration = Duration::from_millis(600);
 
 /// The work of the instant after the last placement.
@@ -75,7 +76,7 @@ struct Run {
     counters: Counters,
 }
 
-/// Where the shop keeps and sends its data; embedded ones where there are none.
+/// The shop's store and broker; embedded ones where there are none.
 struct Engines {
     database: Option<Database>,
     vhost: Option<Vhost>,
@@ -95,7 +96,7 @@ impl Engines {
     }
 }
 
-/// When a process is killed: after so many answers of a round, and then…
+/// The moment at which a process is killed: after so many answers of a round, and then…
 #[derive(Debug)]
 struct Kill {
     answers: usize,
@@ -105,7 +106,7 @@ struct Kill {
 #[derive(Debug)]
 enum Then {
     AtOnce,
-    /// When a charge is seen under way.
+    /// A charge is seen in flight.
     WhileCharging,
     After(Duration),
 }
@@ -199,12 +200,12 @@ impl Run {
         assert!(errors.is_empty(), "it logged errors: {errors:#?}");
     }
 
-    /// Places what the kills left over, lets everything come to rest, and checks the whole books.
+    /// Places what the kills left over, lets everything settle, and checks the whole books.
     async fn finish(mut self) {
         Load::start(&self.client, &self.shop, &self.journal).done().await;
-        let books = FullBooks::at_rest(&self.client, &self.shop, &self.journal).await;
+        let books = FullBooks::settled(&self.client, &self.shop, &self.journal).await;
         self.counters += Counters::read(&self.client).await.expect(ALIVE);
-        self.process.tell_to_stop();
+        self.process.ask_to_stop();
         let ended = self.process.ended().await;
         assert!(ended.status.success(), "it did not stop well: {ended:?}");
         self.expect_no_errors();

@@ -9,7 +9,7 @@ use test_servers::{Options, Postgres, RabbitMq};
 use crate::fleet::{connections_max, services};
 use crate::process::Process;
 
-/// Who migrates at once.
+/// Number of migrations at once.
 const MIGRATIONS: usize = 10;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -52,7 +52,7 @@ async fn services_run_with_the_rights_that_the_scripts_give_them() {
             assert!(began.elapsed().as_secs() < 60, "{service} is not ready: {}", process.said());
             tokio::time::sleep(std::time::Duration::from_millis(100)).await;
         }
-        process.tell_to_stop();
+        process.ask_to_stop();
         let ended = process.ended().await;
         assert!(ended.status.success() && !ended.stderr.contains("ACCESS_REFUSED"), "{service}: {ended:?}");
         assert_eq!(foreign_tables(&postgres, service), "0", "{service} can read what is another's");
@@ -68,7 +68,7 @@ fn run(script: &str, secrets: &Path, variables: &[(&str, String)]) {
     assert!(output.status.success(), "{script}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// How many tables of other services its role can read.
+/// Number of tables of other services that its role can read.
 fn foreign_tables(postgres: &Postgres, service: &str) -> String {
     let own = if service == "payments" { "'payments', 'payment-provider'".to_owned() } else { format!("'{service}'") };
     postgres.execute(

@@ -31,9 +31,9 @@ impl Load {
         Self::start_with(client, shop, journal, Patience::WhileSomeServe)
     }
 
-    /// Places what the journal plans, and places again what was refused because the store was away.
+    /// Places what the journal plans, and places again what was refused because the store was down.
     pub fn start_through_outages(client: &Client, shop: &Shop, journal: &Arc<Journal>) -> Self {
-        Self::start_with(client, shop, journal, Patience::WhileAway)
+        Self::start_with(client, shop, journal, Patience::WhileDown)
     }
 
     fn start_with(client: &Client, shop: &Shop, journal: &Arc<Journal>, patience: Patience) -> Self {
@@ -67,13 +67,13 @@ impl Load {
     }
 }
 
-/// What a customer does when the shop says that it can't do anything now.
+/// The reaction of a customer when the shop states that it can't do anything now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Patience {
     /// Complains.
     None,
     /// Asks again.
-    WhileAway,
+    WhileDown,
     /// Asks again, and goes to another process if one dies: whether that had done it nobody knows.
     WhileSomeServe,
 }
@@ -81,7 +81,7 @@ enum Patience {
 /// The wait of a customer who is asked to come back.
 const COME_BACK: Duration = Duration::from_millis(100);
 
-/// The answer, once there is another than 503. `None` if the shop can't tell whether it was done.
+/// The answer, once there is another than 503. `None` if it is unknown whether it was done.
 async fn insist(
     client: &Client,
     path: &str,

@@ -1,4 +1,4 @@
-//! What outlives the process: `kill -9` under load, clients that hang up, stops, and starts that are refused.
+//! Crashes and starts of the process: `kill -9` under load, clients that hang up, stops, and starts that are refused.
 //!
 //! These tests run the binary itself, on loopback and a temporary folder. Start with `kills.rs`.
 //! `books.rs` and `ends.rs` say what must be true afterwards, whatever happened.

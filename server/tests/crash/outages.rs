@@ -1,4 +1,4 @@
-//! A database that comes and goes under load: new orders are refused while it is away, nothing that was accepted is
+//! A database that comes and goes under load: new orders are refused while it is down, nothing that was accepted is
 //! lost, and all goes on by itself when it is back.
 
 use std::sync::Arc;
@@ -24,13 +24,13 @@ const ORDERS: usize = 200;
 /// Rounds of each kind of outage, in a short run and a long one.
 const ROUNDS: (usize, usize) = (1, 3);
 
-/// How long the server stays away, so that requests find it so.
-const AWAY: Duration = Duration::from_secs(1);
+/// The time for which the server stays down, so that requests find it so.
+const OUTAGE: Duration = Duration::from_secs(1);
 
 /// Connections that a database still admits when its limit is reached: fewer than the services have.
 const TOO_FEW: u32 = 7;
 
-/// How long the shop may take until nothing is left of an outage: a timer whose lease was lost with its connection
+/// The time until nothing is left of an outage: a timer whose lease was lost with its connection
 /// comes due when the lease ends, after a minute.
 const BACK: Duration = Duration::from_secs(100);
 
@@ -38,7 +38,7 @@ const BACK: Duration = Duration::from_secs(100);
 enum Outage {
     /// All its processes are killed, and it recovers from its log.
     Killed,
-    /// It is stopped in good order and started later.
+    /// It is stopped cleanly and started later.
     Stopped,
     /// Every connection is ended, again and again.
     Terminated,
@@ -104,31 +104,31 @@ impl Run {
         match outage {
             Outage::Killed => {
                 self.server.kill();
-                tokio::time::sleep(AWAY).await;
+                tokio::time::sleep(OUTAGE).await;
                 self.server.restart();
             }
             Outage::Stopped => {
                 self.server.stop();
-                tokio::time::sleep(AWAY).await;
+                tokio::time::sleep(OUTAGE).await;
                 self.server.restart();
             }
             Outage::Terminated => {
                 for _ in 0..10 {
                     self.server.terminate_connections();
-                    tokio::time::sleep(self.rng.duration(Duration::ZERO..AWAY / 10)).await;
+                    tokio::time::sleep(self.rng.duration(Duration::ZERO..OUTAGE / 10)).await;
                 }
             }
             Outage::Limited => {
                 self.limit(&TOO_FEW.to_string());
                 self.server.terminate_connections();
-                tokio::time::sleep(AWAY).await;
+                tokio::time::sleep(OUTAGE).await;
                 self.limit("-1");
             }
         }
         self.until_ready().await;
         load.done().await;
         self.until_good("/internal/settled?timeout=20s").await;
-        FullBooks::at_rest(&self.client, &self.shop, &self.journal).await;
+        FullBooks::settled(&self.client, &self.shop, &self.journal).await;
         let unknown = self.journal.unknown();
         eprintln!("{outage:?}: balanced; {unknown} outcomes unknown so far");
         let panics = self.process.panics();
@@ -160,7 +160,7 @@ impl Run {
     }
 
     async fn finish(mut self) {
-        self.process.tell_to_stop();
+        self.process.ask_to_stop();
         let ended = self.process.ended().await;
         assert!(ended.status.success(), "it did not stop well: {ended:?}");
     }

@@ -1,4 +1,4 @@
-//! The binary as a child process: started, killed, told to stop.
+//! The binary as a child process: started, killed, asked to stop.
 
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader};
@@ -64,7 +64,7 @@ impl Process {
         Self::of(command)
     }
 
-    /// Starts `tradepost doctor`, which tells what it finds on stderr here. Returns at once.
+    /// Starts `tradepost doctor`, which prints its findings on stderr here. Returns at once.
     pub fn doctor(store: &str, broker: &str) -> Self {
         let mut command = Command::new("sh");
         command.args(["-c", "exec \"$0\" doctor >&2", env!("CARGO_BIN_EXE_tradepost")]).env_clear();
@@ -118,7 +118,7 @@ impl Process {
     }
 
     /// The same, with nobody left to read what it says once it serves.
-    pub async fn start_unheard(data: &Path) -> (Self, Client) {
+    pub async fn start_without_output(data: &Path) -> (Self, Client) {
         let mut command = tradepost();
         command.arg("up").arg("--data").arg(data).args(["--port", "0"]).env("TRADEPOST_LOG", "debug");
         let mut process = Self::of_until(command, |line| line.starts_with("ready "));
@@ -158,7 +158,7 @@ impl Process {
     }
 
     /// `SIGTERM`.
-    pub fn tell_to_stop(&self) {
+    pub fn ask_to_stop(&self) {
         self.signal("TERM");
     }
 
@@ -184,12 +184,12 @@ impl Process {
         lines[lines.len().saturating_sub(40)..].join("\n")
     }
 
-    /// What it said when it panicked.
+    /// Its message when it panicked.
     pub fn panics(&self) -> Vec<String> {
         self.stderr.borrow().iter().filter(|line| line.contains("panicked")).cloned().collect()
     }
 
-    /// What it logged as an error, panics included.
+    /// Its log lines of errors, panics included.
     pub fn errors(&self) -> Vec<String> {
         let lines = self.stderr.borrow();
         let is_error = |line: &&String| line.contains("\"level\":\"ERROR\"") || line.contains("panicked");
@@ -213,7 +213,7 @@ fn tradepost() -> Command {
     command
 }
 
-/// Where it serves, once it does.
+/// The address at which it serves, once it does.
 fn url(lines: &[String]) -> Option<&str> {
     lines.iter().find_map(|line| line.strip_prefix("ready "))
 }

@@ -24,7 +24,7 @@ async fn a_second_process_on_the_same_folder_is_refused() {
 async fn a_folder_of_a_newer_version_is_refused_and_left_as_it_is() {
     let folder = tempfile::tempdir().unwrap();
     let (mut process, _) = Process::start(folder.path()).await;
-    process.tell_to_stop();
+    process.ask_to_stop();
     assert!(process.ended().await.status.success());
     let manifest = folder.path().join("manifest.json");
     let mut says: Value = serde_json::from_str(&fs::read_to_string(&manifest).unwrap()).unwrap();
@@ -77,7 +77,7 @@ async fn a_database_that_does_not_let_the_shop_in_is_named_with_what_to_do() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_database_that_is_away_at_the_start_is_waited_for() {
+async fn a_database_that_is_unreachable_at_the_start_is_waited_for() {
     let mut server = Postgres::start();
     let url = server.create_database();
     server.stop();
@@ -85,7 +85,7 @@ async fn a_database_that_is_away_at_the_start_is_waited_for() {
     let mut process = Process::spawn_on(folder.path(), Some(&url), &["--port", "0"]);
     process.says("is tried again").await;
     server.restart();
-    let client = process.ready().await.unwrap_or_else(|ended| panic!("it gave up: {ended:?}"));
+    let client = process.ready().await.unwrap_or_else(|ended| panic!("it ended: {ended:?}"));
     assert!(client.text("/readyz").await.expect(ALIVE).contains("\"ready\""));
 }
 
@@ -129,7 +129,7 @@ async fn a_broker_that_does_not_let_the_shop_in_is_named_with_what_to_do() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn doctor_says_on_a_line_each_what_has_to_be_mended_and_how() {
+async fn doctor_reports_each_defect_on_a_line_with_its_remedy() {
     let (server, vhost) = (Postgres::start(), Vhost::create());
     let url = server.create_database();
     // Nothing is there yet.
@@ -167,14 +167,14 @@ async fn health_says_by_its_exit_code_whether_a_process_is_ready() {
     let (mut process, client) = Process::start(folder.path()).await;
     let port = client.url.rsplit(':').next().unwrap().to_owned();
     assert_eq!(Process::health(&port).ended().await.status.code(), Some(0));
-    process.tell_to_stop();
+    process.ask_to_stop();
     assert!(process.ended().await.status.success());
     let ended = Process::health(&port).ended().await;
     assert_eq!(ended.status.code(), Some(7), "{ended:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_broker_that_is_away_is_waited_for_by_migrate_for_a_while_and_by_serve_for_ever() {
+async fn an_unreachable_broker_is_waited_for_by_migrate_for_a_while_and_by_serve_for_ever() {
     let database = Database::create();
     let mut server = RabbitMq::start();
     let url = server.create_vhost();
@@ -192,7 +192,7 @@ async fn a_broker_that_is_away_is_waited_for_by_migrate_for_a_while_and_by_serve
 
     server.stop();
     let mut process = Process::serve(&["orders"], 0, &database.url(), &url, &[]);
-    let client = process.ready().await.unwrap_or_else(|ended| panic!("it gave up: {ended:?}"));
+    let client = process.ready().await.unwrap_or_else(|ended| panic!("it ended: {ended:?}"));
     let (status, text) = client.get("/readyz").await;
     assert!(status == 200 && text.contains("degraded") && text.contains("broker"), "{status} {text}");
     server.restart();

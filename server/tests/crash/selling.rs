@@ -1,4 +1,4 @@
-//! A divided shop that sells: what tests of many processes begin with, and what must be true whenever it is at rest.
+//! A divided shop that sells: the start of tests of many processes, and the invariants whenever it is settled.
 
 use std::sync::Arc;
 
@@ -34,17 +34,17 @@ impl Selling {
         Load::start_through_deaths(&self.client, &self.shop, &self.journal)
     }
 
-    /// Waits until everything is at rest: the books balance, those of the provider too, events of each key took effect
+    /// Waits until everything is settled: the books balance, those of the provider too, events of each key took effect
     /// in their order, and nothing panicked on the way.
-    pub async fn at_rest(&self) -> FullBooks {
-        let books = self.at_rest_in_any_order().await;
+    pub async fn settled(&self) -> FullBooks {
+        let books = self.settled_in_any_order().await;
         assert_eq!(self.fleet.order_violations(), Vec::<String>::new(), "events of one key took effect out of order");
         books
     }
 
-    /// The same where a broker lost events: those that are sent again come behind what was told meanwhile.
-    pub async fn at_rest_in_any_order(&self) -> FullBooks {
-        let books = FullBooks::at_rest(&self.client, &self.shop, &self.journal).await;
+    /// The same where a broker lost events: those that are republished come behind later ones.
+    pub async fn settled_in_any_order(&self) -> FullBooks {
+        let books = FullBooks::settled(&self.client, &self.shop, &self.journal).await;
         let ledger = Location::Postgres(self.fleet.store.parse().expect("it is used by all processes"));
         assert_eq!(provider_totals_at(ledger).await, books.expected_totals(), "the provider's books differ");
         assert_eq!(self.fleet.panics(), Vec::<String>::new());

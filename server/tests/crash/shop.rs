@@ -1,4 +1,4 @@
-//! What the tests sell.
+//! The products that the tests sell.
 
 use serde_json::json;
 

@@ -111,12 +111,12 @@ async fn hit_and_settle(run: &mut Selling, hits: &mut VecDeque<(&'static str, Hi
         }
     }
     load.done().await;
-    let books = run.at_rest().await;
+    let books = run.settled().await;
     eprintln!("balanced: {} orders, {} outcomes unknown so far", books.books.orders.len(), run.journal.unknown());
 }
 
 async fn finish(mut run: Selling) {
-    let books = run.at_rest().await;
+    let books = run.settled().await;
     run.fleet.stop().await;
     eprintln!("{} orders: {:?}", books.books.orders.len(), books.ends());
 }

@@ -1,5 +1,5 @@
 //! A broker and a database that fail under a divided shop: orders are accepted whenever the database is there, nothing
-//! is lost or done twice, and no process has to be started again.
+//! is lost or done twice, and no process needs a restart.
 
 use std::time::{Duration, Instant};
 
@@ -20,7 +20,7 @@ const DOWN: (Duration, Duration) = (Duration::from_secs(12), Duration::from_mins
 /// The time for which a broker's alarm lasts: long enough for publishes to reach their deadline.
 const ALARM: Duration = Duration::from_secs(18);
 
-/// How long processes may take to find what came back: the longest wait between two tries, and the work since.
+/// The time that processes may take to find what came back: the longest wait between two attempts, and the work since.
 const BACK: Duration = Duration::from_secs(90);
 
 /// Events that are emitted while bindings are missing: enough that some are lost.
@@ -35,7 +35,7 @@ const SUBSCRIBED_AGAIN: Duration = Duration::from_secs(3);
 /// The time of a test, for `--since`.
 const SINCE: &str = "30m";
 
-/// How the events come back that an outage delayed.
+/// The way in which events come back that an outage delayed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Heals {
     /// All by themselves: none was lost.
@@ -183,7 +183,7 @@ async fn a_database_that_fails_under_many_processes_leaves_balanced_books() {
 }
 
 impl Selling {
-    /// Lets something happen under load, and checks the books once all is at rest again.
+    /// Lets something happen under load, and checks the books once all is settled again.
     async fn outage(&mut self, what: &str, heals: Heals, happens: impl AsyncFnOnce(&mut Self)) {
         let began = Instant::now();
         let mut load = self.order(ORDERS).await;
@@ -194,10 +194,10 @@ impl Selling {
         load.done().await;
         let books = if heals == Heals::ByRepublishing {
             self.settle_with_republishing().await;
-            self.at_rest_in_any_order().await
+            self.settled_in_any_order().await
         } else {
             self.until_good("/internal/settled?timeout=20s").await;
-            self.at_rest().await
+            self.settled().await
         };
         let (orders, unknown, took) = (books.books.orders.len(), self.journal.unknown(), began.elapsed());
         eprintln!("{what}: balanced after {took:.1?}; {orders} orders, {unknown} outcomes unknown so far");
@@ -254,7 +254,7 @@ impl Selling {
         }
     }
 
-    /// How many subscriptions the broker has.
+    /// Number of subscriptions at the broker.
     fn consumers(&self) -> usize {
         let counted = self.fleet.eval(&format!("length(rabbit_amqqueue:consumers_all({}))", self.fleet.vhost()));
         counted.trim().parse().expect("a length is a number")

@@ -29,7 +29,7 @@ async fn a_stop_under_load_drains_and_loses_nothing() {
         journal.plan(ORDERS, &mut rng);
         let mut load = Load::start(&client, &shop, &journal);
         load.answered(rng.between(1..ORDERS)).await;
-        process.tell_to_stop();
+        process.ask_to_stop();
         let ended = process.ended().await;
         assert!(ended.status.success(), "it did not stop well: {ended:?}");
         load.done().await;
@@ -37,10 +37,10 @@ async fn a_stop_under_load_drains_and_loses_nothing() {
     }
     Load::start(&client, &shop, &journal).done().await;
 
-    let books = FullBooks::at_rest(&client, &shop, &journal).await;
+    let books = FullBooks::settled(&client, &shop, &journal).await;
     let counters = Counters::read(&client).await.expect(ALIVE);
     assert_eq!(counters.redelivered, 0, "a stop was taken for a crash");
-    process.tell_to_stop();
+    process.ask_to_stop();
     assert!(process.ended().await.status.success());
     assert_eq!(process.errors(), Vec::<String>::new());
     assert_eq!(provider_totals(folder.path()).await, books.expected_totals(), "the provider's books differ");
@@ -50,13 +50,13 @@ async fn a_stop_under_load_drains_and_loses_nothing() {
 async fn a_process_to_which_nobody_listens_any_more_sells_on_and_drains() {
     let folder = tempfile::tempdir().unwrap();
     let mut rng = Rng::of_this_run();
-    let (mut process, client) = Process::start_unheard(folder.path()).await;
+    let (mut process, client) = Process::start_without_output(folder.path()).await;
     let mut shop = Shop::open(&client).await;
     shop.restock(&client).await;
     let journal = Arc::new(Journal::new());
     journal.plan(ORDERS, &mut rng);
     Load::start(&client, &shop, &journal).done().await;
-    FullBooks::at_rest(&client, &shop, &journal).await;
-    process.tell_to_stop();
+    FullBooks::settled(&client, &shop, &journal).await;
+    process.ask_to_stop();
     assert!(process.ended().await.status.success(), "it did not drain");
 }

@@ -11,7 +11,7 @@ use crate::client::{Client, Unanswered};
 /// Often enough to catch what happens before a kill, rarely enough to be no load of its own.
 const EVERY: Duration = Duration::from_millis(100);
 
-/// What a run must have gone through to mean anything. Each process counts from zero.
+/// The events that a run must have gone through to mean anything. Each process counts from zero.
 #[derive(Clone, Copy, Default)]
 pub struct Counters {
     pub redelivered: u64,
@@ -19,11 +19,11 @@ pub struct Counters {
     pub looked_up: u64,
 }
 
-/// What was seen of one process.
+/// The observations of one process.
 #[derive(Default)]
 pub struct Seen {
     pub counters: Counters,
-    /// What must never be, not even for a moment.
+    /// Violations, which must never occur, not even for a moment.
     pub findings: Vec<String>,
 }
 
@@ -66,7 +66,7 @@ impl Watch {
         Self(watch)
     }
 
-    /// What was seen until the process died.
+    /// The observations until the process died.
     pub async fn ended(mut self) -> Seen {
         let seen = self.0.join_next().await.expect("one task watches");
         seen.expect("the watch doesn't panic")

@@ -11,7 +11,7 @@ use crate::files::{self, document, plain};
 /// Names of series, and the labels that each was seen with.
 type Series = BTreeMap<String, BTreeSet<String>>;
 
-/// What a shop shows after some traffic. A metric without a value yet has its name only.
+/// The metrics of a shop after some traffic. A metric without a value yet has its name only.
 async fn shown() -> Series {
     let shop = TestShop::start().await;
     let product = shop.product("123", 10).await;

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::files::{self, compose_services, kubernetes, strings};
 
-/// Where each command line stands, and its words after `tradepost`.
+/// The place of each command line, and its words after `tradepost`.
 fn command_lines() -> Vec<(String, Vec<String>)> {
     let mut lines = Vec::new();
     for (name, service) in compose_services() {

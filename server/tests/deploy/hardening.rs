@@ -1,10 +1,10 @@
-//! What a container may do, and how it ends.
+//! The rights of a container, and its end.
 
 use serde_json::{Value, json};
 
 use crate::files::{compose_services, document, kubernetes, strings};
 
-/// How long a process finishes what it has begun, once it was told to end: open requests, work, spans.
+/// The time for which a process finishes what it has begun, once it was asked to end: open requests, work, spans.
 const DRAIN_SECONDS: u64 = 10 + 20 + 5;
 
 #[test]

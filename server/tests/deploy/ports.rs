@@ -21,7 +21,7 @@ fn service_at(host_name: &str) -> &'static str {
         .unwrap_or_else(|| panic!("no service is {host_name}"))
 }
 
-/// Holds what the console was told about the others to the ports.
+/// Compares the console's addresses of the others to the ports.
 fn hold_peers(variables: &BTreeMap<String, String>) {
     for (name, port) in Shop::tradepost().ports().filter(|(name, _)| *name != CONSOLE) {
         let variable = format!("TRADEPOST_PEERS_{}", name.to_uppercase());

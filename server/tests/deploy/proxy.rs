@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::files;
 
-/// Where a request goes.
+/// The target of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Goes {
     To(String),

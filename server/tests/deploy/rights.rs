@@ -49,7 +49,7 @@ impl Users {
         Self { vhost }
     }
 
-    /// What a process has that comes as this user.
+    /// The rights of a process that connects as this user.
     async fn broker(&self, user: &str, topology: &Topology) -> RabbitMq {
         let url = self.vhost.url();
         let (_, at) = url.split_once('@').unwrap();

@@ -105,7 +105,7 @@ async fn without_a_collector_nothing_is_sent_and_nothing_is_said() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_collector_that_is_away_is_told_of_once_and_holds_up_nothing() {
+async fn an_unreachable_collector_is_logged_once_and_holds_up_nothing() {
     let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let shop = Shop::start(&[("TRADEPOST_OTLP_ENDPOINT", &format!("http://{gone}"))]);
     sell_one(&shop).await;

@@ -27,7 +27,7 @@ const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 /// The span of whoever places the order.
 const CLIENT: &str = "00f067aa0ba902b7";
 
-/// What is done for an order that is paid, in the order of its events.
+/// The spans of an order that is paid, in the order of its events.
 const STORY: [(&str, &str); 9] = [
     ("inventory.on_order_placed", "POST /v1/orders"),
     ("orders.on_stock_reserved", "inventory.on_order_placed"),
@@ -128,7 +128,7 @@ async fn orders_that_are_handled_together_stay_in_their_own_traces(at: ShopLocat
     let collector = Collector::start();
     let traces = traces_to(&collector.endpoint);
     let shop = shop_with(at, &traces).await;
-    // A product for each, for what is told about a product belongs to the first order that changed it.
+    // A product for each, for an event about a product belongs to the first order that changed it.
     let mut products = Vec::new();
     for number in 0..ORDERS {
         products.push(shop.product(&format!("sku-{number}"), 10).await);
@@ -203,7 +203,7 @@ async fn looks_at_the_process_begin_no_trace() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn orders_go_on_while_the_collector_is_away() {
+async fn orders_go_on_while_the_collector_is_unreachable() {
     let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let traces = traces_to(&format!("http://{gone}"));
     let shop = shop_with(ShopLocation::folder(), &traces).await;

@@ -267,7 +267,7 @@ mod tests {
         }
 
         #[test]
-        fn the_newest_stock_counts_in_whatever_order_it_is_told(
+        fn the_newest_stock_counts_in_whatever_order_it_arrives(
             available in proptest::collection::vec(0..2_i64, 1..8),
             order in any::<proptest::sample::Index>(),
         ) {

@@ -38,7 +38,7 @@ pub struct Console {
     pub clock: Clock,
     /// The greatest age of events that are republished.
     pub republish_window: Duration,
-    /// Tells when tails must end.
+    /// Completes when tails must end.
     pub tasks: Tasks,
 }
 

@@ -26,7 +26,7 @@ struct Position {
     /// `None` while the service has been unreachable since the tail began: it is followed from the time when it comes
     /// back.
     after: Option<i64>,
-    is_away: bool,
+    is_unreachable: bool,
 }
 
 /// Events of all services from now on, as server-sent events: `id`, `event` (the type) and `data` (the event).
@@ -46,7 +46,7 @@ pub(crate) async fn handler(
     let follow = |peer: &Peer| {
         let found = newest.answers.iter().find(|(answering, _)| answering.service() == peer.service());
         let after = found.map(|(_, position)| *position);
-        Position { peer: peer.clone(), after, is_away: after.is_none() }.follow().boxed()
+        Position { peer: peer.clone(), after, is_unreachable: after.is_none() }.follow().boxed()
     };
     let events = stream::select_all(console.peers.iter().map(follow));
     // Events that are there at the same time are sent in the order of their times.
@@ -70,10 +70,10 @@ impl Position {
         stream::unfold(self, |mut position| async move {
             loop {
                 match position.next().await {
-                    Ok(events) if events.is_empty() => position.is_away = false,
+                    Ok(events) if events.is_empty() => position.is_unreachable = false,
                     Ok(events) => return Some((events, position)),
                     Err(error) => {
-                        if !std::mem::replace(&mut position.is_away, true) {
+                        if !std::mem::replace(&mut position.is_unreachable, true) {
                             tracing::warn!(%error, "a tail lacks what this service emits until it answers again");
                         }
                         tokio::time::sleep(ASK_AGAIN).await;

@@ -3,7 +3,7 @@
 use kernel::{MailId, OrderId, PaymentId, SignedDuration, Timestamp, UserId, Uuid, Version};
 
 /// The time for which a mail is tried.
-const GIVE_UP_AFTER: SignedDuration = SignedDuration::from_hours(24);
+const FAIL_AFTER: SignedDuration = SignedDuration::from_hours(24);
 
 /// The kind of a mail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -162,7 +162,7 @@ impl Mail {
 
     /// It was not sent: failed for good, or `None` while it is worth another attempt.
     pub fn not_sent(&self, reason: &NotSent, attempts: i64, now: Timestamp) -> Option<Self> {
-        let is_overdue = now.duration_since(self.held_until.unwrap_or(self.created_at)) >= GIVE_UP_AFTER;
+        let is_overdue = now.duration_since(self.held_until.unwrap_or(self.created_at)) >= FAIL_AFTER;
         let is_over = is_overdue || matches!(reason, NotSent::Refused(_));
         is_over.then(|| Self { status: Status::Failed, attempts, error: Some(reason.to_string()), ..self.clone() })
     }

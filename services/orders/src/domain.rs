@@ -36,7 +36,7 @@ pub(crate) enum PaymentStatus {
     Requested,
     Captured,
     Failed,
-    /// Given up before the provider was asked, for the order was cancelled.
+    /// Ended before the provider was asked, because the order was cancelled.
     Voided,
     Refunded,
 }
@@ -291,7 +291,7 @@ impl Order {
                 Some(decision.after(self, now))
             }
             // Held for an order that ended meanwhile: emitting the end again makes the inventory release it.
-            Status::Cancelled => Some(self.tell_cancelled_again(now)),
+            Status::Cancelled => Some(self.cancelled_again(now)),
             Status::Reserved | Status::Paid | Status::Rejected => None,
         }
     }
@@ -333,7 +333,7 @@ impl Order {
             // Too late: emitting the end again makes the payments service give the money back.
             Status::Cancelled if self.payment_status != PaymentStatus::Refunded => {
                 let order = Self { payment_status: PaymentStatus::Captured, ..self.clone() };
-                Some(order.tell_cancelled_again(now))
+                Some(order.cancelled_again(now))
             }
             Status::Placed | Status::Reserved | Status::Paid | Status::Rejected | Status::Cancelled => None,
         }
@@ -473,7 +473,7 @@ impl Order {
         Decision { event: Some(event), expiry: Expiry::Clear, ..Decision::of(self) }
     }
 
-    fn tell_cancelled_again(&self, now: Timestamp) -> Decision {
+    fn cancelled_again(&self, now: Timestamp) -> Decision {
         let event = OrderEvent::Cancelled(self.cancelled());
         Decision { event: Some(event), ..Decision::of(self.clone()) }.after(self, now)
     }

@@ -81,7 +81,7 @@ async fn ask_provider(
             return Ok(found(charge));
         }
         if payment.is_overdue(now) {
-            return Ok(answered(Charge::given_up()));
+            return Ok(answered(Charge::abandoned()));
         }
     }
     let token = payment.token.as_ref().ok_or_else(|| Unknown("the payment's token is gone".to_owned()))?;
@@ -195,7 +195,7 @@ mod tests {
                 charged(),
                 Ok(None),
                 &["look up"],
-                Some((Charge::given_up(), false)),
+                Some((Charge::abandoned(), false)),
             ),
             case("but never without a look-up", (90, 48), charged(), Err(silence()), &["look up"], None),
             case("nor when there is a charge", (90, 48), charged(), Ok(Some(Charge::Charged)), &["look up"], found),

@@ -7,7 +7,7 @@ use events::{PaymentCaptured, PaymentFailed, PaymentRefunded, PaymentRequested, 
 use kernel::{Money, OrderId, PaymentId, SignedDuration, Timestamp, Version};
 
 /// The time for which a charge is tried before it counts as failed.
-const GIVE_UP_AFTER: SignedDuration = SignedDuration::from_hours(24);
+const FAIL_AFTER: SignedDuration = SignedDuration::from_hours(24);
 
 /// The status of a payment. `failed`, `voided` and `refunded` are final.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,7 +72,7 @@ pub enum Charge {
 
 impl Charge {
     /// The provider knows of no charge, and it is too late for one.
-    pub fn given_up() -> Self {
+    pub fn abandoned() -> Self {
         Self::Declined { error: "the payment provider could not be reached".to_owned(), is_final: true }
     }
 }
@@ -201,7 +201,7 @@ impl Payment {
 
     /// Too much time has passed to begin a charge.
     pub fn is_overdue(&self, now: Timestamp) -> bool {
-        now.duration_since(self.created_at) >= GIVE_UP_AFTER
+        now.duration_since(self.created_at) >= FAIL_AFTER
     }
 
     fn moved(&self, status: Status, now: Timestamp) -> Self {
@@ -260,7 +260,7 @@ pub(crate) mod tests {
         let after = match input {
             Input::Begin => payment.begin(now),
             Input::Charged => decide(Charge::Charged, published),
-            Input::Declined => decide(Charge::given_up(), published),
+            Input::Declined => decide(Charge::abandoned(), published),
             Input::Cancel => payment.cancel(now).map(|cancelled| match cancelled {
                 Cancelled::Voided(after, _) => {
                     published.voided += 1;

@@ -1,4 +1,4 @@
-//! What Tradepost is held against: the disk, SQLite alone, PostgreSQL alone.
+//! The baselines of Tradepost: the disk, SQLite alone, PostgreSQL alone.
 
 use std::path::Path;
 use std::process::Command;
@@ -39,7 +39,7 @@ create table stock (id bigint primary key, on_hand bigint not null);
 insert into stock values (1, 1000000000);
 grant all on all tables in schema public to public;";
 
-/// How often in a second the disk flushes now.
+/// The rate at which the disk flushes now.
 pub(crate) fn flushes_per_s(bench: &Bench) -> Result<f64> {
     let mut probe = Command::new(&bench.tradepost);
     probe.args(["bench", "disk", "--json", "--probe-dir"]).arg(bench.path()).current_dir(bench.path());
@@ -57,8 +57,8 @@ pub(crate) fn bare_sqlite(bench: &Bench) -> Result<Row> {
     let folder = bench.folder("bare-sqlite")?;
     let mut writer = Command::new(&bench.bare_writer);
     writer.arg(&folder).arg(bench.seconds(10).to_string());
-    let (told, flushes) = between_probes(bench, || output(&mut writer))?;
-    let per_s = told.trim().parse().context("bare_writer prints a number")?;
+    let (printed, flushes) = between_probes(bench, || output(&mut writer))?;
+    let per_s = printed.trim().parse().context("bare_writer prints a number")?;
     Ok(Row::new(Case::BareSqlite, per_s, "orders/s", flushes))
 }
 
@@ -87,8 +87,8 @@ fn transactions(bench: &Bench, tables: &str, script: &str, clients: u32) -> Resu
     std::fs::write(&file, script).with_context(|| format!("{} can't be written", file.display()))?;
     let mut pgbench = pgbench_command(Programs::find()?.folder(), clients, bench.seconds(10));
     pgbench.arg("--file").arg(&file).arg(&url);
-    let (told, flushes) = between_probes(bench, || output(&mut pgbench))?;
-    Ok((per_s(&told)?, flushes))
+    let (printed, flushes) = between_probes(bench, || output(&mut pgbench))?;
+    Ok((per_s(&printed)?, flushes))
 }
 
 fn pgbench_command(programs: &Path, clients: u32, seconds: u32) -> Command {
@@ -98,11 +98,12 @@ fn pgbench_command(programs: &Path, clients: u32, seconds: u32) -> Command {
     pgbench
 }
 
-fn per_s(told: &str) -> Result<f64> {
-    let number = told.lines().find_map(|line| line.strip_prefix("tps = ")?.split(' ').next()?.parse().ok());
-    let failed = told.lines().find_map(|line| line.strip_prefix("number of failed transactions: ")?.split(' ').next());
-    ensure!(failed.is_none_or(|failed| failed == "0"), "some transactions of pgbench failed: {told}");
-    number.with_context(|| format!("pgbench tells no rate: {told}"))
+fn per_s(printed: &str) -> Result<f64> {
+    let number = printed.lines().find_map(|line| line.strip_prefix("tps = ")?.split(' ').next()?.parse().ok());
+    let failed =
+        printed.lines().find_map(|line| line.strip_prefix("number of failed transactions: ")?.split(' ').next());
+    ensure!(failed.is_none_or(|failed| failed == "0"), "some transactions of pgbench failed: {printed}");
+    number.with_context(|| format!("pgbench prints no rate: {printed}"))
 }
 
 /// Runs something between two looks at the disk.
@@ -118,13 +119,13 @@ mod tests {
 
     #[test]
     fn the_rate_of_pgbench_is_read_and_failures_are_not_passed_over() {
-        let told = |failed| {
+        let printed = |failed| {
             format!(
                 "transaction type: script.sql\nnumber of failed transactions: {failed} (0.000%)\n\
                  latency average = 5.4 ms\ntps = 5987.125000 (without initial connection time)\n"
             )
         };
-        assert!((per_s(&told(0)).unwrap() - 5987.125).abs() < 1e-9);
-        assert!(per_s(&told(3)).is_err() && per_s("").is_err());
+        assert!((per_s(&printed(0)).unwrap() - 5987.125).abs() < 1e-9);
+        assert!(per_s(&printed(3)).is_err() && per_s("").is_err());
     }
 }

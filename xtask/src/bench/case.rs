@@ -1,4 +1,4 @@
-//! What is measured, and what each is held against.
+//! The cases that are measured, and the baseline of each.
 
 use anyhow::Result;
 
@@ -31,7 +31,7 @@ pub(crate) enum Case {
     ThreeInstances,
 }
 
-/// How Tradepost is put under load: orders are spread over a hundred products, except where all want the same.
+/// The load on Tradepost: orders are spread over a hundred products, except where all want the same.
 const BURST: Load = Load { seconds: 10, rate: None, hot: false };
 const SUSTAINED: Load = Load { seconds: 30, rate: Some(2_000), hot: false };
 const PACED: Load = Load { seconds: 10, rate: Some(1_000), hot: false };
@@ -93,7 +93,7 @@ impl Case {
         }
     }
 
-    /// What its rate is divided by.
+    /// The case by whose rate its own is divided.
     pub fn held_against(self) -> Option<Self> {
         match self {
             Self::Burst => Some(Self::BareSqlite),
@@ -105,7 +105,7 @@ impl Case {
         }
     }
 
-    /// What it ought to come to, on a disk of 3,000 flushes a second and with two cores.
+    /// Its target, on a disk of 3,000 flushes a second and with two cores.
     pub fn target(self) -> &'static str {
         match self {
             Self::Burst => "≥ 8,000 accepted/s",

@@ -22,7 +22,7 @@ impl Machine {
     }
 }
 
-/// What a server's process holds.
+/// The memory of a server's process.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub(crate) struct Memory {
     pub idle_mib: f64,

@@ -40,7 +40,7 @@ pub(crate) struct Args {
     markdown: bool,
 }
 
-/// What the cases are run with.
+/// The options of a run.
 pub(crate) struct Bench {
     tradepost: PathBuf,
     bare_writer: PathBuf,
@@ -94,7 +94,7 @@ impl Bench {
     }
 }
 
-/// Where cargo builds: not always `target`.
+/// The folder in which cargo builds: not always `target`.
 fn target_folder() -> Result<PathBuf> {
     let output = cargo(&["metadata", "--format-version", "1", "--no-deps"]).output().context("cargo did not start")?;
     ensure!(output.status.success(), "cargo metadata failed: {}", String::from_utf8_lossy(&output.stderr));

@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, Result, bail, ensure};
 
-/// Starts a program in the background and tells its number; kills it when its own input ends. That is when whoever
+/// Starts a program in the background and prints its process id; kills it when its own input ends. That is when whoever
 /// started it ends, however that comes about.
 const SUPERVISED: &str = "\"$@\" </dev/null & echo $!; exec >/dev/null; read -r _; kill -9 $!; wait $! 2>/dev/null";
 
@@ -32,11 +32,11 @@ impl Server {
         let (stdout, stderr) = (shell.stdout.take(), shell.stderr.take());
         let mut id = String::new();
         BufReader::new(stdout.context("stdout is piped")?).read_line(&mut id)?;
-        let id = id.trim().parse().context("the shell tells no number")?;
+        let id = id.trim().parse().context("the shell prints no number")?;
         Ok(Self { shell, id, stderr: BufReader::new(stderr.context("stderr is piped")?) })
     }
 
-    /// What follows `prefix` on the first line of stderr that has it.
+    /// The text after `prefix` on the first line of stderr that has it.
     pub fn line_after(&mut self, prefix: &str) -> Result<String> {
         let mut said = String::new();
         loop {
@@ -83,7 +83,7 @@ pub(crate) fn output(command: &mut Command) -> Result<String> {
     Ok(stdout.into_owned())
 }
 
-/// Books that don't balance are told in the output.
+/// Books that don't balance are reported in the output.
 fn is_verdict(code: Option<i32>) -> bool {
     code == Some(8)
 }

@@ -20,7 +20,7 @@ pub(crate) struct Flushes {
     pub after: f64,
 }
 
-/// What one case came to.
+/// The result of one case.
 #[derive(Clone, Debug)]
 pub(crate) struct Row {
     case: Case,
@@ -28,19 +28,19 @@ pub(crate) struct Row {
     unit: String,
     flushes: Flushes,
     shop: Option<Shop>,
-    /// What it says itself of what else is worth knowing.
+    /// Further figures that the case reports itself.
     words: String,
-    /// How often something is that of something else that was measured in the same case.
+    /// A rate as a multiple of another that was measured in the same case.
     own_ratio: Option<(f64, String)>,
 }
 
-/// What only Tradepost has.
+/// Figures that only Tradepost has.
 #[derive(Clone, Debug)]
 struct Shop {
     memory: Memory,
     started_in: Duration,
-    /// What `bench orders` told.
-    told: Value,
+    /// The report of `bench orders`.
+    report: Value,
 }
 
 /// All rows, on one machine.
@@ -58,18 +58,18 @@ impl Row {
         Self { words, own_ratio, ..self }
     }
 
-    pub fn of_shop(self, memory: Memory, started_in: Duration, told: Value) -> Self {
-        Self { shop: Some(Shop { memory, started_in, told }), ..self }
+    pub fn of_shop(self, memory: Memory, started_in: Duration, report: Value) -> Self {
+        Self { shop: Some(Shop { memory, started_in, report }), ..self }
     }
 
     fn is_balanced(&self) -> bool {
-        self.shop.as_ref().is_none_or(|shop| shop.told["books"]["balanced"] == true)
+        self.shop.as_ref().is_none_or(|shop| shop.report["books"]["balanced"] == true)
     }
 
-    /// What else is worth knowing, in words.
+    /// Further figures, in words.
     fn more(&self) -> String {
         let Some(shop) = &self.shop else { return self.words.clone() };
-        let number = |pointer: &str| shop.told.pointer(pointer).and_then(Value::as_f64).unwrap_or_default();
+        let number = |pointer: &str| shop.report.pointer(pointer).and_then(Value::as_f64).unwrap_or_default();
         let decided = format!(
             "{} of {} got it; decided in {:.2} s, final in {:.2} s",
             number("/completed"),
@@ -87,8 +87,8 @@ impl Row {
         let errors = number("/errors") + number("/unknown");
         let errors = if errors > 0.0 { format!("; {errors} not accepted") } else { String::new() };
         let books = if self.is_balanced() { "" } else { "; BOOKS DON'T BALANCE" };
-        let told = if matches!(self.case, Case::Hot | Case::PostgresHot) { decided } else { confirmed };
-        format!("{told}{errors}{books}")
+        let figures = if matches!(self.case, Case::Hot | Case::PostgresHot) { decided } else { confirmed };
+        format!("{figures}{errors}{books}")
     }
 
     fn memory(&self) -> String {
@@ -131,7 +131,7 @@ impl Report {
         Ok(std::io::stdout().write_all(text.as_bytes())?)
     }
 
-    /// How often its rate is that of what it is held against.
+    /// Its rate as a multiple of its baseline.
     fn ratio(&self, row: &Row) -> Option<(f64, String)> {
         let of_rows = || {
             let against = row.case.held_against()?;
@@ -145,7 +145,7 @@ impl Report {
         let row = |row: &Row| {
             let ratio = self.ratio(row).map(|(ratio, against)| json!({"to": against, "is": ratio}));
             let shop = row.shop.as_ref().map(|shop| {
-                json!({"memory": shop.memory, "started_in_ms": shop.started_in.as_secs_f64() * 1_000.0, "told": shop.told})
+                json!({"memory": shop.memory, "started_in_ms": shop.started_in.as_secs_f64() * 1_000.0, "report": shop.report})
             });
             json!({"name": row.case.name(), "about": row.case.about(), "per_s": row.per_s, "unit": row.unit, "ratio": ratio, "target": row.case.target(),
                 "more": row.words, "flushes_per_s": {"before": row.flushes.before, "after": row.flushes.after}, "shop": shop})
@@ -204,11 +204,11 @@ mod tests {
         let machine = Machine { cores: 2, memory_gib: 24, cpu: "a model".to_owned() };
         let mut report = Report::new(machine);
         report.add(Row::new(Case::BareSqlite, 16_000.0, "orders/s", FLUSHES));
-        let told = json!({"completed_per_s": 2_000, "accept_ms": {"p50": 4.0, "p99": 9.5}, "confirm_ms": {"p99": 800.0},
+        let shop = json!({"completed_per_s": 2_000, "accept_ms": {"p50": 4.0, "p99": 9.5}, "confirm_ms": {"p99": 800.0},
             "errors": 0, "unknown": 0, "books": {"balanced": true}});
         let memory = Memory { idle_mib: 30.0, peak_mib: 120.0 };
         let burst = Row::new(Case::Burst, 8_000.0, "accepted/s", FLUSHES);
-        report.add(burst.of_shop(memory, Duration::from_millis(120), told));
+        report.add(burst.of_shop(memory, Duration::from_millis(120), shop));
         report
     }
 
@@ -236,7 +236,7 @@ mod tests {
     fn books_that_do_not_balance_are_no_success() {
         let mut report = report();
         assert!(report.is_balanced());
-        report.rows[1].shop.as_mut().unwrap().told["books"]["balanced"] = json!(false);
+        report.rows[1].shop.as_mut().unwrap().report["books"]["balanced"] = json!(false);
         assert!(!report.is_balanced() && report.table(false).contains("BOOKS DON'T BALANCE"));
     }
 }

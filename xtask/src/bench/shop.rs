@@ -15,19 +15,19 @@ use super::process::{Drained, Server, output, shown, without_password};
 use super::report::{Flushes, Row};
 
 /// Known to the shop and to the load, and to nobody else, for the shop lives as long as this process.
-const TOKEN: &str = "an-admin-token-for-a-shop-that-is-thrown-away";
+const TOKEN: &str = "an-admin-token-for-a-shop-that-is-deleted-after";
 
-/// When a shop that was just started is idle.
+/// The time until a shop that was just started is idle.
 const IDLE_AFTER: Duration = Duration::from_secs(1);
 
-/// Where the shop keeps its data.
+/// The shop's stores.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Store {
     Embedded,
     Postgres,
 }
 
-/// What is ordered.
+/// The pattern of orders.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Load {
     pub seconds: u32,
@@ -51,9 +51,9 @@ pub(crate) fn run(bench: &Bench, case: Case, store: Store, load: Load) -> Result
     command.args(["bench", "orders", "--json", "--probe-dir"]).arg(bench.path());
     command.args(load.arguments(bench)).current_dir(bench.path());
     command.env("TRADEPOST_URL", &shop.url).env("TRADEPOST_ADMIN_TOKEN", TOKEN);
-    let told: Value = serde_json::from_str(&output(&mut command)?).context("bench orders tells no JSON")?;
+    let report: Value = serde_json::from_str(&output(&mut command)?).context("bench orders prints no JSON")?;
     let peak_mib = resident_mib(shop.process.id, "VmHWM")?;
-    let number = |pointer: &str| told.pointer(pointer).and_then(Value::as_f64);
+    let number = |pointer: &str| report.pointer(pointer).and_then(Value::as_f64);
     let flushes = Flushes {
         before: number("/flushes_per_s/before").context("the flush rate is missing")?,
         after: number("/flushes_per_s/after").context("the flush rate is missing")?,
@@ -66,7 +66,7 @@ pub(crate) fn run(bench: &Bench, case: Case, store: Store, load: Load) -> Result
         (number("/accepted_per_s").context("the rate is missing")?, "accepted/s")
     };
     let memory = Memory { idle_mib, peak_mib };
-    Ok(Row::new(case, per_s, unit, flushes).of_shop(memory, shop.started_in, told))
+    Ok(Row::new(case, per_s, unit, flushes).of_shop(memory, shop.started_in, report))
 }
 
 impl Load {

@@ -15,11 +15,11 @@ use super::report::Row;
 pub(crate) fn run(bench: &Bench, case: Case, arguments: &[&str]) -> Result<Row> {
     let mut command = Command::new(&bench.split);
     command.args(arguments).args(bench.is_quick.then_some("--part-of=4"));
-    let (told, flushes) = between_probes(bench, || output(&mut command))?;
-    let told: Value = serde_json::from_str(&told).context("tradepost-bench tells no JSON")?;
-    let per_s = told["per_s"].as_f64().context("the rate is missing")?;
-    let ratio = told["ratio"]["is"].as_f64().zip(told["ratio"]["to"].as_str());
+    let (printed, flushes) = between_probes(bench, || output(&mut command))?;
+    let result: Value = serde_json::from_str(&printed).context("tradepost-bench prints no JSON")?;
+    let per_s = result["per_s"].as_f64().context("the rate is missing")?;
+    let ratio = result["ratio"]["is"].as_f64().zip(result["ratio"]["to"].as_str());
     let ratio = ratio.map(|(is, to)| (is, to.to_owned()));
-    let words = |field: &str| told[field].as_str().unwrap_or_default().to_owned();
+    let words = |field: &str| result[field].as_str().unwrap_or_default().to_owned();
     Ok(Row::new(case, per_s, &words("unit"), flushes).with_words(words("more"), ratio))
 }

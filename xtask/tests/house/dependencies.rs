@@ -1,4 +1,4 @@
-//! Who may depend on whom.
+//! The rules of dependency.
 
 use std::collections::HashSet;
 use std::process::Command;
@@ -12,7 +12,7 @@ pub struct Package {
     pub name: String,
     /// Its folder, from the root: `crates/kernel`.
     pub folder: String,
-    /// What it is built from: name of the package, and the name it goes by in code.
+    /// Its dependencies: the name of the package, and its name in code.
     pub dependencies: Vec<(String, String)>,
 }
 

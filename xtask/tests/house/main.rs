@@ -3,6 +3,7 @@
 mod dependencies;
 mod services;
 mod tree;
+mod words;
 mod writing;
 
 /// Fails with the rule and every place that breaks it.

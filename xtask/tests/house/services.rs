@@ -1,4 +1,4 @@
-//! How a service is written.
+//! The form of a service.
 
 use crate::dependencies::packages;
 use crate::hold;

@@ -1,4 +1,4 @@
-//! What stands in any file.
+//! Rules for the text of any file.
 
 use crate::{hold, tree};
 

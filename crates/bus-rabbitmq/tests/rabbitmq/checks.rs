@@ -22,7 +22,7 @@ async fn check(url: &str) -> Result<ServerInfo, Unusable> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_broker_in_good_order_says_what_it_is_and_keeps_what_it_has() {
+async fn a_healthy_broker_states_its_version_and_keeps_what_it_has() {
     let vhost = Vhost::create();
     let broker = broker(&vhost.url()).await;
     let server = soon(broker.check()).await.unwrap();
@@ -108,7 +108,7 @@ async fn rights_that_are_missing_are_named() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_place_where_nobody_or_somebody_else_or_a_mute_listens_is_told_apart() {
+async fn no_listener_a_foreign_listener_and_a_silent_one_are_distinguished() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     let url = format!("amqp://tradepost:secret@127.0.0.1:{port}/%2f");
@@ -125,7 +125,7 @@ async fn a_place_where_nobody_or_somebody_else_or_a_mute_listens_is_told_apart()
         other = check(&url) => other.unwrap_err(),
         () = answering => unreachable!(),
     };
-    assert!(matches!(other, Unusable::Stranger { .. } | Unusable::Unreachable { .. }), "{other:?}");
+    assert!(matches!(other, Unusable::NotAmqp { .. } | Unusable::Unreachable { .. }), "{other:?}");
     drop(listener);
     let nobody = check(&url).await.unwrap_err();
     assert!(matches!(nobody, Unusable::Unreachable { .. }), "{nobody:?}");

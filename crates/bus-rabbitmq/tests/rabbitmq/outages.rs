@@ -78,7 +78,7 @@ async fn nothing_that_was_confirmed_is_lost_when_the_broker_is_killed() {
 
 /// Such a consumer holds a message for longer than the broker likes, so its channel is closed.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_delivery_that_takes_too_long_comes_again_marked() {
+async fn a_delivery_that_takes_too_long_is_redelivered_and_marked() {
     let server = Server::start();
     server.eval("application:set_env(rabbit, channel_tick_interval, 500)");
     server.eval("application:set_env(rabbit, consumer_timeout, 1000)");
@@ -102,7 +102,7 @@ async fn a_delivery_that_takes_too_long_comes_again_marked() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_broker_that_is_held_is_given_up_and_used_again_when_it_goes_on() {
+async fn a_broker_that_is_frozen_is_disconnected_and_used_again_when_it_resumes() {
     let server = Server::start();
     let broker = broker(&server.url()).await;
     server.freeze();
@@ -118,7 +118,7 @@ async fn a_broker_that_is_held_is_given_up_and_used_again_when_it_goes_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_queue_that_confirms_nothing_is_told_of_and_holds_up_no_other_for_good() {
+async fn a_queue_that_confirms_nothing_is_reported_and_holds_up_no_other_for_good() {
     let server = Server::start();
     let soon_late = Options { publish_deadline: Duration::from_millis(250), ..options() };
     let broker = broker_with(&server.url(), soon_late).await;

@@ -54,9 +54,9 @@ async fn a_body_that_is_too_large_is_refused_and_harms_no_other() {
     let broker = broker(&vhost.url()).await;
     let sized = |bytes: usize| bus::Message { body: Bytes::from(vec![b' '; bytes]), ..placed() };
     assert!(matches!(publish(&broker, &sized(8 * 1024 * 1024 + 1)).await, Outcome::Refused { .. }));
-    let mut unheard_of = placed();
-    unheard_of.envelope.event_type = "x".repeat(300);
-    assert!(matches!(publish(&broker, &unheard_of).await, Outcome::Refused { .. }));
+    let mut unknown = placed();
+    unknown.envelope.event_type = "x".repeat(300);
+    assert!(matches!(publish(&broker, &unknown).await, Outcome::Refused { .. }));
     assert_eq!(publish(&broker, &sized(8 * 1024 * 1024)).await, Outcome::Stored);
 }
 

@@ -96,7 +96,7 @@ async fn what_waits_is_counted_and_a_missing_queue_holds_nothing() {
 
 /// Ten thousand deliveries would take long, so the queue is one with a smaller limit.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_the_broker_gives_up_comes_by_the_immediate_lane_with_its_defect() {
+async fn a_dead_lettered_message_arrives_by_the_immediate_lane_with_its_defect() {
     let vhost = Vhost::create();
     let broker = broker(&vhost.url()).await;
     let sent = placed();
@@ -108,14 +108,14 @@ async fn what_the_broker_gives_up_comes_by_the_immediate_lane_with_its_defect() 
         let (queue, options) = (format!("tradepost.inventory.background.{shard}"), BasicConsumeOptions::default());
         consumers.push(channel.basic_consume(queue.into(), "".into(), options, FieldTable::default()).await.unwrap());
     }
-    let given_up = soon(select_all(consumers).next()).await.unwrap().unwrap();
-    given_up.acker.nack(BasicNackOptions { multiple: false, requeue: false }).await.unwrap();
+    let dead_lettered = soon(select_all(consumers).next()).await.unwrap().unwrap();
+    dead_lettered.acker.nack(BasicNackOptions { multiple: false, requeue: false }).await.unwrap();
     let mut subscription = subscribe(&broker, STOCK, Lane::Immediate).await;
-    let given_up = take(&mut subscription, 1).await;
-    assert_eq!(given_up[0].message, sent);
-    let defect = given_up[0].defect.as_deref();
+    let dead_lettered = take(&mut subscription, 1).await;
+    assert_eq!(dead_lettered[0].message, sent);
+    let defect = dead_lettered[0].defect.as_deref();
     assert_eq!(defect, Some("the broker dead-lettered it after 10000 deliveries"));
-    settle(&mut subscription, &given_up, bus::Settlement::Done).await;
+    settle(&mut subscription, &dead_lettered, bus::Settlement::Done).await;
     assert_eq!(broker.waiting(STOCK).await.unwrap(), 0);
 }
 

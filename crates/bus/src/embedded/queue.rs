@@ -17,7 +17,7 @@ const UNSETTLED_MAX: usize = 8_192;
 
 pub(super) const CLOSED: &str = "the embedded broker was closed";
 
-/// Tells the publisher what became of its message. Dropped unused, it says that nobody knows.
+/// Reports to the publisher the result of its message. Dropped unused, it reports that nobody knows.
 type Confirm = oneshot::Sender<Outcome>;
 
 #[derive(Default)]

@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use kernel::SignedDuration;
 
-/// How long a crowd is taken to be there after it was seen: a commit answers many at once, and as many come back.
+/// The time for which high load counts after it was seen: a commit answers many at once, and as many come back.
 const GONE_AFTER: Duration = Duration::from_millis(50);
 
-/// How long it must have been there: what gathers while the disk is slow for a moment is none.
+/// The time after which it counts: requests that gather while the disk is slow for a moment are no high load.
 const THERE_AFTER: Duration = Duration::from_millis(200);
 
 /// The age of work that no longer yields. A burst may last as long; then both get their share.

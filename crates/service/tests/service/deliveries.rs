@@ -89,8 +89,8 @@ async fn of_two_that_arrive_together_with_one_id_and_other_bytes_one_is_parked()
     let second = Message { body: named("eve"), ..first.clone() };
 
     let both = join(house.publish("orders", first.clone()), house.publish("orders", second));
-    // They are on their way when they are polled first, and settled when the window before them is.
-    join(both, async { script.let_go(1) }).await;
+    // They are in flight when they are polled first, and settled when the window before them is.
+    join(both, async { script.release(1) }).await;
 
     let parked = house.dead_letters("orders").await;
     assert_eq!(parked.len(), 1);
@@ -174,7 +174,7 @@ async fn the_immediate_lane_overtakes_a_background_lane_that_is_stuck() {
     until("the payment failed", async || house.effects("orders").await.len() == 1).await;
 
     assert_eq!(house.effects("orders").await, [(subjects[0], "declined".to_owned())]);
-    script.let_go(backlog.len());
+    script.release(backlog.len());
     house.settle().await;
     assert_eq!(house.effects("orders").await.len(), 31);
     house.stop().await;
@@ -194,7 +194,7 @@ async fn a_slow_consumer_delays_no_other() {
     until("the quick one has them all", async || quick.calls("new") == 1_200).await;
 
     assert!(house.effects("analytics").await.is_empty());
-    slow.let_go(1_200);
+    slow.release(1_200);
     house.settle().await;
     assert_eq!(house.effects("orders").await.len(), 1_200);
     assert_eq!(house.effects("analytics").await.len(), 1_200);
@@ -212,7 +212,7 @@ async fn a_drain_finishes_what_has_begun_and_leaves_the_rest_for_the_next_start(
     until("its handling has begun", async || script.calls("begun") == 1).await;
     house.emit("users", &[(ada, "not begun", 2)]).await;
     house.runtime.tasks.cancel();
-    script.let_go(1);
+    script.release(1);
     house.stop().await;
 
     let house = House::start(folder.path(), services()).await;
@@ -224,7 +224,7 @@ async fn a_drain_finishes_what_has_begun_and_leaves_the_rest_for_the_next_start(
 }
 
 #[tokio::test]
-async fn a_handler_that_does_not_end_is_given_up_and_tried_again() {
+async fn a_handler_that_does_not_end_is_cancelled_and_retried() {
     let folder = tempdir().unwrap();
     let script = Script::new().first("slow", &[Step::Wait]);
     let services = vec![emitter("users", &script), consumer("orders", &script)];
@@ -271,7 +271,7 @@ async fn what_the_last_owner_of_a_shard_held_holds_back_the_first_delivery_of_it
         state: HeldState::Due,
         due_at: Some(now + RETRY_MAX),
         attempts: 1,
-        reason: Some("away".to_owned()),
+        reason: Some("unreachable".to_owned()),
         first_failed_at: Some(now),
     };
     let another = house.open_again("orders").await;

@@ -74,7 +74,7 @@ async fn a_body_may_be_as_large_as_the_cap_and_no_larger_however_it_is_sent() {
 }
 
 #[tokio::test]
-async fn a_request_that_no_route_takes_is_told_so() {
+async fn a_request_that_no_route_takes_is_refused() {
     let shop = Shop::start().await;
     let long_path = &format!("/{}", "x".repeat(8 * 1024));
     let get = |uri: &str| Request::get(uri).body(Body::empty()).unwrap();
@@ -123,7 +123,7 @@ async fn only_the_admin_token_opens_what_is_the_admins() {
 }
 
 #[tokio::test]
-async fn a_handler_that_panics_is_a_500_that_tells_nothing_and_the_process_lives() {
+async fn a_handler_that_panics_is_a_500_without_details_and_the_process_lives() {
     let shop = Shop::start().await;
     for _ in 0..3 {
         let answer = send(&shop.users, Request::post("/v1/panic").body(Body::empty()).unwrap()).await;

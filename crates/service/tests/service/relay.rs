@@ -1,4 +1,4 @@
-//! What a broker refuses waits aside.
+//! Refused events wait aside.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,7 +16,7 @@ use crate::support::{House, Script, batch_consumer, emitter, until};
 const REFUSED: usize = 4_000;
 
 /// Of one request, for a service takes so many at once.
-const TOLD: usize = 500;
+const EMITTED: usize = 500;
 
 #[tokio::test]
 async fn thousands_of_keys_that_the_broker_refuses_hold_back_no_other() {
@@ -27,7 +27,7 @@ async fn thousands_of_keys_that_the_broker_refuses_hold_back_no_other() {
     let house = House::start_on(folder.path(), services, Settings::default(), Tracer::default(), choosy).await;
 
     let refused: Vec<(Uuid, &str, i64)> = (0..REFUSED).map(|_| (house.runtime.ids.next(), "refused", 1)).collect();
-    for some in refused.chunks(TOLD) {
+    for some in refused.chunks(EMITTED) {
         house.emit("users", some).await;
     }
     let ada: Uuid = house.runtime.ids.next();

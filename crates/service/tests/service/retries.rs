@@ -1,4 +1,4 @@
-//! What fails is tried again on a schedule, then parked; only its key waits.
+//! A failed delivery is retried on a schedule, then parked; only its key waits.
 
 use bytes::Bytes;
 use kernel::{SignedDuration, Uuid};
@@ -96,9 +96,9 @@ async fn what_arrives_has_its_turn_between_many_retries() {
         let arrives = house.publish("orders", message(&event));
         let retries = async {
             // The rest of the retries is stuck until ada had her turn.
-            script.let_go(READ);
+            script.release(READ);
             until("ada had her turn", async || script.calls("ada") > 0).await;
-            script.let_go(LATE - READ);
+            script.release(LATE - READ);
         };
         tokio::join!(arrives, retries);
     };
@@ -191,7 +191,7 @@ async fn a_discard_lets_what_waits_go_in_order_and_the_key_flows_again() {
     house.settle().await;
 
     assert_eq!(house.effects_on("orders", ada).await, ["countess", "lovelace", "byron"]);
-    assert_eq!(house.delivery("orders", "users", 0).await.status, "done", "given up is dealt with");
+    assert_eq!(house.delivery("orders", "users", 0).await.status, "done", "a discarded delivery is settled");
     house.stop().await;
 }
 

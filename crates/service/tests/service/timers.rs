@@ -9,7 +9,7 @@ use crate::support::{
 };
 
 #[tokio::test]
-async fn a_timer_that_fails_is_tried_again_later_and_never_given_up() {
+async fn a_timer_that_fails_is_retried_later_and_never_dropped() {
     let folder = tempdir().unwrap();
     let script = Script::new().first("remind", &[Step::Fail, Step::Panic, Step::Refuse, Step::Conflict]);
     let house = House::start(folder.path(), vec![timekeeper("shipping", &script)]).await;
@@ -43,7 +43,7 @@ async fn a_handler_that_loses_its_lease_commits_nothing() {
 
     house.hands.advance(SignedDuration::try_from(REMIND.lease).unwrap());
     until("the second one is done", async || script.outcomes().len() == 1).await;
-    script.let_go(1);
+    script.release(1);
     until("the first one is done", async || script.outcomes().len() == 2).await;
 
     assert_eq!(script.outcomes(), [Ok(()), Err(storage::Error::LeaseLost { name: REMIND.name })]);
@@ -117,7 +117,7 @@ async fn new_work_is_refused_while_old_work_waits_for_too_long() {
     assert_eq!((refused.status().as_u16(), refused.code(), refused.retry_after_s()), (503, "overloaded", Some(5)));
 
     script.heal("remind");
-    script.let_go(110);
+    script.release(110);
     until("the rest is done", async || house.runtime.overload.backlog.admit().is_ok()).await;
     house.stop().await;
 }

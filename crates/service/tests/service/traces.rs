@@ -55,7 +55,7 @@ async fn each_delivery_of_a_set_has_a_span_under_what_emitted_its_event() {
     for name in ["a", "b", "bad", "c"] {
         house.emit("users", &[(house.runtime.ids.next(), name, 1)]).await;
     }
-    script.let_go(1);
+    script.release(1);
     house.settle().await;
     house.advance(RETRY_MAX).await;
     house.stop().await;

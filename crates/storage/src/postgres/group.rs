@@ -60,7 +60,7 @@ pub(super) enum Failed {
     /// Another transaction was in the way: the same again.
     Contended(Error),
     /// The server can't be reached. Nothing was written.
-    Away(Error),
+    Unavailable(Error),
     /// The connection died while the transaction ended.
     Unknown,
 }
@@ -79,7 +79,10 @@ pub(super) async fn run(
         Ok(Err(failed)) => return Err(roll_back(connection, failed).await),
         // The connection is closed and its transaction rolled back, for `commit` was not sent.
         Err(_) => {
-            return Err(Failed::Away(unavailable(server, format!("a commit was not answered within {DEADLINE:?}"))));
+            return Err(Failed::Unavailable(unavailable(
+                server,
+                format!("a commit was not answered within {DEADLINE:?}"),
+            )));
         }
     };
     match tokio::time::timeout(DEADLINE, connection.client.batch_execute("commit")).await {
@@ -107,7 +110,7 @@ async fn roll_back(connection: &Connection, failed: Failed) -> Failed {
     match (tokio::time::timeout(DEADLINE, connection.client.batch_execute("rollback")).await, failed) {
         (Ok(Ok(())), failed) => failed,
         // The reason was the connection, whatever it looked like.
-        (_, Failed::Some(error) | Failed::Contended(error)) => Failed::Away(error),
+        (_, Failed::Some(error) | Failed::Contended(error)) => Failed::Unavailable(error),
         (_, failed) => failed,
     }
 }
@@ -116,8 +119,8 @@ fn failed(error: &PgError, statement: &'static str, server: &Server) -> Failed {
     let meaning = classify(error, statement, server);
     match error.code() {
         Some(code) if is_contended(code) => Failed::Contended(meaning),
-        None => Failed::Away(meaning),
-        Some(_) if matches!(meaning, Error::Unavailable { .. }) => Failed::Away(meaning),
+        None => Failed::Unavailable(meaning),
+        Some(_) if matches!(meaning, Error::Unavailable { .. }) => Failed::Unavailable(meaning),
         Some(_) => Failed::Some(meaning),
     }
 }

@@ -29,7 +29,7 @@ struct Inner {
 #[derive(Default)]
 struct State {
     connection: Option<Arc<Connection>>,
-    /// Tells those who wait for the connection that is being made.
+    /// Wakes those who wait for the connection that is being made.
     connecting: Option<watch::Receiver<Option<Made>>>,
     failed: Option<Failed>,
 }

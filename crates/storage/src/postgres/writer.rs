@@ -146,11 +146,11 @@ impl Worker {
             part.tries += 1;
             match self.attempt(&part).await {
                 Ok(done) => self.answer(part.tasks, done),
-                Err(Failed::Away(error)) if part.tries >= TRIES || !self.is_broken(&error).await => {
+                Err(Failed::Unavailable(error)) if part.tries >= TRIES || !self.is_broken(&error).await => {
                     part.refuse(&error);
                 }
                 Err(Failed::Contended(error)) if part.tries >= TRIES && part.is_last() => part.refuse(&error),
-                Err(Failed::Away(_)) => parts.push(part),
+                Err(Failed::Unavailable(_)) => parts.push(part),
                 Err(Failed::Contended(_)) if part.tries < TRIES => parts.push(part),
                 Err(Failed::Without { error, .. } | Failed::Some(error)) if part.is_last() => part.refuse(&error),
                 Err(Failed::Without { tasks, .. }) => parts.extend(part.without(&tasks)),
@@ -162,7 +162,7 @@ impl Worker {
 
     /// One transaction. An outcome that was not seen is looked up: either it happened, or it is as if never tried.
     async fn attempt(&mut self, part: &Part) -> Result<Done, Failed> {
-        let connection = self.link.get().await.map_err(Failed::Away)?;
+        let connection = self.link.get().await.map_err(Failed::Unavailable)?;
         let name = Name { commit_id: self.ids.next(), now: self.clock.now(), known: std::mem::take(&mut self.known) };
         let outcome = group::run(&connection, self.link.server(), &part.tasks, &name, part.merged).await;
         let was_looked_up = matches!(outcome, Err(Failed::Unknown));
@@ -172,7 +172,7 @@ impl Worker {
                 self.link.drop_connection();
                 match self.look_up(&name).await {
                     Some(true) => Ok(Done::after_look_up(&part.tasks)),
-                    Some(false) => Err(Failed::Away(unavailable(self.link.server(), "the connection died"))),
+                    Some(false) => Err(Failed::Unavailable(unavailable(self.link.server(), "the connection died"))),
                     None => Err(Failed::Unknown),
                 }
             }
@@ -186,7 +186,7 @@ impl Worker {
         if is_known {
             self.known.push(name.commit_id);
         }
-        if matches!(outcome, Err(Failed::Away(_))) {
+        if matches!(outcome, Err(Failed::Unavailable(_))) {
             self.link.drop_connection();
         }
         outcome

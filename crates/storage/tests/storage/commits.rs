@@ -15,7 +15,7 @@ on_each_store! {
     a_delivery_that_was_handled_before_writes_nothing_and_is_named,
     an_idempotency_key_is_used_once_a_day_by_each_sender,
     a_batch_that_changes_nothing_still_records_its_cause,
-    a_caller_that_goes_away_leaves_all_or_nothing,
+    a_caller_that_disconnects_leaves_all_or_nothing,
     a_full_outbox_refuses_requests_and_no_reactions,
     a_store_that_is_closed_finishes_what_it_took_and_refuses_the_rest,
 }
@@ -112,7 +112,7 @@ async fn a_batch_that_changes_nothing_still_records_its_cause(place: StoreLocati
     assert_eq!(again, Error::AlreadyDone { events: vec![event_id] });
 }
 
-async fn a_caller_that_goes_away_leaves_all_or_nothing(place: StoreLocation) {
+async fn a_caller_that_disconnects_leaves_all_or_nothing(place: StoreLocation) {
     let store = Store::open(&place).await;
     let mut commits = JoinSet::new();
     for n in 0..400 {

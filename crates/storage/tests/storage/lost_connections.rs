@@ -13,8 +13,8 @@ const BYTES_MAX: u64 = 20_000;
 /// A reset differs from a cut in what each side sees, not in what arrived: some of the places are enough.
 const RESET_EVERY: u64 = 13;
 
-static TOLD: Query = Query::new(
-    "TOLD",
+static EMITTED: Query = Query::new(
+    "EMITTED",
     "select count(distinct t.thing_id) as things, count(e.event_id) as emitted
      from things t left join events e on e.key = t.thing_id where t.note = $1",
 );
@@ -105,5 +105,5 @@ async fn commit_as(store: &Store, thing: Uuid, note: &str, cause: Cause) -> Resu
 /// Things of this note, and events about them, as the server has them.
 async fn count(beside: &Store, note: &str) -> (i64, i64) {
     let map = |row: &Row<'_>| Ok((row.get("things")?, row.get("emitted")?));
-    beside.query_one(&TOLD, params![note], map).await.expect("the server is there").expect("a count is a row")
+    beside.query_one(&EMITTED, params![note], map).await.expect("the server is there").expect("a count is a row")
 }

@@ -13,7 +13,7 @@ use crate::support::{MIGRATIONS, START, STATEMENTS as OWN, Store, insert, notes,
 on_each_store! {
     migrations_run_once_and_in_order,
     a_store_keeps_what_was_committed_when_it_is_opened_again,
-    a_store_tells_whether_the_process_before_ended_cleanly,
+    a_store_knows_if_the_process_before_ended_cleanly,
     every_statement_of_the_tests_passes_the_kits_check,
 }
 
@@ -97,7 +97,7 @@ async fn a_store_with_newer_tables_of_the_kit_is_refused_and_left_as_it_is() {
     assert!(files(killed.path()) == before, "the refused store was changed");
 }
 
-async fn a_store_tells_whether_the_process_before_ended_cleanly(place: StoreLocation) {
+async fn a_store_knows_if_the_process_before_ended_cleanly(place: StoreLocation) {
     let after = async |stopped: bool| {
         let store = Store::open(&place).await;
         let was_running = store.mark_running().await.unwrap();

@@ -9,7 +9,7 @@ use crate::support::{Store, options};
 
 on_each_store! {
     a_shard_goes_to_whoever_claims_it_first,
-    a_shard_that_was_given_up_can_be_claimed_again,
+    a_shard_that_was_released_can_be_claimed_again,
     an_instance_that_has_moved_on_is_not_forgotten,
     the_number_of_shards_is_fixed_when_the_store_is_made,
 }
@@ -30,7 +30,7 @@ async fn a_shard_goes_to_whoever_claims_it_first(place: StoreLocation) {
     assert_eq!(owner(&store).await, Owner { instance_id: Some(ada), fence: 1 });
 }
 
-async fn a_shard_that_was_given_up_can_be_claimed_again(place: StoreLocation) {
+async fn a_shard_that_was_released_can_be_claimed_again(place: StoreLocation) {
     let store = Store::open(&place).await;
     let [ada, bob]: [Uuid; 2] = [store.ids.next(), store.ids.next()];
     shards::make(&store, &[SHARD]).await.unwrap();

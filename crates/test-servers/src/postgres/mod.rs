@@ -222,7 +222,7 @@ impl Postgres {
         Ok(command)
     }
 
-    /// Tells by the file in which PostgreSQL says so itself; one that a killed server left names another process.
+    /// Reads the file in which PostgreSQL itself states it; one that a killed server left names another process.
     fn is_ready(&self, id: u32) -> bool {
         let says = fs::read_to_string(self.data().join("postmaster.pid")).unwrap_or_default();
         let lines: Vec<&str> = says.lines().map(str::trim).collect();

@@ -71,7 +71,7 @@ pub struct Traffic {
 struct Shared {
     upstream: SocketAddr,
     state: Mutex<State>,
-    /// Tells connections that the state is another one.
+    /// Notifies connections of a changed state.
     changed: watch::Sender<()>,
 }
 
@@ -103,9 +103,9 @@ impl Proxy {
             traffic: Vec::new(),
         };
         let shared = Arc::new(Shared { upstream, state: Mutex::new(state), changed: watch::Sender::new(()) });
-        let (tell_open, is_open) = watch::channel(true);
+        let (open_sender, is_open) = watch::channel(true);
         let mut acceptor = JoinSet::new();
-        acceptor.spawn(accept(listener, shared.clone(), tell_open));
+        acceptor.spawn(accept(listener, shared.clone(), open_sender));
         Self { address: (Ipv4Addr::LOCALHOST, port).into(), shared, is_open, _acceptor: acceptor }
     }
 
@@ -196,7 +196,7 @@ impl Shared {
 }
 
 /// Takes connections while the proxy is open. Its own connections end with it.
-async fn accept(listener: TcpListener, shared: Arc<Shared>, tell_open: watch::Sender<bool>) {
+async fn accept(listener: TcpListener, shared: Arc<Shared>, open_sender: watch::Sender<bool>) {
     let mut changed = shared.changed.subscribe();
     let address = listener.local_addr().expect("a listener has an address");
     let mut listener = Some(listener);
@@ -208,7 +208,7 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>, tell_open: watch::Se
         } else if listener.is_none() {
             listener = Some(TcpListener::bind(address).await.expect("nobody takes a port that is in use elsewhere"));
         }
-        tell_open.send_replace(is_open);
+        open_sender.send_replace(is_open);
         tokio::select! {
             client = next(listener.as_ref()) => {
                 let connection = Connection::new(shared.clone());

@@ -1,4 +1,4 @@
-//! Telling a running server what to do, in Erlang.
+//! Commands to a running server, in Erlang.
 //!
 //! RabbitMQ's own `rabbitmqctl` takes seconds, for it starts a second Erlang; `erl_call` takes milliseconds.
 

@@ -10,7 +10,7 @@ use super::plan::Plan;
 use super::shop::{Found, Mail, Order, Payment};
 
 /// Findings of a check that are reported; the others are counted.
-const TOLD_MAX: usize = 5;
+const REPORTED_MAX: usize = 5;
 
 /// One thing that must hold.
 #[derive(Clone, Debug, Serialize)]
@@ -69,8 +69,8 @@ impl Books {
 
 impl BookCheck {
     fn new(name: &'static str, expected: String, found: String, mut findings: Vec<String>) -> Self {
-        let (ok, more) = (findings.is_empty(), findings.len().saturating_sub(TOLD_MAX));
-        findings.truncate(TOLD_MAX);
+        let (ok, more) = (findings.is_empty(), findings.len().saturating_sub(REPORTED_MAX));
+        findings.truncate(REPORTED_MAX);
         if more > 0 {
             findings.push(format!("and {more} more"));
         }
@@ -132,8 +132,8 @@ impl<'a> Ledger<'a> {
     /// Nothing is stuck.
     fn states(&self) -> BookCheck {
         let counted = |status: &str| self.orders.iter().filter(|(_, order)| order.status == status).count();
-        let is_at_rest = |order: &Order| matches!(order.status.as_str(), "paid" | "rejected" | "cancelled");
-        let stuck = self.orders.iter().filter(|(_, order)| !is_at_rest(order));
+        let is_settled = |order: &Order| matches!(order.status.as_str(), "paid" | "rejected" | "cancelled");
+        let stuck = self.orders.iter().filter(|(_, order)| !is_settled(order));
         let findings = stuck.map(|(_, order)| format!("{} is {}", order.order_id, order.status)).collect();
         let [paid, rejected, cancelled] = ["paid", "rejected", "cancelled"].map(counted);
         let found = format!("{paid} paid, {rejected} rejected, {cancelled} cancelled");

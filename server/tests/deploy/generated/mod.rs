@@ -93,7 +93,7 @@ async fn what_repeats_the_services_is_up_to_date() {
     let shop = TestShop::start().await;
     let api = shop.get("/openapi.json").await.expect(200).json();
     shop.stop().await;
-    #[expect(clippy::disallowed_methods, reason = "it tells this test what to do, and is no setting of the product")]
+    #[expect(clippy::disallowed_methods, reason = "it is an option of this test, and no setting of the product")]
     let is_blessing = std::env::var("TRADEPOST_BLESS").is_ok_and(|value| value == "1");
     let mut stale = Vec::new();
     for part in parts(&Shop::tradepost(), &api) {

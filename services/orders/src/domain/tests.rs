@@ -173,7 +173,7 @@ fn an_order_expires_after_the_promised_time_and_not_at_it() {
 }
 
 #[test]
-fn late_facts_make_a_cancelled_order_tell_its_end_again() {
+fn late_facts_make_a_cancelled_order_emit_its_end_again() {
     let order = stored(reserved(Some("tok_ok")).cancel(now()).unwrap().unwrap());
     let late = order.payment_captured(payment(1), now()).unwrap();
     assert!(matches!(late.event, Some(OrderEvent::Cancelled(_))));
@@ -247,7 +247,7 @@ proptest! {
     #[test]
     fn an_order_follows_its_state_machine(with_token: bool, steps in prop::collection::vec(step(), 0..40)) {
         let mut order = placed(with_token.then_some("tok"));
-        let (mut asked, mut paid_told, mut next_payment, mut has_ended) = (0, 0, 1, false);
+        let (mut asked, mut paid_emitted, mut next_payment, mut has_ended) = (0, 0, 1, false);
         for step in steps {
             let Some(decision) = take(&order, &step, next_payment) else { continue };
             prop_assert!(may_follow(order.status, decision.order.status), "{:?} by {step:?}", order.status);
@@ -261,7 +261,7 @@ proptest! {
                     asked += 1;
                     next_payment += 1;
                 }
-                Some(OrderEvent::Paid(_)) => paid_told += 1,
+                Some(OrderEvent::Paid(_)) => paid_emitted += 1,
                 // No mail says that the order waits for another payment unless it does, and none after its end.
                 Some(OrderEvent::Declined(_)) => {
                     prop_assert!(decision.order.awaits_customer());
@@ -282,8 +282,8 @@ proptest! {
             prop_assert!(order.declines <= ATTEMPTS);
             prop_assert!(order.payment_error.is_none() || order.declines > 0);
         }
-        prop_assert!(paid_told <= 1);
-        prop_assert!(paid_told <= asked);
-        prop_assert_eq!(paid_told == 1, order.status == Status::Paid);
+        prop_assert!(paid_emitted <= 1);
+        prop_assert!(paid_emitted <= asked);
+        prop_assert_eq!(paid_emitted == 1, order.status == Status::Paid);
     }
 }

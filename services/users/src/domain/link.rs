@@ -67,7 +67,7 @@ pub(crate) fn make_room(links: &[Link], purpose: Purpose, now: Timestamp) -> (Ve
     match purpose {
         // Anybody may ask for it, so the owner's link that is good stays good.
         Purpose::PasswordReset => (over, of_purpose.len() < LINKS_MAX),
-        // Only the owner asks for it: the oldest gives way.
+        // Only the owner asks for it: the oldest ends.
         Purpose::Verification => {
             let surplus = (of_purpose.len() + 1).saturating_sub(LINKS_MAX);
             (over.into_iter().chain(of_purpose.into_iter().take(surplus)).collect(), true)

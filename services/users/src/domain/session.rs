@@ -5,7 +5,7 @@ use kernel::{SessionId, SignedDuration, Timestamp, UserId, Version};
 /// The time for which a sign-in holds, however often it is refreshed: then the password is asked for again.
 const LASTS: SignedDuration = SignedDuration::from_hours(30 * 24);
 
-/// Sign-ins that one user has at a time at the most; the oldest gives way.
+/// Sign-ins that one user has at a time at the most; the oldest ends.
 pub(crate) const SESSIONS_MAX: usize = 32;
 
 /// SHA-256 of one of a refresh token's two secrets. An attacker can't choose digests, so they are compared plainly.

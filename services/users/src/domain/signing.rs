@@ -6,7 +6,7 @@ use kernel::{KeyId, SignedDuration, Timestamp, Version};
 const ROTATED_AFTER: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 /// The time between a key's publication and its first signature, so that every service has it by then.
-const TOLD_AHEAD: SignedDuration = SignedDuration::from_hours(1);
+const PUBLISHED_AHEAD: SignedDuration = SignedDuration::from_hours(1);
 
 /// The longest time for which a key goes on signing after its rotation, should the next one be late.
 const KEPT_AFTER: SignedDuration = SignedDuration::from_hours(24);
@@ -45,9 +45,9 @@ pub(crate) struct Times {
 impl Times {
     /// Of a key that is made now: it signs at once where there is no other to sign meanwhile.
     pub fn of_new(now: Timestamp, there_is_another: bool) -> Self {
-        let signs_from = if there_is_another { now + TOLD_AHEAD } else { now };
+        let signs_from = if there_is_another { now + PUBLISHED_AHEAD } else { now };
         let rotates_at = signs_from + ROTATED_AFTER;
-        Self { signs_from, rotates_at, not_after: rotates_at + TOLD_AHEAD + KEPT_AFTER }
+        Self { signs_from, rotates_at, not_after: rotates_at + PUBLISHED_AHEAD + KEPT_AFTER }
     }
 }
 
@@ -87,8 +87,8 @@ mod tests {
         let signs = |now: Timestamp| signer(&keys, now, LIFETIME).map(|key| key.generation);
         assert_eq!(signs(start), Some(1));
         assert_eq!(signs(rotation + SignedDuration::from_mins(59)), Some(1));
-        assert_eq!(signs(rotation + TOLD_AHEAD), Some(2));
-        let last = rotation + TOLD_AHEAD;
+        assert_eq!(signs(rotation + PUBLISHED_AHEAD), Some(2));
+        let last = rotation + PUBLISHED_AHEAD;
         assert!(last + LIFETIME < keys[0].times.not_after, "what the old key signed last lives its whole life");
     }
 

@@ -43,7 +43,7 @@ pub const ATTEMPTS: i64 = 3;
 /// The longest wait between two of them.
 pub const RETRY_MAX: SignedDuration = SignedDuration::from_mins(1);
 
-/// When the first process begins.
+/// The time at which the first process begins.
 static START: LazyLock<Timestamp> = LazyLock::new(|| "2026-01-01T00:00:00Z".parse().expect("it is RFC 3339"));
 
 static STARTS: AtomicI64 = AtomicI64::new(0);
@@ -191,7 +191,7 @@ impl House {
         send(&self.router(service), request.body(body.to_string().into()).expect("a valid request")).await
     }
 
-    /// What a consumer did: subject and name, in the order in which it was decided.
+    /// The effects of a consumer: subject and name, in the order in which they were decided.
     pub async fn effects(&self, consumer: &str) -> Vec<(Uuid, String)> {
         let (router, mut effects, mut page) = (self.router(consumer), Vec::new(), String::new());
         loop {
@@ -268,7 +268,7 @@ pub fn message(event: &StoredEvent) -> Message {
     Message { envelope: event.envelope.clone(), body: event.body.clone().into() }
 }
 
-/// What a request was answered with.
+/// The answer to a request.
 pub struct TestResponse {
     pub status: StatusCode,
     pub headers: HeaderMap,

@@ -1,11 +1,11 @@
-//! What the handlers of a test do.
+//! The behaviour of a test's handlers.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use tokio::sync::Semaphore;
 
-/// What a handler does once.
+/// The behaviour of one call of a handler.
 #[derive(Clone, Copy, Debug, Default)]
 pub enum Step {
     /// Commits its effect.
@@ -25,7 +25,7 @@ pub enum Step {
     EndProcess,
 }
 
-/// Tells handlers, by the name in their event, what to do, and counts how often they were called. Cheap to clone.
+/// The script of handlers, by the name in their event. It counts their calls. Cheap to clone.
 #[derive(Clone)]
 pub struct Script {
     scenes: Arc<Mutex<Scenes>>,
@@ -64,13 +64,13 @@ impl Script {
         self.scenes().always.remove(name);
     }
 
-    /// How often a handler was called for a name.
+    /// Number of calls of a handler for a name.
     pub fn calls(&self, name: &str) -> usize {
         self.scenes().calls.get(name).copied().unwrap_or_default()
     }
 
     /// Lets so many of those that wait go.
-    pub fn let_go(&self, waiting: usize) {
+    pub fn release(&self, waiting: usize) {
         self.gate.add_permits(waiting);
     }
 
@@ -79,7 +79,7 @@ impl Script {
         self.ends.acquire().await.expect("it is never closed").forget();
     }
 
-    /// How the commits of timers ended, in their order.
+    /// The results of the commits of timers, in their order.
     pub fn outcomes(&self) -> Vec<Result<(), storage::Error>> {
         self.scenes().outcomes.clone()
     }

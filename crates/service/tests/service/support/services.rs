@@ -40,7 +40,7 @@ statements! {
     query EFFECTS "select effect_id, subject, name from effects where effect_id > $1 order by effect_id limit $2";
 }
 
-/// When the timekeeper's timers come due.
+/// The time at which the timekeeper's timers come due.
 pub const REMIND_AFTER: SignedDuration = SignedDuration::from_secs(10);
 
 pub const REMIND: TimerKind = TimerKind {
@@ -107,7 +107,7 @@ pub fn staged_timekeeper(name: &'static str, script: &Script) -> Service<Script>
         .timer_staged(REMIND, begin_to_remind, async |ctx, timer, ()| remind(ctx, timer).await)
 }
 
-/// What an event of the tests is about, and the name by which the script knows it.
+/// The subject of an event of the tests, and the name by which the script knows it.
 trait Published: Event {
     fn name(&self) -> &str;
 }

@@ -170,14 +170,14 @@ fn units_cents_and_mails_are_counted() {
 }
 
 #[test]
-fn many_findings_are_counted_and_some_are_told() {
+fn many_findings_are_counted_and_some_are_reported() {
     let mut run = Run::sound();
     run.found.mails.clear();
     let (plan, product_ids, accepted) = (&run.plan, &run.product_ids, &run.accepted);
     let books = Books::check(Ordered { plan, product_ids, accepted, unknown: &[UNKNOWN] }, &run.found);
     let mails = books.checks.iter().find(|check| check.name == "mails").unwrap();
     assert_eq!((mails.expected.as_str(), mails.found.as_str()), ("30 mails, one for each order that ended", "0 mails"));
-    assert_eq!((mails.findings.len(), mails.findings[TOLD_MAX].as_str()), (TOLD_MAX + 1, "and 25 more"));
+    assert_eq!((mails.findings.len(), mails.findings[REPORTED_MAX].as_str()), (REPORTED_MAX + 1, "and 25 more"));
 }
 
 fn dead_letter(run: &Run, key: Uuid) -> DeadLetter {
