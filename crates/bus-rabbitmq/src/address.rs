@@ -5,47 +5,11 @@ use std::{fmt, fs};
 use lapin::tcp::OwnedTLSConfig;
 use lapin::uri::{AMQPScheme, AMQPUri};
 
+use crate::error::ConfigError;
+
 /// Seconds between heartbeats. A connection over which nothing arrives for twice as long is closed, so this bounds
 /// the time until a broker that vanished is noticed.
 const HEARTBEAT_SECONDS: u16 = 10;
-
-/// The reason why there can be no such broker, whatever the network does.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ConfigError {
-    /// The URL can't be read.
-    #[error(
-        "the broker's URL is not like amqp://USER:PASSWORD@HOST:5672/VHOST (a `/` in a name is written %2f): {detail}"
-    )]
-    Url {
-        /// Its defect, without its contents.
-        detail: String,
-    },
-    /// The URL asks for encryption, and this program has none for AMQP.
-    #[error("this program was built without TLS for RabbitMQ: use amqp://, or build it with the feature `amqp-tls`")]
-    NoTls,
-    /// The URL names certificates that can't be had, or has no use for them.
-    #[error("cacertfile {path}: {detail}")]
-    Certificates {
-        /// The file.
-        path: String,
-        /// The defect.
-        detail: String,
-    },
-    /// The topology names what is in no catalogue.
-    #[error("{consumer} reacts to {event_type}, which is no event")]
-    UnknownEvent {
-        /// The consumer.
-        consumer: String,
-        /// To what.
-        event_type: String,
-    },
-    /// RabbitMQ's names have at most 255 bytes.
-    #[error("the name {name:?} is too long for a queue or a routing key")]
-    NameTooLong {
-        /// The name.
-        name: String,
-    },
-}
 
 /// The broker's place and the credentials for it. Prints as anything but the password.
 #[derive(Clone)]

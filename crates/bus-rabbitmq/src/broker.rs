@@ -18,11 +18,12 @@ use tokio::time::timeout;
 
 use crate::address::Address;
 use crate::declare::{declare, declare_exchange, is_final, open, waiting};
+use crate::error::{CallError, Unusable};
 use crate::layout::{Layout, Queue};
-use crate::preflight::{self, ServerInfo, Unusable};
+use crate::preflight::{self, ServerInfo};
 use crate::publisher::{Publish, Publisher, Publishers, UNCONFIRMED_MAX};
 use crate::recent_errors::RecentErrors;
-use crate::reconnecting::{CallError, LOOK_EVERY, Reconnecting, Role, Waits};
+use crate::reconnecting::{LOOK_EVERY, Reconnecting, Role, Waits};
 use crate::subscription::{Channelled, Source};
 use crate::{ConfigError, ReachError, wire};
 

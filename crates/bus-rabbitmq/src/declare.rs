@@ -5,8 +5,9 @@ use lapin::options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptio
 use lapin::types::{FieldTable, ShortString};
 use lapin::{Channel, Connection, ExchangeKind};
 
+use crate::error::CallError;
 use crate::layout::{EXCHANGE, Queue};
-use crate::reconnecting::{CallError, within};
+use crate::reconnecting::within;
 
 /// Number of queues that are declared before their answers are awaited: enough to hide latency, few enough for the
 /// deadline.

@@ -9,8 +9,8 @@ use lapin::types::ShortString;
 use lapin::{BasicProperties, Connection};
 
 use crate::declare::{QueueStatus, open, queue_status};
-use crate::preflight::Unusable;
-use crate::reconnecting::{CallError, within};
+use crate::error::{CallError, Unusable};
+use crate::reconnecting::within;
 use crate::subscription::consume;
 use crate::{RabbitMq, broker::Shared};
 use futures_util::stream::StreamExt;

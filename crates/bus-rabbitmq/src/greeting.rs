@@ -9,7 +9,8 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::address::Address;
-use crate::preflight::{ServerInfo, Unusable};
+use crate::error::Unusable;
+use crate::preflight::ServerInfo;
 use crate::reconnecting::CONNECT_DEADLINE;
 
 /// The first bytes of a client: AMQP 0-9-1.

@@ -21,6 +21,7 @@ mod address;
 mod broker;
 mod declare;
 mod earlier;
+mod error;
 mod greeting;
 mod layout;
 mod preflight;
@@ -31,6 +32,6 @@ mod subscription;
 mod wire;
 
 pub use adapter::Adapter;
-pub use address::ConfigError;
 pub use broker::{Options, RabbitMq};
-pub use preflight::{ReachError, ServerInfo, Unusable};
+pub use error::{ConfigError, ReachError, Unusable};
+pub use preflight::ServerInfo;

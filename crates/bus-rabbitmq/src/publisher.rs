@@ -21,9 +21,10 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout};
 
 use crate::declare::{is_final, open};
+use crate::error::CallError;
 use crate::layout::EXCHANGE;
 use crate::recent_errors::RecentErrors;
-use crate::reconnecting::{CallError, Role, Waits, within};
+use crate::reconnecting::{Role, Waits, within};
 
 /// Messages of a lane that may be unconfirmed, and once more as many that may wait to be sent: what half a dozen
 /// services with windows of 1,024 in two lanes send by themselves. Beyond that a message is refused instead of taking

@@ -10,8 +10,8 @@ use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
 use crate::address::Address;
+use crate::error::{CallError, Unusable};
 use crate::greeting;
-use crate::preflight::Unusable;
 
 /// Far more than a connection takes to a broker that is there, even by TLS over a slow line.
 pub(crate) const CONNECT_DEADLINE: Duration = Duration::from_secs(10);
@@ -192,13 +192,4 @@ pub(crate) async fn within<T>(what: &str, call: impl Future<Output = lapin::Resu
         Ok(answer) => answer.map_err(CallError::Failed),
         Err(_) => Err(CallError::Late(format!("{what} took more than {CALL_DEADLINE:?}"))),
     }
-}
-
-/// The reason why a call of the broker failed.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum CallError {
-    #[error("{0}")]
-    Failed(lapin::Error),
-    #[error("{0}")]
-    Late(String),
 }

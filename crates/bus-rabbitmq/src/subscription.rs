@@ -15,8 +15,9 @@ use lapin::{Channel, Connection, Consumer};
 
 use crate::broker::Receiving;
 use crate::declare::open;
+use crate::error::CallError;
 use crate::layout::DELIVERIES_MAX;
-use crate::reconnecting::{CallError, within};
+use crate::reconnecting::within;
 use crate::wire;
 
 /// Messages that the broker sends ahead of their settlement, of each shard: eight shards together fill two windows of

@@ -55,7 +55,7 @@ Examples:
   tradepost orders place 123=1 --email ada@example.com --token tok_ok --watch
 
 Environment:
-  TRADEPOST_URL                where the server is
+  TRADEPOST_URL                URL of the server
   TRADEPOST_ADMIN_TOKEN        the admin token, or
   TRADEPOST_ADMIN_TOKEN_FILE   a file that holds it
   TRADEPOST_…                  the settings of `up`: `tradepost config show`
@@ -95,27 +95,27 @@ enum Command {
     Migrate(migrate::Migrate),
     /// Check that everything is present and correctly configured
     Doctor(doctor::Doctor),
-    /// Ask a process whether it is ready
+    /// Ask a process for its readiness
     Health(health::Health),
-    /// Place, look at, pay and cancel orders
+    /// Place, show, pay and cancel orders
     #[command(subcommand)]
     Orders(orders::Command),
-    /// Look at products, add, change and remove some
+    /// List, add, change and remove products
     #[command(subcommand)]
     Products(products::Command),
-    /// Look at stock, and correct it
+    /// List stock and adjust it
     #[command(subcommand)]
     Stock(stock::Command),
-    /// Look at attempts to be paid
+    /// List payments
     #[command(subcommand)]
     Payments(payments::Command),
-    /// Look at what happened in all services
+    /// List, follow and republish the events of all services
     #[command(subcommand)]
     Events(events::Command),
-    /// Look at what could not be handled, and decide about it
+    /// List, replay and discard dead letters
     #[command(subcommand)]
     Dlq(dlq::Command),
-    /// Look at the mail that was sent or captured
+    /// List and show mail that was sent or captured
     #[command(subcommand)]
     Mail(mail::Command),
     /// Put a running shop under load, and check its books

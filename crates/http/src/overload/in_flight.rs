@@ -28,10 +28,10 @@ const PARTS: usize = 8;
 const ANSWER: Duration = Duration::from_secs(30);
 
 /// Requests beyond which background work yields to them: with fewer there is time for both.
-const CROWD: usize = 32;
+const HIGH_LOAD: usize = 32;
 
 /// Questions of consoles that are answered at the same time. They wait long for what is yet to happen, so they are
-/// counted apart: they are no crowd, and are answered while the shop is full. A tail has one for each service.
+/// counted apart: they are no high load, and are answered while the shop is full. A tail has one for each service.
 const QUESTIONS_MAX: usize = 256;
 
 /// Asked while everything else is refused, to find out why.
@@ -101,8 +101,8 @@ impl InFlight {
             return self.questions.take(client, 1);
         }
         let place = self.requests.take(client, 1)?;
-        if self.requests.taken() > CROWD {
-            self.yielding.note_crowd();
+        if self.requests.taken() > HIGH_LOAD {
+            self.yielding.note_high_load();
         }
         Ok(place)
     }
@@ -148,10 +148,11 @@ mod tests {
     }
 
     #[test]
-    fn as_many_requests_as_there_is_time_for_are_no_crowd() {
+    fn as_many_requests_as_there_is_time_for_are_no_high_load() {
         let yielding = Yielding::default();
         let in_flight = InFlight::new(&[], yielding.clone());
-        let mut places: Vec<_> = (0..CROWD).map(|_| in_flight.place("/v1/orders", Some(client(1))).unwrap()).collect();
+        let mut places: Vec<_> =
+            (0..HIGH_LOAD).map(|_| in_flight.place("/v1/orders", Some(client(1))).unwrap()).collect();
         assert!(!yielding.has_seen_any());
         places.push(in_flight.place("/v1/orders", Some(client(2))).unwrap());
         assert!(yielding.has_seen_any());

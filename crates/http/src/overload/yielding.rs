@@ -15,12 +15,12 @@ const THERE_AFTER: Duration = Duration::from_millis(200);
 /// The age of work that no longer yields. A burst may last as long; then both get their share.
 const WAITED_ENOUGH: Duration = Duration::from_secs(10);
 
-/// The time between two looks whether the crowd is gone.
+/// The time between two looks at the load.
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
-/// Remembers when a crowd of requests was seen, and holds back what can wait. Clones share it.
+/// Remembers when high request load was seen, and holds back what can wait. Clones share it.
 #[derive(Clone, Debug)]
-pub struct Yielding(Arc<Crowd>);
+pub struct Yielding(Arc<HighLoad>);
 
 impl Default for Yielding {
     fn default() -> Self {
@@ -30,15 +30,15 @@ impl Default for Yielding {
 
 impl Yielding {
     fn since(began: Instant) -> Self {
-        Self(Arc::new(Crowd { began, since: AtomicU64::new(0), last: AtomicU64::new(0) }))
+        Self(Arc::new(HighLoad { began, since: AtomicU64::new(0), last: AtomicU64::new(0) }))
     }
 
-    /// A crowd is seen.
-    pub(crate) fn note_crowd(&self) {
+    /// Records high load.
+    pub(crate) fn note_high_load(&self) {
         self.0.seen(Instant::now());
     }
 
-    /// Waits while a crowd of requests is being answered, until the work, which is that old, has waited for ten
+    /// Waits under high request load, until the work, which is that old, has waited for ten
     /// seconds.
     pub async fn wait(&self, age: SignedDuration) {
         let waited_before = Duration::try_from(age).unwrap_or_default();
@@ -56,13 +56,13 @@ impl Yielding {
 
 /// Both times are in microseconds since its beginning.
 #[derive(Debug)]
-struct Crowd {
+struct HighLoad {
     began: Instant,
     since: AtomicU64,
     last: AtomicU64,
 }
 
-impl Crowd {
+impl HighLoad {
     fn seen(&self, now: Instant) {
         let now = self.micros(now);
         let last = self.last.swap(now, Ordering::Relaxed);
@@ -71,7 +71,7 @@ impl Crowd {
         }
     }
 
-    /// True if a crowd has been there for some time, and is not gone.
+    /// True if high load has lasted for some time, and is not over.
     fn is_there(&self, now: Instant) -> bool {
         let now = self.micros(now);
         let (since, last) = (self.since.load(Ordering::Relaxed), self.last.load(Ordering::Relaxed));
@@ -92,25 +92,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_crowd_is_one_that_stays_and_is_gone_when_it_is_not_seen_for_a_moment() {
+    fn high_load_must_last_and_is_over_when_it_is_not_seen_for_a_moment() {
         let began = Instant::now();
         let yielding = Yielding::since(began);
-        let crowd = &yielding.0;
+        let load = &yielding.0;
         let at = |millis| began + Duration::from_millis(millis);
-        assert!(!crowd.is_there(at(1_000)));
+        assert!(!load.is_there(at(1_000)));
         for millis in (1_000..1_200).step_by(20) {
-            crowd.seen(at(millis));
-            assert!(!crowd.is_there(at(millis)), "it may be a moment's");
+            load.seen(at(millis));
+            assert!(!load.is_there(at(millis)), "it may be a moment's");
         }
-        crowd.seen(at(1_200));
-        assert!(crowd.is_there(at(1_200)) && crowd.is_there(at(1_250)));
-        assert!(!crowd.is_there(at(1_251)));
-        crowd.seen(at(1_300));
-        assert!(!crowd.is_there(at(1_300)), "it is another one");
+        load.seen(at(1_200));
+        assert!(load.is_there(at(1_200)) && load.is_there(at(1_250)));
+        assert!(!load.is_there(at(1_251)));
+        load.seen(at(1_300));
+        assert!(!load.is_there(at(1_300)), "it is another one");
     }
 
     #[tokio::test]
-    async fn work_yields_to_a_crowd_until_that_is_gone_or_the_work_is_old() {
+    async fn work_yields_to_high_load_until_that_is_over_or_the_work_is_old() {
         let now = Instant::now();
         let ago = |millis| now.checked_sub(Duration::from_millis(millis)).expect("the machine runs for a second");
         let yielding = Yielding::since(ago(1_000));

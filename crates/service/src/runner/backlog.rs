@@ -22,7 +22,7 @@ const PAGE: i64 = 256;
 /// The time between two log lines about progress.
 const REPORT_EVERY: Duration = Duration::from_secs(5);
 
-/// The age that a window of history counts as: it yields to a crowd of requests for a second, not for the ten of what
+/// The age that a window of history counts as: it yields to high request load for a second, not for the ten of what
 /// is new, and not never because it is old.
 const AGE: SignedDuration = SignedDuration::from_secs(9);
 
