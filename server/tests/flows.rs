@@ -88,6 +88,7 @@ async fn a_soft_decline_takes_another_token_while_the_reservation_lasts(place: S
     assert_eq!(shop.stock(&product).await, (9, 0));
     let again = shop.post(&format!("/v1/orders/{order_id}/payment"), &json!({"token": "tok_ok"})).await.expect(409);
     assert_eq!(again.text("/code"), "not_payable");
+    assert_eq!(again.text("/detail"), "the order is paid and cannot be paid again");
 }
 
 async fn a_charge_whose_answer_was_lost_is_looked_up_and_never_repeated(place: ShopLocation) {

@@ -11,7 +11,7 @@ use service::http::idempotency::{self, Claim, IdempotencyKey, KeyedBody, Repeata
 use service::http::{Fields, IfMatch, PathId, Problem, ProblemBody, RequestInfo};
 
 use crate::access::own_order;
-use crate::domain::CannotPay;
+use crate::domain::{CannotPay, Status};
 use crate::place_order::PaymentToken;
 use crate::queries::Order;
 use crate::{Ctx, store};
@@ -20,7 +20,7 @@ impl From<CannotPay> for Problem {
     fn from(refusal: CannotPay) -> Self {
         match refusal {
             CannotPay::Pending => {
-                let detail = "a payment of this order is under way: wait for what becomes of it";
+                let detail = "a payment of this order is in flight: wait for its result";
                 Self::new(StatusCode::CONFLICT, "payment_pending", detail)
             }
             CannotPay::TooManyAttempts => {
@@ -28,7 +28,8 @@ impl From<CannotPay> for Problem {
                 Self::new(StatusCode::CONFLICT, "too_many_attempts", detail)
             }
             CannotPay::NotPayable(status) => {
-                let detail = format!("the order is {} and cannot be paid", status.as_str());
+                let again = if status == Status::Paid { " again" } else { "" };
+                let detail = format!("the order is {} and cannot be paid{again}", status.as_str());
                 Self::new(StatusCode::CONFLICT, "not_payable", detail)
             }
         }
