@@ -1,4 +1,5 @@
-//! `cargo xtask new-service` on a copy of the work tree: what it writes compiles, and in the long form passes the tests.
+//! `cargo xtask new-service` on a copy of the work tree: what it writes compiles, and in the long form passes the
+//! tests.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -90,7 +91,7 @@ fn services_that_are_generated_compile_and_stand_in_every_file() {
     assert!(copy.text("services/gift_cards/src/queries.rs").contains("\"/v1/gift-cards\""));
 
     copy.run("cargo", &["check", "--workspace", "--offline"]);
-    #[expect(clippy::disallowed_methods, reason = "it tells this test what to do, and is no setting of the product")]
+    #[expect(clippy::disallowed_methods, reason = "it is an option of this test, and no setting of the product")]
     let is_long = std::env::var_os("TRADEPOST_SOAK").is_some();
     if is_long {
         copy.run("cargo", &["fmt", "--all", "--check"]);

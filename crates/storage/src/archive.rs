@@ -34,9 +34,9 @@ kit! {
         ),
     );
     static BY_ID: Sql = Sql::new("EVENT_BY_ID", select!("from events where event_id = $1"));
-    /// With it, the number of the reader's own transaction: what has a lower position and can't be seen is of an earlier
-    /// one, for a transaction has its number before its events have their positions. (A snapshot's `xmax` is no bound: it is
-    /// the first number after those that have ended.)
+    /// With it, the number of the reader's own transaction: what has a lower position and can't be seen is of an
+    /// earlier one, for a transaction has its number before its events have their positions. (A snapshot's `xmax` is no
+    /// bound: it is the first number after those that have ended.)
     static NEWEST: Sql = Sql::each(
         "NEWEST_EVENT",
         "select coalesce(max(position), 0) as position, 0 as begun from events",

@@ -12,7 +12,8 @@ use crate::{Db, Error, params};
 kit! {
     static SEEN: Sql =
         Sql::lookup("SEEN_EVENTS", "select event_id, digest, attempts, handled_at from inbox where event_id = any($1)");
-    /// Found by the age of the event, and spared if it was handled later: from an archive comes what is older than that.
+    /// Found by the age of the event, and spared if it was handled later: from an archive comes what is older than
+    /// that.
     static FORGET: Sql = Sql::new(
         "FORGET_HANDLED",
         "delete from inbox where event_id in (

@@ -49,8 +49,8 @@ kit! {
          order by events.position"
         ),
     );
-    // The range bounds what is walked: of a table without statistics PostgreSQL takes the list for a mere filter, and would
-    // look at the whole backlog for each few hundred rows.
+    // The range bounds what is walked: of a table without statistics PostgreSQL takes the list for a mere filter, and
+    // would look at the whole backlog for each few hundred rows.
     static SENT: Sql = Sql::new(
         "FORGET_SENT",
         "delete from outbox where destination = $1 and lane = $2 and position between $3 and $4 and position = any($5)",

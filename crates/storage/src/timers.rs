@@ -13,8 +13,8 @@ kit! {
         "update timers set due_at = $3, fence = fence + 1, attempts = attempts + 1, is_leased = $5
          where name = $1 and key in (select key from timers where name = $1 and due_at <= $2 order by due_at limit $4)
          returning key, fence, attempts, correlation_id, causation_id, traceparent",
-        // Those that another process is leasing at this moment are passed over. Materialized, for a subselect that locks
-        // may be run again for each row of the update, and then leases more than its limit.
+        // Those that another process is leasing at this moment are passed over. Materialized, for a subselect that
+        // locks may be run again for each row of the update, and then leases more than its limit.
         "with due as materialized (select key from timers where name = $1 and due_at <= $2 order by due_at limit $4
              for update skip locked)
          update timers set due_at = $3, fence = timers.fence + 1, attempts = timers.attempts + 1, is_leased = $5

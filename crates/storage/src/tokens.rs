@@ -1,5 +1,5 @@
-//! Tokens of an SQL text: enough to tell a parameter or a keyword from the same characters in a literal, a quoted name
-//! or a comment.
+//! Tokens of an SQL text: enough to distinguish a parameter or a keyword from the same characters in a literal, a
+//! quoted name or a comment.
 
 /// One token. All of them, one after another, are the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

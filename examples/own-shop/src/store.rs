@@ -15,7 +15,7 @@ storage::statements! {
     change SET_SALES "update sales set units = $2, version = version + 1 where product_id = $1 and version = $3";
 }
 
-/// What was sold of these products.
+/// The units that were sold of these products.
 pub(crate) async fn sales(db: &Db, products: Vec<ProductId>) -> Result<Vec<Sales>, Error> {
     db.query(&SALES, params![products], sales_of).await
 }

@@ -61,7 +61,7 @@ impl Name {
         format!("services/{}", self.0)
     }
 
-    /// What has the name, or a name that is made of it.
+    /// The holder of the name, or of a name that is made of it.
     fn taken_by(&self, root: &Path) -> Result<Option<String>> {
         let is_of_rust = RUST.split_whitespace().any(|word| word == self.0);
         if is_of_rust || RESERVED.contains(&self.as_str()) || self.0.starts_with("pg_") {

@@ -10,10 +10,10 @@ use super::name::Name;
 /// The last lines of the sample's test, which put the sample into a shop: a new service stands in one.
 const SAMPLE_ALONE: &str = "\n// From here on the sample alone";
 
-/// What the sample's test has for the same reason, and what a service's test has instead.
+/// The lines of the sample's test, and those of a service's test in their place.
 const IN_TESTS: [(&str, &str); 2] = [
     (
-        "use server::shop::Shop;\nuse testkit::{ShopLocation, Setup, TestShop};",
+        "use server::shop::Shop;\nuse testkit::{Setup, ShopLocation, TestShop};",
         "use testkit::{ShopLocation, TestShop};",
     ),
     ("TestShop::start_on_with(place, setup())", "TestShop::start_on(place)"),

@@ -58,7 +58,7 @@ const UPSERTS: [&str; 3] = [
      on conflict (paper_id) do update set note = $2, version = $4 where papers.version < $4",
 ];
 
-/// What may stand between two words.
+/// The separators between two words.
 const GAPS: [&str; 4] = [" ", "\n\t", " /* $9 where ( ' */ ", " -- $9 returning '(\n"];
 
 /// One write of a batch.
@@ -128,8 +128,8 @@ fn with_gaps(text: &str, gaps: &mut impl Iterator<Item = &'static str>) -> Strin
     made
 }
 
-/// Outcome of each batch, and the rows of the case at the end. Of several statements of a batch that fail, the databases
-/// name different ones, so errors are compared by their kind.
+/// Outcome of each batch, and the rows of the case at the end. Of several statements of a batch that fail, the
+/// databases name different ones, so errors are compared by their kind.
 #[derive(Debug, PartialEq)]
 struct Outcome {
     committed: Vec<Result<(), Discriminant<Error>>>,
