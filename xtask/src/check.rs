@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use crate::step::{self, cargo};
 
-/// What is tested: everything, so with TLS for RabbitMQ, which the default build leaves out.
+/// The features that are tested: all, so with TLS for RabbitMQ, which the default build leaves out.
 pub(crate) const EVERYTHING: [&str; 2] = ["--workspace", "--all-features"];
 
 /// Formatting and lints.

@@ -80,7 +80,7 @@ async fn services_with_a_database_each_sell_and_take_the_archives_of_the_others(
     let mut rng = Rng::of_this_run();
     journal.plan(ORDERS, &mut rng);
     Load::start(&client, &shop, &journal).done().await;
-    // As if the service had never been thought of: what was told is in the archives of the others and nowhere else.
+    // As if the service had never existed: earlier events are in the archives of the others and nowhere else.
     fleet.postgres().execute("shop_notifications", "drop schema notifications cascade");
     fleet.delete_queues("tradepost.notifications.");
     let said = fleet.refused(mails).await;

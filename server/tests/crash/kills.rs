@@ -146,7 +146,7 @@ impl Run {
 
         let began = Instant::now();
         let kills = self.recover(round).await;
-        let books = FullBooks::at_rest(&self.client, &self.shop, &self.journal).await;
+        let books = FullBooks::settled(&self.client, &self.shop, &self.journal).await;
         let (took, unknown, left) = (began.elapsed(), self.journal.unknown(), self.journal.not_sent());
         eprintln!(
             "{kill:?}, {kills} more kills, balanced in {took:.1?}; {unknown} unanswered so far, {left} left to place"
@@ -221,7 +221,7 @@ impl Run {
     }
 }
 
-/// What kills cause and this run has not seen, if anything.
+/// The effects of kills that this run has not seen, if any.
 fn missed(seen: Counters, (_, looked_up_after_a_crash): (usize, usize)) -> Option<&'static str> {
     if seen.redelivered == 0 {
         Some("nothing was redelivered: the kills missed the work")

@@ -133,7 +133,7 @@ async fn a_queue_that_is_deleted_and_a_binding_that_is_removed_are_restored_and_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_consumer_that_the_broker_gives_up_for_its_silence_subscribes_again() {
+async fn a_consumer_that_the_broker_disconnects_for_its_silence_subscribes_again() {
     let mut run = Selling::on(Fleet::start_on_own_servers(&of_each(1)).await).await;
     for setting in ["consumer_timeout, 3000", "channel_tick_interval, 500"] {
         run.fleet.eval(&format!("application:set_env(rabbit, {setting})"));
