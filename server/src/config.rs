@@ -19,8 +19,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use console::{Address, NotHttp};
-use kernel::{Currency, Shards};
+use kernel::Shards;
 use service::http::{Network, Origin};
+use service::setting::Values;
 use service::storage::Location;
 use tracing_subscriber::EnvFilter;
 
@@ -28,8 +29,8 @@ pub use carrier::{Carrier, examples as broker_examples};
 pub use client::{ClientSettings, client, health_url};
 pub use environment::Environment;
 pub use errors::Errors;
-pub use parse::duration;
 pub use secret::Secret;
+pub use service::setting::parse::duration;
 pub use sources::{Flags, Shown};
 
 use keys::Keys;
@@ -50,16 +51,6 @@ pub struct Settings {
     pub listen: IpAddr,
     /// The port to listen on; 0 takes a free one.
     pub port: u16,
-    /// The shop's one currency.
-    pub currency: Currency,
-    /// The time for which stock is held for an unpaid order: 1 s to 30 d.
-    pub reservation_ttl: Duration,
-    /// Payments of one order that may be declined before it is cancelled: 1 to 20.
-    pub payment_attempts: i64,
-    /// Units that orders of one e-mail address may hold without a payment: 1 to 1,000,000,000.
-    pub unpaid_units_per_email: i64,
-    /// Units that orders from one client's address may hold without a payment: 1 to 1,000,000,000.
-    pub unpaid_units_per_address: i64,
     /// The bound of the first wait before a failed delivery is tried again: 1 ms to 1 m.
     pub retry_base: Duration,
     /// The bound of every such wait: `retry_base` to 24 h.
@@ -80,14 +71,6 @@ pub struct Settings {
     pub outbox_cap: u64,
     /// Writes a second that guests and customers may send from one address: 1 to 1,000,000.
     pub write_limit: u32,
-    /// Attempts a minute on one account from one address: 1 to 1,000,000.
-    pub attempt_limit: u32,
-    /// Attempts a minute from one address: 1 to 1,000,000.
-    pub attempt_limit_address: u32,
-    /// Attempts a minute on one account from addresses that never signed in to it: 1 to 1,000,000.
-    pub attempt_limit_account: u32,
-    /// Mails an hour to one address: 1 to 1,000,000.
-    pub mail_limit: u32,
     /// Proxies whose `X-Forwarded-For` is believed, as in `10.0.0.0/8, ::1`: at most 64.
     pub trusted_proxies: Vec<Network>,
     /// Origins whose pages may read answers, as in `https://shop.example`, or `*` for all: at most 64.
@@ -105,12 +88,8 @@ pub struct Settings {
     pub admin_token: Option<Secret>,
     /// The token before the one of now, good beside it while clients change over.
     pub admin_token_previous: Option<Secret>,
-    /// The mail server, as in `smtp://user:pass@host:587` or `smtps://…`. Without it mail is captured.
-    pub smtp_url: Option<Secret>,
-    /// The sender of mail, as in `Shop <shop@example.com>`.
-    pub mail_from: String,
-    /// The shop's pages, to which links in mails lead, as in `https://shop.example.com`.
-    pub shop_url: String,
+    /// Settings that services declare.
+    pub services: Values,
     /// The address of each service that runs in another process, as in `http://127.0.0.1:7081`.
     pub peers: BTreeMap<&'static str, Address>,
 }
@@ -176,13 +155,6 @@ fn read(shop: &Shop, keys: &Keys, sources: &mut Sources) -> Settings {
         carrier: carrier(shop, sources),
         listen: sources.read(&keys::LISTEN, parse::address),
         port: sources.read(&keys::PORT, |text| parse::whole(text, 0..=u16::MAX)),
-        currency: sources.read(&keys::CURRENCY, |text| text.parse().map_err(|error| format!("{error}"))),
-        reservation_ttl: sources.read(&keys::RESERVATION_TTL, |text| parse::duration(text, SECOND..=30 * DAY)),
-        payment_attempts: sources.read(&keys::PAYMENT_ATTEMPTS, |text| parse::whole(text, 1..=20)),
-        unpaid_units_per_email: sources
-            .read(&keys::UNPAID_UNITS_PER_EMAIL, |text| parse::whole(text, 1..=1_000_000_000)),
-        unpaid_units_per_address: sources
-            .read(&keys::UNPAID_UNITS_PER_ADDRESS, |text| parse::whole(text, 1..=1_000_000_000)),
         retry_base: sources.read(&keys::RETRY_BASE, |text| parse::duration(text, Duration::from_millis(1)..=MINUTE)),
         retry_max: sources.read(&keys::RETRY_MAX, |text| parse::duration(text, Duration::from_millis(1)..=DAY)),
         retry_attempts: sources.read(&keys::RETRY_ATTEMPTS, |text| parse::whole(text, 1..=100)),
@@ -194,10 +166,6 @@ fn read(shop: &Shop, keys: &Keys, sources: &mut Sources) -> Settings {
         shards: sources.read(&keys::SHARDS, parse::shards),
         outbox_cap: sources.read(&keys::OUTBOX_CAP, |text| parse::whole(text, 1..=1_000_000_000)),
         write_limit: sources.read(&keys::WRITE_LIMIT, rate),
-        attempt_limit: sources.read(&keys::ATTEMPT_LIMIT, rate),
-        attempt_limit_address: sources.read(&keys::ATTEMPT_LIMIT_ADDRESS, rate),
-        attempt_limit_account: sources.read(&keys::ATTEMPT_LIMIT_ACCOUNT, rate),
-        mail_limit: sources.read(&keys::MAIL_LIMIT, rate),
         trusted_proxies: sources.read(&keys::TRUSTED_PROXIES, parse::networks),
         cors_origins: sources.read(&keys::CORS_ORIGINS, parse::origins),
         otlp_endpoint: sources.read(&keys::OTLP_ENDPOINT, parse::endpoint),
@@ -206,9 +174,7 @@ fn read(shop: &Shop, keys: &Keys, sources: &mut Sources) -> Settings {
         log_format: sources.read(&keys::LOG_FORMAT, log_format),
         admin_token: sources.secret(&keys::ADMIN_TOKEN, parse::token),
         admin_token_previous: sources.secret(&keys::ADMIN_TOKEN_PREVIOUS, parse::token),
-        smtp_url: sources.secret(&keys::SMTP_URL, parse::smtp_url),
-        mail_from: sources.read(&keys::MAIL_FROM, parse::mailbox),
-        shop_url: sources.read(&keys::SHOP_URL, parse::page_url),
+        services: sources.declared(),
         peers: peers(keys, sources),
     }
 }

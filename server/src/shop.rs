@@ -4,14 +4,14 @@
 //! broker are one line in [`Shop::tradepost`]; a program of one's own adds its service to the same value and hands it
 //! to [`crate::main`].
 
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
 use bus::{Adapter, EmbeddedAdapter, Topology};
-use notifications::Mailer;
 use payments::Provider;
 use service::AnyService;
-use users::AttemptLimits;
+use service::setting::{AnySetting, Values};
 
 use crate::app::provider::Absent;
 
@@ -21,22 +21,19 @@ pub const CONSOLE: &str = "console";
 /// The port of the console where it runs in a process of its own.
 const CONSOLE_PORT: u16 = 7093;
 
-/// The systems outside of Tradepost that services use.
+/// Settings of services, and the systems outside of Tradepost that they use.
 #[derive(Clone)]
 pub struct Outside {
     /// The payment provider.
     pub provider: Arc<dyn Provider>,
-    /// The mail transport.
-    pub mailer: Mailer,
-    /// Limit on attempts to sign in, register or change an address.
-    pub attempts: AttemptLimits,
+    /// The settings of the services.
+    pub settings: Values,
 }
 
 impl Outside {
     /// Nothing that answers, for services that are only described.
     fn absent() -> Self {
-        let mailer = Mailer::from_url(None, "Tradepost <shop@localhost>").expect("the address is valid");
-        Self { provider: Arc::new(Absent), mailer, attempts: AttemptLimits::DEFAULT }
+        Self { provider: Arc::new(Absent), settings: Values::default() }
     }
 }
 
@@ -48,6 +45,7 @@ type Constructor = dyn Fn(&Outside) -> Box<dyn AnyService> + Send + Sync;
 pub struct Entry {
     name: &'static str,
     port: u16,
+    settings: &'static [&'static dyn AnySetting],
     make: Arc<Constructor>,
 }
 
@@ -64,12 +62,12 @@ impl Shop {
     /// Ports stay with their names, for configurations rely on them.
     pub fn tradepost() -> Self {
         Self::new()
-            .service(7081, |outside| users::service(outside.attempts))
-            .service(7082, |_| catalog::service())
-            .service(7083, |_| orders::service())
+            .service(7081, |outside| users::service(&outside.settings))
+            .service(7082, |outside| catalog::service(&outside.settings))
+            .service(7083, |outside| orders::service(&outside.settings))
             .service(7084, |_| inventory::service())
             .service(7085, |outside| payments::service(outside.provider.clone()))
-            .service(7088, |outside| notifications::service(outside.mailer.clone()))
+            .service(7088, |outside| notifications::service(&outside.settings))
             .broker(&EmbeddedAdapter)
             .broker(&bus_rabbitmq::Adapter)
     }
@@ -83,17 +81,23 @@ impl Shop {
     ///
     /// # Panics
     ///
-    /// The name and the port of each service must be its own.
+    /// The name and the port of each service must be its own, and a setting of several services has one default.
     #[must_use]
     pub fn service<S: AnyService + 'static>(
         mut self,
         port: u16,
         make: impl Fn(&Outside) -> S + Send + Sync + 'static,
     ) -> Self {
-        let name = make(&Outside::absent()).name();
+        let described = make(&Outside::absent());
+        let (name, settings) = (described.name(), described.settings());
         assert!(self.port_of(name).is_none(), "two services of the shop are called {name}");
         assert!(self.ports().all(|(_, taken)| taken != port), "{name} has a port that another service has: {port}");
-        self.services.push(Entry { name, port, make: Arc::new(move |outside| Box::new(make(outside))) });
+        for setting in settings {
+            let same = self.settings().find(|known| known.name() == setting.name());
+            let default = same.map_or(setting.default(), AnySetting::default);
+            assert_eq!(default, setting.default(), "{name} declares {} with a default of its own", setting.name());
+        }
+        self.services.push(Entry { name, port, settings, make: Arc::new(move |outside| Box::new(make(outside))) });
         self
     }
 
@@ -127,6 +131,13 @@ impl Shop {
     /// The names of the services, which have a store each.
     pub fn services(&self) -> impl Iterator<Item = &'static str> {
         self.services.iter().map(|entry| entry.name)
+    }
+
+    /// The settings that the services declare, each once.
+    pub fn settings(&self) -> impl Iterator<Item = &'static dyn AnySetting> {
+        let mut names = HashSet::new();
+        let all = self.services.iter().flat_map(|entry| entry.settings.iter().copied());
+        all.filter(move |setting| names.insert(setting.name()))
     }
 
     /// Everything that `serve` can run: the services and the console.
@@ -179,12 +190,12 @@ mod tests {
     #[test]
     #[should_panic(expected = "two services of the shop are called users")]
     fn two_services_of_one_name_are_refused() {
-        let _ = Shop::tradepost().service(9000, |outside| users::service(outside.attempts));
+        let _ = Shop::tradepost().service(9000, |outside| users::service(&outside.settings));
     }
 
     #[test]
     #[should_panic(expected = "catalog has a port that another service has: 7093")]
     fn two_services_at_one_port_are_refused() {
-        let _ = Shop::new().service(7093, |_| catalog::service());
+        let _ = Shop::new().service(7093, |outside| catalog::service(&outside.settings));
     }
 }

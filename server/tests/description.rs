@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use axum::http::{Method, Request};
 use kernel::Clock;
-use notifications::Mailer;
 use serde_json::{Map, Value, json};
 use server::app::{App, Options, Scope};
 use server::config::Carrier;
 use server::shop::{CONSOLE, Shop};
+use service::setting::Values;
 use service::storage::Location;
 use service::{Settings, Tracer};
 use testkit::{ADMIN_TOKEN, TestResponse, TestShop};
@@ -411,9 +411,8 @@ async fn a_process_that_runs_a_part_of_the_shop_describes_all_of_it() {
         settings: Settings::default(),
         clock: Clock::system(),
         admin_token: Some(ADMIN_TOKEN.to_owned()),
-        mailer: Mailer::from_url(None, "Test shop <shop@localhost>").unwrap(),
+        services: Values::default(),
         admin_token_previous: None,
-        attempts: users::AttemptLimits::NONE,
         slow_charge: Duration::ZERO,
         tracer: Tracer::default(),
         peers: services.iter().map(|service| unreachable(service.name())).collect(),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use http::idempotency::Idempotency;
 use http::overload::{Limits, Overload};
 use http::{Keyring, Network, Origin, Problem};
-use kernel::{Cause, Clock, Currency, Ids, Shards, Uuid};
+use kernel::{Cause, Clock, Ids, Shards, Uuid};
 use storage::{Batch, Committed, Db, Error};
 
 use crate::Backoff;
@@ -18,16 +18,6 @@ use crate::traces::Tracer;
 /// Settings that all services share; their units are those of the configuration.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// The shop's one currency.
-    pub currency: Currency,
-    /// The time for which stock is held for an unpaid order.
-    pub reservation_ttl: Duration,
-    /// Payments of one order that may be declined before it is cancelled.
-    pub payment_attempts: i64,
-    /// Units that orders of one e-mail address may hold without a payment.
-    pub unpaid_units_per_email: i64,
-    /// Units that orders from one client's address may hold without a payment.
-    pub unpaid_units_per_address: i64,
     /// The schedule of retries of failed deliveries.
     pub retry: Backoff,
     /// Attempts before a delivery is parked.
@@ -42,6 +32,9 @@ pub struct Settings {
     pub republish_window: Duration,
     /// The partitions of the keys, shared among the instances of a service.
     pub shards: Shards,
+    /// Age of unfinished work from which requests that begin new work are refused. The smallest that a service declares
+    /// counts for all.
+    pub late_after: Duration,
     /// Unsent events in one store before requests are refused.
     pub outbox_cap: u64,
     /// The limits on requests of guests and customers.
@@ -56,11 +49,6 @@ impl Default for Settings {
     /// The defaults of the configuration, with no proxy trusted.
     fn default() -> Self {
         Self {
-            currency: Currency::EUR,
-            reservation_ttl: Duration::from_mins(15),
-            payment_attempts: 10,
-            unpaid_units_per_email: 100,
-            unpaid_units_per_address: 1_000,
             retry: Backoff { base: Duration::from_millis(200), max: Duration::from_mins(5) },
             retry_attempts: 10,
             workers: 8,
@@ -68,6 +56,7 @@ impl Default for Settings {
             inbox_retention: Duration::from_hours(14 * 24),
             republish_window: Duration::from_hours(7 * 24),
             shards: Shards::DEFAULT,
+            late_after: Duration::MAX,
             outbox_cap: 1_000_000,
             limits: Limits::DEFAULT,
             trusted_proxies: Vec::new(),

@@ -1,5 +1,7 @@
 //! The description of a service.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use events::SigningKeyPublished;
 use futures_util::future::BoxFuture;
@@ -12,6 +14,8 @@ use uuid::Uuid;
 
 use crate::operator::AccessCheck;
 use crate::reaction::Reaction;
+use crate::setting::AnySetting;
+use crate::telemetry::{Counter, Register};
 use crate::timers::{ErasedTimer, Timer, TimerKind};
 use crate::{Ctx, Delivery, Failure, Selection, on_signing_key_published};
 
@@ -28,6 +32,9 @@ pub struct Service<S = ()> {
     pub(crate) timers: Vec<ErasedTimer<S>>,
     pub(crate) access: Option<AccessCheck<S>>,
     pub(crate) at_start: Option<AtStart<S>>,
+    pub(crate) settings: &'static [&'static dyn AnySetting],
+    pub(crate) counters: Vec<Register>,
+    pub(crate) late_after: Option<Duration>,
     pub(crate) state: S,
 }
 
@@ -46,9 +53,30 @@ impl<S: Clone + Send + Sync + 'static> Service<S> {
             timers: Vec::new(),
             access: None,
             at_start: None,
+            settings: &[],
+            counters: Vec::new(),
+            late_after: None,
             state,
         };
         service.on::<SigningKeyPublished>(on_signing_key_published::handle)
+    }
+
+    /// Declares the settings that it reads.
+    pub fn settings(mut self, settings: &'static [&'static dyn AnySetting]) -> Self {
+        self.settings = settings;
+        self
+    }
+
+    /// Declares a counter: it is shown from the start.
+    pub fn counter<const N: usize>(mut self, counter: &Counter<N>) -> Self {
+        self.counters.push(counter.register());
+        self
+    }
+
+    /// Declares the age of unfinished work, of whatever service, from which requests that begin new work are refused.
+    pub fn late_after(mut self, age: Duration) -> Self {
+        self.late_after = Some(age);
+        self
     }
 
     /// Adds routes with their descriptions, and who may call them: `utoipa_axum::routes!(get, patch)` of one path.

@@ -32,6 +32,7 @@ mod watch_backlog;
 pub mod catch_up;
 pub mod operator;
 pub mod runner;
+pub mod setting;
 pub mod shell;
 pub mod telemetry;
 pub mod traces;

@@ -21,6 +21,7 @@ use crate::membership::Membership;
 use crate::reaction::{Handler, Reaction};
 use crate::relay::Relay;
 use crate::runner::Runner;
+use crate::setting::AnySetting;
 use crate::shell::served_by;
 use crate::telemetry::Metrics;
 use crate::traces::Tracer;
@@ -87,6 +88,12 @@ pub trait AnyService: Send {
     /// Its tables.
     fn migrations(&self) -> Migrations;
 
+    /// The settings that it reads.
+    fn settings(&self) -> &'static [&'static dyn AnySetting];
+
+    /// Age of unfinished work from which it wants new work refused.
+    fn late_after(&self) -> Option<Duration>;
+
     /// The description of its routes.
     fn openapi(&self) -> OpenApi;
 
@@ -113,6 +120,14 @@ impl<S: Clone + Send + Sync + 'static> AnyService for Service<S> {
 
     fn migrations(&self) -> Migrations {
         self.migrations
+    }
+
+    fn settings(&self) -> &'static [&'static dyn AnySetting] {
+        self.settings
+    }
+
+    fn late_after(&self) -> Option<Duration> {
+        self.late_after
     }
 
     fn openapi(&self) -> OpenApi {
@@ -148,6 +163,7 @@ impl<S: Clone + Send + Sync + 'static> Service<S> {
         catch_up::refuse_blind(&db, self.reactions.iter().map(|reaction| reaction.event_type)).await?;
         storage::outbox::redirect(&db).await?;
         let after_crash = db.mark_running().await?;
+        runtime.metrics.register_all(self.counters);
         let membership = join(&db, runtime);
         let store_unavailable = Arc::new(AtomicBool::new(false));
         let ctx = Ctx {

@@ -1,17 +1,22 @@
 //! The metrics of a service, under the names that dashboards rely on.
 
+mod counter;
+
 use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::time::Duration;
 
 use kernel::{Lane, Timestamp};
 use prometheus_client::encoding::{EncodeLabelSet, text};
-use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::counter::Counter as Total;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 use storage::Committed;
+
+pub use counter::Counter;
+pub(crate) use counter::Register;
 
 /// Bounds in seconds, from a commit in memory to a retry after minutes.
 const SECONDS: [f64; 14] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0, 300.0];
@@ -22,8 +27,8 @@ const SIZES: [f64; 9] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0];
 /// All metrics of one process.
 pub struct Metrics {
     registry: Mutex<Registry>,
-    published: Family<Published, Counter>,
-    handled: Family<Handled, Counter>,
+    published: Family<Published, Total>,
+    handled: Family<Handled, Total>,
     handling: Family<Consumed, Histogram>,
     latency: Family<Consumed, Histogram>,
     outbox_pending: Family<InLane, Gauge>,
@@ -33,10 +38,7 @@ pub struct Metrics {
     http: Family<Answered, Histogram>,
     commit: Family<OfService, Histogram>,
     group_size: Family<OfService, Histogram>,
-    orders: Family<InStatus, Counter>,
-    charges_looked_up: Counter,
-    mails_over_limit: Family<OverLimit, Counter>,
-    redelivered: Family<OfConsumer, Counter>,
+    redelivered: Family<OfConsumer, Total>,
     degraded: Gauge,
 }
 
@@ -82,17 +84,6 @@ struct Answered {
     status: u16,
 }
 
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct InStatus {
-    status: &'static str,
-}
-
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct OverLimit {
-    template: &'static str,
-    outcome: &'static str,
-}
-
 /// The outcome of a delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
@@ -136,9 +127,6 @@ impl Metrics {
             http: Family::new_with_constructor(seconds),
             commit: Family::new_with_constructor(seconds),
             group_size: Family::new_with_constructor(sizes),
-            orders: Family::default(),
-            charges_looked_up: Counter::default(),
-            mails_over_limit: Family::default(),
             redelivered: Family::default(),
             degraded: Gauge::default(),
         };
@@ -163,19 +151,20 @@ impl Metrics {
         r.register("http_requests_seconds", "Requests by route and status", self.http.clone());
         r.register("commit_seconds", "From the call of a commit to its answer", self.commit.clone());
         r.register("commit_group_size", "Batches that shared a transaction", self.group_size.clone());
-        r.register("orders", "Orders by the status that they reached", self.orders.clone());
-        r.register("charges_looked_up", "Charges whose lost answer was looked up", self.charges_looked_up.clone());
-        r.register(
-            "mails_over_limit",
-            "Mails that were held or dropped because their recipient got too many",
-            self.mails_over_limit.clone(),
-        );
         r.register(
             "events_redelivered",
             "Redeliveries: from a process that ended, or a shard that moved",
             self.redelivered.clone(),
         );
         r.register("degraded", "1 while events can't be sent or received, else 0", self.degraded.clone());
+    }
+
+    /// Shows the counters of a service.
+    pub(crate) fn register_all(&self, counters: Vec<Register>) {
+        let mut registry = self.registry.lock().unwrap_or_else(PoisonError::into_inner);
+        for register in counters {
+            register(&mut registry);
+        }
     }
 
     /// Everything, as Prometheus text.
@@ -207,21 +196,6 @@ impl Metrics {
 
     pub(crate) fn set_timers_due(&self, service: &'static str, due: i64) {
         self.timers_due.get_or_create(&OfService { service }).set(due);
-    }
-
-    /// An order reached a status.
-    pub fn order_reached(&self, status: &'static str) {
-        self.orders.get_or_create(&InStatus { status }).inc();
-    }
-
-    /// A mail's recipient got too many: it was `held` or `dropped`.
-    pub fn mail_over_limit(&self, template: &'static str, outcome: &'static str) {
-        self.mails_over_limit.get_or_create(&OverLimit { template, outcome }).inc();
-    }
-
-    /// A charge's lost answer was found by look-up.
-    pub fn charge_looked_up(&self) {
-        self.charges_looked_up.inc();
     }
 
     pub(crate) fn committed(&self, service: &'static str, committed: &Committed) {

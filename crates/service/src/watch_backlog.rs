@@ -13,9 +13,6 @@ use crate::{CatchingUp, Ctx, Tasks};
 /// Pieces of work that must be late before the shop is: fewer may have reasons of their own, such as a retry.
 const LATE: i64 = 100;
 
-/// The part of `reservation_ttl` after which work is late: three quarters are left for what follows from it.
-const LATE_AFTER: u32 = 4;
-
 /// The time between two looks; a look reads one row for each destination and each kind of timer.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
@@ -31,7 +28,7 @@ pub(crate) struct Work {
 
 /// Looks again and again whether the service is late.
 pub(crate) async fn watch<S>(ctx: Ctx<S>, work: Work, mut wake: watch::Receiver<()>, tasks: Tasks) {
-    let late_after = SignedDuration::try_from(ctx.settings.reservation_ttl / LATE_AFTER).unwrap_or(SignedDuration::MAX);
+    let late_after = SignedDuration::try_from(ctx.settings.late_after).unwrap_or(SignedDuration::MAX);
     let mut was_late = false;
     let mut looks: u32 = 0;
     loop {
@@ -40,7 +37,11 @@ pub(crate) async fn watch<S>(ctx: Ctx<S>, work: Work, mut wake: watch::Receiver<
         let is_late = is_late(&ctx.db, &ctx.catching_up, &work, late_since).await.unwrap_or(was_late);
         let service = ctx.db.service();
         if is_late && !was_late {
-            tracing::warn!(service, ?late_after, "work waits for longer than this: no new orders are taken meanwhile");
+            tracing::warn!(
+                service,
+                ?late_after,
+                "work waits for longer than this: requests that begin new work are refused meanwhile"
+            );
         } else if was_late && !is_late {
             tracing::info!(service, "the work is done in time again");
         }
@@ -65,7 +66,7 @@ async fn is_late(db: &Db, catching_up: &CatchingUp, work: &Work, late_since: Tim
             return Ok(true);
         }
     }
-    // While the broker is unreachable everything waits for it, and orders are accepted all the same.
+    // While the broker is unreachable everything waits for it, and new work is accepted all the same.
     if work.broker.health() != Health::Ready {
         return Ok(false);
     }

@@ -10,6 +10,6 @@ mod shop_location;
 mod unknown;
 
 pub use response::TestResponse;
-pub use shop::{ADMIN_TOKEN, Call, Setup, TestShop};
+pub use shop::{ADMIN_TOKEN, Call, Setup, TestShop, unlimited};
 pub use shop_location::ShopLocation;
 pub use unknown::emit_about_an_unknown_order;

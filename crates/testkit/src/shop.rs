@@ -9,16 +9,15 @@ use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::http::{Method, Request, header};
 use kernel::{Clock, MockClock, SignedDuration};
-use notifications::Mailer;
 use serde_json::{Value, json};
 use server::app::{App, Options, Scope};
 use server::config::Carrier;
 use server::shop::Shop;
 use service::http::overload::Limits;
+use service::setting::Values;
 use service::storage::Location;
 use service::{Settings, Tracer};
 use tower::ServiceExt;
-use users::AttemptLimits;
 
 use crate::{ShopLocation, TestResponse};
 
@@ -37,12 +36,10 @@ pub struct Setup {
     pub shop: Shop,
     /// Settings of all services.
     pub settings: Settings,
-    /// The mailer.
-    pub mailer: Mailer,
+    /// Settings that services declare.
+    pub services: Values,
     /// Spans of what happens, if anybody wants them.
     pub tracer: Tracer,
-    /// Limit on attempts to sign in, register or change an address.
-    pub attempts: AttemptLimits,
 }
 
 impl Default for Setup {
@@ -50,11 +47,21 @@ impl Default for Setup {
         Self {
             shop: Shop::tradepost(),
             settings: Settings { limits: Limits::NONE, ..Settings::default() },
-            mailer: Mailer::from_url(None, "Test shop <shop@localhost>").expect("a sender"),
+            services: unlimited(),
             tracer: Tracer::default(),
-            attempts: AttemptLimits::NONE,
         }
     }
+}
+
+/// Settings of services whose bounds no test meets: its clock stands still, and all of it comes from one address.
+pub fn unlimited() -> Values {
+    const MANY: &str = "1000000";
+    Values::default()
+        .with(&users::settings::ATTEMPT_LIMIT, MANY)
+        .with(&users::settings::ATTEMPT_LIMIT_ADDRESS, MANY)
+        .with(&users::settings::ATTEMPT_LIMIT_ACCOUNT, MANY)
+        .with(&notifications::settings::MAIL_LIMIT, MANY)
+        .with(&notifications::settings::MAIL_FROM, "Test shop <shop@localhost>")
 }
 
 /// A shop for one test.
@@ -208,8 +215,7 @@ async fn open(place: &ShopLocation, clock: Clock, hands: &MockClock, setup: Setu
         clock,
         admin_token: Some(ADMIN_TOKEN.to_owned()),
         admin_token_previous: None,
-        mailer: setup.mailer,
-        attempts: setup.attempts,
+        services: setup.services,
         slow_charge: Duration::from_millis(50),
         tracer: setup.tracer,
         peers: BTreeMap::new(),

@@ -32,11 +32,13 @@ const SETTLE: &str = "/internal/settled?timeout=10s";
 /// Fills the shop with what it doesn't have yet.
 pub(super) async fn seed(app: &App) -> anyhow::Result<()> {
     let mut is_new = false;
+    let (_, answer) = call(app, Method::GET, "/v1/currency", None).await?;
+    let currency: Value = serde_json::from_str(&answer).context("the shop's currency can't be read")?;
     for (sku, name, category, cents, stock) in PRODUCTS {
         let product = json!({
             "sku": sku, "name": name, "category": category,
             "description": format!("{name}, from the demo shop"),
-            "price": {"amount": cents, "currency": app.currency}, "stock": stock,
+            "price": {"amount": cents, "currency": currency["code"]}, "stock": stock,
         });
         is_new |= create(app, "/v1/products", &product).await?;
     }

@@ -24,17 +24,16 @@ use anyhow::Context;
 use axum::Router;
 use console::{Address, Peer};
 use futures_util::future::try_join_all;
-use kernel::{Clock, Currency, Ids};
-use notifications::Mailer;
+use kernel::{Clock, Ids};
 use payments::{Provider, Simulated};
 use service::http::Keyring;
 use service::http::auth::{Auth, digest};
 use service::http::overload::Overload;
+use service::setting::Values;
 use service::shell::{Shell, served_by};
 use service::storage::{Db, Location};
 use service::telemetry::Metrics;
 use service::{AnyService, CatchingUp, Operator, Running, Runtime, Settings, Tasks, Tracer};
-use users::AttemptLimits;
 
 use crate::config::Carrier;
 use crate::shop::{CONSOLE, Outside, Shop, topology};
@@ -99,10 +98,8 @@ pub struct Options {
     pub admin_token: Option<String>,
     /// The admin token before, good beside it.
     pub admin_token_previous: Option<String>,
-    /// The mailer.
-    pub mailer: Mailer,
-    /// Limit on attempts to sign in, register or change an address.
-    pub attempts: AttemptLimits,
+    /// Settings that services declare.
+    pub services: Values,
     /// The time that the simulated provider takes for a slow charge.
     pub slow_charge: Duration,
     /// Spans of what happens, if anybody wants them.
@@ -124,7 +121,6 @@ pub struct App {
     tasks: Tasks,
     /// Lets the process itself in, for seeding.
     own_token: String,
-    currency: Currency,
     provider: Option<Arc<Simulated>>,
     folder: Option<Folder>,
 }
@@ -134,7 +130,6 @@ impl App {
     pub async fn start(mut options: Options) -> anyhow::Result<Self> {
         let ids = Ids::new(options.clock.clone());
         let own_token = ids.secret().reveal();
-        let currency = options.settings.currency;
         // The services are described before anything is opened: the folder is checked against their tables.
         let described = options.shop.described();
         let (folder, token) = home(&options, &described, &ids)?;
@@ -152,9 +147,10 @@ impl App {
             broker::refuse_unusable(&options.carrier).await?;
         }
         let provider = provider::open(&options, &ids).await?;
-        let outside =
-            Outside { provider: or_absent(provider.as_ref()), mailer: options.mailer, attempts: options.attempts };
+        let outside = Outside { provider: or_absent(provider.as_ref()), settings: options.services };
         let services = options.shop.make(&outside);
+        let late_after = services.iter().filter_map(|service| service.late_after());
+        options.settings.late_after = late_after.chain([options.settings.late_after]).min().unwrap_or(Duration::MAX);
         let setup = broker::setup(topology(&services), options.settings.shards, &options.clock);
         let broker = options.carrier.adapter.connect(options.carrier.url.reveal(), setup.clone())?;
         let metrics = Arc::new(Metrics::new(options.clock.now()));
@@ -203,7 +199,7 @@ impl App {
             tasks: tasks.clone(),
         };
         let router = shell.wrap(routes, docs::openapi(&described), docs::page);
-        Ok(Self { router, operators, made_token: token.made, tasks, own_token, currency, provider, folder })
+        Ok(Self { router, operators, made_token: token.made, tasks, own_token, provider, folder })
     }
 
     /// The data folder, if this process has one.

@@ -6,14 +6,12 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use kernel::Clock;
-use notifications::Mailer;
 use service::http::listener::{self, Bounds};
 use service::http::overload::{Limits, Rate};
 use service::{Backoff, Settings};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
-use users::AttemptLimits;
 
 use super::{App, Options, Scope, Target, Traces, banner, demo};
 use crate::config::{self, LogFormat};
@@ -47,7 +45,7 @@ pub async fn run(shop: Shop, settings: config::Settings, options: RunOptions) ->
         format!("{address} can't be listened on: is another program using it? Choose another with --port")
     })?;
     let url = format!("http://{}", listener.local_addr()?);
-    let app = App::start(start_options(shop, &settings, options.scope.clone(), &traces)?).await?;
+    let app = App::start(start_options(shop, &settings, options.scope.clone(), &traces)).await?;
     if options.demo {
         demo::seed(&app).await?;
     }
@@ -115,9 +113,8 @@ fn traces(settings: &config::Settings, scope: &Scope) -> anyhow::Result<Traces> 
     Traces::start(Target { endpoint: endpoint.clone(), share: settings.trace_sample, service }, &Clock::system())
 }
 
-fn start_options(shop: Shop, settings: &config::Settings, scope: Scope, traces: &Traces) -> anyhow::Result<Options> {
-    let smtp_url = settings.smtp_url.as_ref().map(config::Secret::reveal);
-    Ok(Options {
+fn start_options(shop: Shop, settings: &config::Settings, scope: Scope, traces: &Traces) -> Options {
+    Options {
         shop,
         scope,
         store: settings.location(),
@@ -126,34 +123,17 @@ fn start_options(shop: Shop, settings: &config::Settings, scope: Scope, traces: 
         clock: Clock::system(),
         admin_token: settings.admin_token.as_ref().map(|token| token.reveal().to_owned()),
         admin_token_previous: settings.admin_token_previous.as_ref().map(|token| token.reveal().to_owned()),
-        mailer: Mailer::from_url(smtp_url, &settings.mail_from)?
-            .with_limit(settings.mail_limit)
-            .with_shop_url(&settings.shop_url),
-        attempts: attempt_limits(settings),
+        services: settings.services.clone(),
         slow_charge: SLOW_CHARGE,
         tracer: traces.tracer(),
         peers: settings.peers.clone(),
         report: |line| say(&format!("{line}\n")),
-    })
-}
-
-fn attempt_limits(settings: &config::Settings) -> AttemptLimits {
-    let a_minute = |attempts| Rate::new(attempts, Duration::from_mins(1));
-    AttemptLimits {
-        of_account_from_address: a_minute(settings.attempt_limit),
-        of_address: a_minute(settings.attempt_limit_address),
-        of_account: a_minute(settings.attempt_limit_account),
     }
 }
 
 /// The settings that all services share.
 fn shared_settings(settings: &config::Settings) -> Settings {
     Settings {
-        currency: settings.currency,
-        reservation_ttl: settings.reservation_ttl,
-        payment_attempts: settings.payment_attempts,
-        unpaid_units_per_email: settings.unpaid_units_per_email,
-        unpaid_units_per_address: settings.unpaid_units_per_address,
         retry: Backoff { base: settings.retry_base, max: settings.retry_max },
         retry_attempts: settings.retry_attempts,
         workers: settings.workers,
@@ -161,6 +141,7 @@ fn shared_settings(settings: &config::Settings) -> Settings {
         inbox_retention: settings.inbox_retention,
         republish_window: settings.republish_window,
         shards: settings.shards,
+        late_after: Duration::MAX,
         outbox_cap: settings.outbox_cap,
         limits: Limits { writes: Rate::new(settings.write_limit, Duration::from_secs(1)) },
         trusted_proxies: settings.trusted_proxies.clone(),

@@ -1,4 +1,6 @@
-//! The names of the settings and their defaults: each stands here once.
+//! The names of the settings and their defaults: each stands here once, or in the service that declares it.
+
+use service::setting::AnySetting;
 
 use crate::shop::{CONSOLE, Shop};
 
@@ -52,11 +54,6 @@ pub(super) const STORE: Key = Key::secret("store");
 pub(super) const BROKER: Key = Key::secret("broker");
 pub(super) const LISTEN: Key = Key::new("listen", "127.0.0.1");
 pub(super) const PORT: Key = Key::new("port", "8080");
-pub(super) const CURRENCY: Key = Key::new("currency", "EUR");
-pub(super) const RESERVATION_TTL: Key = Key::new("reservation_ttl", "15m");
-pub(super) const PAYMENT_ATTEMPTS: Key = Key::new("payment_attempts", "10");
-pub(super) const UNPAID_UNITS_PER_EMAIL: Key = Key::new("unpaid_units_per_email", "100");
-pub(super) const UNPAID_UNITS_PER_ADDRESS: Key = Key::new("unpaid_units_per_address", "1000");
 pub(super) const RETRY_BASE: Key = Key::new("retry_base", "200ms");
 pub(super) const RETRY_MAX: Key = Key::new("retry_max", "5m");
 pub(super) const RETRY_ATTEMPTS: Key = Key::new("retry_attempts", "10");
@@ -67,10 +64,6 @@ pub(super) const REPUBLISH_WINDOW: Key = Key::new("republish_window", "7d");
 pub(super) const SHARDS: Key = Key::new("shards", "8");
 pub(super) const OUTBOX_CAP: Key = Key::new("outbox_cap", "1000000");
 pub(super) const WRITE_LIMIT: Key = Key::new("write_limit", "100");
-pub(super) const ATTEMPT_LIMIT: Key = Key::new("attempt_limit", "10");
-pub(super) const ATTEMPT_LIMIT_ADDRESS: Key = Key::new("attempt_limit_address", "100");
-pub(super) const ATTEMPT_LIMIT_ACCOUNT: Key = Key::new("attempt_limit_account", "100");
-pub(super) const MAIL_LIMIT: Key = Key::new("mail_limit", "20");
 pub(super) const TRUSTED_PROXIES: Key = Key::new("trusted_proxies", "");
 pub(super) const CORS_ORIGINS: Key = Key::new("cors_origins", "");
 pub(super) const OTLP_ENDPOINT: Key = Key::new("otlp_endpoint", "");
@@ -79,22 +72,14 @@ pub(super) const LOG: Key = Key::new("log", "info");
 pub(super) const LOG_FORMAT: Key = Key::new("log_format", "auto");
 pub(super) const ADMIN_TOKEN: Key = Key::secret("admin_token");
 pub(super) const ADMIN_TOKEN_PREVIOUS: Key = Key::secret("admin_token_previous");
-pub(super) const SMTP_URL: Key = Key::secret("smtp_url");
-pub(super) const MAIL_FROM: Key = Key::new("mail_from", "Tradepost <shop@localhost>");
-pub(super) const SHOP_URL: Key = Key::new("shop_url", "http://127.0.0.1:8080");
 
-/// All settings but those of tables, in the order in which they are shown.
+/// The settings of every shop but those of tables, in the order in which they are shown.
 pub(super) const ALL: &[&Key] = &[
     &DATA_DIR,
     &STORE,
     &BROKER,
     &LISTEN,
     &PORT,
-    &CURRENCY,
-    &RESERVATION_TTL,
-    &PAYMENT_ATTEMPTS,
-    &UNPAID_UNITS_PER_EMAIL,
-    &UNPAID_UNITS_PER_ADDRESS,
     &RETRY_BASE,
     &RETRY_MAX,
     &RETRY_ATTEMPTS,
@@ -105,10 +90,6 @@ pub(super) const ALL: &[&Key] = &[
     &SHARDS,
     &OUTBOX_CAP,
     &WRITE_LIMIT,
-    &ATTEMPT_LIMIT,
-    &ATTEMPT_LIMIT_ADDRESS,
-    &ATTEMPT_LIMIT_ACCOUNT,
-    &MAIL_LIMIT,
     &TRUSTED_PROXIES,
     &CORS_ORIGINS,
     &OTLP_ENDPOINT,
@@ -117,29 +98,40 @@ pub(super) const ALL: &[&Key] = &[
     &LOG_FORMAT,
     &ADMIN_TOKEN,
     &ADMIN_TOKEN_PREVIOUS,
-    &SMTP_URL,
-    &MAIL_FROM,
-    &SHOP_URL,
 ];
 
 /// The table of the addresses of the services that run in other processes.
 pub(super) const PEERS_TABLE: &str = "peers";
 
-/// The settings of a shop: those of every shop, and one for each service, the address at which the console finds it
-/// where it runs in another process.
+/// The settings of a shop: those of every shop, those that its services declare, and one for each service, the address at
+/// which the console finds it where it runs in another process.
 pub(super) struct Keys {
+    declared: Vec<(&'static Key, &'static dyn AnySetting)>,
     peers: Vec<&'static Key>,
 }
 
 impl Keys {
     pub fn of(shop: &Shop) -> Self {
+        // A process reads its settings once, so it leaks a few of these at most.
+        let key = |key| -> &'static Key { Box::leak(Box::new(key)) };
         let peer = |(name, port): (&str, u16)| -> &'static Key {
             let name = format!("{PEERS_TABLE}.{name}").leak();
             let default = format!("http://127.0.0.1:{port}").leak();
-            // A process reads its settings once, so it leaks a few of these at most.
-            Box::leak(Box::new(Key::new(name, default)))
+            key(Key::new(name, default))
         };
-        Self { peers: shop.ports().filter(|(name, _)| *name != CONSOLE).map(peer).collect() }
+        let declared = |setting: &'static dyn AnySetting| {
+            let default = setting.default();
+            (key(Key { name: setting.name(), default, is_secret: default.is_none() }), setting)
+        };
+        Self {
+            declared: shop.settings().map(declared).collect(),
+            peers: shop.ports().filter(|(name, _)| *name != CONSOLE).map(peer).collect(),
+        }
+    }
+
+    /// The settings that services declare.
+    pub fn declared(&self) -> impl Iterator<Item = (&'static Key, &'static dyn AnySetting)> {
+        self.declared.iter().copied()
     }
 
     /// The settings of the addresses.
@@ -147,9 +139,9 @@ impl Keys {
         self.peers.iter().copied()
     }
 
-    /// All settings, those of the services' addresses last.
+    /// All settings, those of the services behind those of every shop.
     pub fn all(&self) -> impl Iterator<Item = &'static Key> {
-        ALL.iter().copied().chain(self.peers())
+        ALL.iter().copied().chain(self.declared().map(|(key, _)| key)).chain(self.peers())
     }
 
     /// Every variable that means something.

@@ -6,6 +6,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use service::setting::Values;
 use toml::{Table, Value};
 
 use super::keys::{self, Key, Keys};
@@ -208,6 +209,18 @@ impl<'k> Sources<'k> {
             return None;
         }
         Some(Secret::new(found.text.clone()))
+    }
+
+    /// The settings that services declare, as far as they are set. What is refused is noted.
+    pub fn declared(&mut self) -> Values {
+        let mut values = Values::default();
+        for (key, setting) in self.keys.declared() {
+            let Some(found) = self.found.get(key.name) else { continue };
+            let Err(expected) = values.set(setting, &found.text) else { continue };
+            let refused = if key.is_secret { "expected" } else { &format!("`{}` is not", found.text.escape_debug()) };
+            self.errors.add(format!("{}: {refused} {expected}", place(key, &found.origin)));
+        }
+        values
     }
 
     /// All settings as people see them.

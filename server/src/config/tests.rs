@@ -28,7 +28,7 @@ fn the_defaults_are_valid_and_documented() {
     let loaded = load(&Shop::tradepost(), &Flags::default(), Some(&empty), &Environment::default()).unwrap();
     let settings = loaded.settings;
     assert_eq!((settings.port, settings.workers, settings.retry_attempts), (8080, 8, 10));
-    assert_eq!(settings.reservation_ttl, Duration::from_mins(15));
+    assert_eq!(orders::settings::RESERVATION_TTL.of(&settings.services), Duration::from_mins(15));
     assert_eq!(settings.inbox_retention, Duration::from_hours(14 * 24));
     assert_eq!(settings.admin_token, None);
     assert!(loaded.shown.iter().all(|shown| shown.origin == "default"));
@@ -82,6 +82,37 @@ fn every_error_is_reported_at_once() {
             "retry_max: it is shorter than retry_base",
         ]
     );
+}
+
+#[test]
+fn a_setting_is_declared_by_its_service_and_read_like_any_other() {
+    let (_folder, path) = folder("reservation_ttl = \"1h 30m\"\npayment_attempts = 3\n");
+    let environment = Environment::from([("TRADEPOST_PAYMENT_ATTEMPTS", "4"), ("TRADEPOST_MAIL_LIMIT", "5")]);
+    let Loaded { settings, shown } = load(&Shop::tradepost(), &Flags::default(), Some(&path), &environment).unwrap();
+    assert_eq!(orders::settings::RESERVATION_TTL.of(&settings.services), Duration::from_mins(90));
+    assert_eq!(orders::settings::PAYMENT_ATTEMPTS.of(&settings.services), 4);
+    assert_eq!(notifications::settings::MAIL_LIMIT.of(&settings.services), 5);
+    let origins =
+        |key| shown.iter().filter(|shown| shown.key == key).map(|shown| shown.origin.as_str()).collect::<Vec<_>>();
+    assert_eq!(origins("payment_attempts"), vec!["TRADEPOST_PAYMENT_ATTEMPTS"]);
+    assert_eq!(origins("currency"), vec!["default"], "two services declare it, and it is one setting");
+    let found = errors(
+        "payment_atempts = 3\nunpaid_units_per_email = 0\n",
+        &Environment::from([("TRADEPOST_RESERVATION_TTL", "90d"), ("TRADEPOST_MAIL_LIMITS", "5")]),
+    );
+    assert_eq!(
+        found,
+        [
+            "TRADEPOST_MAIL_LIMITS: there is no such variable: did you mean TRADEPOST_MAIL_LIMIT?",
+            "tradepost.toml: payment_atempts: there is no such setting: did you mean payment_attempts?",
+            "TRADEPOST_RESERVATION_TTL: `90d` is not a duration from 1s to 30d, as in 200ms, 30s, 15m, 24h or 14d",
+            "tradepost.toml: unpaid_units_per_email: `0` is not a whole number from 1 to 1000000000",
+        ]
+    );
+    let (_folder, path) = folder("reservation_ttl = \"1h\"\n");
+    let other = Shop::new().service(9000, |outside| catalog::service(&outside.settings));
+    let refused = load(&other, &Flags::default(), Some(&path), &Environment::default()).unwrap_err();
+    assert!(refused.to_string().contains("reservation_ttl: there is no such setting"), "{refused}");
 }
 
 #[test]

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use axum::http::Method;
 use serde_json::json;
-use service::http::overload::Rate;
-use testkit::{Setup, ShopLocation, TestResponse, TestShop, on_each_store};
-use users::AttemptLimits;
+use service::setting::Values;
+use testkit::{Setup, ShopLocation, TestResponse, TestShop, on_each_store, unlimited};
+use users::settings::{ATTEMPT_LIMIT, ATTEMPT_LIMIT_ACCOUNT};
 
 use super::{MINUTE, PASSWORD, refresh, sign_in, sign_up, try_sign_in};
 
@@ -69,16 +69,15 @@ async fn an_address_in_another_script_is_one_account(place: ShopLocation) {
     }
 }
 
-fn limited(attempts: AttemptLimits) -> Setup {
-    let mut setup = Setup { attempts, ..Setup::default() };
+fn limited(services: Values) -> Setup {
+    let mut setup = Setup { services, ..Setup::default() };
     setup.settings.trusted_proxies = vec!["127.0.0.1".parse().unwrap()];
     setup
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_elsewhere_keeps_an_owner_out() {
-    let rate = |attempts| Rate::new(attempts, MINUTE);
-    let limits = AttemptLimits { of_account_from_address: rate(5), of_account: rate(12), of_address: rate(1_000_000) };
+    let limits = unlimited().with(&ATTEMPT_LIMIT, "5").with(&ATTEMPT_LIMIT_ACCOUNT, "12");
     let shop = TestShop::start_with(limited(limits)).await;
     sign_up(&shop, "ada").await;
     let try_from = async |address: &str, password: &str| {
@@ -105,7 +104,7 @@ async fn nobody_elsewhere_keeps_an_owner_out() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn probing_for_accounts_by_ones_own_address_has_the_bounds_of_registration() {
-    let limits = AttemptLimits { of_account_from_address: Rate::new(10, MINUTE), ..AttemptLimits::NONE };
+    let limits = unlimited().with(&ATTEMPT_LIMIT, "10");
     let shop = TestShop::start_with(limited(limits)).await;
     let ada = sign_up(&shop, "ada").await;
     sign_up(&shop, "bob").await;

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use axum::http::Method;
-use notifications::Mailer;
+use notifications::settings::SHOP_URL;
 use serde_json::{Value, json};
-use testkit::{Setup, ShopLocation, TestResponse, TestShop, on_each_store};
+use testkit::{Setup, ShopLocation, TestResponse, TestShop, on_each_store, unlimited};
 
 use super::{PASSWORD, Tokens, refresh, sign_in, sign_up, try_sign_in};
 
@@ -18,8 +18,8 @@ on_each_store! {
 const ANOTHER: &str = "quite another battery";
 
 async fn shop_on(place: ShopLocation) -> TestShop {
-    let mailer = Mailer::from_url(None, "Shop <shop@localhost>").unwrap().with_shop_url("https://shop.example");
-    TestShop::start_on_with(place, Setup { mailer, ..Setup::default() }).await
+    let services = unlimited().with(&SHOP_URL, "https://shop.example");
+    TestShop::start_on_with(place, Setup { services, ..Setup::default() }).await
 }
 
 async fn ask_for_a_reset(shop: &TestShop, email: &str) -> TestResponse {

@@ -12,9 +12,8 @@ use axum::http::Method;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
-use service::http::overload::Rate;
-use testkit::{Setup, ShopLocation, TestResponse, TestShop, on_each_store};
-use users::AttemptLimits;
+use testkit::{Setup, ShopLocation, TestResponse, TestShop, on_each_store, unlimited};
+use users::settings::{ATTEMPT_LIMIT, ATTEMPT_LIMIT_ADDRESS};
 
 on_each_store! {
     who_signed_in_reads_and_changes_their_own_account_and_no_other,
@@ -251,12 +250,8 @@ async fn the_oldest_of_too_many_sign_ins_ends(place: ShopLocation) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn attempts_are_limited_by_account_and_by_address_and_not_for_the_admin() {
-    let attempts = AttemptLimits {
-        of_account_from_address: Rate::new(10, MINUTE),
-        of_address: Rate::new(15, MINUTE),
-        ..AttemptLimits::NONE
-    };
-    let setup = Setup { attempts, ..Setup::default() };
+    let services = unlimited().with(&ATTEMPT_LIMIT, "10").with(&ATTEMPT_LIMIT_ADDRESS, "15");
+    let setup = Setup { services, ..Setup::default() };
     let shop = TestShop::start_with(setup).await;
     let account = json!({"username": "ada", "email": "ada@example.com", "password": PASSWORD});
     shop.post("/v1/users", &account).await.expect(201);

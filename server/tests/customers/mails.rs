@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use axum::http::Method;
-use notifications::Mailer;
+use notifications::settings::MAIL_LIMIT;
 use serde_json::json;
-use testkit::{Setup, ShopLocation, TestShop, on_each_store};
+use testkit::{Setup, ShopLocation, TestShop, on_each_store, unlimited};
 
 on_each_store! {
     nobody_gets_more_mails_than_the_hour_allows_and_confirmations_wait,
@@ -26,8 +26,8 @@ async fn mails(shop: &TestShop, email: &str) -> Vec<(String, String)> {
 }
 
 async fn nobody_gets_more_mails_than_the_hour_allows_and_confirmations_wait(place: ShopLocation) {
-    let mailer = Mailer::from_url(None, "Shop <shop@localhost>").unwrap().with_limit(2);
-    let shop = TestShop::start_on_with(place, Setup { mailer, ..Setup::default() }).await;
+    let services = unlimited().with(&MAIL_LIMIT, "2");
+    let shop = TestShop::start_on_with(place, Setup { services, ..Setup::default() }).await;
     let product = shop.product("A", 100).await;
     for _ in 0..5 {
         order_for(&shop, &product, "victim@example.net", "tok_declined").await;

@@ -19,7 +19,6 @@ use test_servers::{Database, Vhost};
 use testkit::{ADMIN_TOKEN, Setup};
 use tokio::net::TcpListener;
 use tower::ServiceExt;
-use users::AttemptLimits;
 
 use crate::collector::Collector;
 use crate::{TRACE, edges, story, traceparent, traces_as};
@@ -46,9 +45,8 @@ async fn start(
         settings: setup.settings,
         clock: Clock::system(),
         admin_token: Some(ADMIN_TOKEN.to_owned()),
-        mailer: setup.mailer,
+        services: setup.services,
         admin_token_previous: None,
-        attempts: AttemptLimits::NONE,
         slow_charge: Duration::from_millis(50),
         tracer: traces.tracer(),
         peers,

@@ -6,14 +6,14 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use kernel::{Currency, Money, ProductId};
 use serde::Deserialize;
+use service::decide;
 use service::http::auth::Caller;
 use service::http::idempotency::{self, Claim, IdempotencyKey, KeyedBody, RepeatableResponse};
 use service::http::{Fields, Problem, ProblemBody, RequestInfo};
-use service::{Ctx, decide};
 use utoipa::ToSchema;
 
 use crate::domain::{self, NewProduct, Refusal};
-use crate::{fields, queries, store};
+use crate::{Ctx, fields, queries, store};
 
 const LOW_STOCK_THRESHOLD_DEFAULT: i64 = 5;
 
@@ -82,7 +82,7 @@ pub(crate) async fn handler(
     request: RequestInfo,
     KeyedBody { input, key }: KeyedBody<CreateProduct>,
 ) -> Result<RepeatableResponse, Problem> {
-    let new = input.validate(ctx.settings.currency)?;
+    let new = input.validate(ctx.state.currency)?;
     let scope = idempotency::scope(&caller, "");
     ctx.idempotency.once(key, scope, |claim| create(&ctx, &request, claim, &new)).await
 }

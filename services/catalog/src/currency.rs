@@ -4,8 +4,9 @@ use axum::Json;
 use axum::extract::State;
 use kernel::Currency;
 use serde::Serialize;
-use service::Ctx;
 use utoipa::ToSchema;
+
+use crate::Ctx;
 
 /// The currency in which the shop sells.
 #[derive(Serialize, ToSchema)]
@@ -21,6 +22,6 @@ pub(crate) struct ShopCurrency {
 #[utoipa::path(get, path = "/v1/currency", operation_id = "get_currency", tag = "catalog",
     responses((status = 200, body = ShopCurrency)))]
 pub(crate) async fn handler(State(ctx): State<Ctx>) -> Json<ShopCurrency> {
-    let code = ctx.settings.currency;
+    let code = ctx.state.currency;
     Json(ShopCurrency { code, decimals: code.decimals() })
 }

@@ -3,10 +3,10 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use kernel::ProductId;
+use service::decide;
 use service::http::{IfMatch, PathId, Problem, RequestInfo};
-use service::{Ctx, decide};
 
-use crate::{domain, queries, store};
+use crate::{Ctx, domain, queries, store};
 
 /// Takes a product off sale.
 #[utoipa::path(delete, path = "/v1/products/{id}", operation_id = "delete_product", tag = "catalog",

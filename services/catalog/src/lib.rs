@@ -16,21 +16,33 @@ mod fields;
 mod on_inventory_updated;
 mod queries;
 mod renew_search_text;
+pub mod settings;
 mod store;
 mod update_product;
 
 use events::InventoryUpdated;
+use kernel::Currency;
 use service::Service;
 use service::http::Policy;
+use service::setting::Values;
 use service::storage::{self, Migrations};
 use utoipa_axum::routes;
 
 const MIGRATIONS: Migrations =
     Migrations { set: "catalog", steps: &[storage::migration!("0001_init"), storage::migration!("0002_search_form")] };
 
+/// State that only this service's handlers see.
+#[derive(Clone)]
+pub struct Catalog {
+    currency: Currency,
+}
+
+type Ctx = service::Ctx<Catalog>;
+
 /// The catalogue service.
-pub fn service() -> Service {
-    Service::new("catalog", MIGRATIONS, store::STATEMENTS, ())
+pub fn service(values: &Values) -> Service<Catalog> {
+    Service::new("catalog", MIGRATIONS, store::STATEMENTS, Catalog { currency: settings::CURRENCY.of(values) })
+        .settings(settings::ALL)
         .at_start(renew_search_text::run)
         .routes(Policy::Public, routes!(queries::list))
         .routes(Policy::Admin, routes!(create_product::handler))

@@ -2,9 +2,9 @@
 
 use events::InventoryUpdated;
 use service::storage::Committed;
-use service::{Ctx, Delivery, Failure, causes};
+use service::{Delivery, Failure, causes};
 
-use crate::{domain, store};
+use crate::{Ctx, domain, store};
 
 /// Needs no product: a flag may come before its product or after its end, and nobody sees it then.
 pub(crate) async fn handle_many(ctx: Ctx, deliveries: Vec<Delivery<InventoryUpdated>>) -> Result<Committed, Failure> {

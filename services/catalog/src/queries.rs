@@ -5,11 +5,10 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use kernel::{Money, ProductId, Version, text};
 use serde::{Deserialize, Serialize};
-use service::Ctx;
 use service::http::{IfNoneMatch, Listing, Page, PathId, Problem, QueryOf, Tagged};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::{domain, store};
+use crate::{Ctx, domain, store};
 
 /// In characters, for each of the list's filters.
 const FILTER_MAX: usize = 200;

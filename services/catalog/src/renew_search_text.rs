@@ -1,10 +1,9 @@
 //! At each start: products whose text is searched in the form of an earlier version get the one of now.
 
 use kernel::{Cause, RequestCause};
-use service::Ctx;
 use service::storage::Error;
 
-use crate::store;
+use crate::{Ctx, store};
 
 /// Products of one commit: a few hundred texts of at most 20 KiB each.
 const PAGE: i64 = 200;

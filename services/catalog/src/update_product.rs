@@ -3,12 +3,12 @@
 use axum::extract::State;
 use kernel::{Currency, Money, ProductId};
 use serde::Deserialize;
+use service::decide;
 use service::http::{Body, Fields, IfMatch, PathId, Problem, ProblemBody, RequestInfo, Tagged};
-use service::{Ctx, decide};
 use utoipa::ToSchema;
 
 use crate::domain::{self, ProductChange};
-use crate::{fields, queries, store};
+use crate::{Ctx, fields, queries, store};
 
 /// The changes; a field that is left out stays as it is. The limits are those of a new product.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -90,7 +90,7 @@ pub(crate) async fn handler(
     request: RequestInfo,
     Body(input): Body<UpdateProduct>,
 ) -> Result<Tagged<queries::Product>, Problem> {
-    let change = input.validate(ctx.settings.currency)?;
+    let change = input.validate(ctx.state.currency)?;
     let product = decide(&ctx, || async {
         let before = store::product(&ctx.db, product_id).await?.ok_or_else(|| Problem::not_found("product"))?;
         if_match.check(|| queries::Product::from(before.clone()))?;

@@ -52,7 +52,7 @@ pub(crate) async fn write_each_occasion<E: Event>(
         if written.insert((letter.topic.id(), letter.content.template())) {
             match due(&ctx, &letter, now) {
                 Some(due) => batch = batch.and(write(&ctx, &letter, now, due).caused_by(origin)),
-                None => ctx.metrics.mail_over_limit(letter.content.template().as_str(), "dropped"),
+                None => ctx.state.over_limit.count([letter.content.template().as_str(), "dropped"]),
             }
         }
     }
@@ -67,7 +67,7 @@ fn due(ctx: &Ctx, letter: &Letter<'_>, now: Timestamp) -> Option<Timestamp> {
     if letter.recipient.is_empty() {
         return None;
     }
-    let quota = ctx.state.quota();
+    let quota = ctx.state.mailer.quota();
     match letter.content.template().beyond_quota() {
         Beyond::Send => Some(now),
         Beyond::Hold => Some(quota.reserve(letter.recipient, now)),
@@ -77,14 +77,14 @@ fn due(ctx: &Ctx, letter: &Letter<'_>, now: Timestamp) -> Option<Timestamp> {
 
 fn write(ctx: &Ctx, letter: &Letter<'_>, now: Timestamp, due: Timestamp) -> Batch {
     let mail_id = ctx.ids.next();
-    let Rendered { subject, text, html } = letter.content.render(ctx.state.shop_url());
+    let Rendered { subject, text, html } = letter.content.render(ctx.state.mailer.shop_url());
     let held_until = (due > now).then_some(due);
     if held_until.is_some() {
-        ctx.metrics.mail_over_limit(letter.content.template().as_str(), "held");
+        ctx.state.over_limit.count([letter.content.template().as_str(), "held"]);
     }
     let mail = Mail {
         mail_id,
-        message_id: ctx.state.message_id(mail_id),
+        message_id: ctx.state.mailer.message_id(mail_id),
         topic_id: letter.topic.id(),
         order_id: letter.topic.order_id(),
         user_id: letter.topic.user_id(),
@@ -101,7 +101,7 @@ fn write(ctx: &Ctx, letter: &Letter<'_>, now: Timestamp, due: Timestamp) -> Batc
         sent_at: None,
         version: Version::FIRST,
     };
-    if ctx.state.captures() && held_until.is_none() {
+    if ctx.state.mailer.captures() && held_until.is_none() {
         store::insert(&mail.captured(now))
     } else {
         store::insert(&mail).schedule(SEND_MAIL.name, mail_id, due)

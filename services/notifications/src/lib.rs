@@ -20,6 +20,7 @@ mod on_user_registered;
 mod queries;
 mod quota;
 mod send_mail;
+pub mod settings;
 mod smtp;
 mod store;
 mod templates;
@@ -30,19 +31,36 @@ use events::{
 };
 use service::Service;
 use service::http::Policy;
+use service::setting::Values;
 use service::storage::{self, Migrations};
+use service::telemetry::Counter;
 use utoipa_axum::routes;
 
-pub use mailer::{Mailer, MailerError};
+use mailer::Mailer;
 
 const MIGRATIONS: Migrations =
     Migrations { set: "notifications", steps: &[storage::migration!("0001_init"), storage::migration!("0002_holds")] };
 
-type Ctx = service::Ctx<Mailer>;
+/// State that only this service's handlers see.
+#[derive(Clone)]
+pub struct Notifications {
+    mailer: Mailer,
+    over_limit: Counter<2>,
+}
+
+type Ctx = service::Ctx<Notifications>;
 
 /// The notifications' wiring.
-pub fn service(mailer: Mailer) -> Service<Mailer> {
-    Service::new("notifications", MIGRATIONS, store::STATEMENTS, mailer)
+pub fn service(values: &Values) -> Service<Notifications> {
+    let over_limit = Counter::new(
+        "mails_over_limit",
+        "Mails that were held or dropped because their recipient got too many",
+        ["template", "outcome"],
+    );
+    let state = Notifications { mailer: Mailer::of(values), over_limit: over_limit.clone() };
+    Service::new("notifications", MIGRATIONS, store::STATEMENTS, state)
+        .settings(settings::ALL)
+        .counter(&over_limit)
         .routes(Policy::Admin, routes!(queries::list))
         .routes(Policy::Admin, routes!(queries::get))
         .on_many::<UserRegistered>(on_user_registered::handle_many)

@@ -6,14 +6,16 @@ use std::time::SystemTime;
 use kernel::MailId;
 use lettre::message::{Mailbox, MultiPart};
 use lettre::{Address, Message};
+use service::setting::Values;
 
 use crate::domain::{Mail, NotSent};
 use crate::quota::Quota;
+use crate::settings;
 use crate::smtp::Smtp;
 
 /// Sends mail, or leaves it captured in the store. Cheap to clone.
 #[derive(Clone)]
-pub struct Mailer {
+pub(crate) struct Mailer {
     from: Mailbox,
     transport: Transport,
     quota: Quota,
@@ -26,60 +28,37 @@ enum Transport {
     Smtp(Arc<Smtp>),
 }
 
-/// A setting from which no mailer can be made.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum MailerError {
-    /// The mail server's URL. It is not shown, for it may hold a password.
-    #[error("the mail server's URL can't be used: {0}; write smtp://user:password@host:587?tls=required or smtps://…")]
-    Url(String),
-    /// The sender.
-    #[error("{0:?} is no sender: write it as in Tradepost <shop@example.com>")]
-    From(String),
-}
-
 impl Mailer {
-    /// Sends as `from` through the mail server at `smtp_url`; without one, mail is captured.
-    pub fn from_url(smtp_url: Option<&str>, from: &str) -> Result<Self, MailerError> {
-        let sender = from.parse().map_err(|_| MailerError::From(from.to_owned()))?;
-        let transport = match smtp_url {
-            Some(url) => Transport::Smtp(Arc::new(Smtp::new(url).map_err(MailerError::Url)?)),
-            None => Transport::Capture,
-        };
-        Ok(Self { from: sender, transport, quota: Quota::per_hour(u32::MAX), shop_url: String::new() })
+    /// Sends as `mail_from` through the mail server at `smtp_url`; without one, mail is captured.
+    pub fn of(values: &Values) -> Self {
+        Self {
+            from: settings::MAIL_FROM.of(values),
+            transport: settings::SMTP_URL.of(values).map_or(Transport::Capture, |smtp| Transport::Smtp(Arc::new(smtp))),
+            quota: Quota::per_hour(settings::MAIL_LIMIT.of(values)),
+            shop_url: settings::SHOP_URL.of(values),
+        }
     }
 
-    /// The same, with at most so many mails an hour to each recipient.
-    #[must_use]
-    pub fn with_limit(self, mails_per_hour: u32) -> Self {
-        Self { quota: Quota::per_hour(mails_per_hour), ..self }
-    }
-
-    /// The same, with links that lead to the pages of the shop at this URL, which ends without a slash.
-    #[must_use]
-    pub fn with_shop_url(self, shop_url: &str) -> Self {
-        Self { shop_url: shop_url.to_owned(), ..self }
-    }
-
-    pub(crate) fn quota(&self) -> &Quota {
+    pub fn quota(&self) -> &Quota {
         &self.quota
     }
 
-    pub(crate) fn shop_url(&self) -> &str {
+    pub fn shop_url(&self) -> &str {
         &self.shop_url
     }
 
     /// True if mail is captured and not sent.
-    pub(crate) fn captures(&self) -> bool {
+    pub fn captures(&self) -> bool {
         matches!(self.transport, Transport::Capture)
     }
 
     /// The id that a mail carries in every attempt.
-    pub(crate) fn message_id(&self, mail_id: MailId) -> String {
+    pub fn message_id(&self, mail_id: MailId) -> String {
         format!("<{mail_id}@{}>", self.from.email.domain())
     }
 
     /// Sends a mail; where mail is captured there is nothing to do.
-    pub(crate) async fn send(&self, mail: &Mail) -> Result<(), NotSent> {
+    pub async fn send(&self, mail: &Mail) -> Result<(), NotSent> {
         match &self.transport {
             Transport::Capture => Ok(()),
             Transport::Smtp(smtp) => smtp.send(&self.message(mail)?).await,
@@ -105,8 +84,12 @@ impl Mailer {
 
 #[cfg(test)]
 impl Mailer {
-    pub(crate) fn by(smtp: Smtp, from: &str) -> Self {
-        Self { transport: Transport::Smtp(Arc::new(smtp)), ..Self::from_url(None, from).unwrap() }
+    pub fn from(from: &str) -> Self {
+        Self::of(&Values::default().with(&settings::MAIL_FROM, from))
+    }
+
+    pub fn by(smtp: Smtp, from: &str) -> Self {
+        Self { transport: Transport::Smtp(Arc::new(smtp)), ..Self::from(from) }
     }
 }
 
@@ -116,22 +99,15 @@ mod tests {
     use crate::domain::tests::mail;
 
     #[test]
-    fn settings_that_can_not_work_are_refused() {
-        assert!(matches!(Mailer::from_url(None, "nobody"), Err(MailerError::From(_))));
-        let refused = Mailer::from_url(Some("http://mx.example"), "shop@shop.example");
-        assert!(matches!(refused, Err(MailerError::Url(_))));
-    }
-
-    #[test]
     fn a_message_id_has_the_senders_domain() {
-        let mailer = Mailer::from_url(None, "Tradepost <shop@shop.example>").unwrap();
+        let mailer = Mailer::from("Tradepost <shop@shop.example>");
         let id = mail().mail_id;
         assert_eq!(mailer.message_id(id), format!("<{id}@shop.example>"));
     }
 
     #[test]
     fn an_address_in_a_domain_of_another_script_is_sent_in_ascii() {
-        let mailer = Mailer::from_url(None, "shop@shop.example").unwrap();
+        let mailer = Mailer::from("shop@shop.example");
         let mail = Mail { recipient: "ada@müller.de".to_owned(), ..mail() };
         let message = String::from_utf8(mailer.message(&mail).unwrap().formatted()).unwrap();
         assert!(message.contains("To: ada@xn--mller-kva.de\r\n"), "{message}");
@@ -139,7 +115,7 @@ mod tests {
 
     #[test]
     fn no_header_can_be_slipped_in() {
-        let mailer = Mailer::from_url(None, "shop@shop.example").unwrap();
+        let mailer = Mailer::from("shop@shop.example");
         let slipped = "x\r\nBcc: eve@example.com";
         let recipient = Mail { recipient: format!("ada@example.com{slipped}"), ..mail() };
         assert!(matches!(mailer.message(&recipient), Err(NotSent::Refused(_))));

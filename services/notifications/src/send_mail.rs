@@ -17,11 +17,11 @@ pub(crate) async fn handle(ctx: Ctx, timer: Timer) -> Result<Committed, Failure>
     if mail.status != Status::Queued {
         return Ok(ctx.commit(Batch::new(), timer.cause()).await?);
     }
-    let outcome = ctx.state.send(&mail).await;
+    let outcome = ctx.state.mailer.send(&mail).await;
     let (attempts, now) = (timer.attempts, ctx.clock.now());
     let decided = match outcome {
         // Queued before the setting was removed.
-        Ok(()) if ctx.state.captures() => mail.captured(now),
+        Ok(()) if ctx.state.mailer.captures() => mail.captured(now),
         Ok(()) => mail.sent(attempts, now),
         Err(reason) => {
             let failed = mail.not_sent(&reason, attempts, now);

@@ -58,7 +58,7 @@ async fn cancel(
         let Some(decision) = order.cancel(ctx.clock.now())? else { return Ok(answer(&order)) };
         let answer = answer(&decision.order);
         ctx.commit(store::apply(&decision), request.cause_keyed(claim.keep(&answer))).await?;
-        ctx.metrics.order_reached(decision.order.status.as_str());
+        ctx.state.by_status.count([decision.order.status.as_str()]);
         Ok(answer)
     })
     .await

@@ -31,7 +31,7 @@ pub(crate) async fn decide_each<E>(
     }
     let committed = ctx.commit(batch, causes(deliveries)).await?;
     for status in reached {
-        ctx.metrics.order_reached(status.as_str());
+        ctx.state.by_status.count([status.as_str()]);
     }
     Ok(committed)
 }

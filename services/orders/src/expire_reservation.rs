@@ -21,7 +21,7 @@ pub(crate) async fn handle_many(ctx: Ctx, timers: Vec<Timer>) -> Result<Committe
     }
     let committed = ctx.commit(batch, ends(timers)).await?;
     for status in reached {
-        ctx.metrics.order_reached(status.as_str());
+        ctx.state.by_status.count([status.as_str()]);
     }
     Ok(committed)
 }

@@ -26,6 +26,7 @@ mod on_user_registered;
 mod place_order;
 mod queries;
 mod request_payment;
+pub mod settings;
 mod store;
 mod unpaid;
 
@@ -35,12 +36,26 @@ use events::{
 };
 use service::Service;
 use service::http::Policy;
+use service::setting::Values;
 use service::storage::{self, Migrations};
+use service::telemetry::Counter;
 use utoipa_axum::routes;
 
 use numbers::Numbers;
+use settings::Settings;
 
-type Ctx = service::Ctx<Numbers>;
+/// State that only this service's handlers see.
+#[derive(Clone)]
+pub struct Orders {
+    settings: Settings,
+    numbers: Numbers,
+    by_status: Counter<1>,
+}
+
+type Ctx = service::Ctx<Orders>;
+
+/// The part of `reservation_ttl` after which work is late: three quarters are left for what follows from it.
+const LATE_AFTER: u32 = 4;
 
 const MIGRATIONS: Migrations = Migrations {
     set: "orders",
@@ -53,8 +68,15 @@ const MIGRATIONS: Migrations = Migrations {
 };
 
 /// The orders service's wiring.
-pub fn service() -> Service<Numbers> {
-    Service::new("orders", MIGRATIONS, store::STATEMENTS, Numbers::default())
+pub fn service(values: &Values) -> Service<Orders> {
+    let settings = Settings::of(values);
+    let late_after = settings.reservation_ttl / LATE_AFTER;
+    let by_status = Counter::new("orders", "Orders by the status that they reached", ["status"]);
+    let state = Orders { settings, numbers: Numbers::default(), by_status: by_status.clone() };
+    Service::new("orders", MIGRATIONS, store::STATEMENTS, state)
+        .settings(settings::ALL)
+        .counter(&by_status)
+        .late_after(late_after)
         .routes(Policy::Guest, routes!(place_order::handler))
         .routes(Policy::Own, routes!(queries::list))
         .routes(Policy::Own, routes!(queries::get))

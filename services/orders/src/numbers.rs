@@ -13,11 +13,11 @@ const BLOCK: i64 = 1_000;
 
 /// The numbers that this process has reserved and not yet given out.
 #[derive(Clone, Debug, Default)]
-pub struct Numbers(Arc<Mutex<Range<i64>>>);
+pub(crate) struct Numbers(Arc<Mutex<Range<i64>>>);
 
 /// The next order number.
 pub(crate) async fn next(ctx: &Ctx) -> Result<i64, Error> {
-    let mut block = ctx.state.0.lock().await;
+    let mut block = ctx.state.numbers.0.lock().await;
     if let Some(number) = block.next() {
         return Ok(number);
     }

@@ -8,7 +8,7 @@ use crate::decide_each::decide_each;
 use crate::domain::Decline;
 
 pub(crate) async fn handle_many(ctx: Ctx, deliveries: Vec<Delivery<PaymentFailed>>) -> Result<Committed, Failure> {
-    let (now, attempts_max) = (ctx.clock.now(), ctx.settings.payment_attempts);
+    let (now, attempts_max) = (ctx.clock.now(), ctx.state.settings.payment_attempts);
     decide_each(
         ctx,
         deliveries,

@@ -14,7 +14,7 @@ pub(crate) async fn handle(ctx: Ctx, delivery: Delivery<ProductDeleted>) -> Resu
         product_id: event.product_id,
         sku: event.sku.clone(),
         name: String::new(),
-        price: Money::new(0, ctx.settings.currency),
+        price: Money::new(0, ctx.state.settings.currency),
     };
     let batch = store::put_product(&gone, true, Version::from_stored(event.version));
     Ok(ctx.commit(batch, delivery.cause()).await?)

@@ -1,7 +1,6 @@
 //! An order's stock is held: ask for its money.
 
 use events::StockReserved;
-use kernel::SignedDuration;
 use service::{Committed, Delivery, Failure};
 
 use crate::Ctx;
@@ -9,7 +8,7 @@ use crate::decide_each::decide_each;
 
 pub(crate) async fn handle_many(ctx: Ctx, deliveries: Vec<Delivery<StockReserved>>) -> Result<Committed, Failure> {
     let (now, ids) = (ctx.clock.now(), ctx.ids.clone());
-    let ttl = SignedDuration::try_from(ctx.settings.reservation_ttl).unwrap_or(SignedDuration::MAX);
+    let ttl = ctx.state.settings.reservation_ttl();
     decide_each(ctx, deliveries, |event| event.order_id, move |order, _| order.stock_reserved(ids.next(), now, ttl))
         .await
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::StatusCode;
 use events::{Address, Event, ProductUpdated};
-use kernel::{Money, OrderId, ProductId, SignedDuration, Timestamp};
+use kernel::{Money, OrderId, ProductId, Timestamp};
 use serde::{Deserialize, Serialize};
 use service::decide;
 use service::http::auth::{Caller, digest};
@@ -228,7 +228,7 @@ async fn place_once(
         let (products, changing) = futures_util::try_join!(store::products(&ctx.db, wanted), changing)?;
         let now = ctx.clock.now();
         let order = place(draft.clone(), &products, &changing, now)?;
-        let ttl = SignedDuration::try_from(ctx.settings.reservation_ttl).unwrap_or(SignedDuration::MAX);
+        let ttl = ctx.state.settings.reservation_ttl();
         let expires_at = expires_at(now, ttl);
         let batch =
             store::insert(&order, &order.placed()).schedule(store::EXPIRE_RESERVATION.name, order.order_id, expires_at);
@@ -238,7 +238,7 @@ async fn place_once(
         Ok((status, answer))
     })
     .await?;
-    ctx.metrics.order_reached(status.as_str());
+    ctx.state.by_status.count([status.as_str()]);
     Ok(answer)
 }
 

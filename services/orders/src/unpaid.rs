@@ -13,8 +13,8 @@ use crate::{Ctx, store};
 pub(crate) async fn admit(ctx: &Ctx, buyer: &Buyer, more: i64) -> Result<(), Problem> {
     let unpaid = store::unpaid_units(&ctx.db, &buyer.email, buyer.placed_from.as_deref()).await?;
     let bounds = [
-        (unpaid.of_email, ctx.settings.unpaid_units_per_email, "this e-mail address"),
-        (unpaid.of_address, ctx.settings.unpaid_units_per_address, "your network address"),
+        (unpaid.of_email, ctx.state.settings.unpaid_units_per_email, "this e-mail address"),
+        (unpaid.of_address, ctx.state.settings.unpaid_units_per_address, "your network address"),
     ];
     match bounds.into_iter().find(|(held, max, _)| held.saturating_add(more) > *max) {
         Some((held, max, whose)) => Err(refused(held, max, whose)),

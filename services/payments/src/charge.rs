@@ -58,7 +58,7 @@ pub(crate) async fn ask(ctx: Ctx, timer: Timer, payment: Payment) -> Result<Comm
         committed => committed?,
     };
     if decided.looked_up {
-        ctx.metrics.charge_looked_up();
+        ctx.state.looked_up.count([]);
         tracing::info!(payment_id = %payment.payment_id, order_id = %payment.order_id, "a charge was looked up");
     }
     Ok(committed)

@@ -19,6 +19,7 @@ use events::{OrderAnonymized, OrderCancelled, PaymentRequested};
 use service::Service;
 use service::http::Policy;
 use service::storage::{self, Migrations};
+use service::telemetry::Counter;
 use utoipa_axum::routes;
 
 pub use provider::{Charge, Provider, Simulated, Token, Totals, Unknown};
@@ -29,13 +30,17 @@ const MIGRATIONS: Migrations = Migrations { set: "payments", steps: &[storage::m
 #[derive(Clone)]
 pub struct Payments {
     provider: Arc<dyn Provider>,
+    looked_up: Counter<0>,
 }
 
 type Ctx = service::Ctx<Payments>;
 
 /// The payments' wiring.
 pub fn service(provider: Arc<dyn Provider>) -> Service<Payments> {
-    Service::new("payments", MIGRATIONS, store::STATEMENTS, Payments { provider })
+    let looked_up = Counter::new("charges_looked_up", "Charges whose lost answer was looked up", []);
+    let state = Payments { provider, looked_up: looked_up.clone() };
+    Service::new("payments", MIGRATIONS, store::STATEMENTS, state)
+        .counter(&looked_up)
         .routes(Policy::Admin, routes!(queries::list))
         .on_many::<PaymentRequested>(on_payment_requested::handle_many)
         .on::<OrderAnonymized>(on_order_anonymized::handle)

@@ -11,15 +11,16 @@ use kernel::{Clock, email};
 use service::http::auth::Caller;
 use service::http::overload::{Client, Limiter, Rate};
 use service::http::{ClientAddress, Problem};
+use service::setting::Values;
 
-use crate::Ctx;
+use crate::{Ctx, settings};
 
 /// Pairs of an account and an address that signed in: as many as sign in within weeks, at 8 bytes each.
 const PROVEN_MAX: usize = 65_536;
 
 /// The limits on attempts of guests and customers. The admin has none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct AttemptLimits {
+pub(crate) struct AttemptLimits {
     /// On one account from one address.
     pub of_account_from_address: Rate,
     /// From one address, on whatever account.
@@ -30,21 +31,14 @@ pub struct AttemptLimits {
 }
 
 impl AttemptLimits {
-    /// The bounds of a shop that sets none.
-    pub const DEFAULT: Self = {
-        let minute = Duration::from_mins(1);
+    pub fn of(values: &Values) -> Self {
+        let a_minute = |attempts| Rate::new(attempts, Duration::from_mins(1));
         Self {
-            of_account_from_address: Rate::new(10, minute),
-            of_address: Rate::new(100, minute),
-            of_account: Rate::new(100, minute),
+            of_account_from_address: a_minute(settings::ATTEMPT_LIMIT.of(values)),
+            of_address: a_minute(settings::ATTEMPT_LIMIT_ADDRESS.of(values)),
+            of_account: a_minute(settings::ATTEMPT_LIMIT_ACCOUNT.of(values)),
         }
-    };
-
-    /// So many that no test meets them: its clock stands still, and all of it comes from one address.
-    pub const NONE: Self = {
-        let rate = Rate::new(1_000_000_000, Duration::from_secs(1));
-        Self { of_account_from_address: rate, of_address: rate, of_account: rate }
-    };
+    }
 }
 
 /// Counts attempts. Cheap to clone; clones share what they count.

@@ -32,6 +32,7 @@ mod request_verification;
 mod reset_password;
 mod rotate_signing_key;
 mod send_reset_link;
+pub mod settings;
 mod sign_in;
 mod sign_out;
 mod signing_key;
@@ -42,12 +43,11 @@ mod verify_email;
 
 use service::Service;
 use service::http::Policy;
+use service::setting::Values;
 use service::storage::{self, Migrations};
 use utoipa_axum::routes;
 
-pub use attempts::AttemptLimits;
-
-use attempts::Attempts;
+use attempts::{AttemptLimits, Attempts};
 use password::Hasher;
 
 /// The state of this service's handlers.
@@ -65,9 +65,10 @@ const MIGRATIONS: Migrations = Migrations {
 };
 
 /// The users' wiring.
-pub fn service(limits: AttemptLimits) -> Service<Users> {
-    let state = Users { hasher: Hasher::for_this_machine(), attempts: Attempts::new(limits) };
+pub fn service(values: &Values) -> Service<Users> {
+    let state = Users { hasher: Hasher::for_this_machine(), attempts: Attempts::new(AttemptLimits::of(values)) };
     Service::new("users", MIGRATIONS, store::STATEMENTS, state)
+        .settings(settings::ALL)
         .at_start(signing_key::ensure)
         .routes(Policy::Public, routes!(register::handler))
         .routes(Policy::Customer, routes!(queries::get, update_profile::handler, delete_user::handler))

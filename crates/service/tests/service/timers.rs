@@ -1,8 +1,11 @@
 //! Timers: tried until they are done, by one holder at a time.
 
+use std::time::Duration;
+
 use kernel::{SignedDuration, Uuid};
 use serde_json::Value;
 use tempfile::tempdir;
+use tradepost_service::Settings;
 
 use crate::support::{
     House, REMIND, REMIND_AFTER, Script, Step, batch_timekeeper, staged_timekeeper, timekeeper, until,
@@ -102,7 +105,8 @@ async fn what_many_timers_began_together_each_ends_alone() {
 async fn new_work_is_refused_while_old_work_waits_for_too_long() {
     let folder = tempdir().unwrap();
     let script = Script::new().always("remind", Step::Wait);
-    let house = House::start(folder.path(), vec![timekeeper("shipping", &script)]).await;
+    let settings = Settings { late_after: Duration::from_mins(4), ..Settings::default() };
+    let house = House::start_with(folder.path(), vec![timekeeper("shipping", &script)], settings).await;
     for _ in 0..110 {
         remind(&house).await;
     }
@@ -110,7 +114,7 @@ async fn new_work_is_refused_while_old_work_waits_for_too_long() {
     until("the first are at work", async || script.calls("remind") == REMIND.concurrency).await;
     house.runtime.overload.backlog.admit().unwrap();
 
-    let late_after = SignedDuration::try_from(house.runtime.settings.reservation_ttl / 4).unwrap();
+    let late_after = SignedDuration::try_from(house.runtime.settings.late_after).unwrap();
     house.hands.advance(late_after + SignedDuration::from_secs(1));
     until("the rest is late", async || house.runtime.overload.backlog.admit().is_err()).await;
     let refused = house.runtime.overload.backlog.admit().unwrap_err();
