@@ -17,9 +17,9 @@ pub(crate) const SECONDS: usize = 20;
 
 /// Events that are emitted and have not taken effect at the most, where it goes as fast as it can: several windows of
 /// every part on the way, and little enough that what is measured is a steady state.
-const UNDER_WAY: usize = 4_096;
+const IN_FLIGHT: usize = 4_096;
 
-/// Commits that are under way at once, as of as many requests.
+/// Commits that are in flight at once, as of as many requests.
 const COMMITS: usize = 256;
 
 /// More than can take effect in a second here: room for the numbers.
@@ -73,7 +73,7 @@ impl Pair {
 pub(crate) async fn as_fast_as_it_goes(servers: &Servers, seconds: usize) -> Result<Measured> {
     let pair = Pair::start(servers, WARM_UP + seconds * PER_S_MAX).await?;
     pair.warm_up().await?;
-    pair.timeline.room.add_permits(UNDER_WAY - WARM_UP);
+    pair.timeline.room.add_permits(IN_FLIGHT - WARM_UP);
     let lasts = Duration::from_secs(u64::try_from(seconds)?);
     let began = Instant::now();
     let mut emitted = WARM_UP;
@@ -97,7 +97,7 @@ pub(crate) async fn as_fast_as_it_goes(servers: &Servers, seconds: usize) -> Res
     let latency = pair.timeline.latency_from(WARM_UP)?;
     pair.end(servers).await?;
     let more = format!(
-        "{} events in {:.1} s; with {UNDER_WAY} under way, commit to effect p50 {:.0} ms, p99 {:.0} ms",
+        "{} events in {:.1} s; with {IN_FLIGHT} in flight, commit to effect p50 {:.0} ms, p99 {:.0} ms",
         emitted - WARM_UP,
         took.as_secs_f64(),
         latency.p50_ms,

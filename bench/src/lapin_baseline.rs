@@ -1,5 +1,5 @@
 //! The baseline of the relay: lapin alone publishes the same bodies to the same queues, persistent, mandatory and
-//! confirmed, and as many at a time as the relay has under way. There is no outbox and no order of keys, and headers
+//! confirmed, and as many at a time as the relay has in flight. There is no outbox and no order of keys, and headers
 //! only if they are wanted: they are more than half of what the broker has to read and write.
 
 use std::time::Instant;

@@ -23,7 +23,7 @@ const KEYS: usize = 5_000;
 /// Events of one commit where an outbox is filled.
 const BATCH: usize = 64;
 
-/// Commits that are under way at once where an outbox is filled: enough for full groups.
+/// Commits that are in flight at once where an outbox is filled: enough for full groups.
 const COMMITS: usize = 32;
 
 /// The time between two looks at an outbox.

@@ -16,7 +16,7 @@ use storage::{Db, Location};
 
 use crate::services::{CONSUMER, ORDERS, PAYMENTS, tables_of};
 
-/// More than the largest piece of work takes that is under way when a process is asked to stop.
+/// More than the largest piece of work takes that is in progress when a process is asked to stop.
 const DRAIN: Duration = Duration::from_secs(30);
 
 /// PostgreSQL and RabbitMQ with full durability, as they are by default: `fsync`, quorum queues, confirmations.
@@ -144,7 +144,7 @@ impl Process {
         for running in &self.running {
             Running::close(&running.operator, is_drained).await;
         }
-        ensure!(is_drained, "work was still under way after {DRAIN:?}");
+        ensure!(is_drained, "work was still in progress after {DRAIN:?}");
         Ok(())
     }
 }

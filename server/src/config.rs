@@ -4,7 +4,7 @@
 //! A name that nobody knows is an error, so that a misspelt setting is never silently a default.
 //! Everything that is wrong is reported at once.
 
-mod carrier;
+mod broker;
 mod client;
 mod environment;
 mod errors;
@@ -25,7 +25,7 @@ use service::setting::Values;
 use service::storage::Location;
 use tracing_subscriber::EnvFilter;
 
-pub use carrier::{Carrier, examples as broker_examples};
+pub use broker::{BrokerSetting, examples as broker_examples};
 pub use client::{ClientSettings, client, health_url};
 pub use environment::Environment;
 pub use errors::Errors;
@@ -46,7 +46,7 @@ pub struct Settings {
     /// Database URL; it may hold a password. Without it, files in `data_dir`.
     pub store: Option<Secret>,
     /// The message broker.
-    pub carrier: Carrier,
+    pub broker: BrokerSetting,
     /// The address to listen on.
     pub listen: IpAddr,
     /// The port to listen on; 0 takes a free one.
@@ -152,7 +152,7 @@ fn read(shop: &Shop, keys: &Keys, sources: &mut Sources) -> Settings {
     Settings {
         data_dir: sources.read(&keys::DATA_DIR, |text| parse::text(text, 4096).map(PathBuf::from)),
         store: sources.secret(&keys::STORE, |text| parse::store(text).map(drop)),
-        carrier: carrier(shop, sources),
+        broker: broker(shop, sources),
         listen: sources.read(&keys::LISTEN, parse::address),
         port: sources.read(&keys::PORT, |text| parse::whole(text, 0..=u16::MAX)),
         retry_base: sources.read(&keys::RETRY_BASE, |text| parse::duration(text, Duration::from_millis(1)..=MINUTE)),
@@ -179,10 +179,10 @@ fn read(shop: &Shop, keys: &Keys, sources: &mut Sources) -> Settings {
     }
 }
 
-fn carrier(shop: &Shop, sources: &mut Sources) -> Carrier {
-    let named = sources.secret(&keys::BROKER, |text| Carrier::parse(shop, text).map(drop));
-    let named = named.and_then(|url| Carrier::parse(shop, url.reveal()).ok());
-    named.unwrap_or_else(|| Carrier::of_default(shop))
+fn broker(shop: &Shop, sources: &mut Sources) -> BrokerSetting {
+    let named = sources.secret(&keys::BROKER, |text| BrokerSetting::parse(shop, text).map(drop));
+    let named = named.and_then(|url| BrokerSetting::parse(shop, url.reveal()).ok());
+    named.unwrap_or_else(|| BrokerSetting::of_default(shop))
 }
 
 fn peers(keys: &Keys, sources: &mut Sources) -> BTreeMap<&'static str, Address> {

@@ -9,7 +9,7 @@ use axum::http::{Method, Request};
 use kernel::Clock;
 use serde_json::{Map, Value, json};
 use server::app::{App, Options, Scope};
-use server::config::Carrier;
+use server::config::BrokerSetting;
 use server::shop::{CONSOLE, Shop};
 use service::setting::Values;
 use service::storage::Location;
@@ -406,7 +406,7 @@ async fn a_process_that_runs_a_part_of_the_shop_describes_all_of_it() {
     let part = App::start(Options {
         scope: Scope::Part { services: vec![CONSOLE.to_owned()] },
         store: Location::Folder(folder.path().to_owned()),
-        carrier: Carrier::of_default(&Shop::tradepost()),
+        broker: BrokerSetting::of_default(&Shop::tradepost()),
         shop: Shop::tradepost(),
         settings: Settings::default(),
         clock: Clock::system(),

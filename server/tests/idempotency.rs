@@ -61,7 +61,7 @@ async fn a_repeated_request_gets_the_same_answer_and_places_nothing_also_after_a
     shop.settle().await;
 
     let shop = shop.restart(Setup::default()).await;
-    // The answer is that of the first time, whatever became of the order and of the product.
+    // The answer is that of the first time, whatever happened to the order and to the product.
     shop.delete(&format!("/v1/products/{product}")).await.expect(204);
     shop.settle().await;
     let repeated = place(&shop, "k-1", &body).send().await;

@@ -1,4 +1,4 @@
-//! Events that are sent again: what was handled takes no effect twice, whoever asks for it.
+//! Republished events: an event that was handled takes no second effect, whoever asks for it.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 

@@ -29,7 +29,7 @@ fn lints(name: &str, of: &[&str]) -> Result<()> {
     step::run(
         name,
         cargo(&[&["clippy"], of, &["--", "-D", "warnings"]].concat()),
-        "mend what is reported above (`cargo clippy --fix` mends some), \
+        "repair what is reported above (`cargo clippy --fix` repairs some), \
          or say #[expect(…, reason = \"…\")] where the lint is wrong",
     )
 }

@@ -161,7 +161,7 @@ impl RabbitMq {
         }
     }
 
-    /// Waits for a broker that can be entered, at most as long as the patience; what somebody has to mend is said at
+    /// Waits for a broker that can be entered, at most as long as the patience; a defect that somebody must repair is reported at
     /// once. For what can't go on without one: a shop that runs does not wait.
     pub async fn reach(url: &str, patience: Duration, report: impl FnMut(&Unusable)) -> Result<(), ReachError> {
         let address = Address::parse(url)?;
@@ -376,7 +376,7 @@ impl RabbitMq {
         async move { confirmed(confirmation, deadline).await }.boxed()
     }
 
-    /// Hands a message over, or says at once what became of it.
+    /// Hands a message over, or returns its result at once.
     fn send(
         &self,
         lane: Lane,

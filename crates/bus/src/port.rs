@@ -153,7 +153,7 @@ pub trait Subscription: Send {
     /// Dropping the future loses nothing.
     fn next(&mut self, max: usize) -> BoxFuture<'_, Result<Vec<Delivery>, Error>>;
 
-    /// Says what became of deliveries. The first word on each counts: settling it again is harmless.
+    /// Settles deliveries. The first settlement of each counts: settling it again is harmless.
     fn settle(&mut self, tags: &[Tag], settlement: Settlement) -> BoxFuture<'_, Result<(), Error>>;
 
     /// Ends it. When this is done, what was unsettled has gone back to its place: whoever subscribes now receives it

@@ -149,7 +149,7 @@ impl Share {
         }
     }
 
-    /// Nothing is under way any more of a shard that this generation does not have.
+    /// Nothing is in flight any more of a shard that this generation does not have.
     pub fn apply(&self, generation: u64) {
         self.generation_in_use.store(generation, Ordering::SeqCst);
         self.membership.0.released.notify_one();

@@ -347,7 +347,7 @@ impl Relay {
         if !self.stored.is_empty() {
             let positions = std::mem::take(&mut self.stored);
             if let Err(error) = outbox::sent(&self.db, self.destination.as_str(), self.lane, positions).await {
-                tracing::warn!(service = self.db.service(), %error, "sent events will be sent again");
+                tracing::warn!(service = self.db.service(), %error, "sent events will be published again");
             }
         }
     }

@@ -37,7 +37,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 fn measure(file: &Path, lasts: Duration) -> rusqlite::Result<f64> {
-    #[expect(clippy::disallowed_methods, reason = "this is what the kit is held against, so it can't be the kit")]
+    #[expect(clippy::disallowed_methods, reason = "this is the baseline of the kit, so it can't be the kit")]
     let db = Connection::open(file)?;
     db.pragma_update(None, "journal_mode", "wal")?;
     db.pragma_update(None, "synchronous", "full")?;

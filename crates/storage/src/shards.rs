@@ -129,7 +129,7 @@ pub async fn release(db: &Db, instance_id: Uuid, shards: &[Shard]) -> Result<(),
 }
 
 impl Db {
-    /// Holds the store to the number of shards that it was made with, and parts what an earlier version left unparted.
+    /// Holds the store to the number of shards that it was made with, and partitions what an earlier version left unpartitioned.
     pub(crate) async fn settle_shards(&self) -> Result<(), Error> {
         let count = self.shards().count(Lane::Background).to_string();
         let mut known = self.shard_count().await?;

@@ -1,7 +1,7 @@
 //! A whole shop in one process, for tests.
 //!
 //! [`TestShop`] starts every service on a temporary folder, with a clock that stands still.
-//! A test sends requests, calls [`TestShop::settle`], which returns once nothing is under way, and asserts.
+//! A test sends requests, calls [`TestShop::settle`], which returns once nothing is in flight, and asserts.
 //! A test never sleeps: [`TestShop::advance`] moves the clock and settles what came due.
 
 mod response;

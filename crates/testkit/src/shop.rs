@@ -11,7 +11,7 @@ use axum::http::{Method, Request, header};
 use kernel::{Clock, MockClock, SignedDuration};
 use serde_json::{Value, json};
 use server::app::{App, Options, Scope};
-use server::config::Carrier;
+use server::config::BrokerSetting;
 use server::shop::Shop;
 use service::http::overload::Limits;
 use service::setting::Values;
@@ -118,7 +118,7 @@ impl TestShop {
         self.place.data()
     }
 
-    /// Waits until nothing is under way. Panics if something stays.
+    /// Waits until nothing is in flight. Panics if something stays.
     #[track_caller]
     pub fn settle(&self) -> impl Future<Output = ()> + '_ {
         let caller = std::panic::Location::caller();
@@ -209,7 +209,7 @@ async fn open(place: &ShopLocation, clock: Clock, hands: &MockClock, setup: Setu
     let options = Options {
         scope: Scope::Whole { data: place.data() },
         store: place.store(),
-        carrier: Carrier::of_default(&setup.shop),
+        broker: BrokerSetting::of_default(&setup.shop),
         shop: setup.shop,
         settings: setup.settings,
         clock,

@@ -6,7 +6,7 @@ use bus::{AdapterError, Setup, Topology};
 use kernel::{Clock, Ids, Shards};
 
 use super::doctor::Check;
-use crate::config::Carrier;
+use crate::config::BrokerSetting;
 
 /// The facts that a broker is connected with.
 pub(super) fn setup(topology: Topology, shards: Shards, clock: &Clock) -> Setup {
@@ -14,8 +14,8 @@ pub(super) fn setup(topology: Topology, shards: Shards, clock: &Clock) -> Setup 
 }
 
 /// Refuses a broker that does not let this process in before somebody changes something. One that is down may return.
-pub(super) async fn refuse_unusable(carrier: &Carrier) -> Result<(), AdapterError> {
-    match carrier.adapter.reach(carrier.url.reveal(), Duration::ZERO, &mut |_| {}).await {
+pub(super) async fn refuse_unusable(broker: &BrokerSetting) -> Result<(), AdapterError> {
+    match broker.adapter.reach(broker.url.reveal(), Duration::ZERO, &mut |_| {}).await {
         Err(AdapterError::Unavailable(_)) => Ok(()),
         reached => reached,
     }
@@ -26,7 +26,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Waits for the broker and declares what every consumer needs there; `report` gets one line if it must be waited for.
 pub(super) async fn declare(
-    carrier: &Carrier,
+    broker: &BrokerSetting,
     setup: Setup,
     report: &mut (impl FnMut(String) + Send),
 ) -> Result<(), AdapterError> {
@@ -36,13 +36,13 @@ pub(super) async fn declare(
             report(format!("{failure} It is tried again for {PATIENCE:?}."));
         }
     };
-    carrier.adapter.reach(carrier.url.reveal(), PATIENCE, &mut failed).await?;
-    carrier.adapter.declare(carrier.url.reveal(), setup).await.map(drop)
+    broker.adapter.reach(broker.url.reveal(), PATIENCE, &mut failed).await?;
+    broker.adapter.declare(broker.url.reveal(), setup).await.map(drop)
 }
 
 /// Inspects the broker.
-pub(super) async fn check(checks: &mut Vec<Check>, carrier: &Carrier, setup: Setup) {
-    for finding in carrier.adapter.inspect(carrier.url.reveal(), setup).await {
+pub(super) async fn check(checks: &mut Vec<Check>, broker: &BrokerSetting, setup: Setup) {
+    for finding in broker.adapter.inspect(broker.url.reveal(), setup).await {
         checks.push(match finding.remedy {
             None => Check::good(finding.name, finding.found),
             Some(remedy) => Check::bad(finding.name, finding.found, remedy),

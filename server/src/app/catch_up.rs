@@ -6,7 +6,7 @@ use service::catch_up::{self, Beside, Consumer, RecordedBefore};
 use service::storage::Db;
 
 use super::broker;
-use crate::config::Carrier;
+use crate::config::BrokerSetting;
 
 /// The event types to which each service reacted in the last version whose stores did not record their subscriptions on
 /// the embedded broker. A store of that version has been delivered all of them, and nothing of any other.
@@ -58,13 +58,13 @@ const RECORDED_BEFORE: RecordedBefore = &[
 /// Copies what consumers are missing from the archives of all services; answers with how many events that were. The
 /// live destinations must exist.
 pub(super) async fn catch_up(
-    carrier: &Carrier,
+    broker: &BrokerSetting,
     services: &[Box<dyn AnyService>],
     stores: &[Db],
     report: &mut (impl FnMut(String) + Send),
 ) -> anyhow::Result<u64> {
     // On a broker of one process, the open stores give whatever is committed from now on a pointer to each consumer.
-    let beside = if carrier.is_shared() { Beside::Others } else { Beside::Nobody };
+    let beside = if broker.is_shared() { Beside::Others } else { Beside::Nobody };
     let consumers = consumers(services, stores);
     catch_up::begin(&consumers).await?;
     Ok(catch_up::catch_up_all(&consumers, beside, report).await?)
@@ -73,16 +73,16 @@ pub(super) async fn catch_up(
 /// The work of `migrate`, before the services of a whole shop start: on the broker only if a consumer is missing
 /// history, for whoever runs declares what it needs.
 pub(super) async fn before_start(
-    carrier: &Carrier,
+    broker: &BrokerSetting,
     setup: Setup,
     services: &[Box<dyn AnyService>],
     stores: &[Db],
     mut report: fn(String),
 ) -> anyhow::Result<()> {
-    if catch_up::begin(&consumers(services, stores)).await? && carrier.is_shared() {
-        broker::declare(carrier, setup, &mut report).await?;
+    if catch_up::begin(&consumers(services, stores)).await? && broker.is_shared() {
+        broker::declare(broker, setup, &mut report).await?;
     }
-    catch_up(carrier, services, stores, &mut report).await.map(drop)
+    catch_up(broker, services, stores, &mut report).await.map(drop)
 }
 
 fn consumers(services: &[Box<dyn AnyService>], stores: &[Db]) -> Vec<Consumer> {

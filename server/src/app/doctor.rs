@@ -8,7 +8,7 @@ use service::storage::{self, Inspection, Location, Server};
 
 use super::provider::{LEDGER, LEDGER_OF};
 use super::{broker, folder};
-use crate::config::{self, Carrier};
+use crate::config::{self, BrokerSetting};
 use crate::shop::Shop;
 
 /// The oldest PostgreSQL that has what the tables need.
@@ -30,7 +30,7 @@ pub enum Status {
     Good,
     /// It works, and may not for long, or not as fast.
     Doubtful,
-    /// A shop does not run, or does not keep its promises, before this is mended.
+    /// A shop does not run, or does not keep its promises, before this is repaired.
     Bad,
 }
 
@@ -67,15 +67,15 @@ impl Check {
 /// Looks at everything that the settings name.
 pub async fn doctor(shop: &Shop, settings: &config::Settings) -> anyhow::Result<Vec<Check>> {
     let services = shop.described();
-    let carrier = &settings.carrier;
+    let broker = &settings.broker;
     let mut checks = Vec::new();
     match settings.location() {
         Location::Postgres(server) if server.is_apart() => {
             for service in &services {
-                postgres(&mut checks, &server.of(service.name())?, std::slice::from_ref(service), carrier).await;
+                postgres(&mut checks, &server.of(service.name())?, std::slice::from_ref(service), broker).await;
             }
         }
-        Location::Postgres(server) => postgres(&mut checks, &server, &services, carrier).await,
+        Location::Postgres(server) => postgres(&mut checks, &server, &services, broker).await,
         Location::Folder(store) => {
             sqlite(&mut checks, &store, &settings.data_dir, &services);
             if store != settings.data_dir {
@@ -85,18 +85,18 @@ pub async fn doctor(shop: &Shop, settings: &config::Settings) -> anyhow::Result<
     }
     checks.push(disk(&settings.data_dir));
     let setup = broker::setup(shop.topology(), settings.shards, &Clock::system());
-    broker::check(&mut checks, carrier, setup).await;
+    broker::check(&mut checks, broker, setup).await;
     Ok(checks)
 }
 
-async fn postgres(checks: &mut Vec<Check>, server: &Server, services: &[Box<dyn AnyService>], carrier: &Carrier) {
+async fn postgres(checks: &mut Vec<Check>, server: &Server, services: &[Box<dyn AnyService>], broker: &BrokerSetting) {
     let clock = Clock::system();
     match server.inspect(|| clock.now()).await {
         Ok(seen) => {
             checks.push(version(&seen, server));
             checks.push(durability(&seen));
             checks.push(rights(&seen, services));
-            checks.push(tables(&seen, services, carrier));
+            checks.push(tables(&seen, services, broker));
             checks.push(connections(&seen, services));
             checks.push(skew(&seen));
         }
@@ -138,7 +138,7 @@ fn rights(seen: &Inspection, services: &[Box<dyn AnyService>]) -> Check {
     Check::bad("rights", "the user can't make schemas", remedy)
 }
 
-fn tables(seen: &Inspection, services: &[Box<dyn AnyService>], carrier: &Carrier) -> Check {
+fn tables(seen: &Inspection, services: &[Box<dyn AnyService>], broker: &BrokerSetting) -> Check {
     let (mut missing, mut newer) = (Vec::new(), Vec::new());
     for service in services {
         for (set, known) in [("kit", storage::kit_version()), (service.name(), service.migrations().newest())] {
@@ -157,7 +157,7 @@ fn tables(seen: &Inspection, services: &[Box<dyn AnyService>], carrier: &Carrier
     }
     if !missing.is_empty() {
         let found = format!("not up to date: {}", missing.join(", "));
-        return if carrier.is_shared() {
+        return if broker.is_shared() {
             Check::bad("schema", found, "run `tradepost migrate`")
         } else {
             Check::doubtful("schema", found, "start the shop, which makes them")

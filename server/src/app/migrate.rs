@@ -45,13 +45,13 @@ pub async fn migrate(
         Location::Folder(_) => None,
     };
     // Before the tables: what is committed from now on is live, and a broker that refuses leaves all as it was.
-    broker::declare(&settings.carrier, broker::setup(shop.topology(), settings.shards, &clock), &mut report).await?;
+    broker::declare(&settings.broker, broker::setup(shop.topology(), settings.shards, &clock), &mut report).await?;
     let services = shop.described();
     let mut stores = Vec::new();
     for service in &services {
         stores.push(open(&**service, settings, &store, &clock).await?);
     }
-    let copied = catch_up(&settings.carrier, &services, &stores, &mut report).await;
+    let copied = catch_up(&settings.broker, &services, &stores, &mut report).await;
     for store in &stores {
         store.close().await;
     }

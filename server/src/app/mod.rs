@@ -35,7 +35,7 @@ use service::storage::{Db, Location};
 use service::telemetry::Metrics;
 use service::{AnyService, CatchingUp, Operator, Running, Runtime, Settings, Tasks, Tracer};
 
-use crate::config::Carrier;
+use crate::config::BrokerSetting;
 use crate::shop::{CONSOLE, Outside, Shop, topology};
 use folder::Folder;
 
@@ -89,7 +89,7 @@ pub struct Options {
     /// Location of the services' stores.
     pub store: Location,
     /// The message broker.
-    pub carrier: Carrier,
+    pub broker: BrokerSetting,
     /// The parts that all services share.
     pub settings: Settings,
     /// The time.
@@ -139,12 +139,12 @@ impl App {
             described.iter().map(|service| service.name()).filter(|name| options.scope.includes(name)).collect();
         if here.is_empty() {
             // A console alone: it uses neither, and says what is wrong with others while they are unreachable.
-            options.carrier = Carrier::embedded();
+            options.broker = BrokerSetting::embedded();
         } else {
             prepare(&options.store, here).await?;
         }
         if let Scope::Part { .. } = &options.scope {
-            broker::refuse_unusable(&options.carrier).await?;
+            broker::refuse_unusable(&options.broker).await?;
         }
         let provider = provider::open(&options, &ids).await?;
         let outside = Outside { provider: or_absent(provider.as_ref()), settings: options.services };
@@ -152,7 +152,7 @@ impl App {
         let late_after = services.iter().filter_map(|service| service.late_after());
         options.settings.late_after = late_after.chain([options.settings.late_after]).min().unwrap_or(Duration::MAX);
         let setup = broker::setup(topology(&services), options.settings.shards, &options.clock);
-        let broker = options.carrier.adapter.connect(options.carrier.url.reveal(), setup.clone())?;
+        let broker = options.broker.adapter.connect(options.broker.url.reveal(), setup.clone())?;
         let metrics = Arc::new(Metrics::new(options.clock.now()));
         let tasks = Tasks::new();
         let runtime = Runtime {
@@ -171,7 +171,7 @@ impl App {
         let here: Vec<_> = services.into_iter().filter(|service| options.scope.includes(service.name())).collect();
         let stores = try_join_all(here.iter().map(|service| service.open(&runtime))).await?;
         if let Scope::Whole { .. } = &options.scope {
-            catch_up::before_start(&options.carrier, setup, &here, &stores, options.report).await?;
+            catch_up::before_start(&options.broker, setup, &here, &stores, options.report).await?;
         }
         let running = start_all(here, stores, &runtime).await?;
         let settings = runtime.settings.clone();
@@ -219,7 +219,7 @@ impl App {
     pub async fn stop(self) {
         let drained = self.tasks.stop(DRAIN).await;
         if !drained {
-            tracing::warn!("some work was still under way after {DRAIN:?}; it goes on at the next start");
+            tracing::warn!("some work was still in progress after {DRAIN:?}; it goes on at the next start");
         }
         for operator in self.operators.iter() {
             Running::close(operator, drained).await;

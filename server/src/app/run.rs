@@ -118,7 +118,7 @@ fn start_options(shop: Shop, settings: &config::Settings, scope: Scope, traces: 
         shop,
         scope,
         store: settings.location(),
-        carrier: settings.carrier.clone(),
+        broker: settings.broker.clone(),
         settings: shared_settings(settings),
         clock: Clock::system(),
         admin_token: settings.admin_token.as_ref().map(|token| token.reveal().to_owned()),

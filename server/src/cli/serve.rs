@@ -48,7 +48,7 @@ pub fn refuse_unshared(shop: &Shop, settings: &config::Settings) -> Result<(), F
     if let Location::Folder(_) = settings.location() {
         return Err(refused("a store", "store", "postgres://user:password@host/database"));
     }
-    if !settings.carrier.is_shared() {
+    if !settings.broker.is_shared() {
         let shared = shop.brokers().iter().find(|adapter| adapter.guarantees().is_shared());
         return Err(refused("a broker", "broker", shared.map_or("(none)", |adapter| adapter.example())));
     }

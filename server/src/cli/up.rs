@@ -44,7 +44,7 @@ impl Up {
 
 /// The reason why a process did not run, or ended.
 pub fn not_run(error: &anyhow::Error) -> Failure {
-    // What the settings name can't be used: waiting won't mend it.
+    // What the settings name can't be used: waiting won't help.
     let is_store = matches!(error.downcast_ref(), Some(storage::Error::Unusable { .. }));
     let is_broker = matches!(error.downcast_ref(), Some(AdapterError::Unusable(_)));
     let exit = if is_store || is_broker { Exit::Configuration } else { Exit::Failed };

@@ -40,7 +40,7 @@ const SINCE: &str = "30m";
 enum Heals {
     /// All by themselves: none was lost.
     ByItself,
-    /// Some were lost by the broker, and are sent again.
+    /// Some were lost by the broker, and are republished.
     ByRepublishing,
 }
 

@@ -41,7 +41,7 @@ async fn start(
         shop: setup.shop,
         scope: Scope::Part { services: services.iter().map(ToString::to_string).collect() },
         store: settings.location(),
-        carrier: settings.carrier.clone(),
+        broker: settings.broker.clone(),
         settings: setup.settings,
         clock: Clock::system(),
         admin_token: Some(ADMIN_TOKEN.to_owned()),

@@ -40,7 +40,7 @@ pub(crate) struct Wait {
     timeout: Option<String>,
 }
 
-/// Nothing is under way.
+/// Nothing is in flight.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Settled {
     settled: bool,
@@ -64,7 +64,7 @@ pub(crate) async fn handler(
     let mut unreachable = None;
     let settled = tokio::time::timeout(timeout, until_settled(&console, &mut unreachable)).await;
     settled.unwrap_or_else(|_| {
-        let detail = format!("work is still under way after {timeout:?}");
+        let detail = format!("work is still in progress after {timeout:?}");
         Err(unreachable.map_or_else(|| Problem::new(StatusCode::REQUEST_TIMEOUT, "not_settled", detail), Problem::from))
     })?;
     Ok(Json(Settled { settled: true }))

@@ -29,7 +29,7 @@ pub(crate) struct Story {
     missing: Vec<&'static str>,
 }
 
-/// An event, and what became of it at each service that reacts to it.
+/// An event, and its status at each service that reacts to it.
 #[derive(Serialize, ToSchema)]
 struct StoryEvent {
     #[serde(flatten)]

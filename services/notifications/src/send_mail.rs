@@ -1,4 +1,4 @@
-//! The timer that hands a mail to the mail server, outside of any transaction, and commits what became of it.
+//! The timer that hands a mail to the mail server, outside of any transaction, and commits the result.
 //!
 //! A crash between the two means that the mail goes out again, with the same Message-ID: plain SMTP can't be asked
 //! what it has taken.

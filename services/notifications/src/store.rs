@@ -70,7 +70,7 @@ pub(crate) fn insert(mail: &Mail) -> Batch {
     Batch::new().insert(&INSERT, row)
 }
 
-/// Writes what became of a mail, guarded by the version on which it was decided.
+/// Writes the result of a mail, guarded by the version on which it was decided.
 pub(crate) fn update(mail: &Mail) -> Batch {
     let row = params![mail.mail_id, mail.status.as_str(), mail.attempts, mail.error.as_ref(), mail.sent_at];
     Batch::new().change(&UPDATE, mail.version, row)

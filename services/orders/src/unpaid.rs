@@ -1,6 +1,6 @@
 //! The bound on stock that is held without a payment, by e-mail address and by client address.
 //!
-//! It counts orders for which nothing is paid or being paid, and not those whose payment is under way.
+//! It counts orders for which nothing is paid or being paid, and not those whose payment is in flight.
 //! It is read and not locked: requests at the same instant may exceed it, by as many as the limit on writes lets in.
 
 use axum::http::StatusCode;

@@ -53,7 +53,7 @@ pub(crate) async fn ask(ctx: Ctx, timer: Timer, payment: Payment) -> Result<Comm
         None => Batch::new(),
     };
     let committed = match ctx.commit(batch, timer.cause()).await {
-        // Nobody else decides a charge that is under way. Should it happen, the next attempt looks first.
+        // Nobody else decides a charge that is in flight. Should it happen, the next attempt looks first.
         Err(Error::Conflict { .. }) => return Err(Failure::retry("the payment changed while its charge was decided")),
         committed => committed?,
     };

@@ -176,7 +176,7 @@ impl Payment {
         })
     }
 
-    /// The order ended. A charge that is under way is left alone: when it is decided it is emitted as usual,
+    /// The order ended. A charge that is in flight is left alone: when it is decided it is emitted as usual,
     /// and a capture comes back as another cancellation.
     pub fn cancel(&self, now: Timestamp) -> Option<Cancelled> {
         match self.status {
@@ -313,7 +313,7 @@ pub(crate) mod tests {
         fn no_money_is_kept_for_a_cancelled_order(inputs in inputs(), charge_succeeds: bool) {
             let mut published = Published::default();
             let mut payment = inputs.into_iter().fold(payment(), |payment, input| step(&payment, input, &mut published));
-            // The order is cancelled; what is under way ends, and a capture is answered by another cancellation.
+            // The order is cancelled; what is in flight ends, and a capture is answered by another cancellation.
             let decided = if charge_succeeds { Input::Charged } else { Input::Declined };
             for input in [Input::Cancel, decided, Input::Cancel, Input::Refund] {
                 payment = step(&payment, input, &mut published);

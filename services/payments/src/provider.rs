@@ -29,7 +29,7 @@ pub trait Provider: Send + Sync + 'static {
     fn refund(&self, key: PaymentId, amount: Money) -> BoxFuture<'_, Result<(), Unknown>>;
 }
 
-/// Nobody knows what became of the call: it may have taken effect.
+/// The result of the call is unknown: it may have taken effect.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the payment provider gave no answer: {0}")]
 pub struct Unknown(pub String);

@@ -6,7 +6,7 @@ use super::report::Row;
 use super::shop::{Load, Store};
 use super::{Bench, baseline, shop, split};
 
-/// One line of the table. They run in this order: a baseline before what is held against it.
+/// One line of the table. They run in this order: a baseline before the cases that are compared with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Case {
     Disk,

@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: Tradepost and what it is held against, in turn, on the same disk.
+//! `cargo xtask bench`: Tradepost and its baselines, in turn, on the same disk.
 
 mod baseline;
 mod case;
@@ -19,7 +19,7 @@ use case::Case;
 use machine::Machine;
 use report::Report;
 
-/// Tradepost and what it is held against, in turn, on the same disk.
+/// Tradepost and its baselines, in turn, on the same disk.
 ///
 /// Builds in release mode, starts every server privately in a temporary folder, and stops it.
 /// PostgreSQL and RabbitMQ must be installed for what runs on them; `--only` leaves it out.

@@ -154,7 +154,7 @@ impl Report {
     }
 
     fn table(&self, is_markdown: bool) -> String {
-        let heading = ["what", "rate", "held against", "target", "more", "memory idle → peak", "start", "flushes/s"];
+        let heading = ["what", "rate", "compared with", "target", "more", "memory idle → peak", "start", "flushes/s"];
         let mut rows = vec![heading.map(str::to_owned)];
         for row in &self.rows {
             let ratio = self.ratio(row).map(|(ratio, against)| format!("{ratio:.2} × {against}"));

@@ -57,7 +57,7 @@ fn allowed(folder: &str) -> Option<&'static [&'static str]> {
         "crates/service" => {
             Some(&["tradepost-kernel", "tradepost-events", "tradepost-storage", "tradepost-bus", "tradepost-http"])
         }
-        // What is measured is put together there as the server does it, and held against the adapter's own client.
+        // The bench puts services together as the server does, and compares the adapter with its own client.
         "crates/testkit" | "server" | "bench" => None,
         // Programs of users.
         _ if folder.starts_with("examples/") => None,
@@ -125,7 +125,7 @@ fn some_libraries_have_one_home() {
     }
     hold(
         "Errors are typed outside `server`, `xtask`, `bench` and tests (no anyhow); only the storage kit opens \
-         databases, only its adapter speaks to a broker (and what the adapter is held against), only `server` knows how \
+         databases, only its adapter speaks to a broker (and the bench, its baseline), only `server` knows how \
          spans are sent.",
         &broken,
     );

@@ -5,11 +5,11 @@ use crate::{hold, tree};
 
 /// Words and phrases of an earlier dialect, and the standard terms in their place.
 const DIALECT: &[(&[&str], &str)] = &[
-    (&["told", "tell", "tells", "telling"], "emitted, published, reported, logged"),
+    (&["told", "untold", "tell", "tells", "telling"], "emitted, published, reported, logged"),
     (&["away"], "unreachable, down"),
     (&["stranger", "strangers"], "foreign message, malformed message"),
     (&["keeper", "keepers"], "sentinel message"),
-    (&["parted"], "partitioned, split off"),
+    (&["parted", "unparted"], "partitioned, split off"),
     (&["comes again", "come again", "came again", "coming again"], "redelivered"),
     (&["let go", "gives up", "give up", "gave up", "given up", "giving up"], "released, closed, cancelled, parked"),
     (&["in good order"], "cleanly"),
@@ -20,6 +20,7 @@ const DIALECT: &[(&[&str], &str)] = &[
     (&["has to be", "have to be", "had to be"], "must be"),
     (&["gives way", "give way"], "yields"),
     (&["fate", "duty", "trouble"], "result, role, recent errors"),
+    (&["crowd"], "high load"),
 ];
 
 /// Names that other programs know, which therefore stay.

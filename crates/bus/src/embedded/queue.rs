@@ -12,7 +12,7 @@ use crate::{Delivery, Error, Message, Outcome, Settlement, Subscription, Tag};
 
 /// Messages of one consumer and lane that may be waiting or unsettled.
 /// Above what relays send by themselves, a dozen sources with windows of 512 each: to reach it, something must be
-/// amiss, and refusing is better than to grow.
+/// wrong, and refusing is better than to grow.
 const UNSETTLED_MAX: usize = 8_192;
 
 pub(super) const CLOSED: &str = "the embedded broker was closed";

@@ -21,7 +21,7 @@ use super::{Activity, DeliveryStatus};
 /// Events or dead letters of one answer at most. A longer limit counts as this one.
 pub const ROWS_MAX: i64 = 1_000;
 
-/// Events of which one question may ask what became of them: some 100 KB, well below the cap of a body.
+/// Events whose status one question may ask for: some 100 KB, well below the cap of a body.
 pub const IDS_MAX: usize = 1_000;
 
 /// The time that an answer may wait for new events: shorter than the limit of any answer.

@@ -28,7 +28,7 @@ const AGE: SignedDuration = SignedDuration::from_secs(9);
 
 /// The source of deliveries, at which they are acknowledged.
 pub(super) trait Acknowledge: Send {
-    /// The consumer's store has what became of these deliveries.
+    /// The consumer's store has the results of these deliveries.
     fn done<'a>(&'a mut self, tags: &'a [Tag]) -> BoxFuture<'a, Result<(), String>>;
 }
 

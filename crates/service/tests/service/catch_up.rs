@@ -168,7 +168,7 @@ async fn what_has_a_pointer_and_is_in_the_backlog_takes_effect_once() {
     history(folder.path(), &script).await;
     let house = House::start(folder.path(), with_consumer(&script)).await;
     house.settle().await;
-    // All of it is sent again, as if the pointers had never been removed.
+    // All of it is published again, as if the pointers had never been removed.
     house.operator("users").republish(Uuid::nil().into(), 10_000).await.unwrap();
     house.settle().await;
     assert_all_once_and_in_order(&house).await;

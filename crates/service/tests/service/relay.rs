@@ -12,7 +12,7 @@ use tradepost_service::{Settings, Tracer};
 
 use crate::support::{House, Script, batch_consumer, emitter, until};
 
-/// Several times what a relay has under way.
+/// Several times what a relay has in flight.
 const REFUSED: usize = 4_000;
 
 /// Of one request, for a service takes so many at once.

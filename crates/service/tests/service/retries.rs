@@ -90,7 +90,7 @@ async fn what_arrives_has_its_turn_between_many_retries() {
 
     let ada = house.runtime.ids.next();
     let meanwhile = async {
-        until("the first retry is under way", async || script.calls("late") > LATE).await;
+        until("the first retry is in progress", async || script.calls("late") > LATE).await;
         house.emit("users", &[(ada, "ada", 1)]).await;
         let event = house.emitted("users").await.pop().unwrap();
         let arrives = house.publish("orders", message(&event));

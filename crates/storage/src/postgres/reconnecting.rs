@@ -104,7 +104,7 @@ impl Inner {
             }
             Err(error) => {
                 // In a running process a wrong password or a missing right counts as a server that is down: it may be
-                // mended.
+                // repaired.
                 let error = match error {
                     Error::Unusable { store, detail } => Error::Unavailable { store, detail },
                     other => other,

@@ -2,7 +2,7 @@
 //!
 //! Stores that exchange events must be copied at one instant: else a copy knows of an event whose sender's copy never
 //! emitted it, or an event is out by the one and has not arrived by the other, and nobody sends it again. Whoever holds
-//! the write lock of every file knows that no commit is under way anywhere. In that moment a read transaction is begun
+//! the write lock of every file knows that no commit is in flight anywhere. In that moment a read transaction is begun
 //! on each; then the locks are dropped, and the copying takes as long as it takes.
 
 use std::path::{Path, PathBuf};

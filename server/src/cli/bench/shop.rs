@@ -145,7 +145,7 @@ pub async fn make_products(client: &Client, plan: &Plan) -> Result<Vec<ProductId
     stream::iter(made).buffered(MAKERS).try_collect().await
 }
 
-/// Waits until nothing is under way in the shop. False if that does not come about in time.
+/// Waits until nothing is in flight in the shop. False if that does not come about in time.
 pub async fn settle(client: &Client, progress: &mut Progress, phase: &str) -> Result<bool, Failure> {
     let began = Instant::now();
     while began.elapsed() < SETTLE_PATIENCE {

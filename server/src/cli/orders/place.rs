@@ -121,7 +121,7 @@ fn not_watched(failure: Failure, number: i64) -> Failure {
         format!("order {number} was placed and stands, but it can't be watched: {failure}"),
     )
     .with_details(failure.details().to_vec())
-    .with_help(format!("don't place it again: `tradepost orders watch {number}` shows what becomes of it"))
+    .with_help(format!("don't place it again: `tradepost orders watch {number}` shows its story"))
 }
 
 /// The order's token is the only key that a guest has to it; an admin needs none.

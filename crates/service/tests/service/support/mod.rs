@@ -132,7 +132,7 @@ impl House {
     /// Lets begun work finish and closes every store; what was not begun is there at the next start.
     pub async fn stop(self) {
         let drained = self.runtime.tasks.stop(Duration::from_secs(10)).await;
-        assert!(drained, "work was still under way after ten seconds");
+        assert!(drained, "work was still in progress after ten seconds");
         for running in self.services.values() {
             Running::close(&running.operator, drained).await;
         }
@@ -238,9 +238,9 @@ impl House {
         assert_eq!(outcome, Ok(Outcome::Stored));
     }
 
-    /// Waits until nothing is under way: nothing to send, to handle, to retry or to do by a timer.
+    /// Waits until nothing is in flight: nothing to send, to handle, to retry or to do by a timer.
     pub async fn settle(&self) {
-        until("nothing is under way", async || {
+        until("nothing is in flight", async || {
             let first = self.activities().await;
             first.iter().all(|(pending, _)| *pending == 0) && self.activities().await == first
         })

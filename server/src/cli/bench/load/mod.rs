@@ -57,7 +57,7 @@ pub struct Load {
     pub is_keyed: bool,
 }
 
-/// A load under way. It ends when this goes out of use.
+/// A load in progress. It ends when this goes out of use.
 pub struct Running {
     shared: Arc<Shared>,
     thread: JoinHandle<std::io::Result<Tally>>,

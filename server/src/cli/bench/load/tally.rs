@@ -61,7 +61,7 @@ impl Tally {
         self.count("no connection".to_owned());
     }
 
-    /// Nothing more will come: what is still under way stays unknown.
+    /// Nothing more will come: what is still in flight stays unknown.
     pub(super) fn close(&mut self) {
         self.unknown.extend(self.under_way.take().map(|(n, _)| n));
     }

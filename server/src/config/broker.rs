@@ -7,14 +7,14 @@ use crate::shop::Shop;
 
 /// A broker: its kind, and the URL at which it is.
 #[derive(Clone, Debug)]
-pub struct Carrier {
+pub struct BrokerSetting {
     /// Its kind.
     pub adapter: &'static dyn Adapter,
     /// Its URL, which may hold a password.
     pub url: Secret,
 }
 
-impl Carrier {
+impl BrokerSetting {
     /// The broker of a setting such as `embedded` or `amqp://user:password@host:5672/vhost`, or what is expected.
     pub fn parse(shop: &Shop, text: &str) -> Result<Self, String> {
         let adapter = shop.brokers().iter().find(|adapter| adapter.schemes().contains(&scheme_of(text)));
@@ -60,14 +60,14 @@ mod tests {
     #[test]
     fn a_broker_is_found_by_the_scheme_of_its_url() {
         let shop = Shop::tradepost();
-        let name = |text| Carrier::parse(&shop, text).map(|carrier| carrier.adapter.name());
+        let name = |text| BrokerSetting::parse(&shop, text).map(|broker| broker.adapter.name());
         assert_eq!(name("embedded"), Ok("embedded"));
         assert_eq!(name("amqps://user:password@host/vhost"), Ok("rabbitmq"));
         let expected = "a broker as in embedded or amqp://user:password@host:5672/vhost";
         for bad in ["", "amqp", "amqp:", "amqp://", "http://host", "EMBEDDED"] {
             assert_eq!(name(bad), Err(expected.to_owned()), "{bad}");
         }
-        assert_eq!(Carrier::of_default(&shop).adapter.name(), "embedded");
-        assert!(!Carrier::of_default(&shop).is_shared());
+        assert_eq!(BrokerSetting::of_default(&shop).adapter.name(), "embedded");
+        assert!(!BrokerSetting::of_default(&shop).is_shared());
     }
 }
