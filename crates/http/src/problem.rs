@@ -184,7 +184,7 @@ impl From<storage::Error> for Problem {
             .retry_after(1),
             Error::OutboxFull { .. } => {
                 tracing::warn!(%error, "a request was refused");
-                let detail = "the shop has more unfinished work than it may hold: try again later";
+                let detail = "too much unfinished work: retry later";
                 Self::overloaded(detail, 5)
             }
             Error::Unknown { .. } => {
@@ -195,7 +195,7 @@ impl From<storage::Error> for Problem {
             }
             Error::Unavailable { .. } | Error::Unusable { .. } => {
                 tracing::error!(%error, "a request was refused");
-                let detail = "the shop can't store anything at this moment: try again later";
+                let detail = "the store is unavailable: retry later";
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "store_unavailable", detail).retry_after(5)
             }
             Error::Corrupt { .. } | Error::Broken { .. } | Error::Newer { .. } => {

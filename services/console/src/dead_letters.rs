@@ -68,7 +68,7 @@ pub(crate) struct Filter {
     responses(
         (
             status = 200, body = Listing<DeadLetter>,
-            headers(("x-tradepost-missing" = String, description = "services that are unreachable: theirs are missing")),
+            headers(("x-tradepost-missing" = String, description = "services that are unreachable: their items are missing")),
         ),
         (status = 400, body = ProblemBody, description = "`invalid_query`: there is no such consumer"),
     )

@@ -115,7 +115,7 @@ pub(crate) fn proved(ctx: &Ctx, from: ClientAddress, address: &str) {
 }
 
 fn too_many(refused: Problem) -> Problem {
-    let detail = "too many attempts: wait as long as Retry-After says";
+    let detail = "too many attempts: wait as long as Retry-After states";
     let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, "too_many_attempts", detail);
     problem.retry_after(refused.retry_after_s().unwrap_or(1))
 }

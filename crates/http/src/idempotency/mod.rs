@@ -252,7 +252,7 @@ impl KeysInUse {
     fn take(&self, key: Key) -> Result<Held, Problem> {
         let mut taken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if taken.len() >= IN_FLIGHT_MAX {
-            let detail = "the shop carries out more requests than it may at once: try again later";
+            let detail = "too many requests are being carried out: retry later";
             return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", detail).retry_after(1));
         }
         if !taken.insert(key.id()) {

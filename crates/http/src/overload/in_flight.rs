@@ -114,9 +114,9 @@ impl InFlight {
 
 fn refusal(exceeds: Exceeds) -> Problem {
     match exceeds {
-        Exceeds::All => Problem::overloaded("the shop answers as many requests as it can: try again in a second", 1),
+        Exceeds::All => Problem::overloaded("too many requests in flight: retry in a second", 1),
         Exceeds::Client => {
-            let detail = "your address has as many requests open as it may: wait for their answers";
+            let detail = "too many open requests of your address: wait for their answers";
             Problem::too_many_requests(detail, Duration::from_secs(1))
         }
     }
@@ -124,7 +124,7 @@ fn refusal(exceeds: Exceeds) -> Problem {
 
 fn too_late(within: Duration) -> Response {
     tracing::warn!(?within, "a request was not answered in time");
-    let detail = "the answer took too long, and what was asked may have been done: look, or try again later";
+    let detail = "the request took too long and may have been carried out: check its effect, or retry later";
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, "timed_out", detail).retry_after(5).into_response()
 }
 

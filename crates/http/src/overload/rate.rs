@@ -107,7 +107,7 @@ impl Limiter {
         }
         limiter.check_key(&hasher.hash_one(key)).map_err(|refused| {
             let wait = refused.wait_time_from(governor::clock::Clock::now(limiter.clock()));
-            Problem::too_many_requests("you send more requests than are let in: wait as long as Retry-After says", wait)
+            Problem::too_many_requests("too many requests: wait as long as Retry-After states", wait)
         })
     }
 }

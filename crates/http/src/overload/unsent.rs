@@ -58,11 +58,11 @@ pub(crate) async fn charged(
             response
         }
         Err(Exceeds::Client) => {
-            let detail = "your address has not read the answers that it was sent: read them first";
+            let detail = "too many answers to your address are unread: read them first";
             Problem::too_many_requests(detail, Duration::from_secs(1)).into_response()
         }
         Err(Exceeds::All) => {
-            Problem::overloaded("too many answers wait for their clients: try again in a second", 1).into_response()
+            Problem::overloaded("too many answers wait for their clients: retry in a second", 1).into_response()
         }
     }
 }
