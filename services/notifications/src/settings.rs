@@ -9,7 +9,7 @@ use crate::smtp::Smtp;
 /// RFC 5321 allows 254 for the address; a name stands before it.
 const MAILBOX_MAX: usize = 320;
 
-/// Where mail is sent, as in `smtp://user:pass@host:587` or `smtps://…`. Without it mail is captured.
+/// The mail server, as in `smtp://user:pass@host:587` or `smtps://…`. Without it mail is captured.
 pub(crate) static SMTP_URL: SecretSetting<Smtp> = SecretSetting::new("smtp_url", smtp);
 
 /// The sender of mail, as in `Shop <shop@example.com>`.

@@ -12,7 +12,7 @@ const UNITS_MAX: i64 = 1_000_000_000;
 pub static CURRENCY: Setting<Currency> =
     Setting::new("currency", "EUR", |text| text.parse().map_err(|error| format!("{error}")));
 
-/// How long stock is held for an unpaid order.
+/// The time for which stock is held for an unpaid order.
 pub static RESERVATION_TTL: Setting<Duration> = Setting::new("reservation_ttl", "15m", |text| {
     parse::duration(text, Duration::from_secs(1)..=Duration::from_hours(30 * 24))
 });
