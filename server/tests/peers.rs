@@ -18,6 +18,7 @@ use service::Tasks;
 use service::http::Keyring;
 use service::http::auth::{Auth, digest};
 use service::http::listener::{Bounds, serve};
+use service::operator::{Deliveries, EventById, IDS_MAX, NewestPosition, path};
 use testkit::{ADMIN_TOKEN, Setup, ShopLocation, TestShop, emit_about_an_unknown_order, on_each_store};
 use tokio::net::TcpListener;
 use tower::ServiceExt;
@@ -358,26 +359,28 @@ async fn only_the_admin_asks_a_service_and_only_what_it_knows() {
     let shop = TestShop::start().await;
     let customer = signed_in(&shop).await;
     for service in Shop::tradepost().services() {
-        let path = service::operator::path(service);
-        let ask = |question: &Value| shop.request(Method::POST, &path).json(question);
-        let good = json!("newest_position");
-        ask(&good).send().await.expect(401);
-        ask(&good).bearer("wrong").send().await.expect(401);
-        ask(&good).bearer(&customer).send().await.expect(403);
-        assert!(ask(&good).admin().send().await.expect(200).json()["position"].is_i64());
+        let ask = |path: &str, question: &Value| shop.request(Method::POST, path).json(question);
+        let (newest, good) = (path::<NewestPosition>(service), json!({}));
+        ask(&newest, &good).send().await.expect(401);
+        ask(&newest, &good).bearer("wrong").send().await.expect(401);
+        ask(&newest, &good).bearer(&customer).send().await.expect(403);
+        assert!(ask(&newest, &good).admin().send().await.expect(200).json().is_i64());
+        ask(&format!("{newest}s"), &good).admin().send().await.expect(404);
+        shop.request(Method::GET, &newest).admin().send().await.expect(405);
+        ask(&newest, &json!({"more": 1})).admin().send().await.expect(400);
         for bad in [
-            json!("delete_everything"),
-            json!({"delete_everything": {}}),
-            json!({"event": {"event_id": "ada"}}),
-            json!({"event": {"event_id": "019360a4-8c1e-7b3a-9d2f-5e6c7a8b9c0d", "more": 1}}),
-            json!({"event": {}}),
+            json!({"event_id": "ada"}),
+            json!({"event_id": "019360a4-8c1e-7b3a-9d2f-5e6c7a8b9c0d", "more": 1}),
+            json!({}),
             json!([]),
-            json!({"deliveries": {"events": vec![json!({"event_id": "019360a4-8c1e-7b3a-9d2f-5e6c7a8b9c0d", "event_type": "a"}); 1_001]}}),
+            json!("event"),
         ] {
-            ask(&bad).admin().send().await.expect(400);
+            ask(&path::<EventById>(service), &bad).admin().send().await.expect(400);
         }
-        ask(&json!("a".repeat(300 * 1024))).admin().send().await.expect(413);
-        shop.request(Method::GET, &path).admin().send().await.expect(405);
+        let name = json!({"event_id": "019360a4-8c1e-7b3a-9d2f-5e6c7a8b9c0d", "event_type": "a"});
+        let of_too_many = json!({"events": vec![name; IDS_MAX + 1]});
+        ask(&path::<Deliveries>(service), &of_too_many).admin().send().await.expect(400);
+        ask(&path::<Deliveries>(service), &json!("a".repeat(300 * 1024))).admin().send().await.expect(413);
     }
     let api = shop.get("/openapi.json").await.expect(200);
     assert!(!String::from_utf8_lossy(&api.body).contains(service::http::OPERATOR_PATH), "it is for consoles alone");

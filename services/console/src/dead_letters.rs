@@ -6,6 +6,7 @@ use axum::http::StatusCode;
 use kernel::{DeadLetterId, EventId, Timestamp, Uuid};
 use serde::{Deserialize, Serialize};
 use service::http::{Listing, Page, PathId, Problem, ProblemBody, QueryOf};
+use service::operator::{DeadLetterById, DeadLetters, Discard, Letter, Replay};
 use service::storage::held::{Held, LISTED_BYTES_MAX, SHOWN_BYTES_MAX};
 use utoipa::{IntoParams, ToSchema};
 
@@ -85,11 +86,15 @@ pub(crate) async fn list(
         return Err(Problem::new(StatusCode::BAD_REQUEST, "invalid_query", detail));
     }
     let asked = console.peers.iter().filter(|peer| consumer.as_deref().is_none_or(|it| it == peer.service()));
-    let gathered = gather(asked, move |peer| async move { peer.dead_letters(page.before(), page.rows()).await });
+    let gathered =
+        gather(
+            asked,
+            move |peer| async move { peer.ask(DeadLetters { before: page.before(), limit: page.rows() }).await },
+        );
     let gathered = gathered.await?;
-    let of_peer = |(peer, letters): (Peer, Vec<Held>)| {
+    let of_peer = |(peer, letters): (Peer, Vec<Letter>)| {
         let consumer = peer.service();
-        letters.into_iter().map(move |held| DeadLetter::new(consumer, held, LISTED_BYTES_MAX))
+        letters.into_iter().map(move |Letter(held)| DeadLetter::new(consumer, held, LISTED_BYTES_MAX))
     };
     let mut found: Vec<DeadLetter> = gathered.answers.into_iter().flat_map(of_peer).collect();
     found.sort_unstable_by_key(|letter| std::cmp::Reverse(letter.dead_letter_id));
@@ -126,7 +131,7 @@ pub(crate) async fn replay(
     PathId(id): PathId<DeadLetterId>,
 ) -> Result<(StatusCode, Json<DeadLetter>), Problem> {
     let (peer, letter) = find(&console, id).await?;
-    if peer.replay(id).await? { Ok((StatusCode::ACCEPTED, Json(letter))) } else { Err(missing()) }
+    if peer.ask(Replay { id }).await? { Ok((StatusCode::ACCEPTED, Json(letter))) } else { Err(missing()) }
 }
 
 /// Gives a dead letter up. What waits behind it follows.
@@ -143,12 +148,13 @@ pub(crate) async fn discard(
     PathId(id): PathId<DeadLetterId>,
 ) -> Result<Json<DeadLetter>, Problem> {
     let (peer, letter) = find(&console, id).await?;
-    if peer.discard(id).await? { Ok(Json(letter)) } else { Err(missing()) }
+    if peer.ask(Discard { id }).await? { Ok(Json(letter)) } else { Err(missing()) }
 }
 
 async fn find(console: &Console, id: DeadLetterId) -> Result<(Peer, DeadLetter), Problem> {
-    let gathered = gather(console.peers.iter(), move |peer| async move { peer.dead_letter(id).await }).await?;
-    let (peer, held) = gathered.only(missing)?;
+    let gathered =
+        gather(console.peers.iter(), move |peer| async move { peer.ask(DeadLetterById { id }).await }).await?;
+    let (peer, Letter(held)) = gathered.only(missing)?;
     let letter = DeadLetter::new(peer.service(), held, SHOWN_BYTES_MAX);
     Ok((peer, letter))
 }

@@ -6,6 +6,7 @@ use axum::http::StatusCode;
 use kernel::{EventId, Timestamp, Uuid};
 use serde::{Deserialize, Serialize};
 use service::http::{Listing, Page, PathId, Problem, ProblemBody, QueryOf};
+use service::operator::{ArchivedEvent, EventById, EventsBefore};
 use service::storage::archive::StoredEvent;
 use utoipa::{IntoParams, ToSchema};
 
@@ -89,8 +90,8 @@ pub(crate) async fn list(
     };
     let emitters = console.peers.iter().filter(|peer| may_emit(peer.service(), r#type.as_deref()));
     let gathered = gather(emitters, |peer| {
-        let r#type = r#type.clone();
-        async move { peer.events_before(page.before(), r#type, subject, page.rows()).await }
+        let question = EventsBefore { before: page.before(), event_type: r#type.clone(), subject, limit: page.rows() };
+        async move { peer.ask(question).await }
     });
     let gathered = gathered.await?;
     let mut found: Vec<Event> = gathered.answers.into_iter().flat_map(of_peer).collect();
@@ -103,9 +104,9 @@ pub(crate) async fn list(
 }
 
 /// The events that a service answered.
-pub(crate) fn of_peer((peer, events): (Peer, Vec<StoredEvent>)) -> impl Iterator<Item = Event> {
+pub(crate) fn of_peer((peer, events): (Peer, Vec<ArchivedEvent>)) -> impl Iterator<Item = Event> {
     let service = peer.service();
-    events.into_iter().map(move |event| Event::new(service, event))
+    events.into_iter().map(move |ArchivedEvent(event)| Event::new(service, event))
 }
 
 /// A type begins with the name of the service that emits it: no other has to search its events in vain.
@@ -125,7 +126,8 @@ pub(crate) async fn get(
     State(console): State<Console>,
     PathId(event_id): PathId<EventId>,
 ) -> Result<Json<Event>, Problem> {
-    let gathered = gather(console.peers.iter(), move |peer| async move { peer.event(event_id).await }).await?;
-    let (peer, event) = gathered.only(|| Problem::not_found("event"))?;
+    let gathered =
+        gather(console.peers.iter(), move |peer| async move { peer.ask(EventById { event_id }).await }).await?;
+    let (peer, ArchivedEvent(event)) = gathered.only(|| Problem::not_found("event"))?;
     Ok(Json(Event::new(peer.service(), event)))
 }

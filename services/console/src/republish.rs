@@ -5,6 +5,7 @@ use axum::extract::State;
 use kernel::{EventId, SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use service::http::{Body, Fields, Problem, ProblemBody};
+use service::operator::RepublishAfter;
 use service::storage::inbox;
 use utoipa::ToSchema;
 
@@ -66,6 +67,6 @@ pub(crate) async fn handler(
     // Whatever is asked for, nothing older goes out: consumers may have forgotten that they handled it.
     let oldest: EventId = inbox::first_id_of(input.since.max(earliest)).into();
     let after = input.after.map_or(oldest, |after| after.max(oldest));
-    let done = peer.republish(after, STEP).await?;
+    let done = peer.ask(RepublishAfter { after, limit: STEP }).await?;
     Ok(Json(Republished { service: peer.service(), events: done.events, next: done.up_to }))
 }

@@ -10,6 +10,7 @@ use futures_util::future::try_join_all;
 use kernel::{Clock, EventId, SignedDuration, Uuid};
 use serde::{Deserialize, Serialize};
 use service::http::{Problem, ProblemBody, QueryOf};
+use service::operator::{EventsBefore, LookForActivity};
 use service::{Activity, DeliveryStatus};
 use utoipa::ToSchema;
 
@@ -104,14 +105,15 @@ async fn are_settled(peers: &[Peer], apart: Option<&Clock>) -> Result<bool, Peer
 }
 
 async fn look(peers: &[Peer]) -> Result<Vec<Activity>, PeerError> {
-    try_join_all(peers.iter().map(Peer::activity)).await
+    try_join_all(peers.iter().map(|peer| peer.ask(LookForActivity {}))).await
 }
 
 /// True if the newest events are handled or held by all their consumers.
 async fn are_delivered(peers: &[Peer], clock: &Clock) -> Result<bool, PeerError> {
     let (newest, since) = (EventId::from(Uuid::max()), clock.now() - RECENT_FOR);
-    let recent = try_join_all(peers.iter().map(|peer| peer.events_before(newest, None, None, RECENT))).await?;
-    let recent = recent.iter().flatten().filter(|event| event.envelope.time > since);
+    let question = || EventsBefore { before: newest, event_type: None, subject: None, limit: RECENT };
+    let recent = try_join_all(peers.iter().map(|peer| peer.ask(question()))).await?;
+    let recent = recent.iter().flatten().map(|event| &event.0).filter(|event| event.envelope.time > since);
     let recent: Vec<(EventId, &str)> =
         recent.map(|event| (event.envelope.id, event.envelope.event_type.as_str())).collect();
     let statuses = try_join_all(peers.iter().map(|peer| peer.deliveries(&recent))).await?;

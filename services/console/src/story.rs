@@ -9,6 +9,7 @@ use serde::Serialize;
 use service::DeliveryStatus;
 use service::http::auth::Caller;
 use service::http::{PathId, Problem, ProblemBody};
+use service::operator::{EventsAbout, MayRead, OnBehalfOf};
 use utoipa::ToSchema;
 use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
 
@@ -56,8 +57,8 @@ fn known_statuses() -> Object {
 }
 
 impl Delivery {
-    fn new(status: DeliveryStatus, caller: &Caller) -> Self {
-        let DeliveryStatus { consumer, status, attempts, handled_at, reason } = status;
+    fn new(consumer: &'static str, status: DeliveryStatus, caller: &Caller) -> Self {
+        let DeliveryStatus { status, attempts, handled_at, reason } = status;
         Self { consumer, status, attempts, handled_at, reason: reason.filter(|_| caller.is_admin) }
     }
 }
@@ -82,7 +83,11 @@ pub(crate) async fn handler(
     let subject = Uuid::from(order_id);
     let unasked = check_access(&console, subject, &caller).await?;
     let found =
-        gather(console.peers.iter(), move |peer| async move { peer.events_about(subject, EVENTS_MAX).await }).await?;
+        gather(
+            console.peers.iter(),
+            move |peer| async move { peer.ask(EventsAbout { subject, limit: EVENTS_MAX }).await },
+        )
+        .await?;
     let mut events: Vec<Event> = found.answers.into_iter().flat_map(of_peer).collect();
     events.sort_unstable_by_key(|event| event.event_id);
     let (mut deliveries, silent) = deliveries(&console, &events, &caller).await?;
@@ -98,8 +103,8 @@ pub(crate) async fn handler(
 /// 404 unless a service lets the caller in. While one that could is unreachable, only the admin is let in.
 async fn check_access(console: &Console, subject: Uuid, caller: &Caller) -> Result<Missing, Problem> {
     let asked = gather(console.peers.iter(), |peer| {
-        let caller = caller.clone();
-        async move { peer.may_read(subject, caller).await }
+        let question = MayRead { subject, caller: OnBehalfOf(caller.clone()) };
+        async move { peer.ask(question).await }
     });
     let asked = asked.await?;
     match asked.answers.into_iter().find_map(|(_, allowed)| allowed) {
@@ -124,8 +129,10 @@ async fn deliveries(console: &Console, events: &[Event], caller: &Caller) -> Res
     });
     let found = found.await?;
     let mut all = Deliveries::new();
-    for (event_id, status) in found.answers.into_iter().flat_map(|(_, statuses)| statuses) {
-        all.entry(event_id).or_default().push(Delivery::new(status, caller));
+    for (peer, statuses) in found.answers {
+        for (event_id, status) in statuses {
+            all.entry(event_id).or_default().push(Delivery::new(peer.service(), status, caller));
+        }
     }
     Ok((all, found.missing))
 }
@@ -137,7 +144,6 @@ mod tests {
     #[test]
     fn the_reason_of_a_failure_is_for_the_admin_only() {
         let status = DeliveryStatus {
-            consumer: "inventory",
             status: "retrying",
             attempts: 2,
             handled_at: None,
@@ -145,7 +151,7 @@ mod tests {
         };
         let seen_by = |is_admin| {
             let caller = Caller { is_admin, user_id: None, session_id: None, order_token: None };
-            Delivery::new(status.clone(), &caller).reason
+            Delivery::new("inventory", status.clone(), &caller).reason
         };
         assert_eq!((seen_by(true), seen_by(false)), (status.reason.clone(), None));
     }

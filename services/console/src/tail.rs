@@ -9,6 +9,7 @@ use axum::response::sse::{self, KeepAlive};
 use futures_util::StreamExt;
 use futures_util::stream::{self, Stream};
 use service::http::Problem;
+use service::operator::{EventsToCome, NewestPosition};
 
 use crate::events::{Event, of_peer};
 use crate::gather::{Missing, gather};
@@ -42,7 +43,7 @@ struct Position {
 pub(crate) async fn handler(
     State(console): State<Console>,
 ) -> Result<(Missing, Sse<impl Stream<Item = Result<sse::Event, Infallible>>>), Problem> {
-    let newest = gather(console.peers.iter(), move |peer| async move { peer.newest_position().await }).await?;
+    let newest = gather(console.peers.iter(), move |peer| async move { peer.ask(NewestPosition {}).await }).await?;
     let follow = |peer: &Peer| {
         let found = newest.answers.iter().find(|(answering, _)| answering.service() == peer.service());
         let after = found.map(|(_, position)| *position);
@@ -86,11 +87,11 @@ impl Position {
     async fn next(&mut self) -> Result<Vec<Event>, PeerError> {
         let after = match self.after {
             Some(after) => after,
-            None => self.peer.newest_position().await?,
+            None => self.peer.ask(NewestPosition {}).await?,
         };
         self.after = Some(after);
-        let events = self.peer.events_to_come(after, READ).await?;
-        self.after = events.last().map_or(self.after, |event| Some(event.position));
+        let events = self.peer.ask(EventsToCome { position: after, limit: READ }).await?;
+        self.after = events.last().map_or(self.after, |event| Some(event.0.position));
         Ok(of_peer((self.peer.clone(), events)).collect())
     }
 }

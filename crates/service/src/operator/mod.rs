@@ -1,11 +1,13 @@
 //! The operator's view of one service: its events, deliveries, dead letters, and whether it has work.
 //!
 //! The console gathers these; business code never uses them, so services still don't call one another.
-//! `route.rs` answers the same questions over HTTP, for a console in another process; `wire.rs` says how they are put.
+//! A [`Question`] is one type each, in `questions/`; `route.rs` answers them over HTTP, for a console in another process.
 
+mod as_base64;
 mod gauges;
+mod question;
+mod questions;
 pub(crate) mod route;
-pub mod wire;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -14,7 +16,6 @@ use std::time::Duration;
 
 use bus::Broker;
 use futures_util::future::BoxFuture;
-use http::OPERATOR_PATH;
 use http::auth::Caller;
 use kernel::{Clock, DeadLetterId, EventId, Timestamp, Uuid};
 use serde::{Deserialize, Serialize};
@@ -27,10 +28,8 @@ use tokio::time::Instant;
 
 use crate::Ctx;
 
-/// The path at which one service answers the operator's questions.
-pub fn path(service: &str) -> String {
-    format!("{OPERATOR_PATH}{service}")
-}
+pub use question::{Question, path};
+pub use questions::*;
 
 /// The longest sleep of whoever waits for an event: another instance on the same store wakes nobody here.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
@@ -71,10 +70,8 @@ pub struct Operator {
 }
 
 /// The status of one event at one consumer.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct DeliveryStatus {
-    /// The consuming service.
-    pub consumer: &'static str,
     /// One of [`STATUSES`](Self::STATUSES).
     pub status: &'static str,
     /// Number of attempts that began.
@@ -201,13 +198,8 @@ impl Operator {
         let handled = inbox::handled(&self.db, wanted.clone()).await?;
         let held: HashMap<EventId, Held> = held.into_iter().map(|held| (held.envelope.id, held)).collect();
         let status = |id: EventId| {
-            let pending = DeliveryStatus {
-                consumer: self.service(),
-                status: DeliveryStatus::PENDING,
-                attempts: 0,
-                handled_at: None,
-                reason: None,
-            };
+            let pending =
+                DeliveryStatus { status: DeliveryStatus::PENDING, attempts: 0, handled_at: None, reason: None };
             match (handled.get(&id), held.get(&id)) {
                 (Some(done), _) => DeliveryStatus {
                     status: "done",

@@ -7,9 +7,7 @@ use std::time::Duration;
 use reqwest::header::{AUTHORIZATION, HeaderValue};
 use reqwest::{Client, Response, Url, redirect};
 use serde::Deserialize;
-use service::operator::path;
-use service::operator::wire::{Answer, Question, WAIT_MAX};
-use service::storage::archive::StoredEvent;
+use service::operator::{Question, path};
 
 use super::PeerError;
 
@@ -71,9 +69,9 @@ pub fn innermost(error: &reqwest::Error) -> String {
 }
 
 impl Address {
-    fn of(&self, service: &str) -> Url {
+    fn at(&self, path: &str) -> Url {
         let mut url = self.0.clone();
-        url.set_path(&format!("{}{}", self.0.path().trim_end_matches('/'), path(service)));
+        url.set_path(&format!("{}{}", self.0.path().trim_end_matches('/'), path));
         url
     }
 }
@@ -117,42 +115,10 @@ impl Remote {
         Self { service, within: ANSWER_WITHIN, address, http, authorization }
     }
 
-    pub async fn ask(&self, question: &Question) -> Result<Answer, PeerError> {
-        self.ask_within(question, self.within).await
-    }
-
-    pub async fn events(&self, question: Question) -> Result<Vec<StoredEvent>, PeerError> {
-        self.only_events(self.ask(&question).await?)
-    }
-
-    pub async fn events_to_come(&self, position: i64, limit: i64) -> Result<Vec<StoredEvent>, PeerError> {
-        let within_ms = u64::try_from(WAIT_MAX.as_millis()).expect("it is less than a minute");
-        let question = Question::EventsToCome { position, limit, within_ms };
-        self.only_events(self.ask_within(&question, WAIT_MAX + self.within).await?)
-    }
-
-    pub async fn done(&self, question: Question) -> Result<bool, PeerError> {
-        match self.ask(&question).await? {
-            Answer::Done(done) => Ok(done),
-            _ => Err(self.is_other()),
-        }
-    }
-
-    /// The answer is not from a service of ours, or from one of another version.
-    pub fn is_other(&self) -> PeerError {
-        self.not_answering("answers something that this version of Tradepost doesn't know")
-    }
-
-    fn only_events(&self, answer: Answer) -> Result<Vec<StoredEvent>, PeerError> {
-        match answer {
-            Answer::Events(events) => Ok(events.into_iter().map(|event| event.0).collect()),
-            _ => Err(self.is_other()),
-        }
-    }
-
-    async fn ask_within(&self, question: &Question, within: Duration) -> Result<Answer, PeerError> {
+    pub async fn ask<Q: Question>(&self, question: &Q) -> Result<Q::Answer, PeerError> {
+        let within = question.may_wait() + self.within;
         let http = self.http.as_ref().map_err(|error| self.not_answering(format!("can't be asked: {error}")))?;
-        let mut request = http.post(self.address.of(self.service)).timeout(within).json(question);
+        let mut request = http.post(self.address.at(&path::<Q>(self.service))).timeout(within).json(question);
         if let Some(authorization) = &self.authorization {
             request = request.header(AUTHORIZATION, authorization);
         }
@@ -160,7 +126,8 @@ impl Remote {
         let status = response.status();
         let body = self.read(response).await?;
         if status.is_success() {
-            return serde_json::from_slice(&body).map_err(|_| self.is_other());
+            let is_other = |_| self.not_answering("answers something that this version of Tradepost doesn't know");
+            return serde_json::from_slice(&body).map_err(is_other);
         }
         let reason = match serde_json::from_slice::<Refusal>(&body) {
             Ok(Refusal { detail }) => format!("answers {}: {detail}", status.as_u16()),
@@ -196,9 +163,9 @@ mod tests {
 
     #[test]
     fn an_address_is_http_or_https_without_secrets() {
-        let asked = |text: &str| text.parse::<Address>().map(|address| address.of("users").to_string());
-        assert_eq!(asked("http://127.0.0.1:7081").as_deref(), Ok("http://127.0.0.1:7081/internal/operator/users"));
-        assert_eq!(asked("https://shop.example/x/").as_deref(), Ok("https://shop.example/x/internal/operator/users"));
+        let asked = |text: &str| text.parse::<Address>().map(|address| address.at("/internal/x").to_string());
+        assert_eq!(asked("http://127.0.0.1:7081").as_deref(), Ok("http://127.0.0.1:7081/internal/x"));
+        assert_eq!(asked("https://shop.example/x/").as_deref(), Ok("https://shop.example/x/internal/x"));
         for bad in
             ["", "127.0.0.1:7081", "ftp://host", "http://", "http://u:p@host", "http://host/?a=b", "http://host/#a"]
         {

@@ -1,0 +1,43 @@
+//! The questions that a service answers. A new one is a file here and a line in [`all`].
+
+mod activity;
+mod dead_letters;
+mod deliveries;
+mod events;
+mod keys;
+mod may_read;
+mod republish;
+
+pub use activity::LookForActivity;
+pub use dead_letters::{DeadLetterById, DeadLetters, Discard, Letter, Replay};
+pub use deliveries::{Deliveries, EventName, IDS_MAX};
+pub use events::{ArchivedEvent, EventById, EventsAbout, EventsBefore, EventsToCome, NewestPosition};
+pub use keys::{Key, Keys};
+pub use may_read::{MayRead, OnBehalfOf};
+pub use republish::{RepublishAfter, Republished};
+
+use super::route::Answers;
+
+/// Adds the route of each question.
+pub(super) fn all(answers: Answers) -> Answers {
+    answers
+        .to::<EventsAbout>()
+        .to::<EventsBefore>()
+        .to::<EventsToCome>()
+        .to::<EventById>()
+        .to::<NewestPosition>()
+        .to::<Deliveries>()
+        .to::<DeadLetters>()
+        .to::<DeadLetterById>()
+        .to::<Replay>()
+        .to::<Discard>()
+        .to::<RepublishAfter>()
+        .to::<LookForActivity>()
+        .to::<MayRead>()
+        .to::<Keys>()
+}
+
+#[cfg(test)]
+fn over_the_wire<T: serde::Serialize + for<'de> serde::Deserialize<'de>>(sent: &T) -> T {
+    serde_json::from_slice(&serde_json::to_vec(sent).unwrap()).unwrap()
+}
