@@ -12,7 +12,7 @@ use super::Operator;
 /// Events or dead letters of one answer at most. A longer limit counts as this one.
 pub const ROWS_MAX: i64 = 1_000;
 
-/// How long an answer may wait for events to come: shorter than what any answer may take.
+/// The longest wait of an answer for events to come: shorter than what any answer may take.
 pub const WAIT_MAX: Duration = Duration::from_secs(20);
 
 /// A question that a console asks a service, in its process or over HTTP.
@@ -29,7 +29,7 @@ pub trait Question: Serialize + DeserializeOwned + Send + Sync + 'static {
     /// Answers it for a service.
     fn answer(self, operator: &Operator) -> impl Future<Output = Result<Self::Answer, Error>> + Send;
 
-    /// How long the answer may wait for something to happen, beyond what reading takes.
+    /// The time that the answer may wait for something to happen, beyond what reading takes.
     fn may_wait(&self) -> Duration {
         Duration::ZERO
     }

@@ -1,4 +1,4 @@
-//! How much unfinished work there is.
+//! Unfinished work.
 
 use serde::{Deserialize, Serialize};
 use storage::Error;
@@ -6,7 +6,7 @@ use storage::Error;
 use crate::operator::question::Question;
 use crate::operator::{Activity, Operator};
 
-/// How much unfinished work a service has. The running handlers in it are those of the instance that answers.
+/// The unfinished work of a service. The running handlers in it are those of the instance that answers.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LookForActivity {}

@@ -17,7 +17,7 @@ pub struct RepublishAfter {
     pub limit: i64,
 }
 
-/// How many events are sent again, and up to which, if there are more.
+/// The number of events that are sent again, and the last of them, if there are more.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[expect(missing_docs, reason = "each is the field of `outbox::Republished` of this name")]
