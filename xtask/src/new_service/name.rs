@@ -149,7 +149,7 @@ mod tests {
             ("pg_x", "a meaning of its own"),
             ("stock", "has the route /v1/stock"),
             ("dead_letters", "has the route /v1/dead-letters"),
-            ("new", "a schema NewOrder"),
+            ("placed", "a schema PlacedOrder"),
         ] {
             assert!(refusal(name).contains(taken), "{name}: {}", refusal(name));
         }
