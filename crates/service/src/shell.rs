@@ -1,6 +1,6 @@
 //! The HTTP surface of a process: its services' routes, health, metrics, the description, and a record of each request.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use axum::extract::{MatchedPath, Request, State};
@@ -53,15 +53,43 @@ pub struct Shell {
 #[derive(Clone)]
 struct Own {
     shell: Shell,
-    /// The API's description, for programs and for people.
+    description: Arc<LazyDescription>,
+}
+
+/// The API's description, for programs and for people.
+struct Description {
     document: SharedDocument,
     page: SharedDocument,
 }
 
+/// A description that is made when it is first asked for.
+///
+/// Making it takes some megabytes, several times its size: a process that nobody asks does without.
+struct LazyDescription {
+    made: OnceLock<Description>,
+    make: Box<dyn Fn() -> Description + Send + Sync>,
+}
+
+impl LazyDescription {
+    async fn get(self: Arc<Self>, part: fn(&Description) -> &SharedDocument) -> SharedDocument {
+        if let Some(made) = self.made.get() {
+            return part(made).clone();
+        }
+        let making = tokio::task::spawn_blocking(move || part(self.made.get_or_init(&self.make)).clone());
+        making.await.expect("the description is plain data, and tests make this one")
+    }
+}
+
 impl Shell {
     /// The process's whole HTTP surface, from the routes of its services. `openapi` describes the routes of the whole
-    /// shop, in whichever process they are; `page` makes a page for people from it.
-    pub fn wrap(self, routes: Router, mut openapi: OpenApi, page: impl FnOnce(&OpenApi) -> String) -> Router {
+    /// shop, in whichever process they are; `page` makes a page for people from it. Both are called when somebody asks
+    /// for the description, and only then.
+    pub fn wrap(
+        self,
+        routes: Router,
+        openapi: impl Fn() -> OpenApi + Send + Sync + 'static,
+        page: impl Fn(&OpenApi) -> String + Send + Sync + 'static,
+    ) -> Router {
         let own = Routes::new()
             .add(Policy::Public, routes!(healthz))
             .add(Policy::Public, routes!(readyz))
@@ -69,13 +97,18 @@ impl Shell {
             .add(Policy::Public, routes!(document))
             .add(Policy::Public, routes!(docs))
             .add_internal(Policy::Public, "/", get(root));
-        openapi.merge(own.openapi());
-        let document = openapi.to_pretty_json().expect("the description is plain data");
-        let state = Own {
-            shell: self.clone(),
-            document: SharedDocument::new("application/json", document),
-            page: SharedDocument::new("text/html; charset=utf-8", page(&openapi)),
+        let of_own = own.openapi();
+        let make = move || {
+            let mut openapi = openapi();
+            openapi.merge(of_own.clone());
+            let document = openapi.to_pretty_json().expect("the description is plain data");
+            Description {
+                document: SharedDocument::new("application/json", document),
+                page: SharedDocument::new("text/html; charset=utf-8", page(&openapi)),
+            }
         };
+        let description = Arc::new(LazyDescription { made: OnceLock::new(), make: Box::new(make) });
+        let state = Own { shell: self.clone(), description };
         let layers = self.layers();
         let routes = layers.protect(own.finish(state, self.auth.clone()).merge(routes));
         layers.identify(routes.layer(middleware::from_fn_with_state(Arc::new(self), observed)))
@@ -180,7 +213,7 @@ async fn healthz() -> &'static str {
     responses((status = 200, body = Object))
 )]
 async fn document(State(own): State<Own>) -> SharedDocument {
-    own.document
+    own.description.get(|made| &made.document).await
 }
 
 /// The API's description for people.
@@ -189,7 +222,7 @@ async fn document(State(own): State<Own>) -> SharedDocument {
     responses((status = 200, content_type = "text/html", body = String))
 )]
 async fn docs(State(own): State<Own>) -> SharedDocument {
-    own.page
+    own.description.get(|made| &made.page).await
 }
 
 /// Leads a browser from the address that `up` prints to the API's description.

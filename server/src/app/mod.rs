@@ -198,7 +198,8 @@ impl App {
             overload: runtime.overload,
             tasks: tasks.clone(),
         };
-        let router = shell.wrap(routes, docs::openapi(&described), docs::page);
+        let shop = options.shop;
+        let router = shell.wrap(routes, move || docs::openapi(&shop.described()), docs::page);
         Ok(Self { router, operators, made_token: token.made, tasks, own_token, provider, folder })
     }
 

@@ -173,7 +173,7 @@ impl House {
             overload: Overload::new(&[]),
             tasks: self.runtime.tasks.clone(),
         };
-        shell.wrap(running.router.clone(), OpenApi::default(), |_| String::new())
+        shell.wrap(running.router.clone(), OpenApi::default, |_| String::new())
     }
 
     /// Makes a service emit an event about each subject, in one commit: in this order, at these versions.
