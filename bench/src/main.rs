@@ -37,6 +37,9 @@ struct Cli {
     /// One part of the work of so many, for a first look
     #[arg(long, global = true, value_name = "PARTS", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     part_of: u32,
+    /// On the servers that tests share, which sync nothing: to see that a case works, not to measure it
+    #[arg(long, global = true)]
+    on_shared_servers: bool,
 }
 
 #[derive(clap::Subcommand)]
@@ -100,7 +103,7 @@ fn main() -> ExitCode {
 }
 
 async fn run(cli: &Cli) -> anyhow::Result<Measured> {
-    let servers = Servers::start().await?;
+    let servers = Servers::start(cli.on_shared_servers).await?;
     // So much of the full work.
     let parts = usize::try_from(cli.part_of)?;
     let part = |full: usize| (full / parts).max(1);

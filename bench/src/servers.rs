@@ -21,27 +21,38 @@ const DRAIN: Duration = Duration::from_secs(30);
 
 /// PostgreSQL and RabbitMQ with full durability, as they are by default: `fsync`, quorum queues, confirmations.
 pub(crate) struct Servers {
-    _postgres: test_servers::Postgres,
-    _rabbitmq: test_servers::RabbitMq,
     store: Location,
     pub broker_url: String,
     pub clock: Clock,
     pub ids: Ids,
+    _running: Started,
+}
+
+/// They end with this value.
+enum Started {
+    Own { _postgres: test_servers::Postgres, _rabbitmq: test_servers::RabbitMq },
+    Shared { _database: test_servers::Database, _vhost: test_servers::Vhost },
 }
 
 impl Servers {
     /// Empty, with all queues and bindings.
-    pub async fn start() -> Result<Self> {
-        let postgres = test_servers::Options::default().start()?;
-        let rabbitmq = test_servers::RabbitMq::try_start()?;
+    pub async fn start(are_shared: bool) -> Result<Self> {
+        let (store, broker_url, running) = if are_shared {
+            let (database, vhost) = (test_servers::Database::create(), test_servers::Vhost::create());
+            (database.url(), vhost.url(), Started::Shared { _database: database, _vhost: vhost })
+        } else {
+            let postgres = test_servers::Options::default().start()?;
+            let rabbitmq = test_servers::RabbitMq::try_start()?;
+            let (store, broker_url) = (postgres.create_database(), rabbitmq.url());
+            (store, broker_url, Started::Own { _postgres: postgres, _rabbitmq: rabbitmq })
+        };
         let clock = Clock::system();
         let servers = Self {
-            store: Location::Postgres(postgres.create_database().parse()?),
-            broker_url: rabbitmq.url(),
+            store: Location::Postgres(store.parse()?),
+            broker_url,
             ids: Ids::new(clock.clone()),
             clock,
-            _postgres: postgres,
-            _rabbitmq: rabbitmq,
+            _running: running,
         };
         servers.connect()?.declare().await.context("the queues can't be made")?;
         servers.migrate().await.context("the stores can't be made")?;

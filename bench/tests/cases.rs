@@ -1,46 +1,54 @@
 //! Every case still measures something, with a part of its work: what a number means is for `cargo xtask bench`.
+//!
+//! In the long form (`cargo xtask soak`) each is on servers of its own, as when it is measured, and has more work.
 
 use std::process::Command;
 
 use serde_json::Value;
 
-fn measure(arguments: &[&str]) {
-    let output =
-        Command::new(env!("CARGO_BIN_EXE_tradepost-bench")).args(arguments).output().expect("the program starts");
+/// Measures one part of so many of the work, in the short form or the long one.
+fn measure(case: &[&str], (short, long): (u32, u32)) {
+    let is_long = std::env::var_os("TRADEPOST_SOAK").is_some();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tradepost-bench"));
+    command.args(case).arg("--part-of").arg(if is_long { long } else { short }.to_string());
+    if !is_long {
+        command.arg("--on-shared-servers");
+    }
+    let output = command.output().expect("the program starts");
     let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{arguments:?}: {said}");
+    assert!(output.status.success(), "{case:?}: {said}");
     let result: Value = serde_json::from_slice(&output.stdout).expect("it prints JSON");
     assert!(result["per_s"].as_f64().is_some_and(|rate| rate > 0.0), "{result}");
 }
 
 #[test]
 fn a_bare_client() {
-    measure(&["bare", "--with-headers", "--part-of", "20"]);
+    measure(&["bare", "--with-headers"], (100, 20));
 }
 
 #[test]
 fn the_relay() {
-    measure(&["relay", "--part-of", "20"]);
+    measure(&["relay"], (100, 20));
 }
 
 #[test]
 fn from_the_commit_to_the_effect() {
-    measure(&["events", "--part-of", "10"]);
-    measure(&["paced", "--part-of", "10"]);
+    measure(&["events"], (20, 10));
+    measure(&["paced"], (20, 10));
 }
 
 #[test]
 fn a_backlog() {
-    measure(&["backlog", "--part-of", "20"]);
+    measure(&["backlog"], (100, 20));
 }
 
 #[test]
 fn lanes() {
-    measure(&["lanes", "--part-of", "10"]);
-    measure(&["lanes", "--in-outbox", "--part-of", "4"]);
+    measure(&["lanes"], (20, 10));
+    measure(&["lanes", "--in-outbox"], (20, 4));
 }
 
 #[test]
 fn instances() {
-    measure(&["instances", "2", "--part-of", "5"]);
+    measure(&["instances", "2"], (10, 5));
 }

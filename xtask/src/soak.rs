@@ -11,13 +11,14 @@ use crate::{runner, servers, step};
 /// The variable by which tests know that they run in their long forms.
 const SOAK: &str = "TRADEPOST_SOAK";
 
-/// The test binaries that have long forms: the crash tests, and the cases of the benchmark.
-const LONG: [&str; 4] = ["--test", "crash", "--test", "cases"];
+/// The test binaries that have long forms.
+const LONG: [&str; 6] = ["--test", "crash", "--test", "cases", "--test", "new_service"];
 
-/// The crash tests and the benchmark's cases in their long forms, for hours if asked.
+/// The long forms of tests, for hours if asked.
 ///
 /// The same tests as in `cargo xtask test`, with more rounds of kills (20, or TRADEPOST_CRASH_ROUNDS), every kind of hit
-/// on every service, outages of minutes instead of seconds, and larger parts of the benchmark's cases.
+/// on every service, outages of minutes instead of seconds, all cases of the benchmark, and all tests of the services that
+/// `cargo xtask new-service` writes.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Passed to the test runner: run only the tests whose names contain one of these.

@@ -189,6 +189,8 @@ struct Sightings {
     /// The counter of each, and since when it stands there.
     seen: HashMap<Uuid, (i64, Instant)>,
     looked_at: Option<Instant>,
+    /// The last look came later than a lease after the one before it.
+    was_late: bool,
 }
 
 impl Heartbeat {
@@ -282,16 +284,20 @@ impl Sightings {
     ) -> (Vec<Uuid>, Vec<(Uuid, i64)>) {
         let gap = self.looked_at.map_or(LEASE, |at| now.duration_since(at));
         self.looked_at = Some(now);
-        if gap >= LEASE {
+        let is_late = gap >= LEASE;
+        if is_late && !self.was_late {
             // This instance did not look, or could not: that nobody's counter moved meanwhile means nothing.
             self.seen.clear();
         } else {
-            // It is slow, and so may be the others: what it did not see counts for no more than what it may miss.
-            let unseen = gap.saturating_sub(LOOK_MAX);
+            // It is slow, and so may be the others: what it did not see counts for no more than what it may miss, and
+            // for a beat where it is late each time. To count nothing would leave the work of a dead instance undone
+            // for as long as the store is slow.
+            let unseen = gap.saturating_sub(if is_late { BEAT } else { LOOK_MAX });
             for (_, since) in self.seen.values_mut() {
                 *since += unseen;
             }
         }
+        self.was_late = is_late;
         self.seen.retain(|id, _| beats.contains_key(id));
         let (mut live, mut gone) = (vec![own], Vec::new());
         for (id, beat) in beats.iter().filter(|(id, _)| **id != own) {
@@ -380,6 +386,22 @@ mod tests {
             looks += 1;
         }
         assert_eq!(looks, 2, "two seconds of each look count");
+    }
+
+    #[test]
+    fn whoever_is_late_each_time_finds_who_is_gone_all_the_same() {
+        let mut sightings = Sightings::default();
+        let mut now = Instant::now();
+        for _ in 0..4 {
+            assert_eq!(sightings.living_and_gone(OWN, &beats(7), now), (vec![OWN, OTHER], vec![]));
+            now += LEASE * 2;
+        }
+        assert_eq!(sightings.living_and_gone(OWN, &beats(7), now), (vec![OWN], vec![(OTHER, 7)]));
+        // An instance that is as slow, and lives.
+        for beat in 8..20 {
+            now += LEASE * 2;
+            assert_eq!(sightings.living_and_gone(OWN, &beats(beat), now), (vec![OWN, OTHER], vec![]));
+        }
     }
 
     fn beats(other: i64) -> HashMap<Uuid, i64> {

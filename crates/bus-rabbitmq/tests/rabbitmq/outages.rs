@@ -13,12 +13,17 @@ use crate::support::{
     soon, subscribe, take,
 };
 
+/// A deadline that a broker keeps which is there, and that makes nobody wait for one that is not.
+fn soon_unknown() -> Options {
+    Options { publish_deadline: Duration::from_secs(2), ..options() }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_broker_that_comes_late_and_goes_for_a_while_is_used_whenever_it_is_there() {
     let mut server = Server::start();
     let url = server.url();
     server.stop();
-    let broker = RabbitMq::new(&url, options()).unwrap();
+    let broker = RabbitMq::new(&url, soon_unknown()).unwrap();
     assert!(degraded(&broker).await.contains("connect"));
     assert!(matches!(publish(&broker, &placed()).await, Outcome::Unknown { .. }));
     server.restart();
@@ -45,7 +50,7 @@ async fn a_broker_that_comes_late_and_goes_for_a_while_is_used_whenever_it_is_th
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_that_was_confirmed_is_lost_when_the_broker_is_killed() {
     let mut server = Server::start();
-    let broker = broker(&server.url()).await;
+    let broker = broker_with(&server.url(), soon_unknown()).await;
     // RabbitMQ 3.10 writes down half a second later that there is a queue. One that it does not know of after a kill is
     // made anew, and empty: docs/how-to/postgresql-and-rabbitmq.md says so.
     server.restart();
@@ -104,7 +109,8 @@ async fn a_delivery_that_takes_too_long_is_redelivered_and_marked() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_broker_that_is_frozen_is_disconnected_and_used_again_when_it_resumes() {
     let server = Server::start();
-    let broker = broker(&server.url()).await;
+    // The heartbeat decides when it counts as gone.
+    let broker = broker_with(&format!("{}?heartbeat=2", server.url()), soon_unknown()).await;
     server.freeze();
     let sent = placed();
     assert!(matches!(publish(&broker, &sent).await, Outcome::Unknown { .. }));

@@ -23,9 +23,16 @@ fn what_it_keeps_outlives_a_stop_and_a_kill() {
     assert_eq!(is_there(&server), "true");
 }
 
+/// One server for all that can be asked of it while it runs, for each takes seconds to start.
 #[test]
-fn alarms_come_and_go() {
+fn a_server_listens_on_loopback_alone_can_be_frozen_and_has_alarms() {
     let server = RabbitMq::start();
+    listens_on_loopback_alone(&server);
+    answers_nobody_while_it_is_frozen(&server);
+    alarms_come_and_go(&server);
+}
+
+fn alarms_come_and_go(server: &RabbitMq) {
     let alarms = || server.eval("lists:sort([R || {{resource_limit, R, _}, _} <- rabbit_alarm:get_alarms()])");
     assert_eq!(alarms(), "[]");
     server.set_memory_alarm(true);
@@ -37,9 +44,7 @@ fn alarms_come_and_go() {
     assert_eq!(alarms(), "[]");
 }
 
-#[test]
-fn one_that_is_frozen_answers_nobody_until_it_thaws() {
-    let server = RabbitMq::start();
+fn answers_nobody_while_it_is_frozen(server: &RabbitMq) {
     server.freeze();
     let mut client = TcpStream::connect(("127.0.0.1", server.port())).unwrap();
     client.write_all(b"AMQP\0\0\x09\x01").unwrap();
@@ -59,9 +64,7 @@ fn virtual_hosts_of_tests_are_apart_and_go_with_them() {
     assert_eq!(other.eval(&format!(r#"rabbit_vhost:exists(<<"{name}">>)"#)), "false");
 }
 
-#[test]
-fn nothing_listens_beyond_loopback() {
-    let server = RabbitMq::start();
+fn listens_on_loopback_alone(server: &RabbitMq) {
     let listeners = server.eval("[inet:ntoa(element(5, L)) || L <- rabbit_networking:active_listeners()]");
     assert!(listeners.contains("127.0.0.1") && !listeners.contains("0.0.0.0"), "it listens on {listeners}");
     let distribution = server.eval("application:get_env(kernel, inet_dist_use_interface)");
