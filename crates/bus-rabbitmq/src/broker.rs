@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use bus::{Broker, Destination, Error, Guarantees, Health, Message, Outcome, Subscribing, Subscription, Topology};
+use bus::{
+    Broker, Destination, Error, Guarantees, Health, Message, PublishResult, Subscribing, Subscription, Topology,
+};
 use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::{self, BoxFuture};
@@ -161,8 +163,8 @@ impl RabbitMq {
         }
     }
 
-    /// Waits for a broker that can be entered, at most as long as the patience; a defect that somebody must repair is reported at
-    /// once. For what can't go on without one: a shop that runs does not wait.
+    /// Waits for a broker that can be entered, at most as long as the patience; a defect that somebody must repair is
+    /// reported at once. For what can't go on without one: a shop that runs does not wait.
     pub async fn reach(url: &str, patience: Duration, report: impl FnMut(&Unusable)) -> Result<(), ReachError> {
         let address = Address::parse(url)?;
         Ok(preflight::reach(&address, patience, report).await?)
@@ -326,9 +328,9 @@ impl Broker for RabbitMq {
         vec![Destination::new(DESTINATION)]
     }
 
-    fn publish(&self, destination: &Destination, message: Message) -> BoxFuture<'static, Outcome> {
+    fn publish(&self, destination: &Destination, message: Message) -> BoxFuture<'static, PublishResult> {
         if destination.as_str() != DESTINATION {
-            return future::ready(Outcome::Unroutable).boxed();
+            return future::ready(PublishResult::Unroutable).boxed();
         }
         let routing_key =
             self.shared.layout.key(&message.envelope.event_type, message.envelope.lane, message.envelope.key);
@@ -365,7 +367,11 @@ impl RabbitMq {
     }
 
     /// Sends a message to the queues that a routing key leads to.
-    pub(crate) fn publish_by(&self, routing_key: Option<ShortString>, message: Message) -> BoxFuture<'static, Outcome> {
+    pub(crate) fn publish_by(
+        &self,
+        routing_key: Option<ShortString>,
+        message: Message,
+    ) -> BoxFuture<'static, PublishResult> {
         let id = ShortString::from(message.envelope.id.to_string());
         let properties = wire::encode(&message);
         let confirmation = match self.send(message.envelope.lane, id, routing_key, properties, message.body) {
@@ -384,8 +390,8 @@ impl RabbitMq {
         routing_key: Option<ShortString>,
         properties: BasicProperties,
         body: Bytes,
-    ) -> Result<oneshot::Receiver<Outcome>, Outcome> {
-        let refused = |detail: String| Outcome::Refused { detail };
+    ) -> Result<oneshot::Receiver<PublishResult>, PublishResult> {
+        let refused = |detail: String| PublishResult::Refused { detail };
         if body.len() > BODY_BYTES_MAX {
             return Err(refused(format!("its body has {} bytes, and {BODY_BYTES_MAX} may be sent", body.len())));
         }
@@ -393,7 +399,7 @@ impl RabbitMq {
         if let Some(detail) = state.complaint() {
             // What is blocked was surely not sent, so it is refused; the rest of what is said of it is as true of both.
             let is_blocked = state.connection().is_some();
-            return Err(if is_blocked { refused(detail) } else { Outcome::Unknown { detail } });
+            return Err(if is_blocked { refused(detail) } else { PublishResult::Unknown { detail } });
         }
         let routing_key = routing_key.ok_or_else(|| refused("its type is too long for a routing key".to_owned()))?;
         let (reply, confirmation) = oneshot::channel();
@@ -405,14 +411,14 @@ impl RabbitMq {
         match publishes.try_send(publish) {
             Ok(()) => Ok(confirmation),
             Err(TrySendError::Full(_)) => Err(refused(format!("{UNCONFIRMED_MAX} messages wait to be sent"))),
-            Err(TrySendError::Closed(_)) => Err(Outcome::Unknown { detail: "the broker was closed".to_owned() }),
+            Err(TrySendError::Closed(_)) => Err(PublishResult::Unknown { detail: "the broker was closed".to_owned() }),
         }
     }
 }
 
 /// The broker's confirmation of a message within the deadline.
-async fn confirmed(confirmation: oneshot::Receiver<Outcome>, deadline: Duration) -> Outcome {
-    let unknown = |detail: String| Outcome::Unknown { detail };
+async fn confirmed(confirmation: oneshot::Receiver<PublishResult>, deadline: Duration) -> PublishResult {
+    let unknown = |detail: String| PublishResult::Unknown { detail };
     match timeout(deadline, confirmation).await {
         Ok(Ok(outcome)) => outcome,
         Ok(Err(_)) => unknown("the connection broke before it was confirmed".to_owned()),

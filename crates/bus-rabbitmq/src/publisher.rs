@@ -10,7 +10,7 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
-use bus::Outcome;
+use bus::PublishResult;
 use bytes::Bytes;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use futures_util::{FutureExt, future::BoxFuture};
@@ -38,7 +38,7 @@ pub(crate) struct Publish {
     pub properties: BasicProperties,
     pub body: Bytes,
     /// Dropped without a word, it says that nobody knows.
-    pub reply: oneshot::Sender<Outcome>,
+    pub reply: oneshot::Sender<PublishResult>,
 }
 
 /// Takes the messages of one lane from whoever publishes.
@@ -54,7 +54,7 @@ struct Confirmed {
     id: ShortString,
     key: ShortString,
     confirmation: Result<Confirmation, CallError>,
-    reply: oneshot::Sender<Outcome>,
+    reply: oneshot::Sender<PublishResult>,
 }
 
 type Unconfirmed = FuturesUnordered<BoxFuture<'static, Confirmed>>;
@@ -107,7 +107,7 @@ impl Publisher {
             tokio::select! {
                 () = &mut over => return,
                 Some(publish) = self.waiting.recv() => {
-                    drop(publish.reply.send(Outcome::Refused { detail: reason.to_owned() }));
+                    drop(publish.reply.send(PublishResult::Refused { detail: reason.to_owned() }));
                 }
             }
         }
@@ -206,21 +206,23 @@ impl Returned {
             let outcome = match confirmation {
                 Ok(_) if self.take(&id) => {
                     decided.unroutable = Some(key);
-                    Outcome::Unroutable
+                    PublishResult::Unroutable
                 }
-                Ok(Confirmation::Ack(None)) => Outcome::Stored,
+                Ok(Confirmation::Ack(None)) => PublishResult::Stored,
                 // Its own return, if it has one, is tied to a confirmation that is still to come.
                 Ok(Confirmation::Ack(Some(_))) => {
-                    Outcome::Unknown { detail: "another message was returned with its confirmation".to_owned() }
+                    PublishResult::Unknown { detail: "another message was returned with its confirmation".to_owned() }
                 }
-                Ok(Confirmation::Nack(_)) => Outcome::Refused { detail: "the broker did not store it".to_owned() },
+                Ok(Confirmation::Nack(_)) => {
+                    PublishResult::Refused { detail: "the broker did not store it".to_owned() }
+                }
                 Ok(Confirmation::NotRequested) => {
-                    Outcome::Unknown { detail: "the broker was not asked to confirm".to_owned() }
+                    PublishResult::Unknown { detail: "the broker was not asked to confirm".to_owned() }
                 }
                 Err(error) => {
                     let detail = error.to_string();
                     decided.broken.get_or_insert(error);
-                    Outcome::Unknown { detail }
+                    PublishResult::Unknown { detail }
                 }
             };
             // Who has stopped waiting publishes again.

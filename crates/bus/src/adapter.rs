@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use kernel::{Ids, Shards};
 
-use crate::{Broker, Guarantees, Topology};
+use crate::{AdapterError, Broker, Guarantees, Topology};
 
 /// The facts about a shop that a broker is connected with.
 #[derive(Clone, Debug)]
@@ -18,17 +18,6 @@ pub struct Setup {
     pub shards: Shards,
     /// Ids and random waits.
     pub ids: Ids,
-}
-
-/// The reason why a broker can't be used. Its text states the remedy.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum AdapterError {
-    /// Somebody must change the settings or the broker: waiting does not help.
-    #[error("{0}")]
-    Unusable(String),
-    /// It may pass without anybody doing anything, such as a broker that is still starting.
-    #[error("{0}")]
-    Unavailable(String),
 }
 
 /// One thing that was inspected, for `doctor`.

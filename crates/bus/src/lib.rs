@@ -1,14 +1,14 @@
-//! The broker port: how events travel from one service to the others.
+//! The broker port, which carries events from one service to the others.
 //!
-//! [`Broker`] is what a broker has to offer, [`Message`] what travels, [`Embedded`] the broker that needs no server,
-//! [`cloud_events`] how its attributes are written and read, [`Adapter`] one entry of the list of brokers that a shop
-//! can use, [`conformance`] the suite that every broker must pass.
+//! [`Broker`] is the trait that a broker implements, [`Message`] an event in transit, and [`Embedded`] the broker that
+//! needs no server. [`cloud_events`] writes and reads the attributes of a message, [`Adapter`] is one entry of the list
+//! of brokers that a shop can use, and [`conformance`] is the suite that every broker must pass.
 //!
 //! Not here: storage, SQL, business, retries or dead letters. Those are in the stores of emitter and consumer.
 //!
-//! Start with [`Broker`] and [`Subscription`]; `conformance` says in sentences what they have to keep.
+//! Start with [`Broker`] and [`Subscription`]; the cases of `conformance` state their promises as sentences.
 //!
-//! **Invariant:** only [`Outcome::Stored`] says that an event has left. Everything else means: publish it again.
+//! **Invariant:** only [`PublishResult::Stored`] means that an event has left. Everything else means: publish it again.
 //!
 //! **Invariant:** a body is never decoded or encoded here: its bytes arrive as they were sent.
 
@@ -16,14 +16,16 @@ mod adapter;
 pub mod cloud_events;
 pub mod conformance;
 mod embedded;
+mod error;
 mod gathered;
 mod message;
 mod port;
 mod topology;
 
-pub use adapter::{Adapter, AdapterError, Finding, Setup, scheme_of};
+pub use adapter::{Adapter, Finding, Setup, scheme_of};
 pub use embedded::{Embedded, EmbeddedAdapter};
+pub use error::{AdapterError, Error};
 pub use gathered::Gathered;
 pub use message::{Delivery, Message, Tag};
-pub use port::{Broker, Destination, Error, Guarantees, Health, Outcome, Settlement, Subscribing, Subscription};
+pub use port::{Broker, Destination, Guarantees, Health, PublishResult, Settlement, Subscribing, Subscription};
 pub use topology::Topology;

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 use kernel::{Lane, Shards};
 
-use crate::{Delivery, Message, Tag};
+use crate::{Delivery, Error, Message, Tag};
 
 /// The result of a publish.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum PublishResult {
     /// The destination has it: it survives whatever the broker promises to survive.
     Stored,
     /// Nobody is there to receive it.
@@ -98,17 +98,6 @@ pub enum Health {
     },
 }
 
-/// The reason why a subscription could not be made or broke.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Error {
-    /// The broker can't be reached now.
-    #[error("the broker is unavailable: {0}")]
-    Unavailable(String),
-    /// The broker said no.
-    #[error("the broker refused: {0}")]
-    Rejected(String),
-}
-
 /// A subscription that is being made.
 pub type Subscribing = BoxFuture<'static, Result<Box<dyn Subscription>, Error>>;
 
@@ -129,7 +118,7 @@ pub trait Broker: Send + Sync + 'static {
     /// Sends a message. It is in flight when this returns; the future returns the result,
     /// and dropping the future does not call the message back.
     /// Messages of one key keep their order as long as each is stored before the next is published.
-    fn publish(&self, destination: &Destination, message: Message) -> BoxFuture<'static, Outcome>;
+    fn publish(&self, destination: &Destination, message: Message) -> BoxFuture<'static, PublishResult>;
 
     /// The partitions of a consumer's keys: each shard is a subscription of its own.
     fn shards(&self) -> Shards {
@@ -147,7 +136,7 @@ pub trait Broker: Send + Sync + 'static {
 }
 
 /// A consumer's end. Deliveries that are unsettled when it is dropped are redelivered: by the broker, or because their
-/// publish is [`Outcome::Unknown`] then.
+/// publish is [`PublishResult::Unknown`] then.
 pub trait Subscription: Send {
     /// The next deliveries, in order: waits for at least one, answers with at most `max` (zero counts as one).
     /// Dropping the future loses nothing.

@@ -7,7 +7,7 @@ use futures_util::future::BoxFuture;
 use kernel::{Clock, Ids, Lane};
 use tradepost_bus::conformance::{self, Harness};
 use tradepost_bus::{
-    Broker, Destination, Embedded, Error, Guarantees, Health, Message, Outcome, Settlement, Subscribing, Topology,
+    Broker, Destination, Embedded, Error, Guarantees, Health, Message, PublishResult, Settlement, Subscribing, Topology,
 };
 
 #[derive(Default)]
@@ -48,9 +48,9 @@ async fn a_closed_broker_knows_nothing_and_takes_nothing() {
 
     broker.close();
 
-    assert!(matches!(delivered.await, Outcome::Unknown { .. }));
-    assert!(matches!(waiting.await, Outcome::Unknown { .. }));
-    assert!(matches!(broker.publish(&destination, placed()).await, Outcome::Unknown { .. }));
+    assert!(matches!(delivered.await, PublishResult::Unknown { .. }));
+    assert!(matches!(waiting.await, PublishResult::Unknown { .. }));
+    assert!(matches!(broker.publish(&destination, placed()).await, PublishResult::Unknown { .. }));
     assert!(matches!(subscription.next(1).await, Err(Error::Unavailable(_))));
     subscription.settle(&tags, Settlement::Done).await.unwrap();
     assert!(matches!(broker.subscribe("inventory", Lane::Background, 0).await, Err(Error::Unavailable(_))));
@@ -125,7 +125,7 @@ impl Broker for TextOnly {
         self.0.all_destinations()
     }
 
-    fn publish(&self, destination: &Destination, message: Message) -> BoxFuture<'static, Outcome> {
+    fn publish(&self, destination: &Destination, message: Message) -> BoxFuture<'static, PublishResult> {
         let body = String::from_utf8_lossy(&message.body).into_owned().into();
         self.0.publish(destination, Message { body, ..message })
     }

@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bus::{Broker, Destination, Message, Outcome};
+use bus::{Broker, Destination, Message, PublishResult};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt};
@@ -62,7 +62,7 @@ pub(crate) struct Relay {
     looked_at_all: Option<Instant>,
     /// By key: the first is being published or waits for its next try.
     queues: HashMap<Uuid, Queue>,
-    publishing: FuturesUnordered<BoxFuture<'static, (Uuid, Outcome)>>,
+    publishing: FuturesUnordered<BoxFuture<'static, (Uuid, PublishResult)>>,
     /// Keys whose first was refused, each until it is published again.
     refused: FuturesUnordered<BoxFuture<'static, Uuid>>,
     /// The events of keys whose first was refused, and not stored since.
@@ -269,7 +269,7 @@ impl Relay {
     }
 
     /// Handles a confirmation or refusal, and all others that have arrived by now: brokers confirm many at once.
-    fn all_confirmed(&mut self, key: Uuid, outcome: Outcome) {
+    fn all_confirmed(&mut self, key: Uuid, outcome: PublishResult) {
         self.confirmed(key, outcome);
         while let Some(Some((key, outcome))) = self.publishing.next().now_or_never() {
             self.confirmed(key, outcome);
@@ -277,9 +277,9 @@ impl Relay {
     }
 
     /// The first of a key was confirmed or refused: the next goes, or the same goes again, and no other key waits.
-    fn confirmed(&mut self, key: Uuid, outcome: Outcome) {
+    fn confirmed(&mut self, key: Uuid, outcome: PublishResult) {
         let Some(queue) = self.queues.get_mut(&key) else { return };
-        if let Outcome::Stored = outcome {
+        if let PublishResult::Stored = outcome {
             if queue.refusals > 0 {
                 self.refused_count -= queue.events.len();
             }

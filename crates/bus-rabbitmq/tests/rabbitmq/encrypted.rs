@@ -1,6 +1,6 @@
 //! Connections by `amqps://`.
 
-use bus::Outcome;
+use bus::PublishResult;
 use kernel::Lane;
 use test_servers::RabbitMq as Server;
 use tradepost_bus_rabbitmq::{ConfigError, RabbitMq, Unusable};
@@ -17,7 +17,7 @@ async fn events_travel_encrypted_where_the_broker_is_who_it_says() {
     soon(broker.check()).await.unwrap();
     let sent: Vec<_> = (0..10).map(|_| placed()).collect();
     for message in &sent {
-        assert_eq!(publish(&broker, message).await, Outcome::Stored);
+        assert_eq!(publish(&broker, message).await, PublishResult::Stored);
     }
     let mut subscription = subscribe(&broker, STOCK, Lane::Background).await;
     receive_all(&mut subscription, &sent).await;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bus::{Broker, Error, Outcome, Settlement, Subscription};
+use bus::{Broker, Error, PublishResult, Settlement, Subscription};
 use futures_util::future::join_all;
 use kernel::Lane;
 use test_servers::RabbitMq as Server;
@@ -25,19 +25,19 @@ async fn a_broker_that_comes_late_and_goes_for_a_while_is_used_whenever_it_is_th
     server.stop();
     let broker = RabbitMq::new(&url, soon_unknown()).unwrap();
     assert!(degraded(&broker).await.contains("connect"));
-    assert!(matches!(publish(&broker, &placed()).await, Outcome::Unknown { .. }));
+    assert!(matches!(publish(&broker, &placed()).await, PublishResult::Unknown { .. }));
     server.restart();
     ready(&broker).await;
     broker.declare().await.unwrap();
     let first = placed();
-    assert_eq!(publish(&broker, &first).await, Outcome::Stored);
+    assert_eq!(publish(&broker, &first).await, PublishResult::Stored);
     let mut subscription = subscribe(&broker, STOCK, Lane::Background).await;
     receive_all(&mut subscription, &[first]).await;
 
     server.stop();
     assert!(matches!(end(&mut subscription).await, Error::Unavailable(_)));
     degraded(&broker).await;
-    assert!(matches!(publish(&broker, &placed()).await, Outcome::Unknown { .. }));
+    assert!(matches!(publish(&broker, &placed()).await, PublishResult::Unknown { .. }));
     assert!(matches!(soon(broker.waiting(STOCK)).await, Err(Error::Unavailable(_))));
     server.restart();
     ready(&broker).await;
@@ -70,7 +70,7 @@ async fn nothing_that_was_confirmed_is_lost_when_the_broker_is_killed() {
             server.kill();
         };
         let (outcomes, ()) = tokio::join!(join_all(publishes), killed);
-        let stored = messages.into_iter().zip(outcomes).filter(|(_, outcome)| *outcome == Outcome::Stored);
+        let stored = messages.into_iter().zip(outcomes).filter(|(_, outcome)| *outcome == PublishResult::Stored);
         confirmed.extend(stored.map(|(message, _)| message));
         server.restart();
         ready(&broker).await;
@@ -113,7 +113,7 @@ async fn a_broker_that_is_frozen_is_disconnected_and_used_again_when_it_resumes(
     let broker = broker_with(&format!("{}?heartbeat=2", server.url()), soon_unknown()).await;
     server.freeze();
     let sent = placed();
-    assert!(matches!(publish(&broker, &sent).await, Outcome::Unknown { .. }));
+    assert!(matches!(publish(&broker, &sent).await, PublishResult::Unknown { .. }));
     let reason = degraded(&broker).await;
     assert!(!reason.is_empty());
     server.thaw();
@@ -145,7 +145,7 @@ async fn a_queue_that_confirms_nothing_is_reported_and_holds_up_no_other_for_goo
     };
     let (stuck, other) = (of_shard(0), of_shard(1));
     queue("suspend");
-    assert!(matches!(publish(&broker, &stuck).await, Outcome::Unknown { .. }));
+    assert!(matches!(publish(&broker, &stuck).await, PublishResult::Unknown { .. }));
     let reason = degraded(&broker).await;
     assert!(reason.contains("confirms nothing for orders.order_placed.v1.0"), "{reason}");
     deliver(&broker, &other).await;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bus::{Broker, Destination, Health, Outcome};
+use bus::{Broker, Destination, Health, PublishResult};
 use bytes::Bytes;
 use futures_util::future::join_all;
 use kernel::Lane;
@@ -20,11 +20,11 @@ use crate::support::{
 async fn an_event_for_which_nothing_is_bound_is_unroutable() {
     let vhost = Vhost::create();
     let broker = broker(&vhost.url()).await;
-    assert_eq!(publish(&broker, &message(FAILED, ids().next())).await, Outcome::Stored);
+    assert_eq!(publish(&broker, &message(FAILED, ids().next())).await, PublishResult::Stored);
     unbind(&vhost, "tradepost.inventory.immediate.0", FAILED, 0).await;
-    assert_eq!(publish(&broker, &message(FAILED, ids().next())).await, Outcome::Unroutable);
+    assert_eq!(publish(&broker, &message(FAILED, ids().next())).await, PublishResult::Unroutable);
     broker.declare().await.unwrap();
-    assert_eq!(publish(&broker, &message(FAILED, ids().next())).await, Outcome::Stored);
+    assert_eq!(publish(&broker, &message(FAILED, ids().next())).await, PublishResult::Stored);
 }
 
 /// lapin ties a return to whichever confirmation is next: here nearly always another one.
@@ -40,10 +40,10 @@ async fn among_many_at_once_just_those_that_were_returned_are_unroutable() {
             soon(join_all(messages.iter().map(|message| broker.publish(&Destination::new("events"), message.clone()))))
                 .await;
         for (message, outcome) in messages.iter().zip(&outcomes) {
-            let is_lost = message.envelope.event_type == FAILED && *outcome == Outcome::Stored;
+            let is_lost = message.envelope.event_type == FAILED && *outcome == PublishResult::Stored;
             assert!(!is_lost, "a message that was returned counts as stored");
         }
-        let stored = outcomes.iter().filter(|outcome| **outcome == Outcome::Stored).count();
+        let stored = outcomes.iter().filter(|outcome| **outcome == PublishResult::Stored).count();
         assert!(stored > 0, "nothing is stored");
     }
 }
@@ -53,11 +53,11 @@ async fn a_body_that_is_too_large_is_refused_and_harms_no_other() {
     let vhost = Vhost::create();
     let broker = broker(&vhost.url()).await;
     let sized = |bytes: usize| bus::Message { body: Bytes::from(vec![b' '; bytes]), ..placed() };
-    assert!(matches!(publish(&broker, &sized(8 * 1024 * 1024 + 1)).await, Outcome::Refused { .. }));
+    assert!(matches!(publish(&broker, &sized(8 * 1024 * 1024 + 1)).await, PublishResult::Refused { .. }));
     let mut unknown = placed();
     unknown.envelope.event_type = "x".repeat(300);
-    assert!(matches!(publish(&broker, &unknown).await, Outcome::Refused { .. }));
-    assert_eq!(publish(&broker, &sized(8 * 1024 * 1024)).await, Outcome::Stored);
+    assert!(matches!(publish(&broker, &unknown).await, PublishResult::Refused { .. }));
+    assert_eq!(publish(&broker, &sized(8 * 1024 * 1024)).await, PublishResult::Stored);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -66,7 +66,7 @@ async fn a_broker_without_its_exchange_stores_nothing_until_it_is_declared_again
     let broker = broker(&vhost.url()).await;
     let (_connection, channel) = plain_client(&vhost.url()).await;
     channel.exchange_delete("tradepost.events".into(), ExchangeDeleteOptions::default()).await.unwrap();
-    assert!(matches!(publish(&broker, &placed()).await, Outcome::Unknown { .. }));
+    assert!(matches!(publish(&broker, &placed()).await, PublishResult::Unknown { .. }));
     let reason = degraded(&broker).await;
     assert!(reason.contains("no exchange 'tradepost.events'"), "{reason}");
     broker.declare().await.unwrap();
@@ -83,15 +83,15 @@ async fn what_is_published_while_memory_is_short_ends_at_its_deadline_and_flows_
     let mut subscription = subscribe(&broker, STOCK, Lane::Background).await;
     for set_alarm in [Server::set_memory_alarm, Server::set_disk_alarm] {
         let before = placed();
-        assert_eq!(publish(&broker, &before).await, Outcome::Stored);
+        assert_eq!(publish(&broker, &before).await, PublishResult::Stored);
         set_alarm(&server, true);
         let held_up = placed();
         let outcome = publish(&broker, &held_up).await;
-        assert!(matches!(outcome, Outcome::Unknown { .. } | Outcome::Refused { .. }), "{outcome:?}");
+        assert!(matches!(outcome, PublishResult::Unknown { .. } | PublishResult::Refused { .. }), "{outcome:?}");
         let reason = degraded(&broker).await;
         assert!(reason.contains("takes no messages") && reason.contains("low on"), "{reason}");
         // Now that the broker has said so, nothing is sent any more; and whoever receives goes on.
-        assert!(matches!(publish(&broker, &placed()).await, Outcome::Refused { .. }));
+        assert!(matches!(publish(&broker, &placed()).await, PublishResult::Refused { .. }));
         receive_all(&mut subscription, &[before]).await;
         set_alarm(&server, false);
         soon(broker.until(|health| *health == Health::Ready)).await;
@@ -109,7 +109,7 @@ async fn a_connection_that_is_cut_at_any_byte_of_a_publish_loses_nothing() {
     let broker = broker_with(&url, at_once).await;
     let sent = placed();
     let before = proxy.traffic();
-    assert_eq!(publish(&broker, &sent).await, Outcome::Stored);
+    assert_eq!(publish(&broker, &sent).await, PublishResult::Stored);
     let grown = proxy
         .traffic()
         .iter()
@@ -126,11 +126,11 @@ async fn a_connection_that_is_cut_at_any_byte_of_a_publish_loses_nothing() {
         let sent = placed();
         let outcome = publish(&broker, &sent).await;
         match outcome {
-            Outcome::Stored => {}
-            Outcome::Unknown { .. } => unknown += 1,
+            PublishResult::Stored => {}
+            PublishResult::Unknown { .. } => unknown += 1,
             other => panic!("{other:?} at {fault:?}"),
         }
-        if outcome != Outcome::Stored {
+        if outcome != PublishResult::Stored {
             deliver(&broker, &sent).await;
         }
         all.push(sent);

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 pub use bus::conformance::message;
-use bus::{Broker, Delivery, Destination, Error, Health, Message, Outcome, Settlement, Subscription, Topology};
+use bus::{Broker, Delivery, Destination, Error, Health, Message, PublishResult, Settlement, Subscription, Topology};
 use kernel::{Clock, EventId, Ids, Lane, Shards};
 use lapin::{Channel, Connection, ConnectionProperties};
 use tradepost_bus_rabbitmq::{Options, RabbitMq};
@@ -65,14 +65,14 @@ pub fn placed() -> Message {
     message(PLACED, ids().next())
 }
 
-pub async fn publish(broker: &RabbitMq, message: &Message) -> Outcome {
+pub async fn publish(broker: &RabbitMq, message: &Message) -> PublishResult {
     soon(broker.publish(&Destination::new("events"), message.clone())).await
 }
 
 /// Publishes until it is stored, as a relay does.
 pub async fn deliver(broker: &RabbitMq, message: &Message) {
     soon(async {
-        while publish(broker, message).await != Outcome::Stored {
+        while publish(broker, message).await != PublishResult::Stored {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     })

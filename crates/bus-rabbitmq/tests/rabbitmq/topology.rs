@@ -1,6 +1,6 @@
 //! Queues and bindings: made, found, lost and restored.
 
-use bus::{Broker, Error, Outcome, Topology};
+use bus::{Broker, Error, PublishResult, Topology};
 use futures_util::future::{join_all, try_join_all};
 use futures_util::stream::{StreamExt, select_all};
 use kernel::{Lane, Shards};
@@ -21,7 +21,7 @@ async fn ten_processes_declare_at_once() {
     join_all(brokers.iter().map(ready)).await;
     soon(try_join_all(brokers.iter().map(RabbitMq::declare))).await.unwrap();
     let sent = placed();
-    assert_eq!(publish(&brokers[0], &sent).await, Outcome::Stored);
+    assert_eq!(publish(&brokers[0], &sent).await, PublishResult::Stored);
     let mut subscription = subscribe(&brokers[9], STOCK, Lane::Background).await;
     receive_all(&mut subscription, &[sent]).await;
 }

@@ -7,7 +7,7 @@ use kernel::{Envelope, Lane};
 
 use super::Case;
 use super::stage::{FOR_BOTH, FOR_NOBODY, FOR_STOCK, MAIL, STOCK, Stage, URGENT, Verdict, ensure, ensure_same};
-use crate::{Destination, Error, Health, Message, Outcome, Settlement, Subscription};
+use crate::{Destination, Error, Health, Message, PublishResult, Settlement, Subscription};
 
 pub const CASES: &[Case] = &[
     Case::new("a broker that runs is ready", |stage| is_ready(stage).boxed()),
@@ -101,7 +101,7 @@ async fn destination_per_consumer(stage: Stage) -> Verdict {
 async fn unroutable(stage: Stage) -> Verdict {
     let message = stage.message(FOR_BOTH, stage.key(), 1);
     let outcome = stage.broker.publish(&Destination::new("nowhere"), message).await;
-    ensure(outcome == Outcome::Unroutable, || format!("it is {outcome:?}"))
+    ensure(outcome == PublishResult::Unroutable, || format!("it is {outcome:?}"))
 }
 
 async fn unknown_consumer(stage: Stage) -> Verdict {

@@ -12,7 +12,7 @@ use super::Case;
 use super::stage::{
     FOR_BOTH, FOR_STOCK, MAIL, STOCK, Stage, URGENT, Verdict, Violation, ensure, ensure_in_order, ensure_same,
 };
-use crate::{Outcome, Settlement, Subscription};
+use crate::{PublishResult, Settlement, Subscription};
 
 pub const CASES: &[Case] = &[
     Case::new("each key keeps its order", |stage| order_per_key(stage).boxed()),
@@ -104,14 +104,14 @@ async fn full_queue(stage: Stage) -> Verdict {
     let mut background = stage.subscribe(STOCK, Lane::Background).await?;
     let confirmed = unconfirmed.collect::<Vec<_>>().map(Ok);
     let (_, outcomes) = try_join(background.receive(accepted), confirmed).await?;
-    ensure(outcomes.iter().all(|outcome| *outcome == Outcome::Stored), || "what it accepted is lost".to_owned())?;
+    ensure(outcomes.iter().all(|outcome| *outcome == PublishResult::Stored), || "what it accepted is lost".to_owned())?;
     let more = stage.messages(FOR_STOCK, 5, 1);
     let arrived = stage.relay(more.clone()).alongside(background.receive(more.len())).await?;
     ensure_same(&arrived, &more)
 }
 
 /// Publishes until something is refused. Answers with how many were not, and those that are yet unconfirmed.
-async fn fill(stage: &Stage) -> Verdict<(usize, FuturesUnordered<BoxFuture<'static, Outcome>>)> {
+async fn fill(stage: &Stage) -> Verdict<(usize, FuturesUnordered<BoxFuture<'static, PublishResult>>)> {
     let mut unconfirmed = FuturesUnordered::new();
     let mut accepted = 0;
     while accepted < FILL_MAX {
@@ -124,9 +124,11 @@ async fn fill(stage: &Stage) -> Verdict<(usize, FuturesUnordered<BoxFuture<'stat
         }
         while let Ok(Some(outcome)) = tokio::time::timeout(look, unconfirmed.next()).await {
             match outcome {
-                Outcome::Stored => {}
-                Outcome::Refused { .. } => refused += 1,
-                Outcome::Unroutable | Outcome::Unknown { .. } => return Err(Violation(format!("it says {outcome:?}"))),
+                PublishResult::Stored => {}
+                PublishResult::Refused { .. } => refused += 1,
+                PublishResult::Unroutable | PublishResult::Unknown { .. } => {
+                    return Err(Violation(format!("it says {outcome:?}")));
+                }
             }
         }
         accepted += round - refused;

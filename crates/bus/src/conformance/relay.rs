@@ -11,7 +11,7 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 use kernel::{Lane, Uuid};
 
 use super::stage::{Verdict, Violation};
-use crate::{Broker, Destination, Message, Outcome};
+use crate::{Broker, Destination, Message, PublishResult};
 
 /// The wait before a message that was not stored is published again: enough not to hammer an unreachable broker.
 const PUBLISH_AGAIN: Duration = Duration::from_millis(2);
@@ -21,7 +21,7 @@ pub struct Relay {
     /// The broker to publish to; another one after a restart.
     pub broker: Arc<dyn Broker>,
     pending: BTreeMap<QueueKey, VecDeque<Message>>,
-    publishing: FuturesUnordered<BoxFuture<'static, (QueueKey, Outcome)>>,
+    publishing: FuturesUnordered<BoxFuture<'static, (QueueKey, PublishResult)>>,
 }
 
 impl Relay {
@@ -46,12 +46,14 @@ impl Relay {
     pub async fn run(&mut self) -> Verdict {
         while let Some((queue_key, outcome)) = self.publishing.next().await {
             let wait = match outcome {
-                Outcome::Stored => {
+                PublishResult::Stored => {
                     self.pending.get_mut(&queue_key).and_then(VecDeque::pop_front);
                     Duration::ZERO
                 }
-                Outcome::Refused { .. } | Outcome::Unknown { .. } => PUBLISH_AGAIN,
-                Outcome::Unroutable => return Err(Violation(format!("{} was unroutable", queue_key.destination))),
+                PublishResult::Refused { .. } | PublishResult::Unknown { .. } => PUBLISH_AGAIN,
+                PublishResult::Unroutable => {
+                    return Err(Violation(format!("{} was unroutable", queue_key.destination)));
+                }
             };
             self.publish_first(queue_key, wait);
         }

@@ -6,7 +6,7 @@ use kernel::{Lane, Uuid};
 
 use super::Case;
 use super::stage::{Consumer, FOR_STOCK, STOCK, Stage, Verdict, Violation, ensure, ensure_in_order, ensure_same};
-use crate::{Delivery, Destination, Message, Outcome, Settlement};
+use crate::{Delivery, Destination, Message, PublishResult, Settlement};
 
 pub const CASES: &[Case] = &[
     Case::new("a message is stored when it is settled, and not before", |stage| stored_when_settled(stage).boxed())
@@ -46,7 +46,7 @@ async fn stored_when_settled(stage: Stage) -> Verdict {
     };
     consumer.settle(&delivered, Settlement::Done).await?;
     let outcome = publish.await;
-    ensure(outcome == Outcome::Stored, || format!("{outcome:?} when it was settled"))
+    ensure(outcome == PublishResult::Stored, || format!("{outcome:?} when it was settled"))
 }
 
 async fn unknown_unless_done(stage: Stage) -> Verdict {
@@ -58,7 +58,7 @@ async fn unknown_unless_done(stage: Stage) -> Verdict {
     consumer.settle(&deliveries[..1], Settlement::Requeue).await?;
     drop(consumer);
     for (outcome, what) in [(requeued.await, "requeued"), (dropped.await, "left by its subscription")] {
-        ensure(matches!(outcome, Outcome::Unknown { .. }), || format!("{outcome:?} when it was {what}"))?;
+        ensure(matches!(outcome, PublishResult::Unknown { .. }), || format!("{outcome:?} when it was {what}"))?;
     }
     Ok(())
 }

@@ -10,14 +10,17 @@ use futures_util::FutureExt;
 use futures_util::future::{self, BoxFuture};
 use kernel::Lane;
 
-use crate::{Broker, Destination, Error, Guarantees, Health, Message, Outcome, Subscribing, Subscription, Topology};
+use crate::{
+    Broker, Destination, Error, Guarantees, Health, Message, PublishResult, Subscribing, Subscription, Topology,
+};
 pub use adapter::EmbeddedAdapter;
 use queue::Queue;
 
 /// Hands messages to consumers in the same process.
 ///
-/// It has no disk. A publish is [`Outcome::Stored`] only when its consumer has settled it, that is when the effect,
-/// the retry or the dead letter is in the consumer's store; until then the pointer stays in the emitter's outbox.
+/// It has no disk. A publish is [`PublishResult::Stored`] only when its consumer has settled it, that is when the
+/// effect, the retry or the dead letter is in the consumer's store; until then the pointer stays in the emitter's
+/// outbox.
 pub struct Embedded {
     topology: Topology,
     /// By lane, then by consumer.
@@ -44,7 +47,7 @@ impl Embedded {
         Self { topology, queues }
     }
 
-    /// Ends it, as a crash would: what is not settled is [`Outcome::Unknown`], and every subscription breaks.
+    /// Ends it, as a crash would: what is not settled is [`PublishResult::Unknown`], and every subscription breaks.
     pub fn close(&self) {
         self.all_queues().for_each(|queue| queue.close());
     }
@@ -81,14 +84,14 @@ impl Broker for Embedded {
         self.topology.consumers().map(Destination::new).collect()
     }
 
-    fn publish(&self, destination: &Destination, message: Message) -> BoxFuture<'static, Outcome> {
+    fn publish(&self, destination: &Destination, message: Message) -> BoxFuture<'static, PublishResult> {
         let Some(queue) = self.queue(destination.as_str(), message.envelope.lane) else {
-            return future::ready(Outcome::Unroutable).boxed();
+            return future::ready(PublishResult::Unroutable).boxed();
         };
         match queue.push(message) {
             Ok(confirmation) => async {
                 let abandoned = "its subscription or the broker ended before it was settled";
-                confirmation.await.unwrap_or_else(|_| Outcome::Unknown { detail: abandoned.to_owned() })
+                confirmation.await.unwrap_or_else(|_| PublishResult::Unknown { detail: abandoned.to_owned() })
             }
             .boxed(),
             Err(outcome) => future::ready(outcome).boxed(),

@@ -8,7 +8,7 @@ use futures_util::FutureExt;
 use futures_util::future::{self, BoxFuture};
 use tokio::sync::{Notify, oneshot};
 
-use crate::{Delivery, Error, Message, Outcome, Settlement, Subscription, Tag};
+use crate::{Delivery, Error, Message, PublishResult, Settlement, Subscription, Tag};
 
 /// Messages of one consumer and lane that may be waiting or unsettled.
 /// Above what relays send by themselves, a dozen sources with windows of 512 each: to reach it, something must be
@@ -18,7 +18,7 @@ const UNSETTLED_MAX: usize = 8_192;
 pub(super) const CLOSED: &str = "the embedded broker was closed";
 
 /// Reports to the publisher the result of its message. Dropped unused, it reports that nobody knows.
-type Confirm = oneshot::Sender<Outcome>;
+type Confirm = oneshot::Sender<PublishResult>;
 
 #[derive(Default)]
 pub(super) struct Queue {
@@ -38,14 +38,14 @@ struct State {
 
 impl Queue {
     /// Appends a message; the receiver completes when it is settled.
-    pub fn push(&self, message: Message) -> Result<oneshot::Receiver<Outcome>, Outcome> {
+    pub fn push(&self, message: Message) -> Result<oneshot::Receiver<PublishResult>, PublishResult> {
         let mut state = self.state();
         if state.is_closed {
-            return Err(Outcome::Unknown { detail: CLOSED.to_owned() });
+            return Err(PublishResult::Unknown { detail: CLOSED.to_owned() });
         }
         if state.waiting.len() + state.unsettled.len() >= UNSETTLED_MAX {
             let detail = format!("its consumer has {UNSETTLED_MAX} {} messages to settle", message.envelope.lane);
-            return Err(Outcome::Refused { detail });
+            return Err(PublishResult::Refused { detail });
         }
         let (confirm, confirmation) = oneshot::channel();
         state.waiting.push_back((message, confirm));
@@ -134,8 +134,8 @@ impl Subscription for InProcess {
         for confirm in confirms {
             // A publisher that stopped listening still has its pointer, and publishes the event again.
             let _ = confirm.send(match settlement {
-                Settlement::Done => Outcome::Stored,
-                Settlement::Requeue => Outcome::Unknown { detail: "its consumer gave it back".to_owned() },
+                Settlement::Done => PublishResult::Stored,
+                Settlement::Requeue => PublishResult::Unknown { detail: "its consumer gave it back".to_owned() },
             });
         }
         future::ready(Ok(())).boxed()

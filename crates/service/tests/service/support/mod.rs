@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode, header};
-use bus::{Broker, Destination, Embedded, Message, Outcome, Topology};
+use bus::{Broker, Destination, Embedded, Message, PublishResult, Topology};
 use kernel::{Clock, DeadLetterId, Ids, MockClock, SignedDuration, Timestamp, Uuid};
 use serde_json::{Value, json};
 use storage::archive::StoredEvent;
@@ -235,7 +235,7 @@ impl House {
     pub async fn publish(&self, consumer: &str, message: Message) {
         let outcome = self.broker.publish(&Destination::new(consumer), message);
         let outcome = tokio::time::timeout(Duration::from_secs(10), outcome).await;
-        assert_eq!(outcome, Ok(Outcome::Stored));
+        assert_eq!(outcome, Ok(PublishResult::Stored));
     }
 
     /// Waits until nothing is in flight: nothing to send, to handle, to retry or to do by a timer.
