@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bus::conformance;
-use bus::{Broker, Destination, Error, Health, Message, Outcome, Settlement, Topology};
+use bus::{Broker, Destination, Error, Health, Message, PublishResult, Settlement, Topology};
 use bus_rabbitmq::{Options, RabbitMq};
 use futures_util::future::BoxFuture;
 use kernel::{Clock, Ids, Lane, Shards};
@@ -94,7 +94,7 @@ async fn the_rights_of_each_user_are_enough_for_its_service_and_not_for_anothers
             let live = message(event_type);
             let source = &brokers[live.envelope.source.as_str()];
             soon(async {
-                while publish(source, &live).await != Outcome::Stored {
+                while publish(source, &live).await != PublishResult::Stored {
                     tokio::time::sleep(LOOK_AGAIN).await;
                 }
             })
@@ -138,12 +138,14 @@ async fn the_rights_of_each_user_are_enough_for_its_service_and_not_for_anothers
 
 /// Publishes until it is refused for the right that is missing: what was refused before breaks the channel, and what
 /// comes while it is opened again is refused for that.
-async fn expect_refused(topic: &str, publish: impl Fn() -> BoxFuture<'static, Outcome>) {
+async fn expect_refused(topic: &str, publish: impl Fn() -> BoxFuture<'static, PublishResult>) {
     let tries = async {
         loop {
             match publish().await {
-                Outcome::Refused { detail } | Outcome::Unknown { detail } if detail.contains(topic) => return,
-                Outcome::Refused { .. } | Outcome::Unknown { .. } => tokio::time::sleep(LOOK_AGAIN).await,
+                PublishResult::Refused { detail } | PublishResult::Unknown { detail } if detail.contains(topic) => {
+                    return;
+                }
+                PublishResult::Refused { .. } | PublishResult::Unknown { .. } => tokio::time::sleep(LOOK_AGAIN).await,
                 other => panic!("{topic} may be written: {other:?}"),
             }
         }
@@ -151,7 +153,7 @@ async fn expect_refused(topic: &str, publish: impl Fn() -> BoxFuture<'static, Ou
     soon(tries).await;
 }
 
-async fn publish(broker: &RabbitMq, message: &Message) -> Outcome {
+async fn publish(broker: &RabbitMq, message: &Message) -> PublishResult {
     soon(broker.publish(&Destination::new("events"), message.clone())).await
 }
 
