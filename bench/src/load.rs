@@ -3,9 +3,9 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
-use events::{Address, OrderLine, OrderPlaced, PaymentCaptured, PaymentFailed};
+use events::{Address, OrderId, OrderLine, OrderPlaced, PaymentCaptured, PaymentFailed, ProductId};
 use futures_util::stream::{self, StreamExt, TryStreamExt};
-use kernel::{Cause, Currency, Ids, Money, OrderId, ProductId, RequestCause, UserId, Uuid, Version};
+use kernel::{Cause, Currency, Ids, Money, RequestCause, UserId, Uuid, Version};
 use storage::{Batch, Db, outbox};
 
 use crate::servers::{Process, Servers};

@@ -64,7 +64,7 @@ impl Servers {
         let (broker, topology) = (self.connect()?, topology());
         for service in [CONSUMER, ORDERS, PAYMENTS] {
             let store = Db::open(self.store_of(service, &broker)).await?;
-            let types = topology.types_of(service).to_vec();
+            let types: Vec<String> = topology.types_of(service).map(|(event_type, _)| event_type.to_owned()).collect();
             storage::subscriptions::copied(&store, &types, 0).await?;
             storage::subscriptions::go_live(&store, types).await?;
             store.close().await;
@@ -112,9 +112,17 @@ const OUTBOX_CAP: u64 = 1_000_000;
 
 fn topology() -> Topology {
     // Every service learns signing keys; nobody emits any here.
-    let keys = SigningKeyPublished::TYPE;
+    let keys = (SigningKeyPublished::TYPE, SigningKeyPublished::LANE);
     Topology::new()
-        .consumer(CONSUMER, [OrderPlaced::TYPE, PaymentCaptured::TYPE, PaymentFailed::TYPE, keys])
+        .consumer(
+            CONSUMER,
+            [
+                (OrderPlaced::TYPE, OrderPlaced::LANE),
+                (PaymentCaptured::TYPE, PaymentCaptured::LANE),
+                (PaymentFailed::TYPE, PaymentFailed::LANE),
+                keys,
+            ],
+        )
         .consumer(ORDERS, [keys])
         .consumer(PAYMENTS, [keys])
 }

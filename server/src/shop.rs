@@ -170,9 +170,9 @@ impl fmt::Debug for Entry {
 
 /// The consumers among these services, and the event types to which each reacts.
 pub fn topology(services: &[Box<dyn AnyService>]) -> Topology {
-    services.iter().fold(Topology::new(), |topology, service| {
-        topology.consumer(service.name(), service.subscriptions().into_iter().map(|(event_type, _)| event_type))
-    })
+    services
+        .iter()
+        .fold(Topology::new(), |topology, service| topology.consumer(service.name(), service.subscriptions()))
 }
 
 #[cfg(test)]

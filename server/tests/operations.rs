@@ -12,8 +12,8 @@ on_each_store! {
 }
 
 use axum::http::Method;
-use events::PaymentCaptured;
-use kernel::{Event, OrderId};
+use events::{OrderId, PaymentCaptured};
+use kernel::Event;
 use serde_json::json;
 use testkit::{Setup, ShopLocation, TestShop, emit_about_an_unknown_order, on_each_store};
 

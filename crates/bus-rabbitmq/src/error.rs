@@ -25,14 +25,6 @@ pub enum ConfigError {
         /// The defect.
         detail: String,
     },
-    /// The topology names what is in no catalogue.
-    #[error("{consumer} reacts to {event_type}, which is no event")]
-    UnknownEvent {
-        /// The consumer.
-        consumer: String,
-        /// To what.
-        event_type: String,
-    },
     /// RabbitMQ's names have at most 255 bytes.
     #[error("the name {name:?} is too long for a queue or a routing key")]
     NameTooLong {

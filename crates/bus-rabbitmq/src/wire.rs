@@ -73,7 +73,8 @@ mod tests {
     use super::*;
 
     fn message() -> Message {
-        let mut message = conformance::message("orders.order_placed.v1", Ids::new(Clock::system()).next());
+        let mut message =
+            conformance::message("source.thing_made.v1", Lane::Background, Ids::new(Clock::system()).next());
         message.envelope.traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".parse().ok();
         message
     }

@@ -184,7 +184,11 @@ mod tests {
     fn envelope() -> Envelope {
         let key = Ids::new(Clock::system()).next();
         let traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".parse().ok();
-        Envelope { sequence: i64::MAX, traceparent, ..conformance::message("orders.order_placed.v1", key).envelope }
+        Envelope {
+            sequence: i64::MAX,
+            traceparent,
+            ..conformance::message("source.thing_made.v1", Lane::Background, key).envelope
+        }
     }
 
     fn text(text: &str) -> Attribute {

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
-/// The consumers, and the event types to which each reacts.
+use kernel::Lane;
+
+/// The consumers, and the event types to which each reacts, with the lane of each.
 #[derive(Clone, Debug, Default)]
 pub struct Topology {
-    consumers: BTreeMap<String, Vec<String>>,
+    consumers: BTreeMap<String, Vec<(String, Lane)>>,
 }
 
 impl Topology {
@@ -16,8 +18,8 @@ impl Topology {
 
     /// Adds a consumer, or further types to one that is known.
     #[must_use]
-    pub fn consumer<T: Into<String>>(mut self, name: &str, event_types: impl IntoIterator<Item = T>) -> Self {
-        let types = event_types.into_iter().map(Into::into);
+    pub fn consumer<T: Into<String>>(mut self, name: &str, event_types: impl IntoIterator<Item = (T, Lane)>) -> Self {
+        let types = event_types.into_iter().map(|(event_type, lane)| (event_type.into(), lane));
         self.consumers.entry(name.to_owned()).or_default().extend(types);
         self
     }
@@ -28,13 +30,14 @@ impl Topology {
     }
 
     /// The types to which a consumer reacts; none if it is unknown.
-    pub fn types_of(&self, consumer: &str) -> &[String] {
-        self.consumers.get(consumer).map_or(&[], Vec::as_slice)
+    pub fn types_of(&self, consumer: &str) -> impl Iterator<Item = (&str, Lane)> {
+        let types = self.consumers.get(consumer).map_or(&[][..], Vec::as_slice);
+        types.iter().map(|(event_type, lane)| (event_type.as_str(), *lane))
     }
 
     /// The consumers that react to this type.
     pub fn subscribers_of(&self, event_type: &str) -> Vec<&str> {
-        let reacting = self.consumers.iter().filter(|(_, types)| types.iter().any(|name| name == event_type));
+        let reacting = self.consumers.iter().filter(|(_, types)| types.iter().any(|(name, _)| name == event_type));
         reacting.map(|(name, _)| name.as_str()).collect()
     }
 }
@@ -43,18 +46,22 @@ impl Topology {
 mod tests {
     use super::*;
 
+    const MADE: (&str, Lane) = ("made", Lane::Background);
+    const BROKE: (&str, Lane) = ("broke", Lane::Immediate);
+
     #[test]
     fn a_type_has_the_consumers_that_react_to_it() {
-        let topology = Topology::new().consumer("stock", ["placed", "paid"]).consumer("mail", ["paid"]);
-        assert_eq!(topology.subscribers_of("placed"), ["stock"]);
-        assert_eq!(topology.subscribers_of("paid"), ["mail", "stock"]);
-        assert!(topology.subscribers_of("shipped").is_empty());
+        let topology = Topology::new().consumer("first", [MADE, BROKE]).consumer("second", [BROKE]);
+        assert_eq!(topology.subscribers_of("made"), ["first"]);
+        assert_eq!(topology.subscribers_of("broke"), ["first", "second"]);
+        assert!(topology.subscribers_of("moved").is_empty());
+        assert_eq!(topology.types_of("second").collect::<Vec<_>>(), [BROKE]);
     }
 
     #[test]
     fn a_consumer_named_twice_reacts_to_both() {
-        let topology = Topology::new().consumer("stock", ["placed"]).consumer("stock", ["paid"]);
-        assert_eq!(topology.consumers().collect::<Vec<_>>(), ["stock"]);
-        assert_eq!(topology.subscribers_of("paid"), ["stock"]);
+        let topology = Topology::new().consumer("first", [MADE]).consumer("first", [BROKE]);
+        assert_eq!(topology.consumers().collect::<Vec<_>>(), ["first"]);
+        assert_eq!(topology.subscribers_of("broke"), ["first"]);
     }
 }

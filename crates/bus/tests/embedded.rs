@@ -40,7 +40,7 @@ async fn a_broker_that_encodes_bodies_again_fails_the_suite() {
 
 #[tokio::test]
 async fn a_closed_broker_knows_nothing_and_takes_nothing() {
-    let broker = Embedded::new(Topology::new().consumer("inventory", ["orders.order_placed.v1"]));
+    let broker = Embedded::new(Topology::new().consumer("inventory", [("orders.order_placed.v1", Lane::Background)]));
     let destination = Destination::new("inventory");
     let (delivered, waiting) = (broker.publish(&destination, placed()), broker.publish(&destination, placed()));
     let mut subscription = broker.subscribe("inventory", Lane::Background, 0).await.unwrap();
@@ -59,7 +59,7 @@ async fn a_closed_broker_knows_nothing_and_takes_nothing() {
 
 #[tokio::test]
 async fn a_broker_that_is_dropped_ends_a_waiting_next() {
-    let broker = Embedded::new(Topology::new().consumer("inventory", ["orders.order_placed.v1"]));
+    let broker = Embedded::new(Topology::new().consumer("inventory", [("orders.order_placed.v1", Lane::Background)]));
     let mut subscription = broker.subscribe("inventory", Lane::Background, 0).await.unwrap();
     let mut next = subscription.next(1);
     assert!((&mut next).now_or_never().is_none());
@@ -69,7 +69,7 @@ async fn a_broker_that_is_dropped_ends_a_waiting_next() {
 
 #[tokio::test]
 async fn what_came_first_is_delivered_first() {
-    let broker = Embedded::new(Topology::new().consumer("inventory", ["orders.order_placed.v1"]));
+    let broker = Embedded::new(Topology::new().consumer("inventory", [("orders.order_placed.v1", Lane::Background)]));
     let sent: Vec<Message> = (0..10).map(|_| placed()).collect();
     let publishes = sent.iter().map(|message| broker.publish(&Destination::new("inventory"), message.clone()));
     let _unconfirmed: Vec<_> = publishes.collect();
@@ -80,7 +80,7 @@ async fn what_came_first_is_delivered_first() {
 
 #[tokio::test]
 async fn deliveries_that_are_never_settled_fill_the_queue() {
-    let broker = Embedded::new(Topology::new().consumer("inventory", ["orders.order_placed.v1"]));
+    let broker = Embedded::new(Topology::new().consumer("inventory", [("orders.order_placed.v1", Lane::Background)]));
     let mut subscription = broker.subscribe("inventory", Lane::Background, 0).await.unwrap();
     let mut unsettled = 0;
     while broker.publish(&Destination::new("inventory"), placed()).now_or_never().is_none() {
@@ -90,7 +90,7 @@ async fn deliveries_that_are_never_settled_fill_the_queue() {
 }
 
 fn placed() -> Message {
-    conformance::message("orders.order_placed.v1", Ids::new(Clock::system()).next())
+    conformance::message("orders.order_placed.v1", Lane::Background, Ids::new(Clock::system()).next())
 }
 
 /// A broker that takes bodies for text.

@@ -1,6 +1,8 @@
 //! Events of the catalogue.
 
-use kernel::{Money, ProductId};
+use kernel::Money;
+
+kernel::id!(ProductId, ProductKind, "Something that can be sold.");
 
 events! { "catalog";
     /// Something new is for sale.

@@ -1,6 +1,6 @@
 //! Events of the inventory.
 
-use kernel::{OrderId, ProductId};
+use crate::{OrderId, ProductId};
 use serde::{Deserialize, Serialize};
 
 /// A product of which there was too little.

@@ -10,7 +10,10 @@
 #[macro_use]
 mod macros;
 
+pub use catalog::{ProductId, ProductKind};
 pub use kernel::{Event, Lane};
+pub use orders::{OrderId, OrderKind};
+pub use payments::{PaymentId, PaymentKind};
 
 // One line for each service that emits events: its file, and its structs re-exported here.
 emitting! { users, catalog, inventory, orders, payments }

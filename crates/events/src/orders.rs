@@ -1,7 +1,10 @@
 //! Events of the orders service.
 
-use kernel::{Money, OrderId, PaymentId, ProductId, UserId};
+use crate::{PaymentId, ProductId};
+use kernel::{Money, UserId};
 use serde::{Deserialize, Serialize};
+
+kernel::id!(OrderId, OrderKind, "One order. People see its `number` beside it.");
 
 /// One line of an order, at the price of the moment it was placed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,6 +1,13 @@
 //! Events of the payments service.
 
-use kernel::{Money, OrderId, PaymentId};
+use crate::OrderId;
+use kernel::Money;
+
+kernel::id!(
+    PaymentId,
+    PaymentKind,
+    "One attempt to be paid for an order: a further attempt is a further payment."
+);
 
 events! { "payments";
     /// The provider took the money.

@@ -16,18 +16,41 @@ pub struct Auth {
     admins: Vec<[u8; 32]>,
     clock: Clock,
     keyrings: Vec<Keyring>,
+    object_tokens: Vec<&'static ObjectToken>,
+}
+
+/// A token that opens one object to whoever has it, sent in a header of its own. A service declares it.
+#[derive(Debug, PartialEq, Eq)]
+pub struct ObjectToken {
+    /// The header, as in `X-Order-Token`.
+    pub header: &'static str,
+    /// The name of the scheme in the description of the API.
+    pub scheme: &'static str,
+    /// Its text there.
+    pub description: &'static str,
 }
 
 impl Auth {
     /// Accepts the admin tokens with these digests, and no user's: see [`with_keys`](Self::with_keys).
     pub fn new(admins: Vec<[u8; 32]>, clock: Clock) -> Self {
-        Self { admins, clock, keyrings: Vec::new() }
+        Self { admins, clock, keyrings: Vec::new(), object_tokens: Vec::new() }
     }
 
     /// The same, and accepts users' tokens that were signed by a key of these rings.
     #[must_use]
     pub fn with_keys(&self, keyrings: Vec<Keyring>) -> Self {
         Self { keyrings, ..self.clone() }
+    }
+
+    /// The same, and reads the headers of these tokens.
+    #[must_use]
+    pub fn with_object_tokens(self, object_tokens: Vec<&'static ObjectToken>) -> Self {
+        Self { object_tokens, ..self }
+    }
+
+    /// The tokens of single objects.
+    pub(super) fn object_tokens(&self) -> &[&'static ObjectToken] {
+        &self.object_tokens
     }
 
     /// True if these headers carry an admin token: cheaper than [`caller`](Self::caller), for no user's token is
@@ -43,14 +66,15 @@ impl Auth {
     }
 
     /// The caller without any `Authorization`.
-    pub(super) fn guest(headers: &HeaderMap) -> Caller {
-        let order_token = headers.get("x-order-token").map(|value| digest(value.as_bytes()));
-        Caller { is_admin: false, user_id: None, session_id: None, order_token }
+    pub(super) fn guest(&self, headers: &HeaderMap) -> Caller {
+        let sent = self.object_tokens.iter().find_map(|token| headers.get(token.header));
+        let object_token = sent.map(|value| digest(value.as_bytes()));
+        Caller { is_admin: false, user_id: None, session_id: None, object_token }
     }
 
     /// The sender of these headers. 401 for any token that isn't good, all kinds alike; no token is a guest.
     pub fn caller(&self, headers: &HeaderMap) -> Result<Caller, Problem> {
-        let guest = Self::guest(headers);
+        let guest = self.guest(headers);
         let mut authorizations = headers.get_all(header::AUTHORIZATION).iter();
         let Some(authorization) = authorizations.next() else { return Ok(guest) };
         let bearer = bearer(authorization.as_bytes()).filter(|_| authorizations.next().is_none());
@@ -85,8 +109,8 @@ pub struct Caller {
     pub user_id: Option<UserId>,
     /// By which sign-in.
     pub session_id: Option<SessionId>,
-    /// The digest of the order token that was sent.
-    pub order_token: Option<[u8; 32]>,
+    /// The digest of the token of one object that was sent.
+    pub object_token: Option<[u8; 32]>,
 }
 
 impl Caller {
@@ -95,14 +119,14 @@ impl Caller {
         self.is_admin || self.user_id == Some(user_id)
     }
 
-    /// True if the caller sent the order token with this digest.
-    pub fn holds_order_token(&self, expected: &[u8]) -> bool {
-        self.order_token.is_some_and(|sent| bool::from(sent.as_slice().ct_eq(expected)))
+    /// True if the caller sent an object's token with this digest.
+    pub fn holds_object_token(&self, expected: &[u8]) -> bool {
+        self.object_token.is_some_and(|sent| bool::from(sent.as_slice().ct_eq(expected)))
     }
 
     /// The same as bytes.
-    pub fn order_token(&self) -> Option<&[u8]> {
-        self.order_token.as_ref().map(<[u8; 32]>::as_slice)
+    pub fn object_token(&self) -> Option<&[u8]> {
+        self.object_token.as_ref().map(<[u8; 32]>::as_slice)
     }
 }
 

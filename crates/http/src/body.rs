@@ -11,8 +11,8 @@ use http_body_util::BodyExt;
 use serde::de::DeserializeOwned;
 use serde_json::error::Category;
 
-use super::listener::{TooSlow, refusal};
 use super::problem::{FieldError, Problem};
+use super::refusal::{TooSlow, refusal};
 use super::strict_objects::Objects;
 use super::wording::plain;
 

@@ -7,6 +7,8 @@ use axum::Router;
 use axum::http::{HeaderName, HeaderValue, Method, Uri, header};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
+use super::auth::ObjectToken;
+
 /// Time for which a browser may cache a permission.
 const PREFLIGHT_AGE: Duration = Duration::from_mins(10);
 
@@ -41,7 +43,7 @@ impl FromStr for Origin {
 /// Answers preflights and marks answers for these origins. Nothing changes without any.
 ///
 /// Tokens are sent as headers that a page sets itself, never by the browser, so credentials are not allowed.
-pub(super) fn layer(routes: Router, origins: &[Origin]) -> Router {
+pub(super) fn layer(routes: Router, origins: &[Origin], object_tokens: &[&'static ObjectToken]) -> Router {
     if origins.is_empty() {
         return routes;
     }
@@ -51,18 +53,19 @@ pub(super) fn layer(routes: Router, origins: &[Origin]) -> Router {
         AllowOrigin::list(origins.iter().map(|origin| origin.0.clone()))
     };
     let name = HeaderName::from_static;
+    let known = [
+        header::AUTHORIZATION,
+        header::CONTENT_TYPE,
+        header::IF_MATCH,
+        name("idempotency-key"),
+        name("x-request-id"),
+        name("traceparent"),
+    ];
+    let of_objects = object_tokens.iter().filter_map(|token| HeaderName::from_bytes(token.header.as_bytes()).ok());
     let layer = CorsLayer::new()
         .allow_origin(allowed)
         .allow_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
-        .allow_headers([
-            header::AUTHORIZATION,
-            header::CONTENT_TYPE,
-            header::IF_MATCH,
-            name("idempotency-key"),
-            name("x-order-token"),
-            name("x-request-id"),
-            name("traceparent"),
-        ])
+        .allow_headers(known.into_iter().chain(of_objects).collect::<Vec<_>>())
         .expose_headers([
             header::ETAG,
             header::LOCATION,

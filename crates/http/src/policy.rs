@@ -22,10 +22,6 @@ use super::describe::{complete, items_by_reference, operations, refuse};
 use super::overload::{Client, InFlight};
 use super::{Problem, ProblemBody};
 
-/// The path at which services answer the operator's questions, each at a path of its own below. Processes of one shop
-/// ask there.
-pub const OPERATOR_PATH: &str = "/internal/operator/";
-
 /// The callers of a route. A token that isn't good is answered 401, but on public routes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Policy {
@@ -34,7 +30,7 @@ pub enum Policy {
     Public,
     /// Anybody. A token that isn't good is refused, for with a good one the route would do something else.
     Guest,
-    /// Whom the object belongs to, by user token or `X-Order-Token`, and the admin. The handler looks for the object
+    /// Whom the object belongs to, by user token or the [token](super::auth::ObjectToken) of the object, and the admin. The handler looks for the object
     /// among those of the caller: to anyone else it is not there.
     Own,
     /// Customers who have signed in, and the admin.
@@ -61,7 +57,7 @@ impl Policy {
     const fn tokens(self) -> &'static [&'static str] {
         match self {
             Self::Public | Self::Guest => &[],
-            Self::Own => &["user", "admin", "order"],
+            Self::Own => &["user", "admin"],
             Self::Customer => &["user", "admin"],
             Self::Admin | Self::AdminOrLocal => &["admin"],
         }
@@ -172,7 +168,7 @@ async fn enforce(policy: Policy, declared: Declared, mut request: Request, next:
         Err(problem) => problem.into_response(),
     };
     if !is_public {
-        // An order's token is no `Authorization`, so a shared cache would keep what it opens.
+        // An object's token is no `Authorization`, so a shared cache would keep what it opens.
         response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     }
     response
@@ -188,7 +184,7 @@ fn admit(policy: Policy, request: &Request) -> Result<Caller, Problem> {
         return Err(Problem::internal());
     };
     let caller = match auth.caller(request.headers()) {
-        Err(_) if policy == Policy::Public => Auth::guest(request.headers()),
+        Err(_) if policy == Policy::Public => auth.guest(request.headers()),
         caller => caller?,
     };
     let is_local = request.extensions().get().is_some_and(ClientAddress::is_local);

@@ -1,4 +1,4 @@
-//! A request's id and trace, as its handler and its problems need them.
+//! A request as the cause of what it changes, and its trace.
 
 use axum::extract::FromRequestParts;
 use axum::http::HeaderMap;
@@ -6,20 +6,6 @@ use axum::http::request::Parts;
 use kernel::{Cause, Keyed, RequestCause, RequestId, TraceParent};
 
 use super::Problem;
-
-tokio::task_local! {
-    static REQUEST_ID: String;
-}
-
-/// Runs the request under its id, so that problems can name it.
-pub(super) async fn under_id<T>(id: String, request: impl Future<Output = T>) -> T {
-    REQUEST_ID.scope(id, request).await
-}
-
-/// The id of the request that this task answers, as the client sees it; empty outside of one.
-pub fn current_request_id() -> String {
-    REQUEST_ID.try_with(Clone::clone).unwrap_or_default()
-}
 
 /// The trace context that events of a request carry, as an extension of the request.
 #[derive(Clone, Copy, Debug)]

@@ -18,10 +18,10 @@ use super::auth::Auth;
 use super::body::{self, BODY_BYTES_MAX};
 use super::cors::{self, Origin};
 use super::host;
-use super::listener::{URI_BYTES_MAX, refusal};
 use super::overload::{Limiter, Overload, charged};
 use super::problem::Problem;
-use super::request;
+use super::refusal::{URI_BYTES_MAX, refusal};
+use super::request_id;
 
 /// The longest `X-Request-Id` that is taken over, in characters.
 const REQUEST_ID_MAX: usize = 128;
@@ -65,7 +65,8 @@ impl Shell {
     /// The outer layer: gives each request its id and the address of its client.
     pub fn identify(&self, routes: Router) -> Router {
         let routes = routes.layer(middleware::from_fn(refuse_malformed));
-        cors::layer(routes, &self.cors_origins).layer(middleware::from_fn_with_state(self.clone(), identified))
+        cors::layer(routes, &self.cors_origins, self.auth.object_tokens())
+            .layer(middleware::from_fn_with_state(self.clone(), identified))
     }
 }
 
@@ -81,7 +82,7 @@ async fn identified(State(shell): State<Shell>, mut request: Request, next: Next
     request.extensions_mut().insert(request_id);
     request.extensions_mut().insert(address);
     let header_value = HeaderValue::from_str(&id);
-    let mut response = request::under_id(id, next.run(request)).await;
+    let mut response = request_id::under_id(id, next.run(request)).await;
     if let Ok(id) = header_value {
         response.headers_mut().insert(REQUEST_ID.clone(), id);
     }

@@ -95,7 +95,7 @@ fn of_parser(message: &str) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
-    use kernel::{Currency, InvalidCurrency, OrderId, Timestamp};
+    use kernel::{Currency, InvalidCurrency, Timestamp, UserId};
     use serde::Deserialize;
     use serde::de::DeserializeOwned;
 
@@ -137,8 +137,8 @@ mod tests {
             (message::<Asked>("{\"quantity\": 1, \"quantity\": 2}"), "this field is there more than once"),
             (message::<Choice>("\"green\""), "expected `red` or `blue`"),
             (message::<(i64, i64)>("[1]"), "expected a list of another length"),
-            (message::<OrderId>("\"x\""), "expected an id as in 019360a4-8c1e-7b3a-9d2f-5e6c7a8b9c0d"),
-            (message::<OrderId>("7"), "expected an id as in 019360a4-8c1e-7b3a-9d2f-5e6c7a8b9c0d, not a whole number"),
+            (message::<UserId>("\"x\""), "expected an id as in 019360a4-8c1e-7b3a-9d2f-5e6c7a8b9c0d"),
+            (message::<UserId>("7"), "expected an id as in 019360a4-8c1e-7b3a-9d2f-5e6c7a8b9c0d, not a whole number"),
             (message::<Timestamp>("\"yesterday\""), "expected a time as in 2026-01-01T12:00:00Z"),
             (message::<Timestamp>("7"), "expected a time as in 2026-01-01T12:00:00Z, not a whole number"),
             (message::<Currency>("\"euro\""), &InvalidCurrency.to_string()),

@@ -15,6 +15,7 @@ mod cursor;
 pub mod email;
 mod envelope;
 mod event;
+mod id;
 mod ids;
 mod money;
 mod named;
@@ -30,9 +31,10 @@ pub use currency::{Currency, InvalidCurrency};
 pub use cursor::{BadCursor, Cursor};
 pub use envelope::Envelope;
 pub use event::{Event, Lane};
+pub use id::{BadId, Id, Kind};
 pub use ids::{
-    DeadLetterId, EventId, Ids, KeyId, MailId, OrderId, PaymentId, ProductId, RequestId, Secret, SessionId, UserId,
-    made_at,
+    DeadLetterId, DeadLetterKind, EventId, EventKind, Ids, KeyId, KeyKind, RequestId, RequestKind, Secret, SessionId,
+    SessionKind, UserId, UserKind, made_at,
 };
 pub use jiff::{SignedDuration, Timestamp};
 pub use money::{InvalidMoney, Money};

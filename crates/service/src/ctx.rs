@@ -11,7 +11,7 @@ use kernel::{Cause, Clock, Ids, Shards, Uuid};
 use storage::{Batch, Committed, Db, Error};
 
 use crate::Backoff;
-use crate::catch_up::CatchingUp;
+use crate::catching_up::CatchingUp;
 use crate::telemetry::Metrics;
 use crate::traces::Tracer;
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use events::SigningKeyPublished;
 use futures_util::future::BoxFuture;
-use http::auth::Caller;
+use http::auth::{Caller, ObjectToken};
 use http::{Policy, Routes};
 use kernel::Event;
 use storage::{Committed, Migrations, Registered};
@@ -35,6 +35,7 @@ pub struct Service<S = ()> {
     pub(crate) settings: &'static [&'static dyn AnySetting],
     pub(crate) counters: Vec<Register>,
     pub(crate) late_after: Option<Duration>,
+    pub(crate) object_token: Option<&'static ObjectToken>,
     pub(crate) state: S,
 }
 
@@ -56,6 +57,7 @@ impl<S: Clone + Send + Sync + 'static> Service<S> {
             settings: &[],
             counters: Vec::new(),
             late_after: None,
+            object_token: None,
             state,
         };
         service.on::<SigningKeyPublished>(on_signing_key_published::handle)
@@ -76,6 +78,12 @@ impl<S: Clone + Send + Sync + 'static> Service<S> {
     /// Declares the age of unfinished work, of whatever service, from which requests that begin new work are refused.
     pub fn late_after(mut self, age: Duration) -> Self {
         self.late_after = Some(age);
+        self
+    }
+
+    /// Declares a token that opens one of its objects to whoever has it, for routes with [`Policy::Own`].
+    pub fn object_token(mut self, token: &'static ObjectToken) -> Self {
+        self.object_token = Some(token);
         self
     }
 

@@ -14,6 +14,7 @@
 //! - A failing delivery holds back its own key in its own lane, and nothing else.
 
 mod backoff;
+mod catching_up;
 mod ctx;
 mod definition;
 mod failure;
@@ -38,7 +39,7 @@ pub mod telemetry;
 pub mod traces;
 
 pub use backoff::Backoff;
-pub use catch_up::CatchingUp;
+pub use catching_up::CatchingUp;
 pub use ctx::{Ctx, Settings, decide};
 pub use definition::Service;
 pub use failure::Failure;

@@ -9,7 +9,7 @@ use axum::Router;
 use bus::Broker;
 use futures_util::future::BoxFuture;
 use http::Keyring;
-use http::auth::Auth;
+use http::auth::{Auth, ObjectToken};
 use http::idempotency::Idempotency;
 use http::overload::Overload;
 use kernel::{Clock, Ids, Lane, SignedDuration};
@@ -26,7 +26,7 @@ use crate::shell::served_by;
 use crate::telemetry::Metrics;
 use crate::traces::Tracer;
 use crate::watch_backlog::{self, Work};
-use crate::{CatchingUp, Ctx, Operator, Service, Settings, Tasks, catch_up, operator};
+use crate::{CatchingUp, Ctx, Operator, Service, Settings, Tasks, catching_up, operator};
 
 /// The parts that a service gets from the process that runs it.
 #[derive(Clone)]
@@ -94,6 +94,9 @@ pub trait AnyService: Send {
     /// Age of unfinished work from which it wants new work refused.
     fn late_after(&self) -> Option<Duration>;
 
+    /// The token that opens one of its objects.
+    fn object_token(&self) -> Option<&'static ObjectToken>;
+
     /// The description of its routes.
     fn openapi(&self) -> OpenApi;
 
@@ -130,6 +133,10 @@ impl<S: Clone + Send + Sync + 'static> AnyService for Service<S> {
         self.late_after
     }
 
+    fn object_token(&self) -> Option<&'static ObjectToken> {
+        self.object_token
+    }
+
     fn openapi(&self) -> OpenApi {
         self.routes.openapi()
     }
@@ -160,7 +167,7 @@ async fn open(name: &'static str, migrations: Migrations, runtime: &Runtime) -> 
 impl<S: Clone + Send + Sync + 'static> Service<S> {
     /// Starts relays, consumers and timers on the open store.
     async fn start(self, db: Db, runtime: &Runtime) -> Result<Running, storage::Error> {
-        catch_up::refuse_blind(&db, self.reactions.iter().map(|reaction| reaction.event_type)).await?;
+        catching_up::refuse_blind(&db, self.reactions.iter().map(|reaction| reaction.event_type)).await?;
         storage::outbox::redirect(&db).await?;
         let after_crash = db.mark_running().await?;
         runtime.metrics.register_all(self.counters);

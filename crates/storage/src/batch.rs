@@ -8,13 +8,13 @@ use crate::{Change, Insert, Upsert, Value};
 /// Statements, events and timers that take effect together or not at all.
 ///
 /// ```no_run
-/// # use kernel::{Ids, Clock, OrderId, Version};
+/// # use kernel::{Ids, Clock, Uuid, Version};
 /// # tradepost_storage::statements! {
 /// # change MARK_PAID "update orders set status = 'paid', version = version + 1 where order_id = $1 and version = $2";
 /// # }
 /// use tradepost_storage::{Batch, params};
 ///
-/// # fn paid(order_id: OrderId, version: Version) -> Batch {
+/// # fn paid(order_id: Uuid, version: Version) -> Batch {
 /// Batch::new().change(&MARK_PAID, version, params![order_id])
 /// # }
 /// ```

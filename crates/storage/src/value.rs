@@ -1,8 +1,6 @@
 //! Values that go into statements and come back in rows, the same for both databases.
 
-use kernel::{
-    Currency, DeadLetterId, EventId, Lane, MailId, OrderId, PaymentId, ProductId, RequestId, Timestamp, UserId, Version,
-};
+use kernel::{Currency, Id, Lane, Timestamp, Version};
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -228,26 +226,20 @@ impl<T: FromValue> FromValue for Option<T> {
     }
 }
 
-macro_rules! id_values {
-    ($($id:ty),* $(,)?) => {$(
-        impl From<$id> for Value {
-            fn from(id: $id) -> Self {
-                Self::Uuid(id.into())
-            }
-        }
-
-        impl From<Vec<$id>> for Value {
-            fn from(ids: Vec<$id>) -> Self {
-                Self::Uuids(ids.into_iter().map(Uuid::from).collect())
-            }
-        }
-
-        impl FromValue for $id {
-            fn from_value(value: Found<'_>) -> Result<Self, String> {
-                Uuid::from_value(value).map(Self::from)
-            }
-        }
-    )*};
+impl<K> From<Id<K>> for Value {
+    fn from(id: Id<K>) -> Self {
+        Self::Uuid(id.into())
+    }
 }
 
-id_values!(UserId, ProductId, OrderId, PaymentId, EventId, MailId, DeadLetterId, RequestId);
+impl<K> From<Vec<Id<K>>> for Value {
+    fn from(ids: Vec<Id<K>>) -> Self {
+        Self::Uuids(ids.into_iter().map(Uuid::from).collect())
+    }
+}
+
+impl<K> FromValue for Id<K> {
+    fn from_value(value: Found<'_>) -> Result<Self, String> {
+        Uuid::from_value(value).map(Self::from)
+    }
+}

@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use events::PaymentCaptured;
-use kernel::{Cause, Clock, Currency, Event, Ids, Money, OrderId, RequestCause, Shards, Version};
+use events::{OrderId, PaymentCaptured};
+use kernel::{Cause, Clock, Currency, Event, Ids, Money, RequestCause, Shards, Version};
 use service::storage::{Batch, Db, Location, Options};
 
 /// Makes payments emit an event about an order that never was, as a restored backup of one store could.

@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
-use kernel::ProductId;
+use events::ProductId;
 use serde::Serialize;
 use service::Ctx;
 use service::http::Problem;

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use events::OrderLine;
-use kernel::{ProductId, Version};
+use events::{OrderLine, ProductId};
+use kernel::Version;
 
 /// The units of a product that were sold.
 #[derive(Clone, Debug, PartialEq, Eq)]

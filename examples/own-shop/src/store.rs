@@ -1,6 +1,7 @@
 //! The service's table.
 
-use kernel::{ProductId, Version};
+use events::ProductId;
+use kernel::Version;
 use service::storage::{self, Batch, Db, Error, Row, params};
 
 use crate::domain::Sales;

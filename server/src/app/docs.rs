@@ -5,20 +5,49 @@ use std::collections::BTreeSet;
 use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment, context};
 use service::AnyService;
+use service::http::Policy;
+use service::http::auth::ObjectToken;
 use utoipa::openapi::path::Operation;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
-use utoipa::openapi::{OpenApi, PathItem};
+use utoipa::openapi::{OpenApi, PathItem, SecurityRequirement};
 
 use crate::shop::CONSOLE;
 
 /// The description of the whole shop: any process answers with it, whichever services it runs.
 pub(super) fn openapi(services: &[Box<dyn AnyService>]) -> OpenApi {
     let mut openapi = console::openapi();
+    for token in services.iter().filter_map(|service| service.object_token()) {
+        // The console asks the service whether the token opens the object.
+        open_by(token, &mut openapi);
+    }
     for service in services {
-        openapi.merge(service.openapi());
+        let mut of_service = service.openapi();
+        if let Some(token) = service.object_token() {
+            open_by(token, &mut of_service);
+        }
+        openapi.merge(of_service);
     }
     describe(&mut openapi);
     openapi
+}
+
+/// Adds the token of an object to the routes that it opens.
+fn open_by(token: &ObjectToken, openapi: &mut OpenApi) {
+    let header = ApiKeyValue::with_description(token.header, token.description);
+    let components = openapi.components.get_or_insert_default();
+    components.add_security_scheme(token.scheme, SecurityScheme::ApiKey(ApiKey::Header(header)));
+    for path in openapi.paths.paths.values_mut() {
+        let methods = [&mut path.get, &mut path.post, &mut path.put, &mut path.patch, &mut path.delete];
+        for operation in methods.into_iter().flatten().filter(|operation| is_own(operation)) {
+            let required = SecurityRequirement::new::<_, [&str; 0], &str>(token.scheme, []);
+            operation.security.get_or_insert_default().push(required);
+        }
+    }
+}
+
+fn is_own(operation: &Operation) -> bool {
+    let role = operation.extensions.as_ref().and_then(|extensions| extensions.get("x-role"));
+    role.is_some_and(|role| role == Policy::Own.role())
 }
 
 /// Says what the document as a whole is about.
@@ -38,8 +67,6 @@ fn describe(openapi: &mut OpenApi) {
     let user = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT");
     let user = user.description(Some("The `access_token` of `POST /v1/sessions`, good for 15 minutes."));
     components.add_security_scheme("user", SecurityScheme::Http(user.build()));
-    let order = ApiKeyValue::with_description("X-Order-Token", "The `access_token` of a placed order.");
-    components.add_security_scheme("order", SecurityScheme::ApiKey(ApiKey::Header(order)));
 }
 
 /// The page.

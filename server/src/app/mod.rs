@@ -134,7 +134,8 @@ impl App {
         let described = options.shop.described();
         let (folder, token) = home(&options, &described, &ids)?;
         let admins = token.digests.iter().copied().chain([digest(own_token.as_bytes())]).collect();
-        let auth = Arc::new(Auth::new(admins, options.clock.clone()));
+        let object_tokens = described.iter().filter_map(|service| service.object_token()).collect();
+        let auth = Arc::new(Auth::new(admins, options.clock.clone()).with_object_tokens(object_tokens));
         let here: Vec<&str> =
             described.iter().map(|service| service.name()).filter(|name| options.scope.includes(name)).collect();
         if here.is_empty() {

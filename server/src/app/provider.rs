@@ -5,8 +5,9 @@ use std::os::unix::fs::DirBuilderExt;
 use std::sync::Arc;
 
 use anyhow::Context;
+use events::PaymentId;
 use futures_util::future::{BoxFuture, ready};
-use kernel::{Ids, Money, PaymentId};
+use kernel::{Ids, Money};
 use payments::{Charge, Provider, Simulated, Token, Unknown};
 use service::storage::Location;
 

@@ -3,7 +3,8 @@
 use std::str::FromStr;
 
 use clap::Args;
-use kernel::{InvalidMoney, Money, OrderId, ProductId};
+use events::{OrderId, ProductId};
+use kernel::{InvalidMoney, Money};
 use serde_json::Value;
 
 use super::Failure;

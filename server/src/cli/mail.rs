@@ -1,7 +1,7 @@
 //! `tradepost mail`
 
 use clap::Subcommand;
-use kernel::MailId;
+use notifications::MailId;
 use serde::Deserialize;
 use serde_json::Value;
 

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 
 use axum::http::Method;
-use kernel::{Cause, Clock, Ids, ProductId, RequestCause, Shards, Uuid, Version};
+use events::ProductId;
+use kernel::{Cause, Clock, Ids, RequestCause, Shards, Uuid, Version};
 use serde_json::{Value, json};
 use storage::{Batch, Change, Db, Location, Options, params};
 use testkit::{Setup, ShopLocation, TestShop, on_each_store};

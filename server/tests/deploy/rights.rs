@@ -158,7 +158,8 @@ async fn publish(broker: &RabbitMq, message: &Message) -> PublishResult {
 }
 
 fn message(event_type: &str) -> Message {
-    conformance::message(event_type, ids().next())
+    let event = events::find(event_type).expect("an event of the catalogue");
+    conformance::message(event_type, event.lane, ids().next())
 }
 
 fn ids() -> Ids {

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use kernel::{Currency, Money, ProductId};
+use events::ProductId;
+use kernel::{Currency, Money};
 use serde::Deserialize;
 use service::decide;
 use service::http::auth::Caller;

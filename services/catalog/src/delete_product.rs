@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use kernel::ProductId;
+use events::ProductId;
 use service::decide;
 use service::http::{IfMatch, PathId, Problem, RequestInfo};
 

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use events::{InventoryUpdated, ProductCreated, ProductDeleted, ProductUpdated};
-use kernel::{Money, ProductId, Version};
+use events::{InventoryUpdated, ProductCreated, ProductDeleted, ProductId, ProductUpdated};
+use kernel::{Money, Version};
 
 /// Something that is for sale.
 #[expect(clippy::struct_field_names, reason = "an id has one name in events, tables and code")]

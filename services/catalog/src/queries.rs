@@ -3,7 +3,8 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use kernel::{Money, ProductId, Version, text};
+use events::ProductId;
+use kernel::{Money, Version, text};
 use serde::{Deserialize, Serialize};
 use service::http::{IfNoneMatch, Listing, Page, PathId, Problem, QueryOf, Tagged};
 use utoipa::{IntoParams, ToSchema};

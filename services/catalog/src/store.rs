@@ -1,6 +1,7 @@
 //! The catalogue's tables.
 
-use kernel::{Money, ProductId, Timestamp, Version, text};
+use events::ProductId;
+use kernel::{Money, Timestamp, Version, text};
 use service::storage::{self, Batch, Db, Error, Row, params};
 
 use crate::domain::{Product, StockFlag};

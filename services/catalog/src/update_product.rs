@@ -1,7 +1,8 @@
 //! `PATCH /v1/products/{id}`: changes what is said about a product.
 
 use axum::extract::State;
-use kernel::{Currency, Money, ProductId};
+use events::ProductId;
+use kernel::{Currency, Money};
 use serde::Deserialize;
 use service::decide;
 use service::http::{Body, Fields, IfMatch, PathId, Problem, ProblemBody, RequestInfo, Tagged};

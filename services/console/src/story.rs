@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use axum::Json;
 use axum::extract::State;
-use kernel::{EventId, OrderId, Timestamp, Uuid};
+use events::OrderId;
+use kernel::{EventId, Timestamp, Uuid};
 use serde::Serialize;
 use service::DeliveryStatus;
 use service::http::auth::Caller;
@@ -150,7 +151,7 @@ mod tests {
             reason: Some("no such table: reservations".to_owned()),
         };
         let seen_by = |is_admin| {
-            let caller = Caller { is_admin, user_id: None, session_id: None, order_token: None };
+            let caller = Caller { is_admin, user_id: None, session_id: None, object_token: None };
             Delivery::new("inventory", status.clone(), &caller).reason
         };
         assert_eq!((seen_by(true), seen_by(false)), (status.reason.clone(), None));

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use kernel::ProductId;
+use events::ProductId;
 use serde::Deserialize;
 use service::http::auth::Caller;
 use service::http::idempotency::{self, Claim, IdempotencyKey, KeyedBody, RepeatableResponse};

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use events::inventory::ReservedLine;
-use events::{ProductCreated, ProductUpdated, Shortage, StockLow};
-use kernel::{OrderId, ProductId, Version};
+use events::{OrderId, ProductCreated, ProductId, ProductUpdated, Shortage, StockLow};
+use kernel::Version;
 
 /// A product's stock as it was read.
 #[derive(Clone, Debug, PartialEq, Eq)]

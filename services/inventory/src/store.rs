@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use events::inventory::ReservedLine;
-use events::{InventoryUpdated, StockLow};
-use kernel::{OrderId, ProductId, Version};
+use events::{InventoryUpdated, OrderId, ProductId, StockLow};
+use kernel::Version;
 use service::storage::{self, Batch, Db, Error, Row, Value, params};
 
 use crate::domain::{Changed, Level, Reservation, Shelf, Status};

@@ -1,6 +1,9 @@
 //! A mail: what it says never changes; whether it went out is decided once.
 
-use kernel::{MailId, OrderId, PaymentId, SignedDuration, Timestamp, UserId, Uuid, Version};
+use events::{OrderId, PaymentId};
+use kernel::{SignedDuration, Timestamp, UserId, Uuid, Version};
+
+kernel::id!(MailId, MailKind, "One mail that is to be sent once.");
 
 /// The time for which a mail is tried.
 const FAIL_AFTER: SignedDuration = SignedDuration::from_hours(24);

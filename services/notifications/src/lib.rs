@@ -36,6 +36,8 @@ use service::storage::{self, Migrations};
 use service::telemetry::Counter;
 use utoipa_axum::routes;
 
+pub use domain::{MailId, MailKind};
+
 use mailer::Mailer;
 
 const MIGRATIONS: Migrations =

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use kernel::MailId;
+use crate::MailId;
 use lettre::message::{Mailbox, MultiPart};
 use lettre::{Address, Message};
 use service::setting::Values;

@@ -1,8 +1,10 @@
 //! Reads, and the mail as the admin sees one.
 
+use crate::MailId;
 use axum::Json;
 use axum::extract::State;
-use kernel::{MailId, OrderId, Timestamp};
+use events::OrderId;
+use kernel::Timestamp;
 use serde::{Deserialize, Serialize};
 use service::http::{Listing, Page, PathId, Problem, QueryOf};
 use utoipa::{IntoParams, ToSchema};

@@ -1,6 +1,8 @@
 //! The mails' table.
 
-use kernel::{MailId, OrderId, UserId, Uuid, Version};
+use crate::MailId;
+use events::OrderId;
+use kernel::{UserId, Uuid, Version};
 use service::storage::{self, Batch, Db, Error, Row, params};
 
 use crate::domain::{Mail, Template};

@@ -1,12 +1,17 @@
 //! Access to an order: the customer who placed it, whoever holds its token, and the admin.
 
-use kernel::{OrderId, Uuid};
+use events::OrderId;
+use kernel::Uuid;
 use service::http::Problem;
-use service::http::auth::Caller;
+use service::http::auth::{Caller, ObjectToken};
 use service::storage::Error;
 
 use crate::domain::Order;
 use crate::{Ctx, store};
+
+/// The token that opens one order to whoever placed it as a guest.
+pub(crate) static ORDER_TOKEN: ObjectToken =
+    ObjectToken { header: "X-Order-Token", scheme: "order", description: "The `access_token` of a placed order." };
 
 /// The order, if the caller may have it; otherwise it is not there.
 pub(crate) async fn own_order(ctx: &Ctx, caller: &Caller, order_id: OrderId) -> Result<Order, Problem> {
@@ -23,5 +28,5 @@ pub(crate) async fn may_read(ctx: Ctx, subject: Uuid, caller: Caller) -> Result<
 /// True if the caller may have the order.
 pub(crate) fn is_own(order: &Order, caller: &Caller) -> bool {
     let is_customers = order.user_id.is_some_and(|user_id| caller.owns(user_id));
-    caller.is_admin || is_customers || caller.holds_order_token(&order.access_digest)
+    caller.is_admin || is_customers || caller.holds_object_token(&order.access_digest)
 }

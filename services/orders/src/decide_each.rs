@@ -1,6 +1,6 @@
 //! The common shape of reactions about orders: read the orders, decide each, commit one batch.
 
-use kernel::OrderId;
+use events::OrderId;
 use service::storage::Batch;
 use service::{Committed, Delivery, Failure, causes};
 

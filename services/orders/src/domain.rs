@@ -1,9 +1,10 @@
 //! An order's transitions: state + input + now → changes + events, or a refusal.
 
 use events::{
-    Address, OrderCancelled, OrderLine, OrderPaid, OrderPlaced, OrderUpdated, PaymentDeclined, PaymentRequested,
+    Address, OrderCancelled, OrderId, OrderLine, OrderPaid, OrderPlaced, OrderUpdated, PaymentDeclined, PaymentId,
+    PaymentRequested, ProductId,
 };
-use kernel::{Money, OrderId, PaymentId, ProductId, SignedDuration, Timestamp, UserId, Uuid, Version};
+use kernel::{Money, SignedDuration, Timestamp, UserId, Uuid, Version};
 
 /// The reason of an order whose payment was declined for good.
 const PAYMENT_FAILED: &str = "payment_failed";

@@ -1,6 +1,6 @@
 //! An order that is unpaid for too long is cancelled. Only orders decides that, on its own row.
 
-use kernel::OrderId;
+use events::OrderId;
 use service::storage::Batch;
 use service::{Committed, Failure, Timer, ends};
 

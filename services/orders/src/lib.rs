@@ -77,6 +77,7 @@ pub fn service(values: &Values) -> Service<Orders> {
         .settings(settings::ALL)
         .counter(&by_status)
         .late_after(late_after)
+        .object_token(&access::ORDER_TOKEN)
         .routes(Policy::Guest, routes!(place_order::handler))
         .routes(Policy::Own, routes!(queries::list))
         .routes(Policy::Own, routes!(queries::get))

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use events::{Address, Event, ProductUpdated};
-use kernel::{Money, OrderId, ProductId, Timestamp};
+use events::{Address, Event, OrderId, ProductId, ProductUpdated};
+use kernel::{Money, Timestamp};
 use serde::{Deserialize, Serialize};
 use service::decide;
 use service::http::auth::{Caller, digest};

@@ -3,8 +3,8 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use events::{Address, OrderLine};
-use kernel::{Money, OrderId, ProductId, Timestamp};
+use events::{Address, OrderId, OrderLine, ProductId};
+use kernel::{Money, Timestamp};
 use serde::{Deserialize, Serialize};
 use service::http::auth::Caller;
 use service::http::{IfNoneMatch, Listing, Page, PathId, Problem, QueryOf, Tagged};
@@ -165,7 +165,7 @@ pub(crate) async fn list(
         orders.retain(|order| is_own(order, &caller) && is_wanted(order) && order.order_id < before);
         return Ok(Json(page.listing(orders, |order| order.order_id.into()).map(Order::from)));
     }
-    let orders = match (caller.user_id, caller.order_token()) {
+    let orders = match (caller.user_id, caller.object_token()) {
         _ if caller.is_admin => store::orders_before(db, before, status, limit).await?,
         (Some(user_id), _) => store::orders_of_user(db, user_id, before, status, limit).await?,
         (None, Some(token)) => store::orders_of_token(db, token, before, status, limit).await?,

@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use events::OrderPlaced;
-use kernel::{Money, OrderId, ProductId, UserId, Version};
+use events::{OrderId, OrderPlaced, ProductId};
+use kernel::{Money, UserId, Version};
 use service::TimerKind;
 use service::storage::{self, Batch, Db, Error, Row, Value, params};
 

@@ -96,8 +96,9 @@ async fn ask_provider(
 mod tests {
     use std::sync::Mutex;
 
+    use events::PaymentId;
     use futures_util::future::{BoxFuture, FutureExt};
-    use kernel::{Money, PaymentId, SignedDuration};
+    use kernel::{Money, SignedDuration};
 
     use super::*;
     use crate::domain::tests::payment;

@@ -3,8 +3,8 @@
 
 use std::fmt;
 
-use events::{PaymentCaptured, PaymentFailed, PaymentRefunded, PaymentRequested, PaymentVoided};
-use kernel::{Money, OrderId, PaymentId, SignedDuration, Timestamp, Version};
+use events::{OrderId, PaymentCaptured, PaymentFailed, PaymentId, PaymentRefunded, PaymentRequested, PaymentVoided};
+use kernel::{Money, SignedDuration, Timestamp, Version};
 
 /// The time for which a charge is tried before it counts as failed.
 const FAIL_AFTER: SignedDuration = SignedDuration::from_hours(24);

@@ -5,8 +5,9 @@ mod simulated;
 
 use std::time::Duration;
 
+use events::PaymentId;
 use futures_util::future::BoxFuture;
-use kernel::{Money, PaymentId};
+use kernel::Money;
 
 pub use crate::domain::{Charge, Token};
 pub use ledger::Totals;

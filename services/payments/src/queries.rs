@@ -2,7 +2,8 @@
 
 use axum::Json;
 use axum::extract::State;
-use kernel::{Money, OrderId, PaymentId, Timestamp};
+use events::{OrderId, PaymentId};
+use kernel::{Money, Timestamp};
 use serde::{Deserialize, Serialize};
 use service::http::{Listing, Page, Problem, QueryOf};
 use utoipa::{IntoParams, ToSchema};

@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use kernel::{Money, OrderId, PaymentId};
+use events::{OrderId, PaymentId};
+use kernel::Money;
 use service::storage::{self, Batch, Db, Error, Row, params};
 use service::{Failure, Timer};
 

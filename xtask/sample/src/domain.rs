@@ -1,7 +1,7 @@
 //! The decisions: pure functions of what was read and what happened.
 
-use events::OrderPaid;
-use kernel::{Money, OrderId};
+use events::{OrderId, OrderPaid};
+use kernel::Money;
 
 /// An order that was paid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,7 +2,8 @@
 
 use axum::Json;
 use axum::extract::State;
-use kernel::{Money, OrderId};
+use events::OrderId;
+use kernel::Money;
 use serde::Serialize;
 use service::Ctx;
 use service::http::{Listing, Page, Problem};

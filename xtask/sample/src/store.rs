@@ -1,6 +1,7 @@
 //! The service's tables.
 
-use kernel::{Money, OrderId};
+use events::OrderId;
+use kernel::Money;
 use service::storage::{self, Batch, Db, Error, Row, params};
 
 use crate::domain::Paid;

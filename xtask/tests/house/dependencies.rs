@@ -51,8 +51,7 @@ fn allowed(folder: &str) -> Option<&'static [&'static str]> {
     match folder {
         "crates/kernel" | "crates/test-servers" => Some(&[]),
         "xtask" => Some(&["tradepost-test-servers"]),
-        "crates/events" | "crates/storage" => Some(&["tradepost-kernel"]),
-        "crates/bus" => Some(&["tradepost-kernel", "tradepost-events"]),
+        "crates/events" | "crates/storage" | "crates/bus" => Some(&["tradepost-kernel"]),
         "crates/http" => Some(&["tradepost-kernel", "tradepost-storage"]),
         "crates/service" => {
             Some(&["tradepost-kernel", "tradepost-events", "tradepost-storage", "tradepost-bus", "tradepost-http"])
@@ -61,7 +60,7 @@ fn allowed(folder: &str) -> Option<&'static [&'static str]> {
         "crates/testkit" | "server" | "bench" => None,
         // Programs of users.
         _ if folder.starts_with("examples/") => None,
-        _ if folder.starts_with("crates/bus-") => Some(&["tradepost-kernel", "tradepost-events", "tradepost-bus"]),
+        _ if folder.starts_with("crates/bus-") => Some(&["tradepost-kernel", "tradepost-bus"]),
         _ if folder.starts_with("services/") || folder == tree::SAMPLE => {
             Some(&["tradepost-kernel", "tradepost-events", "tradepost-service"])
         }

@@ -1,6 +1,7 @@
 //! The rules of the house that the compiler and the lints can't hold. Their reasons are in ARCHITECTURE.md.
 
 mod dependencies;
+mod machinery;
 mod services;
 mod tree;
 mod words;

@@ -136,7 +136,7 @@ async fn no_listener_a_foreign_listener_and_a_silent_one_are_distinguished() {
 #[tokio::test(flavor = "multi_thread")]
 async fn health_says_what_check_would_say() {
     let server = Server::start();
-    let topology = || Topology::new().consumer(STOCK, [PLACED]);
+    let topology = || Topology::new().consumer(STOCK, [(PLACED, Lane::Background)]);
     let wrong = RabbitMq::new(&format!("{}-not", server.url()), Options::new(topology(), Shards::ONE, ids())).unwrap();
     let reported =
         wrong.until(|health| matches!(health, bus::Health::Degraded { reason } if reason.contains("no virtual host")));

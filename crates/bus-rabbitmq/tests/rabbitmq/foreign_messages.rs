@@ -65,7 +65,7 @@ async fn a_lane_that_is_not_that_of_its_queue_is_a_defect() {
     let broker = broker(&vhost.url()).await;
     let key: Uuid = ids().next();
     // By its routing key it comes where nobody would have the handler of its lane.
-    let mut sent = message(PLACED, key);
+    let mut sent = message(PLACED, Lane::Background, key);
     sent.envelope.lane = Lane::Immediate;
     deliver(&broker, &sent).await;
     let mut subscription = subscribe(&broker, MAIL, Lane::Background).await;

@@ -20,11 +20,11 @@ use crate::support::{
 async fn an_event_for_which_nothing_is_bound_is_unroutable() {
     let vhost = Vhost::create();
     let broker = broker(&vhost.url()).await;
-    assert_eq!(publish(&broker, &message(FAILED, ids().next())).await, PublishResult::Stored);
+    assert_eq!(publish(&broker, &message(FAILED, Lane::Immediate, ids().next())).await, PublishResult::Stored);
     unbind(&vhost, "tradepost.inventory.immediate.0", FAILED, 0).await;
-    assert_eq!(publish(&broker, &message(FAILED, ids().next())).await, PublishResult::Unroutable);
+    assert_eq!(publish(&broker, &message(FAILED, Lane::Immediate, ids().next())).await, PublishResult::Unroutable);
     broker.declare().await.unwrap();
-    assert_eq!(publish(&broker, &message(FAILED, ids().next())).await, PublishResult::Stored);
+    assert_eq!(publish(&broker, &message(FAILED, Lane::Immediate, ids().next())).await, PublishResult::Stored);
 }
 
 /// lapin ties a return to whichever confirmation is next: here nearly always another one.
@@ -34,8 +34,9 @@ async fn among_many_at_once_just_those_that_were_returned_are_unroutable() {
     let broker = broker(&vhost.url()).await;
     unbind(&vhost, "tradepost.inventory.immediate.0", FAILED, 0).await;
     for _ in 0..20 {
-        let messages: Vec<_> =
-            (0..100).map(|n| if n % 3 == 0 { message(FAILED, ids().next()) } else { placed() }).collect();
+        let messages: Vec<_> = (0..100)
+            .map(|n| if n % 3 == 0 { message(FAILED, Lane::Immediate, ids().next()) } else { placed() })
+            .collect();
         let outcomes =
             soon(join_all(messages.iter().map(|message| broker.publish(&Destination::new("events"), message.clone()))))
                 .await;

@@ -21,7 +21,9 @@ pub const FAILED: &str = "payments.payment_failed.v1";
 pub const PATIENCE: Duration = Duration::from_mins(2);
 
 pub fn topology() -> Topology {
-    Topology::new().consumer(STOCK, [PLACED, FAILED]).consumer(MAIL, [PLACED])
+    Topology::new()
+        .consumer(STOCK, [(PLACED, Lane::Background), (FAILED, Lane::Immediate)])
+        .consumer(MAIL, [(PLACED, Lane::Background)])
 }
 
 pub fn options() -> Options {
@@ -62,7 +64,7 @@ pub fn ids() -> Ids {
 }
 
 pub fn placed() -> Message {
-    message(PLACED, ids().next())
+    message(PLACED, Lane::Background, ids().next())
 }
 
 pub async fn publish(broker: &RabbitMq, message: &Message) -> PublishResult {

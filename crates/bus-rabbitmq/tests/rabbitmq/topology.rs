@@ -140,7 +140,7 @@ async fn a_queue_that_exists_otherwise_is_an_error_that_names_it() {
     let durable = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
     let queue = "tradepost.inventory.background.0";
     channel.queue_declare(queue.into(), durable, FieldTable::default()).await.unwrap();
-    let topology = Topology::new().consumer(STOCK, [PLACED]);
+    let topology = Topology::new().consumer(STOCK, [(PLACED, Lane::Background)]);
     let broker = RabbitMq::new(&vhost.url(), Options::new(topology, Shards::ONE, ids())).unwrap();
     ready(&broker).await;
     let error = broker.declare().await.unwrap_err();

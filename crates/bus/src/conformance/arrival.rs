@@ -6,7 +6,7 @@ use futures_util::future::try_join;
 use kernel::{Envelope, Lane};
 
 use super::Case;
-use super::stage::{FOR_BOTH, FOR_NOBODY, FOR_STOCK, MAIL, STOCK, Stage, URGENT, Verdict, ensure, ensure_same};
+use super::stage::{FIRST, FOR_BOTH, FOR_FIRST, FOR_NOBODY, SECOND, Stage, URGENT, Verdict, ensure, ensure_same};
 use crate::{Destination, Error, Health, Message, PublishResult, Settlement, Subscription};
 
 pub const CASES: &[Case] = &[
@@ -35,49 +35,49 @@ async fn unchanged(stage: Stage) -> Verdict {
     let not_utf8: Vec<u8> = (0..=u8::MAX).collect();
     let large: Vec<u8> = not_utf8.iter().copied().cycle().take(256 * 1024).collect();
     let traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".parse().ok();
-    let traced = stage.message(FOR_STOCK, stage.key(), 1);
+    let traced = stage.message(FOR_FIRST, stage.key(), 1);
     let sent: Vec<Message> = [
-        Message { body: Bytes::new(), ..stage.message(FOR_STOCK, stage.key(), 0) },
+        Message { body: Bytes::new(), ..stage.message(FOR_FIRST, stage.key(), 0) },
         Message { body: not_utf8.into(), envelope: Envelope { traceparent, ..traced.envelope } },
-        Message { body: large.into(), ..stage.message(FOR_STOCK, stage.key(), i64::MAX) },
+        Message { body: large.into(), ..stage.message(FOR_FIRST, stage.key(), i64::MAX) },
         Message {
             body: Bytes::from_static("{\"name\":\"Čapek\\u0000\r\n\"}".as_bytes()),
-            ..stage.message(FOR_STOCK, stage.key(), 1)
+            ..stage.message(FOR_FIRST, stage.key(), 1)
         },
     ]
     .into();
-    let mut consumer = stage.subscribe(STOCK, Lane::Background).await?;
+    let mut consumer = stage.subscribe(FIRST, Lane::Background).await?;
     let arrived = stage.relay(sent.clone()).alongside(consumer.receive(sent.len())).await?;
     ensure_same(&arrived, &sent)
 }
 
 async fn fan_out(stage: Stage) -> Verdict {
     let key = stage.key();
-    let (one, both) = (stage.message(FOR_STOCK, key, 1), stage.message(FOR_BOTH, key, 2));
+    let (one, both) = (stage.message(FOR_FIRST, key, 1), stage.message(FOR_BOTH, key, 2));
     let urgent = stage.message(URGENT, key, 3);
-    let mut stock = stage.subscribe(STOCK, Lane::Background).await?;
-    let mut mail = stage.subscribe(MAIL, Lane::Background).await?;
+    let mut first = stage.subscribe(FIRST, Lane::Background).await?;
+    let mut second = stage.subscribe(SECOND, Lane::Background).await?;
     let mut relay = stage.relay([one.clone(), both.clone(), urgent.clone()]);
-    let (at_stock, at_mail) = relay.alongside(try_join(stock.receive(2), mail.receive(1))).await?;
-    ensure_same(&at_stock, &[one, both.clone()])?;
-    ensure_same(&at_mail, &[both])?;
-    for consumer in [STOCK, MAIL] {
+    let (at_first, at_second) = relay.alongside(try_join(first.receive(2), second.receive(1))).await?;
+    ensure_same(&at_first, &[one, both.clone()])?;
+    ensure_same(&at_second, &[both])?;
+    for consumer in [FIRST, SECOND] {
         let arrived = relay.alongside(stage.subscribe(consumer, Lane::Immediate).await?.receive(1)).await?;
         ensure_same(&arrived, std::slice::from_ref(&urgent))?;
     }
     relay.run().await?;
     let more = stage.message(FOR_BOTH, key, 4);
     let mut relay = stage.relay([more.clone()]);
-    let (at_stock, at_mail) = relay.alongside(try_join(stock.receive(1), mail.receive(1))).await?;
-    ensure_same(&at_stock, std::slice::from_ref(&more))?;
-    ensure_same(&at_mail, &[more])
+    let (at_first, at_second) = relay.alongside(try_join(first.receive(1), second.receive(1))).await?;
+    ensure_same(&at_first, std::slice::from_ref(&more))?;
+    ensure_same(&at_second, &[more])
 }
 
 async fn no_destination(stage: Stage) -> Verdict {
     let destinations = stage.broker.destinations(FOR_NOBODY);
     ensure(destinations.is_empty(), || format!("it has {destinations:?}"))?;
     let all = stage.broker.all_destinations();
-    for event_type in [FOR_STOCK, FOR_BOTH, URGENT] {
+    for event_type in [FOR_FIRST, FOR_BOTH, URGENT] {
         let destinations = stage.broker.destinations(event_type);
         ensure(!destinations.is_empty(), || format!("{event_type} has none either"))?;
         ensure(destinations.iter().all(|it| all.contains(it)), || format!("{destinations:?} are not all in {all:?}"))?;
@@ -87,9 +87,9 @@ async fn no_destination(stage: Stage) -> Verdict {
 
 async fn destination_per_consumer(stage: Stage) -> Verdict {
     for (found, expected) in [
-        (stage.broker.destinations(FOR_STOCK), [STOCK].as_slice()),
-        (stage.broker.destinations(FOR_BOTH), &[STOCK, MAIL]),
-        (stage.broker.all_destinations(), &[STOCK, MAIL]),
+        (stage.broker.destinations(FOR_FIRST), [FIRST].as_slice()),
+        (stage.broker.destinations(FOR_BOTH), &[FIRST, SECOND]),
+        (stage.broker.all_destinations(), &[FIRST, SECOND]),
     ] {
         let mut names: Vec<&str> = found.iter().map(Destination::as_str).collect();
         names.sort_unstable();
@@ -113,13 +113,13 @@ async fn unknown_consumer(stage: Stage) -> Verdict {
 }
 
 async fn exclusive(stage: Stage) -> Verdict {
-    let first = stage.subscribe(STOCK, Lane::Background).await?;
-    let _other_lane = stage.subscribe(STOCK, Lane::Immediate).await?;
-    let _other_consumer = stage.subscribe(MAIL, Lane::Background).await?;
-    let second = stage.broker.subscribe(STOCK, Lane::Background, 0).await;
+    let first = stage.subscribe(FIRST, Lane::Background).await?;
+    let _other_lane = stage.subscribe(FIRST, Lane::Immediate).await?;
+    let _other_consumer = stage.subscribe(SECOND, Lane::Background).await?;
+    let second = stage.broker.subscribe(FIRST, Lane::Background, 0).await;
     ensure(matches!(second, Err(Error::Rejected(_))), || "it has a second".to_owned())?;
     drop(first);
-    stage.subscribe(STOCK, Lane::Background).await?;
+    stage.subscribe(FIRST, Lane::Background).await?;
     Ok(())
 }
 
@@ -127,16 +127,16 @@ async fn waits(stage: Stage) -> Verdict {
     let sent = stage.messages(FOR_BOTH, 20, 1);
     let mut relay = stage.relay(sent.clone());
     // One consumer has them all, so they were published; whether they count as stored yet is another case.
-    let mut early = stage.subscribe(MAIL, Lane::Background).await?;
+    let mut early = stage.subscribe(SECOND, Lane::Background).await?;
     relay.alongside(early.receive(sent.len())).await?;
-    let mut late = stage.subscribe(STOCK, Lane::Background).await?;
+    let mut late = stage.subscribe(FIRST, Lane::Background).await?;
     let arrived = relay.alongside(late.receive(sent.len())).await?;
     ensure_same(&arrived, &sent)
 }
 
 async fn at_most(stage: Stage) -> Verdict {
-    let sent = stage.messages(FOR_STOCK, 50, 1);
-    let mut consumer = stage.subscribe(STOCK, Lane::Background).await?;
+    let sent = stage.messages(FOR_FIRST, 50, 1);
+    let mut consumer = stage.subscribe(FIRST, Lane::Background).await?;
     let mut relay = stage.relay(sent.clone());
     let work = async {
         let mut arrived = Vec::new();
@@ -156,8 +156,8 @@ async fn at_most(stage: Stage) -> Verdict {
 }
 
 async fn next_dropped(stage: Stage) -> Verdict {
-    let sent = stage.messages(FOR_STOCK, 20, 20);
-    let mut consumer = stage.subscribe(STOCK, Lane::Background).await?;
+    let sent = stage.messages(FOR_FIRST, 20, 20);
+    let mut consumer = stage.subscribe(FIRST, Lane::Background).await?;
     let mut relay = stage.relay(sent.clone());
     let work = async {
         let mut arrived = Vec::new();
@@ -177,13 +177,13 @@ async fn next_dropped(stage: Stage) -> Verdict {
 }
 
 async fn publish_dropped(stage: Stage) -> Verdict {
-    for message in stage.messages(FOR_STOCK, 100, 1) {
-        for destination in stage.broker.destinations(FOR_STOCK) {
+    for message in stage.messages(FOR_FIRST, 100, 1) {
+        for destination in stage.broker.destinations(FOR_FIRST) {
             drop(stage.broker.publish(&destination, message.clone()));
         }
     }
-    let sent = stage.messages(FOR_STOCK, 100, 1);
-    let mut consumer = stage.subscribe(STOCK, Lane::Background).await?;
+    let sent = stage.messages(FOR_FIRST, 100, 1);
+    let mut consumer = stage.subscribe(FIRST, Lane::Background).await?;
     let mut relay = stage.relay(sent.clone());
     let arrived = relay.alongside(consumer.receive_all(&sent)).await?;
     ensure_same(&arrived, &sent)?;

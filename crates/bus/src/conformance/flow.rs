@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 
 use super::Case;
 use super::stage::{
-    FOR_BOTH, FOR_STOCK, MAIL, STOCK, Stage, URGENT, Verdict, Violation, ensure, ensure_in_order, ensure_same,
+    FIRST, FOR_BOTH, FOR_FIRST, SECOND, Stage, URGENT, Verdict, Violation, ensure, ensure_in_order, ensure_same,
 };
 use crate::{PublishResult, Settlement, Subscription};
 
@@ -31,8 +31,8 @@ const FILL_MAX: usize = 100_000;
 const FILL_ROUND: (usize, Duration) = (1_024, Duration::from_millis(50));
 
 async fn order_per_key(stage: Stage) -> Verdict {
-    let sent = stage.messages(FOR_STOCK, 100, 20);
-    let mut consumer = stage.subscribe(STOCK, Lane::Background).await?;
+    let sent = stage.messages(FOR_FIRST, 100, 20);
+    let mut consumer = stage.subscribe(FIRST, Lane::Background).await?;
     let mut relay = stage.relay(sent.clone());
     let arrived = relay.alongside(consumer.receive(sent.len())).await?;
     ensure_same(&arrived, &sent)?;
@@ -41,8 +41,8 @@ async fn order_per_key(stage: Stage) -> Verdict {
 }
 
 async fn order_despite_requeues(stage: Stage) -> Verdict {
-    let sent = stage.messages(FOR_STOCK, 10, 10);
-    let mut consumer = stage.subscribe(STOCK, Lane::Background).await?;
+    let sent = stage.messages(FOR_FIRST, 10, 10);
+    let mut consumer = stage.subscribe(FIRST, Lane::Background).await?;
     let mut relay = stage.relay(sent.clone());
     let work = async {
         let mut arrived = Vec::new();
@@ -66,10 +66,10 @@ async fn order_despite_requeues(stage: Stage) -> Verdict {
 }
 
 async fn lanes(stage: Stage) -> Verdict {
-    let stuck = stage.messages(FOR_STOCK, 500, 2);
+    let stuck = stage.messages(FOR_FIRST, 500, 2);
     let urgent = stage.messages(URGENT, 20, 5);
-    let mut background = stage.subscribe(STOCK, Lane::Background).await?;
-    let mut immediate = stage.subscribe(STOCK, Lane::Immediate).await?;
+    let mut background = stage.subscribe(FIRST, Lane::Background).await?;
+    let mut immediate = stage.subscribe(FIRST, Lane::Immediate).await?;
     let mut relay = stage.relay(stuck.iter().chain(&urgent).cloned());
     let unsettled = relay.alongside(background.take(100)).await?;
     let arrived = relay.alongside(immediate.receive(urgent.len())).await?;
@@ -83,8 +83,8 @@ async fn lanes(stage: Stage) -> Verdict {
 
 async fn slow_consumer(stage: Stage) -> Verdict {
     let sent = stage.messages(FOR_BOTH, 50, 10);
-    let mut slow = stage.subscribe(MAIL, Lane::Background).await?;
-    let mut quick = stage.subscribe(STOCK, Lane::Background).await?;
+    let mut slow = stage.subscribe(SECOND, Lane::Background).await?;
+    let mut quick = stage.subscribe(FIRST, Lane::Background).await?;
     let mut relay = stage.relay(sent.clone());
     let unsettled = relay.alongside(slow.take(50)).await?;
     let arrived = relay.alongside(quick.receive(sent.len())).await?;
@@ -97,15 +97,15 @@ async fn slow_consumer(stage: Stage) -> Verdict {
 async fn full_queue(stage: Stage) -> Verdict {
     let (accepted, unconfirmed) = fill(&stage).await?;
     let urgent = stage.messages(URGENT, 5, 1);
-    let mut immediate = stage.subscribe(STOCK, Lane::Immediate).await?;
+    let mut immediate = stage.subscribe(FIRST, Lane::Immediate).await?;
     let arrived = stage.relay(urgent.clone()).alongside(immediate.receive(urgent.len())).await?;
     ensure_same(&arrived, &urgent)?;
 
-    let mut background = stage.subscribe(STOCK, Lane::Background).await?;
+    let mut background = stage.subscribe(FIRST, Lane::Background).await?;
     let confirmed = unconfirmed.collect::<Vec<_>>().map(Ok);
     let (_, outcomes) = try_join(background.receive(accepted), confirmed).await?;
     ensure(outcomes.iter().all(|outcome| *outcome == PublishResult::Stored), || "what it accepted is lost".to_owned())?;
-    let more = stage.messages(FOR_STOCK, 5, 1);
+    let more = stage.messages(FOR_FIRST, 5, 1);
     let arrived = stage.relay(more.clone()).alongside(background.receive(more.len())).await?;
     ensure_same(&arrived, &more)
 }
@@ -117,8 +117,8 @@ async fn fill(stage: &Stage) -> Verdict<(usize, FuturesUnordered<BoxFuture<'stat
     while accepted < FILL_MAX {
         let (round, look) = FILL_ROUND;
         let mut refused = 0;
-        for message in stage.messages(FOR_STOCK, round, 1) {
-            for destination in stage.broker.destinations(FOR_STOCK) {
+        for message in stage.messages(FOR_FIRST, round, 1) {
+            for destination in stage.broker.destinations(FOR_FIRST) {
                 unconfirmed.push(stage.broker.publish(&destination, message.clone()));
             }
         }
@@ -140,8 +140,8 @@ async fn fill(stage: &Stage) -> Verdict<(usize, FuturesUnordered<BoxFuture<'stat
 }
 
 async fn in_parallel(stage: Stage) -> Verdict {
-    let batches: Vec<_> = (0..4).map(|_| stage.messages(FOR_STOCK, 25, 10)).collect();
-    let mut consumer = stage.subscribe(STOCK, Lane::Background).await?;
+    let batches: Vec<_> = (0..4).map(|_| stage.messages(FOR_FIRST, 25, 10)).collect();
+    let mut consumer = stage.subscribe(FIRST, Lane::Background).await?;
     let mut publishers = JoinSet::new();
     for batch in &batches {
         let mut relay = stage.relay(batch.clone());

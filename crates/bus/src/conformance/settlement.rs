@@ -5,7 +5,7 @@ use futures_util::future::{Either, select};
 use kernel::{Lane, Uuid};
 
 use super::Case;
-use super::stage::{Consumer, FOR_STOCK, STOCK, Stage, Verdict, Violation, ensure, ensure_in_order, ensure_same};
+use super::stage::{Consumer, FIRST, FOR_FIRST, Stage, Verdict, Violation, ensure, ensure_in_order, ensure_same};
 use crate::{Delivery, Destination, Message, PublishResult, Settlement};
 
 pub const CASES: &[Case] = &[
@@ -27,15 +27,15 @@ pub const CASES: &[Case] = &[
         .only_if(|promises| promises.survives_restart || promises.stored_means_settled),
 ];
 
-/// The one destination of [`FOR_STOCK`].
+/// The one destination of [`FOR_FIRST`].
 fn destination(stage: &Stage) -> Verdict<Destination> {
-    let destinations = stage.broker.destinations(FOR_STOCK);
-    destinations.into_iter().next().ok_or_else(|| Violation(format!("{FOR_STOCK} has no destination")))
+    let destinations = stage.broker.destinations(FOR_FIRST);
+    destinations.into_iter().next().ok_or_else(|| Violation(format!("{FOR_FIRST} has no destination")))
 }
 
 async fn stored_when_settled(stage: Stage) -> Verdict {
-    let mut consumer = stage.subscribe(STOCK, Lane::Background).await?;
-    let publish = stage.broker.publish(&destination(&stage)?, stage.message(FOR_STOCK, stage.key(), 1));
+    let mut consumer = stage.subscribe(FIRST, Lane::Background).await?;
+    let publish = stage.broker.publish(&destination(&stage)?, stage.message(FOR_FIRST, stage.key(), 1));
     let (delivered, publish) = match select(publish, consumer.take(1).boxed()).await {
         Either::Left((outcome, _)) => return Err(Violation(format!("{outcome:?} before it was delivered"))),
         Either::Right((delivered, publish)) => (delivered?, publish),
@@ -51,9 +51,9 @@ async fn stored_when_settled(stage: Stage) -> Verdict {
 
 async fn unknown_unless_done(stage: Stage) -> Verdict {
     let destination = destination(&stage)?;
-    let publish = || stage.broker.publish(&destination, stage.message(FOR_STOCK, stage.key(), 1));
+    let publish = || stage.broker.publish(&destination, stage.message(FOR_FIRST, stage.key(), 1));
     let (requeued, dropped) = (publish(), publish());
-    let mut consumer = stage.subscribe(STOCK, Lane::Background).await?;
+    let mut consumer = stage.subscribe(FIRST, Lane::Background).await?;
     let deliveries = consumer.take(2).await?;
     consumer.settle(&deliveries[..1], Settlement::Requeue).await?;
     drop(consumer);
@@ -64,15 +64,15 @@ async fn unknown_unless_done(stage: Stage) -> Verdict {
 }
 
 async fn stored_unseen(stage: Stage) -> Verdict {
-    let sent = stage.messages(FOR_STOCK, 20, 5);
+    let sent = stage.messages(FOR_FIRST, 20, 5);
     stage.relay(sent.clone()).run().await?;
-    let arrived = stage.subscribe(STOCK, Lane::Background).await?.receive(sent.len()).await?;
+    let arrived = stage.subscribe(FIRST, Lane::Background).await?.receive(sent.len()).await?;
     ensure_same(&arrived, &sent)
 }
 
 async fn requeued(stage: Stage) -> Verdict {
-    let sent = stage.messages(FOR_STOCK, 5, 1);
-    let mut consumer = stage.subscribe(STOCK, Lane::Background).await?;
+    let sent = stage.messages(FOR_FIRST, 5, 1);
+    let mut consumer = stage.subscribe(FIRST, Lane::Background).await?;
     let mut relay = stage.relay(sent.clone());
     let work = async {
         for _ in 0..3 {
@@ -87,8 +87,8 @@ async fn requeued(stage: Stage) -> Verdict {
 }
 
 async fn by_itself(stage: Stage) -> Verdict {
-    let sent = stage.messages(FOR_STOCK, 3, 1);
-    let mut consumer = stage.subscribe(STOCK, Lane::Background).await?;
+    let sent = stage.messages(FOR_FIRST, 3, 1);
+    let mut consumer = stage.subscribe(FIRST, Lane::Background).await?;
     let mut relay = stage.relay(sent);
     let work = async {
         let deliveries = consumer.take(3).await?;
@@ -103,12 +103,12 @@ async fn by_itself(stage: Stage) -> Verdict {
 }
 
 async fn left_behind(stage: Stage) -> Verdict {
-    let sent = stage.messages(FOR_STOCK, 5, 4);
+    let sent = stage.messages(FOR_FIRST, 5, 4);
     let mut relay = stage.relay(sent.clone());
-    let mut first = stage.subscribe(STOCK, Lane::Background).await?;
+    let mut first = stage.subscribe(FIRST, Lane::Background).await?;
     relay.alongside(first.take(5)).await?;
     drop(first);
-    let mut second = stage.subscribe(STOCK, Lane::Background).await?;
+    let mut second = stage.subscribe(FIRST, Lane::Background).await?;
     let arrived = relay.alongside(second.receive(sent.len())).await?;
     ensure_same(&arrived, &sent)?;
     ensure_in_order(&arrived)?;
@@ -116,12 +116,12 @@ async fn left_behind(stage: Stage) -> Verdict {
 }
 
 async fn handed_over(stage: Stage) -> Verdict {
-    let sent = stage.messages(FOR_STOCK, 5, 8);
+    let sent = stage.messages(FOR_FIRST, 5, 8);
     let (early, late) = sent.split_at(20);
     stage.relay(early.to_vec()).run().await?;
-    let mut first = stage.subscribe(STOCK, Lane::Background).await?;
+    let mut first = stage.subscribe(FIRST, Lane::Background).await?;
     first.take(5).await?;
-    let mut second = stage.subscribe(STOCK, Lane::Background).await?;
+    let mut second = stage.subscribe(FIRST, Lane::Background).await?;
     stage.relay(late.to_vec()).run().await?;
     first.subscription.close().await;
     let arrived = second.receive(sent.len()).await?;
@@ -130,9 +130,9 @@ async fn handed_over(stage: Stage) -> Verdict {
 }
 
 async fn marked(stage: Stage) -> Verdict {
-    let mut relay = stage.relay([stage.message(FOR_STOCK, stage.key(), 1)]);
+    let mut relay = stage.relay([stage.message(FOR_FIRST, stage.key(), 1)]);
     for is_first in [true, false] {
-        let mut consumer = stage.subscribe(STOCK, Lane::Background).await?;
+        let mut consumer = stage.subscribe(FIRST, Lane::Background).await?;
         let delivery = relay.alongside(consumer.take(1)).await?.remove(0);
         let expected = !is_first && stage.broker.guarantees().redelivered_flag;
         ensure(delivery.redelivered == expected, || {
@@ -144,8 +144,8 @@ async fn marked(stage: Stage) -> Verdict {
 
 async fn first_counts(stage: Stage) -> Verdict {
     let key = stage.key();
-    let mut consumer = stage.subscribe(STOCK, Lane::Background).await?;
-    let mut relay = stage.relay([stage.message(FOR_STOCK, key, 1)]);
+    let mut consumer = stage.subscribe(FIRST, Lane::Background).await?;
+    let mut relay = stage.relay([stage.message(FOR_FIRST, key, 1)]);
     let work = async {
         let delivery = consumer.take(1).await?;
         for settlement in [Settlement::Done, Settlement::Done, Settlement::Requeue] {
@@ -159,30 +159,30 @@ async fn first_counts(stage: Stage) -> Verdict {
 }
 
 async fn stale_tag(stage: Stage) -> Verdict {
-    let sent = stage.messages(FOR_STOCK, 1, 1);
+    let sent = stage.messages(FOR_FIRST, 1, 1);
     let mut relay = stage.relay(sent.clone());
-    let mut first = stage.subscribe(STOCK, Lane::Background).await?;
+    let mut first = stage.subscribe(FIRST, Lane::Background).await?;
     let left = relay.alongside(first.take(1)).await?;
     drop(first);
-    let mut second = stage.subscribe(STOCK, Lane::Background).await?;
+    let mut second = stage.subscribe(FIRST, Lane::Background).await?;
     relay.alongside(second.take(1)).await?;
     second.settle(&left, Settlement::Done).await?;
     drop(second);
-    let mut third = stage.subscribe(STOCK, Lane::Background).await?;
+    let mut third = stage.subscribe(FIRST, Lane::Background).await?;
     ensure_same(&relay.alongside(third.receive(1)).await?, &sent)
 }
 
 async fn restarted(mut stage: Stage) -> Verdict {
-    let sent = stage.messages(FOR_STOCK, 5, 4);
+    let sent = stage.messages(FOR_FIRST, 5, 4);
     let mut relay = stage.relay(sent.clone());
-    let mut before = stage.subscribe(STOCK, Lane::Background).await?;
+    let mut before = stage.subscribe(FIRST, Lane::Background).await?;
     let done = relay.alongside(before.receive(5)).await?;
     relay.alongside(before.take(3)).await?;
     stage.restart().await;
     drop(before);
     relay.broker = stage.broker.clone();
     let rest: Vec<Message> = sent.into_iter().filter(|message| !done.contains(message)).collect();
-    let mut after = stage.subscribe(STOCK, Lane::Background).await?;
+    let mut after = stage.subscribe(FIRST, Lane::Background).await?;
     let arrived = relay.alongside(after.receive_all(&rest)).await?;
     ensure_same(&arrived, &rest)?;
     ensure_in_order(&arrived)
@@ -194,7 +194,7 @@ fn messages(deliveries: Vec<Delivery>) -> Vec<Message> {
 
 /// Checks that one more message of this key is the next to arrive.
 async fn nothing_else(stage: &Stage, consumer: &mut Consumer, key: Uuid) -> Verdict {
-    let last = [stage.message(FOR_STOCK, key, i64::MAX)];
+    let last = [stage.message(FOR_FIRST, key, i64::MAX)];
     let arrived = stage.relay(last.clone()).alongside(consumer.receive(1)).await?;
     ensure_same(&arrived, &last)
 }

@@ -5,23 +5,22 @@ use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use events::{Event, OrderPaid, OrderPlaced, PaymentFailed, StockLow};
 use kernel::{Clock, Envelope, EventId, Ids, Lane, Uuid};
 
 use super::Harness;
 use super::relay::Relay;
 use crate::{Broker, Delivery, Error, Gathered, Message, Settlement, Subscription, Topology};
 
-/// The consumer of [`FOR_STOCK`], [`FOR_BOTH`] and [`URGENT`].
-pub const STOCK: &str = "inventory";
+/// The consumer of [`FOR_FIRST`], [`FOR_BOTH`] and [`URGENT`].
+pub const FIRST: &str = "first";
 /// The consumer of [`FOR_BOTH`] and [`URGENT`].
-pub const MAIL: &str = "notifications";
+pub const SECOND: &str = "second";
 
-pub const FOR_STOCK: &str = OrderPlaced::TYPE;
-pub const FOR_BOTH: &str = OrderPaid::TYPE;
+pub const FOR_FIRST: &str = "source.thing_made.v1";
+pub const FOR_BOTH: &str = "source.thing_moved.v1";
 /// In the immediate lane, the others in the background.
-pub const URGENT: &str = PaymentFailed::TYPE;
-pub const FOR_NOBODY: &str = StockLow::TYPE;
+pub const URGENT: &str = "source.thing_broke.v1";
+pub const FOR_NOBODY: &str = "source.thing_seen.v1";
 
 /// A broken promise of a broker.
 #[derive(Debug)]
@@ -73,8 +72,12 @@ impl Stage {
 
     pub fn message(&self, event_type: &str, key: Uuid, sequence: i64) -> Message {
         let body = Bytes::from(format!(r#"{{"key":"{key}","sequence":{sequence}}}"#));
+        let (_, lane) = in_lane(event_type);
         // Of one generator, so that later messages have greater ids.
-        Message { envelope: Envelope { id: self.ids.next(), sequence, ..message(event_type, key).envelope }, body }
+        Message {
+            envelope: Envelope { id: self.ids.next(), sequence, ..message(event_type, lane, key).envelope },
+            body,
+        }
     }
 
     /// Messages of this many keys, so many of each, the keys taking turns.
@@ -89,7 +92,9 @@ impl Stage {
 }
 
 fn topology() -> Topology {
-    Topology::new().consumer(STOCK, [FOR_STOCK, FOR_BOTH, URGENT]).consumer(MAIL, [FOR_BOTH, URGENT])
+    Topology::new()
+        .consumer(FIRST, [FOR_FIRST, FOR_BOTH, URGENT].map(in_lane))
+        .consumer(SECOND, [FOR_BOTH, URGENT].map(in_lane))
 }
 
 pub struct Consumer {
@@ -171,22 +176,23 @@ pub fn ensure_in_order(arrived: &[Message]) -> Verdict {
     Ok(())
 }
 
-/// An event of the catalogue as its source would emit it, with its lane, new ids and the body `{}`.
-///
-/// # Panics
-///
-/// If the catalogue has no event of this type.
-pub fn message(event_type: &str, key: Uuid) -> Message {
-    let event = events::find(event_type).expect("tests send events of the catalogue");
+fn in_lane(event_type: &str) -> (&str, Lane) {
+    (event_type, if event_type == URGENT { Lane::Immediate } else { Lane::Background })
+}
+
+/// An event as its source would emit it, with new ids and the body `{}`. The source stands before the first dot of its
+/// type.
+pub fn message(event_type: &str, lane: Lane, key: Uuid) -> Message {
+    let source = event_type.split('.').next().unwrap_or_default().to_owned();
     let clock = Clock::system();
     let ids = Ids::new(clock.clone());
     let envelope = Envelope {
         id: ids.next(),
         event_type: event_type.to_owned(),
-        source: event.source.to_owned(),
+        source,
         key,
         sequence: 1,
-        lane: event.lane,
+        lane,
         time: clock.now(),
         correlation_id: ids.next(),
         causation_id: ids.next(),

@@ -11,11 +11,7 @@ use tokio::time::{Instant, Sleep};
 
 use super::watch::{Busy, Watch};
 use crate::overload::Charge;
-
-/// The body did not arrive in time.
-#[derive(Debug, thiserror::Error)]
-#[error("the body did not arrive in time")]
-pub(crate) struct TooSlow;
+use crate::refusal::TooSlow;
 
 /// A request's body, which has to arrive in time.
 pub(super) struct InTime {

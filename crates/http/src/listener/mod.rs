@@ -4,7 +4,6 @@
 //! `stream.rs` is the socket as hyper sees it, `body.rs` what a request and an answer carry.
 
 mod body;
-mod refusal;
 mod stream;
 mod waiting;
 mod watch;
@@ -39,9 +38,6 @@ use watch::Watch;
 
 use crate::address::Network;
 use crate::overload::{Charge, Client, Share, Shares};
-
-pub(crate) use body::TooSlow;
-pub(crate) use refusal::{URI_BYTES_MAX, refusal};
 
 /// The longest request line and headers together: what every waiting connection may cost in memory.
 const HEAD_BYTES_MAX: usize = 16 * 1024;

@@ -11,8 +11,11 @@ use axum::response::{IntoResponse, Response};
 use super::shares::{Exceeds, Share, Shares};
 use super::{Client, Yielding};
 use crate::body::{self, BODY_BYTES_MAX};
-use crate::policy::OPERATOR_PATH;
 use crate::problem::Problem;
+
+/// The path at which services answer the operator's questions, each at a path of its own below. Processes of one shop
+/// ask there.
+pub const OPERATOR_PATH: &str = "/internal/operator/";
 
 /// Requests that are answered at the same time: as many as may wait for a store's writer. More would only wait longer.
 const REQUESTS_MAX: usize = 1_024;

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 pub use backlog::Backlog;
 pub(crate) use in_flight::ALWAYS;
-pub use in_flight::InFlight;
+pub use in_flight::{InFlight, OPERATOR_PATH};
 pub use rate::{Limiter, Limits, Rate};
 pub use shares::Client;
 pub(crate) use shares::{Share, Shares};

@@ -7,7 +7,7 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use kernel::{Clock, Ids};
 use serde::{Deserialize, Serialize};
-use tradepost_http::auth::{Auth, Caller, digest};
+use tradepost_http::auth::{Auth, Caller, ObjectToken, digest};
 use tradepost_http::overload::{Limiter, Limits, Overload};
 use tradepost_http::{Body, Policy, RequestInfo, Routes, SharedDocument, Shell};
 
@@ -31,7 +31,9 @@ struct Seen {
 pub fn shell() -> Shell {
     let clock = Clock::system();
     Shell {
-        auth: Arc::new(Auth::new(vec![digest(ADMIN_TOKEN.as_bytes())], clock.clone())),
+        auth: Arc::new(
+            Auth::new(vec![digest(ADMIN_TOKEN.as_bytes())], clock.clone()).with_object_tokens(vec![&TICKET]),
+        ),
         ids: Ids::new(clock.clone()),
         writes: Limiter::new(Limits::NONE.writes, clock),
         trusted_proxies: Arc::new([]),
@@ -39,6 +41,9 @@ pub fn shell() -> Shell {
         overload: Overload::new(&[]),
     }
 }
+
+/// A token of single objects, as a service declares it.
+static TICKET: ObjectToken = ObjectToken { header: "X-Ticket", scheme: "ticket", description: "A ticket." };
 
 pub fn router(shell: &Shell) -> Router {
     let seen = async |caller: Caller| Json(Seen { is_admin: caller.is_admin });

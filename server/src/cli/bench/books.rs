@@ -3,7 +3,8 @@
 use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 
-use kernel::{OrderId, ProductId, Uuid};
+use events::{OrderId, ProductId};
+use kernel::Uuid;
 use serde::Serialize;
 
 use super::plan::Plan;

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use kernel::{Clock, Currency, Ids, ProductId, Uuid};
+use events::ProductId;
+use kernel::{Clock, Currency, Ids, Uuid};
 use server::config::duration;
 
 use super::books::{Books, Ordered};

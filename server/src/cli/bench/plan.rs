@@ -3,8 +3,9 @@
 use std::fmt::Write;
 use std::str::FromStr;
 
+use events::ProductId;
 use hyper::body::Bytes;
-use kernel::{Currency, Money, ProductId};
+use kernel::{Currency, Money};
 
 /// Cents of the first product; each further one costs a little more, so that a total identifies its product.
 const PRICE_FIRST: i64 = 1_000;

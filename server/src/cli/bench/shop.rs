@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use events::{OrderId, PaymentId, ProductId};
 use futures_util::{StreamExt, TryStreamExt, stream};
-use kernel::{DeadLetterId, EventId, MailId, Money, OrderId, PaymentId, ProductId, Timestamp, Uuid};
+use kernel::{DeadLetterId, EventId, Money, Timestamp, Uuid};
+use notifications::MailId;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;

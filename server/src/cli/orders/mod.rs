@@ -5,7 +5,8 @@ mod show;
 mod watch;
 
 use clap::Subcommand;
-use kernel::{Money, OrderId};
+use events::OrderId;
+use kernel::Money;
 use serde::Deserialize;
 use serde_json::{Value, json};
 

@@ -1,7 +1,8 @@
 //! `tradepost orders place`
 
 use clap::Args;
-use kernel::{Clock, Ids, Money, OrderId, RequestId};
+use events::OrderId;
+use kernel::{Clock, Ids, Money, RequestId};
 use reqwest::header::HeaderValue;
 use serde::Deserialize;
 use serde_json::{Value, json};

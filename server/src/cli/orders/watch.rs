@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use kernel::OrderId;
+use events::OrderId;
 use serde_json::Value;
 use tokio::time::Instant;
 

@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use kernel::{Cause, Clock, Ids, Money, PaymentId, RequestCause, Shards, Version};
+use events::PaymentId;
+use kernel::{Cause, Clock, Ids, Money, RequestCause, Shards, Version};
 use service::storage::{self, Batch, Db, Error, Location, Migration, Migrations, Options, Row, params};
 
 use super::Charge;

@@ -4,8 +4,9 @@
 
 use std::time::Duration;
 
+use events::PaymentId;
 use futures_util::future::{BoxFuture, FutureExt};
-use kernel::{Clock, Ids, Money, PaymentId};
+use kernel::{Clock, Ids, Money};
 use service::storage::{Error, Location, Registered};
 
 use super::ledger::{self, Ledger, Totals};

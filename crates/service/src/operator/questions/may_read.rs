@@ -29,7 +29,7 @@ struct Form {
     user_id: Option<UserId>,
     session_id: Option<SessionId>,
     #[serde(with = "digest")]
-    order_token: Option<[u8; 32]>,
+    object_token: Option<[u8; 32]>,
 }
 
 impl Question for MayRead {
@@ -68,10 +68,10 @@ mod tests {
     use crate::operator::questions::over_the_wire;
 
     #[test]
-    fn a_caller_arrives_with_the_order_token_and_without() {
-        for order_token in [None, Some(auth::digest(b"secret"))] {
+    fn a_caller_arrives_with_the_token_of_an_object_and_without() {
+        for object_token in [None, Some(auth::digest(b"secret"))] {
             let user_id = Some(Uuid::from_u128(1).into());
-            let sent = Caller { is_admin: false, user_id, session_id: None, order_token };
+            let sent = Caller { is_admin: false, user_id, session_id: None, object_token };
             let arrived = over_the_wire(&OnBehalfOf(sent.clone())).0;
             assert_eq!(format!("{arrived:?}"), format!("{sent:?}"));
         }

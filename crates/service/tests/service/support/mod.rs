@@ -87,9 +87,9 @@ impl House {
         // Each process begins a second after the one before, so that its ids sort after those of that one.
         let starts = STARTS.fetch_add(1, Ordering::Relaxed);
         let (clock, hands) = Clock::mock(*START + SignedDuration::from_secs(starts));
-        let topology = services.iter().fold(Topology::new(), |topology, service| {
-            topology.consumer(service.name(), service.subscriptions().into_iter().map(|(event_type, _)| event_type))
-        });
+        let topology = services
+            .iter()
+            .fold(Topology::new(), |topology, service| topology.consumer(service.name(), service.subscriptions()));
         let broker = Arc::new(Embedded::new(topology));
         let settings = Settings {
             retry: Backoff { base: Duration::from_secs(1), max: RETRY_MAX.unsigned_abs() },

@@ -1,12 +1,12 @@
 //! One kept-alive connection over which orders go, one after another.
 
+use events::OrderId;
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1::{Connection, SendRequest, handshake};
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, Request, Response, Uri};
 use hyper_util::rt::TokioIo;
-use kernel::OrderId;
 use reqwest::Url;
 use serde::Deserialize;
 use tokio::net::TcpStream;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use kernel::OrderId;
+use events::OrderId;
 use tokio::time::Instant;
 
 use super::Answered;

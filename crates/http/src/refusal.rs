@@ -7,6 +7,11 @@ use crate::problem::Problem;
 /// The longest path and query, in bytes.
 pub(crate) const URI_BYTES_MAX: usize = 8 * 1024;
 
+/// The body did not arrive in time.
+#[derive(Debug, thiserror::Error)]
+#[error("the body did not arrive in time")]
+pub(crate) struct TooSlow;
+
 /// The problem behind the status of a request that was refused before it was one.
 pub(crate) fn refusal(status: StatusCode) -> Problem {
     let (code, detail) = match status {
