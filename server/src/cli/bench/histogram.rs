@@ -1,83 +1,54 @@
-//! Durations, counted in buckets whose width grows with them.
-//!
-//! Recording is an index and an addition, and the size doesn't depend on how much was recorded, so that measuring
-//! costs next to nothing of the machine that is measured.
+//! Durations, counted so that measuring costs next to nothing of the machine that is measured.
 
 use std::time::Duration;
-
-/// Buckets for each power of two are 2^7: a value is known to 1 part in 128.
-const PRECISION_BITS: u32 = 7;
-const PER_OCTAVE: usize = 1 << PRECISION_BITS;
 
 /// Microseconds of the longest duration that is distinguished, 19 hours: far above any bench.
 const MICROS_MAX: u64 = (1 << 36) - 1;
 
-/// The first two octaves' worth are exact, then one set of buckets for each further power of two.
-const BUCKETS: usize = 2 * PER_OCTAVE + (36 - PRECISION_BITS as usize - 1) * PER_OCTAVE;
+/// Decimal digits to which a duration is known.
+const DIGITS: u8 = 3;
 
 /// Number of occurrences of each duration, in microseconds.
 #[derive(Clone, Debug)]
 pub struct Histogram {
-    buckets: Vec<u32>,
-    count: u64,
+    counts: hdrhistogram::Histogram<u32>,
     max: u64,
 }
 
 impl Default for Histogram {
     fn default() -> Self {
-        Self { buckets: vec![0; BUCKETS], count: 0, max: 0 }
+        let counts = hdrhistogram::Histogram::new_with_max(MICROS_MAX, DIGITS);
+        Self { counts: counts.expect("the bounds are those of a histogram"), max: 0 }
     }
 }
 
 impl Histogram {
     pub fn record(&mut self, duration: Duration) {
         let micros = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX).min(MICROS_MAX);
-        self.buckets[bucket(micros)] += 1;
-        self.count += 1;
+        self.counts.saturating_record(micros);
         self.max = self.max.max(micros);
     }
 
     /// Adds what another one has counted.
     pub fn merge(&mut self, other: &Self) {
-        for (mine, theirs) in self.buckets.iter_mut().zip(&other.buckets) {
-            *mine += theirs;
-        }
-        self.count += other.count;
+        self.counts.add(&other.counts).expect("all histograms have the same bounds");
         self.max = self.max.max(other.max);
     }
 
     pub fn count(&self) -> u64 {
-        self.count
+        self.counts.len()
     }
 
     /// The duration that `percent` of all don't exceed; `None` if there are none.
-    pub fn percentile(&self, percent: u64) -> Option<Duration> {
-        let rank = (self.count * percent).div_ceil(100).max(1);
-        let mut seen = 0;
-        let at = self.buckets.iter().position(|count| {
-            seen += u64::from(*count);
-            seen >= rank
-        })?;
-        Some(Duration::from_micros(upper_bound(at).min(self.max)))
+    pub fn percentile(&self, percent: u32) -> Option<Duration> {
+        let micros = self.counts.value_at_percentile(f64::from(percent)).min(self.max);
+        (self.count() > 0).then(|| Duration::from_micros(micros))
     }
 
     /// The longest; `None` if there are none.
     pub fn max(&self) -> Option<Duration> {
-        (self.count > 0).then(|| Duration::from_micros(self.max))
+        (self.count() > 0).then(|| Duration::from_micros(self.max))
     }
-}
-
-fn bucket(micros: u64) -> usize {
-    let shift = (u64::BITS - micros.leading_zeros()).saturating_sub(PRECISION_BITS + 1);
-    let within = usize::try_from(micros >> shift).expect("at most 8 bits are left");
-    shift as usize * PER_OCTAVE + within
-}
-
-/// The largest value that falls into a bucket.
-fn upper_bound(bucket: usize) -> u64 {
-    let shift = (bucket / PER_OCTAVE).saturating_sub(1);
-    let within = (bucket - shift * PER_OCTAVE) as u64;
-    ((within + 1) << shift) - 1
 }
 
 #[cfg(test)]
@@ -115,9 +86,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_bucket_holds_what_is_at_most_one_part_in_128_below_its_bound(micros in 0..=MICROS_MAX) {
-            let bound = upper_bound(bucket(micros));
-            prop_assert!(bound >= micros && bound - micros <= micros / 128, "{micros} counts as {bound}");
+        fn a_percentile_is_a_duration_to_three_digits(micros in 0..=MICROS_MAX) {
+            let found = of([micros, MICROS_MAX]).percentile(50).unwrap();
+            let found = u64::try_from(found.as_micros()).unwrap();
+            prop_assert!(found >= micros && found - micros <= micros / 1_000, "{micros} counts as {found}");
         }
 
         #[test]
