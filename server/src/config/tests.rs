@@ -110,7 +110,7 @@ fn a_setting_is_declared_by_its_service_and_read_like_any_other() {
         ]
     );
     let (_folder, path) = folder("reservation_ttl = \"1h\"\n");
-    let other = Shop::new().service(9000, |outside| catalog::service(&outside.settings));
+    let other = Shop::new().service(9000, |outside| catalog::service(&outside.settings)).broker(&bus::EmbeddedAdapter);
     let refused = load(&other, &Flags::default(), Some(&path), &Environment::default()).unwrap_err();
     assert!(refused.to_string().contains("reservation_ttl: there is no such setting"), "{refused}");
 }
