@@ -68,7 +68,7 @@ fn made_up_id(headers: &FieldTable, properties: &BasicProperties, body: &[u8]) -
 #[cfg(test)]
 mod tests {
     use bus::conformance;
-    use kernel::{Clock, Ids};
+    use kernel::{Clock, Ids, Lane};
 
     use super::*;
 

@@ -8,12 +8,9 @@
 //! Every step is repeated without harm, so a crash at any point goes on where it was.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use kernel::Lane;
 use storage::{Db, Error, archive, backlog, subscriptions};
-use tokio::sync::watch;
 
 use crate::AnyService;
 use crate::catching_up::missing;

@@ -150,8 +150,7 @@ impl App {
         let provider = provider::open(&options, &ids).await?;
         let outside = Outside { provider: or_absent(provider.as_ref()), settings: options.services };
         let services = options.shop.make(&outside);
-        let late_after = services.iter().filter_map(|service| service.late_after());
-        options.settings.late_after = late_after.chain([options.settings.late_after]).min().unwrap_or(Duration::MAX);
+        options.settings.late_after = late_after(&services).unwrap_or(options.settings.late_after);
         let setup = broker::setup(topology(&services), options.settings.shards, &options.clock);
         let broker = options.broker.adapter.connect(options.broker.url.reveal(), setup.clone())?;
         let metrics = Arc::new(Metrics::new(options.clock.now()));
@@ -230,6 +229,11 @@ impl App {
             provider.close().await;
         }
     }
+}
+
+/// The age from which work is late for the service that can't wait longer.
+fn late_after(services: &[Box<dyn AnyService>]) -> Option<Duration> {
+    services.iter().filter_map(|service| service.late_after()).min()
 }
 
 /// The provider of this process, or one that refuses: only a process with the payments service has one.

@@ -1,7 +1,7 @@
 //! The findings of `check`: one line each, when something is wrong.
 
 use bus::Topology;
-use kernel::Shards;
+use kernel::{Lane, Shards};
 use lapin::options::{ExchangeDeleteOptions, QueueDeclareOptions, QueueDeleteOptions};
 use lapin::types::FieldTable;
 use test_servers::{RabbitMq as Server, Vhost};
