@@ -1,14 +1,20 @@
 //! The test runner: cargo-nextest if it is installed, `cargo test` otherwise.
 
 use std::ffi::OsStr;
+use std::num::NonZero;
 use std::process::{Command, Stdio};
+use std::thread::available_parallelism;
 
 use crate::step::cargo;
+
+/// Tests of the group `waiting` (`.config/nextest.toml`), which run beside as many others as there are cores.
+const WAITING: usize = 3;
 
 /// Runs the tests of some packages, those that match a filter if there is one. Doc tests are not among them.
 pub(crate) fn tests(of: &[&str], filters: &[impl AsRef<OsStr>]) -> Command {
     let mut command = if nextest_is_installed() {
-        cargo(&[&["nextest", "run"], of].concat())
+        let threads = available_parallelism().map_or(1, NonZero::get) + WAITING;
+        cargo(&[&["nextest", "run", "--test-threads", &threads.to_string()], of].concat())
     } else {
         cargo(&[&["test", "--lib", "--bins", "--tests", "--no-fail-fast"], of, &["--"]].concat())
     };
