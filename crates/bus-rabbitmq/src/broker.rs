@@ -305,7 +305,7 @@ impl Role for Restorer {
         loop {
             tokio::time::sleep(RESTORE_EVERY).await;
             if let Err(error) = self.0.restore().await {
-                tracing::warn!(reason = %error, "queues and bindings can't be declared anew");
+                kernel::warn_limited!(reason = %error, "queues and bindings can't be declared anew");
             }
         }
     }

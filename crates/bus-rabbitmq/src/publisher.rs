@@ -92,7 +92,7 @@ impl Publisher {
             // One channel may break without the others: there is no exchange, or no right to write what somebody wrote.
             // Opened at once it would break at once again.
             let wait = self.waits.after(began.elapsed());
-            tracing::warn!(reason = broken, ?wait, "the channel for publishing broke, and is opened again");
+            kernel::warn_limited!(reason = broken, ?wait, "the channel for publishing broke, and is opened again");
             if is_worth_reporting {
                 self.recent_errors.note(broken.clone());
             }

@@ -133,7 +133,7 @@ impl Reconnecting {
                     error.to_string()
                 }
             };
-            tracing::warn!(broker = ?address, purpose, reason, "the connection to the broker is down");
+            kernel::warn_limited!(broker = ?address, purpose, reason, "the connection to the broker is down");
             self.state.send_replace(ConnectionState::Down(reason));
             tokio::time::sleep(waits.after(began.elapsed())).await;
         }
@@ -156,7 +156,7 @@ impl Reconnecting {
         while connection.status().connected() {
             match timeout(LOOK_EVERY, events.next()).await {
                 Ok(Some(Event::ConnectionBlocked(reason))) => {
-                    tracing::warn!(reason, "the broker takes no messages");
+                    kernel::warn_limited!(reason, "the broker takes no messages");
                     self.state.send_replace(ConnectionState::Blocked(connection.clone(), reason));
                 }
                 Ok(Some(Event::ConnectionUnblocked)) => {

@@ -183,18 +183,18 @@ impl From<storage::Error> for Problem {
             )
             .retry_after(1),
             Error::OutboxFull { .. } => {
-                tracing::warn!(%error, "a request was refused");
+                kernel::warn_limited!(%error, "a request was refused");
                 let detail = "too much unfinished work: retry later";
                 Self::overloaded(detail, 5)
             }
             Error::Unknown { .. } => {
-                tracing::error!(%error, "a request may have been carried out or not");
+                kernel::error_limited!(%error, "a request may have been carried out or not");
                 let detail = "it is unknown if this was carried out: \
                     look before you repeat it, or repeat it under the same Idempotency-Key";
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "outcome_unknown", detail).retry_after(5)
             }
             Error::Unavailable { .. } | Error::Unusable { .. } => {
-                tracing::error!(%error, "a request was refused");
+                kernel::error_limited!(%error, "a request was refused");
                 let detail = "the store is unavailable: retry later";
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "store_unavailable", detail).retry_after(5)
             }

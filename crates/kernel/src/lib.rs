@@ -17,6 +17,7 @@ mod envelope;
 mod event;
 mod id;
 mod ids;
+mod log_limit;
 mod money;
 mod named;
 mod panics;
@@ -37,6 +38,7 @@ pub use ids::{
     SessionKind, UserId, UserKind, made_at,
 };
 pub use jiff::{SignedDuration, Timestamp};
+pub use log_limit::LogLimit;
 pub use money::{InvalidMoney, Money};
 pub use panics::panic_text;
 pub use shards::{Shards, fnv1a};

@@ -24,7 +24,7 @@ pub(crate) async fn keep<S>(ctx: Ctx<S>, tasks: Tasks) {
             () = tasks.stopping() => return,
         }
         if let Err(error) = look(&ctx).await {
-            tracing::warn!(service = ctx.db.service(), %error, "the keys that check tokens can't be read");
+            kernel::warn_limited!(service = ctx.db.service(), %error, "the keys that check tokens can't be read");
         }
     }
 }

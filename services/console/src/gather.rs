@@ -37,7 +37,7 @@ where
         match answer {
             Ok(answer) => gathered.answers.push((peer, answer)),
             Err(error @ PeerError::Unreachable { .. }) => {
-                tracing::warn!(%error, "an answer lacks what this service knows");
+                kernel::warn_limited!(%error, "an answer lacks what this service knows");
                 gathered.missing.0.push((peer.service(), error));
             }
             Err(error @ PeerError::Store(_)) => return Err(error.into()),

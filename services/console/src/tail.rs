@@ -75,7 +75,7 @@ impl Position {
                     Ok(events) => return Some((events, position)),
                     Err(error) => {
                         if !std::mem::replace(&mut position.is_unreachable, true) {
-                            tracing::warn!(%error, "a tail lacks what this service emits until it answers again");
+                            kernel::warn_limited!(%error, "a tail lacks what this service emits until it answers again");
                         }
                         tokio::time::sleep(ASK_AGAIN).await;
                     }

@@ -104,7 +104,7 @@ impl<S: Clone + Send + Sync + 'static> Runner<S> {
             // What was delivered and is unsettled goes back before anything else is done about these shards.
             subscription.close().await;
             if let Err(reason) = paused {
-                tracing::warn!(consumer = self.consumer(), lane = %self.lane, %reason, "consumption pauses");
+                kernel::warn_limited!(consumer = self.consumer(), lane = %self.lane, %reason, "consumption pauses");
                 self.pause(&tasks).await;
             }
         }

@@ -117,7 +117,7 @@ impl<S: Clone + Send + Sync + 'static> Worker<S> {
         let rows = i64::try_from(limit).expect("the concurrency is small");
         signal.forget();
         storage::timers::lease(&self.ctx.db, name, now, until, rows).await.unwrap_or_else(|error| {
-            tracing::warn!(timer = name, %error, "timers can't be leased");
+            kernel::warn_limited!(timer = name, %error, "timers can't be leased");
             Vec::new()
         })
     }
@@ -214,6 +214,7 @@ impl<S: Clone + Send + Sync + 'static> Worker<S> {
     async fn finish(&self, attempt: &Attempt, outcome: Result<(), Failure>) -> TimerProgress {
         self.end_span(attempt, &outcome);
         let cause = &attempt.cause;
+        let store_is_unavailable = matches!(outcome, Err(Failure::StoreUnavailable(_)));
         let reason = match outcome {
             Ok(()) | Err(Failure::AlreadyDone) => return TimerProgress::ENDED,
             Err(
@@ -224,19 +225,24 @@ impl<S: Clone + Send + Sync + 'static> Worker<S> {
             ) => reason,
         };
         let wait = self.kind.retry.after(cause.attempts, &self.ctx.ids);
-        tracing::warn!(
-            service = self.ctx.db.service(),
-            timer = self.kind.name,
-            key = %cause.key,
-            attempts = cause.attempts,
-            retry_in_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX),
-            %reason,
-            "a timer failed and will be tried again"
-        );
+        let service = self.ctx.db.service();
+        if store_is_unavailable {
+            kernel::warn_limited!(service, timer = self.kind.name, %reason, "timers wait for the store");
+        } else {
+            tracing::warn!(
+                service,
+                timer = self.kind.name,
+                key = %cause.key,
+                attempts = cause.attempts,
+                retry_in_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX),
+                %reason,
+                "a timer failed and will be tried again"
+            );
+        }
         let due_at = self.ctx.clock.now() + SignedDuration::try_from(wait).expect("a backoff is minutes long");
         while let Err(error) = storage::timers::defer(&self.ctx.db, cause, due_at).await {
             if Instant::now() >= self.lease_ends {
-                tracing::warn!(timer = self.kind.name, %error, "a failed timer could not be deferred; its lease has ended");
+                kernel::warn_limited!(timer = self.kind.name, %error, "a failed timer could not be deferred; its lease has ended");
                 break;
             }
             // The store is unavailable. Once it is back, nobody should wait until the lease ends.

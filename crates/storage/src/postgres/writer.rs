@@ -194,14 +194,14 @@ impl Worker {
 
     /// True if only the connection failed: then another one may succeed now.
     async fn is_broken(&self, error: &Error) -> bool {
-        tracing::warn!(%error, "a transaction could not be made");
+        kernel::warn_limited!(%error, "a transaction could not be made");
         self.link.get().await.is_ok()
     }
 
     /// Asks until there is an answer. `None` if the server stays down.
     async fn look_up(&self, name: &Name) -> Option<bool> {
         let began = Instant::now();
-        tracing::warn!(store = %self.link.server(), commit_id = %name.commit_id, "the outcome of a commit is looked up");
+        kernel::warn_limited!(store = %self.link.server(), commit_id = %name.commit_id, "the outcome of a commit is looked up");
         while began.elapsed() < LOOK_UP {
             if let Ok(connection) = self.link.get().await {
                 match tokio::time::timeout(LOOK_UP, group::look_up(&connection, name.commit_id, name.now)).await {

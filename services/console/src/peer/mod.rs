@@ -55,7 +55,7 @@ impl From<PeerError> for Problem {
         match error {
             PeerError::Store(error) => error.into(),
             PeerError::Unreachable { .. } => {
-                tracing::warn!(%error, "a request was refused");
+                kernel::warn_limited!(%error, "a request was refused");
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, PEER_AWAY, error.to_string()).retry_after(RETRY_AFTER_S)
             }
         }
