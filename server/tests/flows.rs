@@ -25,6 +25,7 @@ on_each_store! {
     stock_is_corrected_but_never_below_what_is_held,
     a_registered_user_is_welcomed_once,
     what_was_under_way_goes_on_after_a_restart,
+    order_numbers_go_on_after_a_restart,
 }
 
 /// A moment after which a reservation of the default length is over.
@@ -293,6 +294,19 @@ async fn what_was_under_way_goes_on_after_a_restart(place: ShopLocation) {
         assert_eq!(shop.mails(&order_id).await, ["confirmation"]);
     }
     assert_eq!(shop.stock(&product).await, (20, 0));
+}
+
+async fn order_numbers_go_on_after_a_restart(place: ShopLocation) {
+    let mut shop = TestShop::start_on(place).await;
+    let product = shop.product("123", 50).await;
+    for number in 1..4 {
+        let order = shop.order(&[(&product, 1)], None).await;
+        assert_eq!(order.number("/number"), number);
+        shop = shop.restart(testkit::Setup::default()).await;
+    }
+    // Nothing was given out, so there is nothing to return but the same.
+    let shop = shop.restart(testkit::Setup::default()).await;
+    assert_eq!(shop.order(&[(&product, 1)], None).await.number("/number"), 4);
 }
 
 async fn payments(shop: &TestShop, order_id: &str) -> Vec<Value> {

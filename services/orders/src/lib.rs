@@ -84,6 +84,7 @@ pub fn service(values: &Values) -> Service<Orders> {
         .routes(Policy::Own, routes!(request_payment::handler))
         .routes(Policy::Own, routes!(cancel_order::handler))
         .access(access::may_read)
+        .at_stop(numbers::release)
         .on::<UserRegistered>(on_user_registered::handle)
         .on::<UserProfileUpdated>(on_user_profile_updated::handle)
         .on::<UserDeleted>(on_user_deleted::handle)

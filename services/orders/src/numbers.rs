@@ -1,4 +1,7 @@
-//! Order numbers for people, from blocks that each process reserves: no two orders share one, gaps are normal.
+//! Order numbers for people, from blocks that each process reserves: no two orders share one.
+//!
+//! Gaps are normal where a process was killed or several run: a process that stops cleanly returns the rest of its block
+//! if no other has reserved one since.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -8,7 +11,7 @@ use tokio::sync::Mutex;
 
 use crate::{Ctx, store};
 
-/// Numbers that are reserved at once. What is left of a block when the process ends is never used.
+/// Numbers that are reserved at once. The rest of a block is never used when its process is killed.
 const BLOCK: i64 = 1_000;
 
 /// The numbers that this process has reserved and not yet given out.
@@ -28,4 +31,10 @@ pub(crate) async fn next(ctx: &Ctx) -> Result<i64, Error> {
     })?;
     *block = end - BLOCK + 1..end;
     Ok(end - BLOCK)
+}
+
+/// Returns the numbers that were not given out.
+pub(crate) async fn release(ctx: Ctx) -> Result<(), Error> {
+    let rest = std::mem::take(&mut *ctx.state.numbers.0.lock().await);
+    if rest.is_empty() { Ok(()) } else { store::release_numbers(&ctx, rest).await }
 }

@@ -1,6 +1,7 @@
 //! Orders, the products that can be ordered, and the addresses of users, in the database.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use events::{OrderId, OrderPlaced, ProductId};
 use kernel::{Money, UserId, Version};
@@ -64,6 +65,8 @@ storage::statements! {
             coalesce((select cast(sum(units) as bigint) from orders where awaits_customer and placed_from = $2), 0)
                 as of_address";
     claim NEXT_NUMBERS "update order_numbers set next_number = next_number + $2 where name = $1
+        returning next_number";
+    claim RELEASE_NUMBERS "update order_numbers set next_number = $2 where name = $1 and next_number = $3
         returning next_number";
 }
 
@@ -173,6 +176,12 @@ pub(crate) async fn orders_of_user(
 pub(crate) async fn reserve_numbers<S>(ctx: &service::Ctx<S>, count: i64) -> Result<Option<i64>, Error> {
     let next = ctx.db.claim(&NEXT_NUMBERS, params!["orders", count], |row| row.get("next_number")).await?;
     Ok(next.into_iter().next())
+}
+
+/// Returns reserved order numbers, unless others were reserved since.
+pub(crate) async fn release_numbers<S>(ctx: &service::Ctx<S>, rest: Range<i64>) -> Result<(), Error> {
+    let params = params!["orders", rest.start, rest.end];
+    ctx.db.claim(&RELEASE_NUMBERS, params, |row| row.get::<i64>("next_number")).await.map(drop)
 }
 
 /// Accepts an order and emits its event.

@@ -26,13 +26,16 @@ use storage::{Db, Error, backlog, inbox, outbox, timers};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use crate::Ctx;
+use crate::{Ctx, definition};
 
 pub use question::{Question, path};
 pub use questions::*;
 
 /// The longest sleep of whoever waits for an event: another instance on the same store wakes nobody here.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
+/// A service's work at its stop.
+type AtStop = Arc<dyn Fn() -> BoxFuture<'static, Result<(), Error>> + Send + Sync>;
 
 type Access = Arc<dyn Fn(Uuid, Caller) -> AccessAnswer + Send + Sync>;
 
@@ -56,6 +59,11 @@ impl<S: Clone + Send + Sync + 'static> AccessCheck<S> {
     }
 }
 
+/// Binds a service's work at its stop to its store.
+pub(crate) fn at_stop<S: Clone + Send + Sync + 'static>(run: definition::AtStop<S>, ctx: Ctx<S>) -> AtStop {
+    Arc::new(move || run(ctx.clone()))
+}
+
 /// The operator's handle of a running service. Cheap to clone.
 #[derive(Clone)]
 pub struct Operator {
@@ -64,6 +72,7 @@ pub struct Operator {
     pub(crate) clock: Clock,
     pub(crate) subscriptions: Arc<HashSet<&'static str>>,
     pub(crate) access: Option<Access>,
+    pub(crate) at_stop: Option<AtStop>,
     pub(crate) wake: watch::Sender<()>,
     pub(crate) busy: Arc<AtomicUsize>,
     pub(crate) store_unavailable: Arc<AtomicBool>,
