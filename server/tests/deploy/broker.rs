@@ -14,8 +14,9 @@ fn expected() -> BTreeSet<String> {
         let mut types: Vec<&str> = service.subscriptions().into_iter().map(|(event_type, _)| event_type).collect();
         types.sort_unstable();
         let types = types.join("|").replace('.', "[.]");
-        let used = format!("^tradepost[.](events$|{name}[.])");
-        lines.insert(format!("tradepost_{name}\t^tradepost[.]{name}[.]\t{used}\t{used}\t^{name}[.]\t^({types})[.]"));
+        let own = format!("{name}[.]((background|immediate)[.][0-9]+|dead)");
+        let used = format!("^tradepost[.](events|{own})$");
+        lines.insert(format!("tradepost_{name}\t^tradepost[.]{own}$\t{used}\t{used}\t^{name}[.]\t^({types})[.]"));
     }
     lines
 }
