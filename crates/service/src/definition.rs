@@ -1,5 +1,6 @@
 //! The description of a service.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -36,10 +37,13 @@ pub struct Service<S = ()> {
     pub(crate) counters: Vec<Register>,
     pub(crate) late_after: Option<Duration>,
     pub(crate) object_token: Option<&'static ObjectToken>,
+    pub(crate) is_projection: bool,
+    pub(crate) at_stop: Option<AtStop<S>>,
     pub(crate) state: S,
 }
 
 type AtStart<S> = Box<dyn FnOnce(Ctx<S>) -> BoxFuture<'static, Result<(), storage::Error>> + Send>;
+pub(crate) type AtStop<S> = Arc<dyn Fn(Ctx<S>) -> BoxFuture<'static, Result<(), storage::Error>> + Send + Sync>;
 
 impl<S: Clone + Send + Sync + 'static> Service<S> {
     /// A service without routes or timers. Its only reaction is that of every service: it learns the keys by which
@@ -58,6 +62,8 @@ impl<S: Clone + Send + Sync + 'static> Service<S> {
             counters: Vec::new(),
             late_after: None,
             object_token: None,
+            is_projection: false,
+            at_stop: None,
             state,
         };
         service.on::<SigningKeyPublished>(on_signing_key_published::handle)
@@ -147,6 +153,13 @@ impl<S: Clone + Send + Sync + 'static> Service<S> {
         self
     }
 
+    /// Declares that the service is a projection: what its tables hold follows from the events to which it reacts, and from
+    /// nothing else, so that `tradepost rebuild` may build them anew. One that emits events or has timers is none.
+    pub fn projection(mut self) -> Self {
+        self.is_projection = true;
+        self
+    }
+
     /// Runs once at each start: the store is open, and nothing is answered or handled before it is done.
     pub fn at_start<F, Fut>(mut self, run: F) -> Self
     where
@@ -154,6 +167,16 @@ impl<S: Clone + Send + Sync + 'static> Service<S> {
         Fut: Future<Output = Result<(), storage::Error>> + Send + 'static,
     {
         self.at_start = Some(Box::new(move |ctx| Box::pin(run(ctx))));
+        self
+    }
+
+    /// Runs at each stop by which the process ends by itself, when nothing is answered or handled any more. A process that
+    /// is killed doesn't run it.
+    pub fn at_stop<Fut>(mut self, run: impl Fn(Ctx<S>) -> Fut + Send + Sync + 'static) -> Self
+    where
+        Fut: Future<Output = Result<(), storage::Error>> + Send + 'static,
+    {
+        self.at_stop = Some(Arc::new(move |ctx| Box::pin(run(ctx))));
         self
     }
 

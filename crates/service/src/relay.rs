@@ -74,6 +74,7 @@ pub(crate) struct Relay {
     forgetting_count: usize,
     stored: Vec<i64>,
     is_letting_go: bool,
+    poll_beside_others: Duration,
 }
 
 /// The request and result of a read.
@@ -120,7 +121,17 @@ impl Relay {
             forgetting_count: 0,
             stored: Vec::new(),
             is_letting_go: false,
+            poll_beside_others: match lane {
+                Lane::Immediate => POLL_BESIDE_OTHERS.0,
+                Lane::Background => POLL_BESIDE_OTHERS.1,
+            },
         }
+    }
+
+    /// Looks seldom: no type has this lane and destination today, and only what a version before left is here.
+    pub fn of_former_types(mut self) -> Self {
+        self.poll_beside_others = POLL;
+        self
     }
 
     /// Relays until the tasks stop. What is unconfirmed then stays in the outbox.
@@ -191,11 +202,7 @@ impl Relay {
 
     /// The longest sleep: commits of other instances wake nobody here.
     fn poll(&self) -> Duration {
-        match (self.share.is_alone(), self.lane) {
-            (true, _) => POLL,
-            (false, Lane::Immediate) => POLL_BESIDE_OTHERS.0,
-            (false, Lane::Background) => POLL_BESIDE_OTHERS.1,
-        }
+        if self.share.is_alone() { POLL } else { self.poll_beside_others }
     }
 
     /// Number of further events that may be known.
@@ -234,7 +241,7 @@ impl Relay {
         let events = match read.pending {
             Ok(events) => events,
             Err(error) => {
-                tracing::warn!(service = self.db.service(), %error, "the outbox can't be read");
+                kernel::warn_limited!(service = self.db.service(), %error, "the outbox can't be read");
                 return false;
             }
         };
@@ -333,7 +340,7 @@ impl Relay {
                 }
             }
             Err(error) => {
-                tracing::warn!(service = self.db.service(), %error, "sent events can't be forgotten yet");
+                kernel::warn_limited!(service = self.db.service(), %error, "sent events can't be forgotten yet");
                 self.stored.extend(positions);
             }
         }
@@ -347,7 +354,7 @@ impl Relay {
         if !self.stored.is_empty() {
             let positions = std::mem::take(&mut self.stored);
             if let Err(error) = outbox::sent(&self.db, self.destination.as_str(), self.lane, positions).await {
-                tracing::warn!(service = self.db.service(), %error, "sent events will be published again");
+                kernel::warn_limited!(service = self.db.service(), %error, "sent events will be published again");
             }
         }
     }

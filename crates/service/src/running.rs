@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::time::Duration;
 
 use axum::Router;
-use bus::Broker;
+use bus::{Broker, Destination};
 use futures_util::future::BoxFuture;
 use http::Keyring;
 use http::auth::{Auth, ObjectToken};
@@ -100,6 +100,9 @@ pub trait AnyService: Send {
     /// The description of its routes.
     fn openapi(&self) -> OpenApi;
 
+    /// The reason why the service's tables can't be built anew from the archives of others; none for a projection.
+    fn refuse_rebuild(&self) -> Option<String>;
+
     /// Opens the store and brings its tables up to date. From now on what is committed there has the destinations of
     /// this process's consumers.
     fn open<'a>(&'a self, runtime: &'a Runtime) -> BoxFuture<'a, Result<Db, storage::Error>>;
@@ -139,6 +142,18 @@ impl<S: Clone + Send + Sync + 'static> AnyService for Service<S> {
 
     fn openapi(&self) -> OpenApi {
         self.routes.openapi()
+    }
+
+    fn refuse_rebuild(&self) -> Option<String> {
+        let emitted = events::all().find(|event| event.source == self.name).map(|event| event.event_type);
+        if let Some(event_type) = emitted {
+            return Some(format!("it emits events of its own, such as {event_type}, which would be emitted once more"));
+        }
+        if let Some(timer) = self.timers.first() {
+            return Some(format!("it has timers, such as {}, whose work would be done once more", timer.kind.name));
+        }
+        (!self.is_projection)
+            .then(|| "it is not declared as a projection: its tables may hold what no event says".to_owned())
     }
 
     fn open<'a>(&'a self, runtime: &'a Runtime) -> BoxFuture<'a, Result<Db, storage::Error>> {
@@ -197,6 +212,7 @@ impl<S: Clone + Send + Sync + 'static> Service<S> {
             clock: runtime.clock.clone(),
             subscriptions: Arc::new(self.reactions.iter().map(|reaction| reaction.event_type).collect()),
             access: self.access.map(|check| check.bind(ctx.clone())),
+            at_stop: self.at_stop.map(|run| operator::at_stop(run, ctx.clone())),
             wake: watch::Sender::new(()),
             busy: Arc::new(AtomicUsize::new(0)),
             store_unavailable,
@@ -244,7 +260,7 @@ fn destinations(service: &str, broker: &dyn Broker) -> HashMap<String, Vec<Strin
         .collect()
 }
 
-/// Answers with the relays' destinations and lanes.
+/// Answers with the destinations and lanes that types have today.
 fn start_relays<S: Clone + Send + Sync + 'static>(
     ctx: &Ctx<S>,
     runtime: &Runtime,
@@ -257,8 +273,12 @@ fn start_relays<S: Clone + Send + Sync + 'static>(
         }
     }
     let relays = targets.iter().map(|(destination, lane)| (destination.to_string(), *lane)).collect();
-    for (destination, lane) in targets {
+    let destinations: HashSet<&Destination> = targets.iter().map(|(destination, _)| destination).collect();
+    // In every lane: what a version before emitted may wait in another lane than its type has today.
+    for (destination, lane) in destinations.into_iter().flat_map(|name| Lane::ALL.map(|lane| (name.clone(), lane))) {
+        let has_types = targets.contains(&(destination.clone(), lane));
         let relay = Relay::new(ctx, runtime.broker.clone(), destination, lane, membership);
+        let relay = if has_types { relay } else { relay.of_former_types() };
         runtime.tasks.spawn(relay.run(runtime.tasks.clone()));
     }
     relays
@@ -290,7 +310,7 @@ async fn sweep<S>(ctx: Ctx<S>, tasks: Tasks) {
         let events = storage::inbox::forget(&ctx.db, now - retention, SWEEP_ROWS).await;
         let keys = storage::idempotency::forget(&ctx.db, now, SWEEP_ROWS).await;
         let forgotten = events.and_then(|events| Ok(events.max(keys?))).unwrap_or_else(|error| {
-            tracing::warn!(service = ctx.db.service(), %error, "what is no longer needed can't be forgotten");
+            kernel::warn_limited!(service = ctx.db.service(), %error, "what is no longer needed can't be forgotten");
             0
         });
         let there_is_more = i64::try_from(forgotten).is_ok_and(|rows| rows >= SWEEP_ROWS);
@@ -302,8 +322,14 @@ async fn sweep<S>(ctx: Ctx<S>, tasks: Tasks) {
 }
 
 impl Running {
-    /// After the tasks have stopped: marks the store as closed cleanly, and closes it.
+    /// After the tasks have stopped: runs what the service does at a stop, marks the store as closed cleanly if all work was
+    /// finished, and closes it.
     pub async fn close(operator: &Operator, drained: bool) {
+        if let Some(run) = &operator.at_stop
+            && let Err(error) = run().await
+        {
+            tracing::warn!(service = operator.service(), %error, "what the service does at its stop can't be done");
+        }
         if drained && let Err(error) = operator.db.mark_stopped().await {
             tracing::warn!(service = operator.service(), %error, "the store can't be marked as stopped");
         }

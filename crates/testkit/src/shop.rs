@@ -10,7 +10,7 @@ use axum::extract::ConnectInfo;
 use axum::http::{Method, Request, header};
 use kernel::{Clock, MockClock, SignedDuration};
 use serde_json::{Value, json};
-use server::app::{App, Options, Scope};
+use server::app::{App, MissingStores, Options, Scope};
 use server::config::BrokerSetting;
 use server::shop::Shop;
 use service::http::overload::Limits;
@@ -89,7 +89,12 @@ impl TestShop {
 
     /// An empty shop in a place, with other settings.
     pub async fn start_on_with(place: ShopLocation, setup: Setup) -> Self {
-        let (clock, hands) = Clock::mock("2026-01-01T12:00:00Z".parse().expect("a time"));
+        Self::start_at("2026-01-01T12:00:00Z", place, setup).await
+    }
+
+    /// A shop at some time, in a place that may have one of an earlier version.
+    pub async fn start_at(time: &str, place: ShopLocation, setup: Setup) -> Self {
+        let (clock, hands) = Clock::mock(time.parse().expect("a time"));
         let app = open(&place, clock, &hands, setup).await;
         Self { app, hands, place }
     }
@@ -219,6 +224,7 @@ async fn open(place: &ShopLocation, clock: Clock, hands: &MockClock, setup: Setu
         slow_charge: Duration::from_millis(50),
         tracer: setup.tracer,
         peers: BTreeMap::new(),
+        missing_stores: MissingStores::Refuse,
         report: drop,
     };
     let app = App::start(options).await.expect("an empty folder can be opened");

@@ -1,7 +1,8 @@
 //! The location of a test's shop: every flow runs on each database.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use server::config::Flags;
 use service::storage::Location;
 use tempfile::TempDir;
 use test_servers::Database;
@@ -25,6 +26,30 @@ impl ShopLocation {
         Self { database: Some(Database::create()), ..Self::folder() }
     }
 
+    /// Fills it with a shop that an earlier version left: the dumps of its stores and its manifest. Answers with the
+    /// folder of the dumps.
+    pub fn load_version(&self, version: &Path) -> PathBuf {
+        let data = self.data();
+        std::fs::create_dir_all(data.join("payment-provider")).expect("the test's folder can be written");
+        std::fs::copy(version.join("manifest.json"), data.join("manifest.json")).expect("the manifest can be copied");
+        let Some(database) = &self.database else {
+            let dumps = version.join("sqlite");
+            for dump in std::fs::read_dir(&dumps).expect("there are dumps").flatten() {
+                load_store(&dump.path(), &data);
+            }
+            return dumps;
+        };
+        let dumps = version.join("postgres");
+        database.execute(&read(&dumps.join("shop.sql")));
+        dumps
+    }
+
+    /// The flags by which commands find it.
+    pub fn flags(&self) -> Flags {
+        let store = self.database.as_ref().map(Database::url);
+        Flags { data_dir: Some(self.data().display().to_string()), store, ..Flags::default() }
+    }
+
     /// The data folder.
     pub fn data(&self) -> PathBuf {
         self.folder.path().join("data")
@@ -37,6 +62,19 @@ impl ShopLocation {
             Some(database) => Location::Postgres(database.url().parse().expect("a test's server has a proper URL")),
         }
     }
+}
+
+fn load_store(dump: &Path, data: &Path) {
+    let name = dump.file_stem().expect("a dump has a name").to_string_lossy();
+    if dump.extension().is_none_or(|extension| extension != "sql") {
+        return;
+    }
+    let folder = if name == "payment-provider" { data.join(&*name) } else { data.to_owned() };
+    storage::load_dump(&folder.join(format!("{name}.db")), &read(dump)).expect("the dump can be loaded");
+}
+
+fn read(dump: &Path) -> String {
+    std::fs::read_to_string(dump).expect("a dump can be read")
 }
 
 /// Makes a test of each of these functions, which take a [`ShopLocation`], for each database.

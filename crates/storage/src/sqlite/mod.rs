@@ -50,6 +50,14 @@ impl Sqlite {
     }
 }
 
+/// Makes a store's file from its dump.
+#[cfg(feature = "test-support")]
+pub fn load_dump(file: &Path, dump: &str) -> Result<(), Error> {
+    let store = file.display().to_string();
+    let connection = connection::open_new(file, &store)?;
+    connection.execute_batch(dump).map_err(|error| connection::unavailable(&store, &error))
+}
+
 /// A column's value as the kit sees it. `next` is where it probably is.
 pub(crate) fn found<'a>(row: &'a rusqlite::Row<'_>, column: &str, next: &Cell<usize>) -> Result<Found<'a>, String> {
     let statement: &rusqlite::Statement<'_> = row.as_ref();
