@@ -8,7 +8,7 @@ use std::time::Duration;
 use axum::http::{Method, Request};
 use kernel::Clock;
 use serde_json::{Map, Value, json};
-use server::app::{App, Options, Scope};
+use server::app::{App, MissingStores, Options, Scope};
 use server::config::BrokerSetting;
 use server::shop::{CONSOLE, Shop};
 use service::setting::Values;
@@ -416,6 +416,7 @@ async fn a_process_that_runs_a_part_of_the_shop_describes_all_of_it() {
         slow_charge: Duration::ZERO,
         tracer: Tracer::default(),
         peers: services.iter().map(|service| unreachable(service.name())).collect(),
+        missing_stores: MissingStores::Refuse,
         report: drop,
     });
     let part = part.await.unwrap();

@@ -11,7 +11,7 @@ use axum::http::{Method, Request, header};
 use events::{OrderPaid, OrderPlaced, PaymentCaptured};
 use kernel::{Clock, Envelope, Event};
 use serde_json::{Value, json};
-use server::app::{self, App, Options, Scope};
+use server::app::{self, App, MissingStores, Options, Scope};
 use server::config::{self, Environment, Flags};
 use server::shop::Shop;
 use service::storage::{Batch, Migrations};
@@ -55,6 +55,7 @@ async fn start(shop: Shop, settings: &config::Settings) -> App {
         slow_charge: Duration::from_millis(50),
         tracer: Tracer::default(),
         peers: BTreeMap::new(),
+        missing_stores: MissingStores::Refuse,
         report: drop,
     };
     App::start(options).await.unwrap()

@@ -24,6 +24,7 @@ pub fn shop() -> Shop {
 /// The service's wiring.
 pub fn service() -> Service {
     Service::new("bestsellers", MIGRATIONS, store::STATEMENTS, ())
+        .projection()
         .routes(Policy::Public, routes!(bestsellers::list))
         .on::<OrderPaid>(on_order_paid::handle)
 }

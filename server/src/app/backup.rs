@@ -11,7 +11,8 @@ use std::time::Duration;
 use anyhow::{Context, bail, ensure};
 use service::storage::{Location, Snapshots};
 
-use super::{PROVIDER_FOLDER, PROVIDER_STORE, folder, token};
+use super::manifest::{MANIFEST, Manifest};
+use super::{PROVIDER_FOLDER, PROVIDER_STORE, token};
 use crate::shop::Shop;
 
 /// The extent and duration of a backup.
@@ -33,12 +34,8 @@ pub fn backup(shop: &Shop, data: &Path, store: &Location, to: &Path) -> anyhow::
         bail!("the store is PostgreSQL, which brings its own tool for this: pg_dump, see docs/how-to/backup.md");
     };
     let services = shop.described();
-    ensure!(
-        data.join(folder::MANIFEST).exists(),
-        "there is no shop in {}: say where its data is with --data",
-        data.display()
-    );
-    folder::refuse_newer(data, &services)?;
+    ensure!(data.join(MANIFEST).exists(), "there is no shop in {}: say where its data is with --data", data.display());
+    Manifest::read(data, store, &services)?.refuse_missing(data, store, &services)?;
     ensure!(
         !to.exists(),
         "{} is there already, and a backup replaces nothing: choose a folder that is new",
@@ -55,7 +52,7 @@ pub fn backup(shop: &Shop, data: &Path, store: &Location, to: &Path) -> anyhow::
     let provider = partial.path.join(PROVIDER_FOLDER);
     DirBuilder::new().mode(0o700).create(&provider).with_context(|| unwritten(&provider))?;
     bytes += Snapshots::take(&[data.join(PROVIDER_FOLDER).join(PROVIDER_STORE)])?.copy_to(&provider)?;
-    for name in [folder::MANIFEST, token::FILE] {
+    for name in [MANIFEST, token::FILE] {
         copy_if_there(&data.join(name), &partial.path.join(name))?;
     }
     sync(&provider)?;

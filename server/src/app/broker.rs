@@ -6,6 +6,7 @@ use bus::{AdapterError, Setup, Topology};
 use kernel::{Clock, Ids, Shards};
 
 use super::doctor::Check;
+use super::retry::waited_in_vain;
 use crate::config::BrokerSetting;
 
 /// The facts that a broker is connected with.
@@ -21,6 +22,11 @@ pub(super) async fn refuse_unusable(broker: &BrokerSetting) -> Result<(), Adapte
     }
 }
 
+/// True if the broker accepts a connection now.
+pub(super) async fn is_reachable(broker: &BrokerSetting) -> bool {
+    broker.adapter.reach(broker.url.reveal(), Duration::ZERO, &mut |_| {}).await.is_ok()
+}
+
 /// Longest wait for a broker that can't be reached: as long as for a database.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -29,15 +35,16 @@ pub(super) async fn declare(
     broker: &BrokerSetting,
     setup: Setup,
     report: &mut (impl FnMut(String) + Send),
-) -> Result<(), AdapterError> {
+) -> anyhow::Result<()> {
     let mut is_reported = false;
     let mut failed = |failure: String| {
         if !std::mem::replace(&mut is_reported, true) {
             report(format!("{failure} It is tried again for {PATIENCE:?}."));
         }
     };
-    broker.adapter.reach(broker.url.reveal(), PATIENCE, &mut failed).await?;
-    broker.adapter.declare(broker.url.reveal(), setup).await.map(drop)
+    broker.adapter.reach(broker.url.reveal(), PATIENCE, &mut failed).await.map_err(waited_in_vain)?;
+    broker.adapter.declare(broker.url.reveal(), setup).await?;
+    Ok(())
 }
 
 /// Inspects the broker.

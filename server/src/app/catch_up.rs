@@ -70,8 +70,8 @@ pub(super) async fn catch_up(
     Ok(catch_up::catch_up_all(&consumers, beside, report).await?)
 }
 
-/// The work of `migrate`, before the services of a whole shop start: on the broker only if a consumer is missing
-/// history, for whoever runs declares what it needs.
+/// The work of `migrate`, before the services of a whole shop start. If no consumer is missing history, a broker that is
+/// down is not waited for, since consumers declare what they need once it is back.
 pub(super) async fn before_start(
     broker: &BrokerSetting,
     setup: Setup,
@@ -79,7 +79,8 @@ pub(super) async fn before_start(
     stores: &[Db],
     mut report: fn(String),
 ) -> anyhow::Result<()> {
-    if catch_up::begin(&consumers(services, stores)).await? && broker.is_shared() {
+    let is_missing = catch_up::begin(&consumers(services, stores)).await?;
+    if broker.is_shared() && (is_missing || broker::is_reachable(broker).await) {
         broker::declare(broker, setup, &mut report).await?;
     }
     catch_up(broker, services, stores, &mut report).await.map(drop)

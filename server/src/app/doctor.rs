@@ -6,8 +6,9 @@ use kernel::{Clock, SignedDuration};
 use service::AnyService;
 use service::storage::{self, Inspection, Location, Server};
 
+use super::broker;
+use super::manifest::Manifest;
 use super::provider::{LEDGER, LEDGER_OF};
-use super::{broker, folder};
 use crate::config::{self, BrokerSetting};
 use crate::shop::Shop;
 
@@ -204,7 +205,9 @@ fn sqlite(checks: &mut Vec<Check>, store: &Path, data: &Path, services: &[Box<dy
     let is_made = services.iter().any(|service| store.join(format!("{}.db", service.name())).exists());
     let more = if is_made { "" } else { ", which does not hold a store yet: the first start will make it" };
     let found = format!("SQLite in {}{more}", store.display());
-    if let Err(error) = folder::refuse_newer(data, services) {
+    let location = Location::Folder(store.to_owned());
+    let manifest = Manifest::read(data, &location, services);
+    if let Err(error) = manifest.and_then(|manifest| manifest.refuse_missing(data, &location, services)) {
         checks.push(Check::bad("store", found, format!("{error:#}")));
         return;
     }

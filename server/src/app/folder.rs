@@ -1,95 +1,77 @@
 //! The data folder: one process at a time, and never one that is older than what wrote it.
 
-use std::collections::BTreeMap;
 use std::fs::{DirBuilder, File, Permissions, TryLockError};
-use std::io::{ErrorKind, Write};
+use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
-use serde::{Deserialize, Serialize};
 use service::AnyService;
+use service::storage::Location;
 
-/// The layout of the folder. Another number means that files lie elsewhere.
-const FORMAT: u32 = 1;
+use super::manifest::{MANIFEST, Manifest};
 
 /// The rights of anybody but the owner.
 const OTHERS: u32 = 0o077;
-
-/// The file that says what wrote the folder.
-pub(super) const MANIFEST: &str = "manifest.json";
-
-/// The description of the folder, by which an older program refuses it without opening a database.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Manifest {
-    format: u32,
-    /// The version of each service's tables, and of the kit's, which all stores have.
-    tables: BTreeMap<String, i64>,
-}
 
 /// The folder, locked for this process.
 #[derive(Debug)]
 pub struct Folder {
     path: PathBuf,
+    location: Location,
+    manifest: Manifest,
     /// Held for its lock, which the operating system drops with the process, however that ends.
     _lock: File,
 }
 
+/// Decision about stores that the manifest lists and that are missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MissingStores {
+    /// Refuse to go on.
+    Refuse,
+    /// Make them anew, without what they held.
+    Accept,
+    /// Make anew that of one service, and refuse to go on if another is missing.
+    AcceptOf(&'static str),
+}
+
 impl Folder {
-    /// Opens or makes the folder for these services.
-    pub fn open(path: &Path, services: &[Box<dyn AnyService>]) -> anyhow::Result<Self> {
-        refuse_newer(path, services)?;
+    /// Opens or makes the folder for these services, whose stores are at `location`.
+    pub fn open(
+        data: &Path,
+        location: &Location,
+        services: &[Box<dyn AnyService>],
+        missing: MissingStores,
+    ) -> anyhow::Result<Self> {
+        Manifest::read(data, location, services)?;
         DirBuilder::new()
             .recursive(true)
             .mode(0o700)
-            .create(path)
-            .with_context(|| format!("the data folder {} can't be made: choose another with --data", path.display()))?;
-        let lock = lock(path)?;
-        let text = serde_json::to_string_pretty(&Manifest::of(services))?;
-        write_whole(&path.join(MANIFEST), &text)?;
-        keep_private(path);
-        Ok(Self { path: path.to_owned(), _lock: lock })
+            .create(data)
+            .with_context(|| format!("the data folder {} can't be made: choose another with --data", data.display()))?;
+        let lock = lock(data)?;
+        // Once more: the process that had the folder until now may have written it.
+        let manifest = Manifest::read(data, location, services)?;
+        match missing {
+            MissingStores::Refuse => manifest.refuse_missing(data, location, services)?,
+            MissingStores::AcceptOf(made) => manifest.refuse_missing_but(data, location, services, Some(made))?,
+            MissingStores::Accept => {}
+        }
+        manifest.write(data)?;
+        keep_private(data);
+        Ok(Self { path: data.to_owned(), location: location.clone(), manifest, _lock: lock })
+    }
+
+    /// Lists the stores that were made: from now on, they are there at each start.
+    pub fn list_stores(&mut self) -> anyhow::Result<()> {
+        self.manifest.list_stores(&self.path, &self.location);
+        self.manifest.write(&self.path)
     }
 
     /// Its path.
     pub fn path(&self) -> &Path {
         &self.path
     }
-}
-
-impl Manifest {
-    fn of(services: &[Box<dyn AnyService>]) -> Self {
-        let tables = services
-            .iter()
-            .map(|it| (it.name().to_owned(), it.migrations().newest()))
-            .chain([("kit".to_owned(), service::storage::kit_version())])
-            .collect();
-        Self { format: FORMAT, tables }
-    }
-}
-
-/// Refuses a folder that a newer program has written, without a look into its stores.
-pub(super) fn refuse_newer(path: &Path, services: &[Box<dyn AnyService>]) -> anyhow::Result<()> {
-    let known = Manifest::of(services);
-    let file = path.join(MANIFEST);
-    let text = match std::fs::read_to_string(&file) {
-        Ok(text) => text,
-        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return Ok(()),
-        Err(error) => return Err(error).with_context(|| format!("{} can't be read", file.display())),
-    };
-    let found: Manifest = serde_json::from_str(&text).with_context(|| {
-        format!("{} is not what Tradepost writes there: restore it, or use another folder", file.display())
-    })?;
-    let newer = found.tables.iter().find(|(name, version)| known.tables.get(*name).is_none_or(|it| it < *version));
-    if found.format > known.format || newer.is_some() {
-        bail!(
-            "the data folder {} was written by a newer Tradepost, and was left as it is: \
-             start that version, or choose another folder with --data",
-            path.display()
-        );
-    }
-    Ok(())
 }
 
 /// Takes from other users of the machine what earlier versions let them read: addresses, order tokens, the signing key.

@@ -5,11 +5,13 @@ use std::collections::HashMap;
 use kernel::{Clock, Ids};
 use payments::Simulated;
 use service::AnyService;
-use service::storage::{Db, Location, Options};
+use service::storage::{Db, Location, Options, Turn};
 
+use super::broker;
 use super::catch_up::catch_up;
 use super::provider::{LEDGER, LEDGER_OF};
-use super::{broker, prepare};
+use super::retry::while_unavailable;
+use super::start::prepare;
 use crate::config;
 use crate::shop::Shop;
 
@@ -31,27 +33,25 @@ pub async fn migrate(
     settings: &config::Settings,
     mut report: impl FnMut(String) + Send,
 ) -> anyhow::Result<Migrated> {
+    while_unavailable(&settings.location(), async || try_to_migrate(shop, settings, &mut report).await).await
+}
+
+async fn try_to_migrate(
+    shop: &Shop,
+    settings: &config::Settings,
+    report: &mut (impl FnMut(String) + Send),
+) -> anyhow::Result<Migrated> {
     let (store, clock) = (settings.location(), Clock::system());
     prepare(&store, shop.services()).await?;
-    // Otherwise each of several would copy the archives.
-    let _turn = match &store {
-        Location::Postgres(server) => Some(
-            // Of several databases any will do that is the same for all.
-            server
-                .of(LEDGER_OF)?
-                .turn("migrate", || report("another `tradepost migrate` runs: it is waited for".to_owned()))
-                .await?,
-        ),
-        Location::Folder(_) => None,
-    };
+    let _turn = turn(&store, report).await?;
     // Before the tables: what is committed from now on is live, and a broker that refuses leaves all as it was.
-    broker::declare(&settings.broker, broker::setup(shop.topology(), settings.shards, &clock), &mut report).await?;
+    broker::declare(&settings.broker, broker::setup(shop.topology(), settings.shards, &clock), report).await?;
     let services = shop.described();
     let mut stores = Vec::new();
     for service in &services {
         stores.push(open(&**service, settings, &store, &clock).await?);
     }
-    let copied = catch_up(&settings.broker, &services, &stores, &mut report).await;
+    let copied = catch_up(&settings.broker, &services, &stores, report).await;
     for store in &stores {
         store.close().await;
     }
@@ -68,7 +68,17 @@ pub async fn migrate(
     Ok(done)
 }
 
-async fn open(
+/// Waits for the turn of this process, where several share the stores: otherwise each of several would copy the archives.
+pub(super) async fn turn(store: &Location, report: &mut impl FnMut(String)) -> anyhow::Result<Option<Turn>> {
+    let Location::Postgres(server) = store else { return Ok(None) };
+    // Of several databases any will do that is the same for all.
+    let server = server.of(LEDGER_OF)?;
+    let turn =
+        server.turn("migrate", || report("another `tradepost migrate` or `rebuild` runs: it is waited for".to_owned()));
+    Ok(Some(turn.await?))
+}
+
+pub(super) async fn open(
     service: &dyn AnyService,
     settings: &config::Settings,
     store: &Location,

@@ -13,7 +13,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
-use super::{App, Options, Scope, Target, Traces, banner, demo};
+use super::{App, MissingStores, Options, Scope, Target, Traces, banner, demo};
 use crate::config::{self, LogFormat};
 use crate::shop::Shop;
 
@@ -34,6 +34,8 @@ pub struct RunOptions {
     pub scope: Scope,
     /// Fill an empty shop with a dozen products and a user.
     pub demo: bool,
+    /// Decision about stores that the data folder lists and that are missing.
+    pub missing_stores: MissingStores,
 }
 
 /// Starts everything and serves until a signal asks it to stop. The first signal drains, the second ends at once.
@@ -45,7 +47,7 @@ pub async fn run(shop: Shop, settings: config::Settings, options: RunOptions) ->
         format!("{address} can't be listened on: is another program using it? Choose another with --port")
     })?;
     let url = format!("http://{}", listener.local_addr()?);
-    let app = App::start(start_options(shop, &settings, options.scope.clone(), &traces)).await?;
+    let app = App::start(start_options(shop, &settings, &options, &traces)).await?;
     if options.demo {
         demo::seed(&app).await?;
     }
@@ -113,10 +115,10 @@ fn traces(settings: &config::Settings, scope: &Scope) -> anyhow::Result<Traces> 
     Traces::start(Target { endpoint: endpoint.clone(), share: settings.trace_sample, service }, &Clock::system())
 }
 
-fn start_options(shop: Shop, settings: &config::Settings, scope: Scope, traces: &Traces) -> Options {
+fn start_options(shop: Shop, settings: &config::Settings, options: &RunOptions, traces: &Traces) -> Options {
     Options {
         shop,
-        scope,
+        scope: options.scope.clone(),
         store: settings.location(),
         broker: settings.broker.clone(),
         settings: shared_settings(settings),
@@ -127,12 +129,13 @@ fn start_options(shop: Shop, settings: &config::Settings, scope: Scope, traces: 
         slow_charge: SLOW_CHARGE,
         tracer: traces.tracer(),
         peers: settings.peers.clone(),
+        missing_stores: options.missing_stores,
         report: |line| say(&format!("{line}\n")),
     }
 }
 
 /// The settings that all services share.
-fn shared_settings(settings: &config::Settings) -> Settings {
+pub(super) fn shared_settings(settings: &config::Settings) -> Settings {
     Settings {
         retry: Backoff { base: settings.retry_base, max: settings.retry_max },
         retry_attempts: settings.retry_attempts,

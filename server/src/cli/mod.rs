@@ -24,6 +24,7 @@ mod payments;
 mod problem;
 mod products;
 mod progress;
+mod rebuild;
 mod serve;
 mod sse;
 mod stock;
@@ -121,6 +122,8 @@ enum Command {
     /// Put a running shop under load, and check its books
     #[command(subcommand)]
     Bench(bench::Command),
+    /// Build the tables of a projection anew from the archives
+    Rebuild(rebuild::Rebuild),
     /// Copy a shop that may be running, as it is at one instant
     Backup(backup::Backup),
     /// Change the admin token of a shop that made its own
@@ -150,11 +153,15 @@ pub fn parse(shop: &Shop) -> Result<Cli, ExitCode> {
 /// The command line, with the services and brokers of this shop in its help.
 fn command(shop: &Shop) -> clap::Command {
     let services: Vec<&str> = shop.names().collect();
+    let stores: Vec<&str> = shop.services().collect();
     let broker = format!("Message broker URL: {} [default: the first]", settings::broker_examples(shop));
     let mut command = Cli::command().mut_subcommand("serve", |serve| {
         serve.mut_arg("services", |services_of| services_of.value_parser(PossibleValuesParser::new(services)))
     });
-    for name in ["up", "serve", "migrate", "doctor"] {
+    command = command.mut_subcommand("rebuild", |rebuild| {
+        rebuild.mut_arg("service", |service| service.value_parser(PossibleValuesParser::new(stores)))
+    });
+    for name in ["up", "serve", "migrate", "rebuild", "doctor"] {
         command = command.mut_subcommand(name, |with_broker| {
             with_broker.mut_arg("broker", |argument| {
                 let long = format!("{broker}\n\n{}", overrides::BROKER_SECRET);
@@ -182,6 +189,7 @@ impl Cli {
             Command::Health(health) => health.run(url.as_deref(), environment, &mut out).await,
             Command::Doctor(doctor) => doctor.run(shop, environment, &mut out).await,
             Command::Migrate(migrate) => migrate.run(shop, environment, &mut out).await,
+            Command::Rebuild(rebuild) => rebuild.run(shop, environment, &mut out).await,
             Command::Backup(backup) => backup.run(shop, environment, &mut out),
             Command::AdminToken(command) => command.run(shop, environment, &mut out),
             Command::Config(command) => command.run(shop, environment, &mut out),
@@ -215,6 +223,7 @@ impl Command {
             | Self::Migrate(_)
             | Self::Doctor(_)
             | Self::Health(_)
+            | Self::Rebuild(_)
             | Self::Backup(_)
             | Self::AdminToken(_)
             | Self::Config(_)

@@ -1,7 +1,7 @@
 //! `tradepost serve`: some of the services in this process, beside others.
 
 use clap::Args;
-use server::app::{self, RunOptions, Scope};
+use server::app::{self, MissingStores, RunOptions, Scope};
 use server::config::{self, Environment};
 use server::shop::{CONSOLE, Shop};
 use service::storage::Location;
@@ -73,7 +73,8 @@ impl Serve {
             loaded.settings.port = first.unwrap_or(loaded.settings.port);
         }
         let scope = Scope::Part { services: self.services };
-        let ended = app::run(shop.clone(), loaded.settings, RunOptions { scope, demo: false }).await;
+        let options = RunOptions { scope, demo: false, missing_stores: MissingStores::Refuse };
+        let ended = app::run(shop.clone(), loaded.settings, options).await;
         ended.map_err(|error| not_run(&error))
     }
 }

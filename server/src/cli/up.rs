@@ -2,7 +2,7 @@
 
 use bus::AdapterError;
 use clap::Args;
-use server::app::{self, RunOptions, Scope};
+use server::app::{self, MissingStores, RunOptions, Scope};
 use server::config::{self, Environment, Flags};
 use server::shop::Shop;
 use service::storage;
@@ -24,6 +24,9 @@ pub struct Up {
     /// The folder that holds all data [default: ./tradepost-data]
     #[arg(long, value_name = "DIR")]
     data: Option<String>,
+    /// Make stores anew whose files are missing, without what they held
+    #[arg(long)]
+    accept_loss: bool,
     #[command(flatten)]
     engines: Engines,
     #[command(flatten)]
@@ -37,7 +40,9 @@ impl Up {
         let flags = Flags { data_dir: self.data, ..self.listening.with(self.engines.into_flags()) };
         let loaded = config::load(shop, &flags, self.file.path.as_deref(), environment)?;
         let scope = Scope::Whole { data: loaded.settings.data_dir.clone() };
-        let ended = app::run(shop.clone(), loaded.settings, RunOptions { scope, demo: self.demo }).await;
+        let missing_stores = if self.accept_loss { MissingStores::Accept } else { MissingStores::Refuse };
+        let options = RunOptions { scope, demo: self.demo, missing_stores };
+        let ended = app::run(shop.clone(), loaded.settings, options).await;
         ended.map_err(|error| not_run(&error))
     }
 }

@@ -47,6 +47,15 @@ fn health_says_what_the_process_answers_or_why_it_does_not() {
 }
 
 #[test]
+fn a_service_that_is_no_projection_is_not_rebuilt() {
+    let shop = Shop::open();
+    let refused = shop.as_guest(&["rebuild", "orders"]).fails(1);
+    assert!(refused.contains("orders can't be rebuilt: it emits events of its own"), "{refused}");
+    shop.as_guest(&["rebuild", "reviews"]).fails(2);
+    assert!(!shop.folder.path().join("tradepost-data").exists());
+}
+
+#[test]
 fn every_shell_has_completions() {
     for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
         let script = Shop::open().as_guest(&["completions", shell]).succeeds();

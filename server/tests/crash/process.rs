@@ -151,6 +151,13 @@ impl Process {
         assert!(said.is_ok_and(|said| said.is_ok()), "it never said {text:?}");
     }
 
+    /// Waits until it says this, or serves.
+    pub async fn says_or_serves(&mut self, text: &str) {
+        let said = |lines: &Vec<String>| url(lines).is_some() || lines.iter().any(|line| line.contains(text));
+        let said = tokio::time::timeout(START_PATIENCE, self.stderr.wait_for(said)).await;
+        assert!(said.is_ok_and(|said| said.is_ok()), "it neither said {text:?} nor served");
+    }
+
     /// `kill -9`.
     pub async fn kill(&mut self) {
         self.child.kill().expect("a child that nobody waited for can be killed");

@@ -10,7 +10,7 @@ use axum::http::{Method, Request, header};
 use console::Address;
 use kernel::Clock;
 use serde_json::{Value, json};
-use server::app::{self, App, Options, Scope, Traces};
+use server::app::{self, App, MissingStores, Options, Scope, Traces};
 use server::config::{self, Environment, Flags};
 use server::shop::Shop;
 use service::Tasks;
@@ -50,6 +50,7 @@ async fn start(
         slow_charge: Duration::from_millis(50),
         tracer: traces.tracer(),
         peers,
+        missing_stores: MissingStores::Refuse,
         report: drop,
     };
     App::start(options).await.unwrap()

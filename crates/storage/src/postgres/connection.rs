@@ -60,13 +60,13 @@ pub(super) struct Prepared {
 impl Connection {
     pub async fn open(server: &Server, service: &str, role: Role) -> Result<Self, Error> {
         let mut config = Config::clone(&server.config);
-        let own = config.get_options().unwrap_or_default();
+        let (own, schema) = (config.get_options().unwrap_or_default(), server.schema(service));
         let (role_name, of_role) = match role {
             Role::Reader => ("reads", ""),
             Role::Writer => ("writes", WRITER),
         };
         config
-            .options(format!("{own} {SESSION} {of_role} -c search_path=\"{service}\""))
+            .options(format!("{own} {SESSION} {of_role} -c search_path=\"{schema}\""))
             .application_name(format!("tradepost {service} {role_name}"))
             .connect_timeout(CONNECT)
             .tcp_user_timeout(UNACKNOWLEDGED)
@@ -85,7 +85,7 @@ impl Connection {
         });
         let connection = Self { client, prepared: Mutex::default(), driver };
         if role == Role::Writer {
-            let lock = running(service);
+            let lock = running(&schema);
             let row: [&(dyn ToSql + Sync); 1] = [&lock];
             let share = connection.client.execute("select pg_advisory_lock_shared($1)", &row);
             match tokio::time::timeout(CONNECT, share).await {

@@ -10,6 +10,7 @@ mod inspect;
 mod pipeline;
 mod plan;
 mod readers;
+mod rebuild;
 mod reconnecting;
 mod server;
 mod tables;

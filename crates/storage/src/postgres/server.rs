@@ -30,6 +30,8 @@ pub struct Server {
     pub(super) tls: Tls,
     pub(super) patience: Duration,
     pub(super) readers: usize,
+    /// The end of the name of each schema, behind the service's.
+    pub(super) schema_suffix: &'static str,
     shown: Arc<str>,
     /// The URL of databases apart, in which the service's name is still to be filled in.
     template: Option<Arc<str>>,
@@ -46,6 +48,16 @@ impl Server {
     pub fn with_patience(mut self, patience: Duration) -> Self {
         self.patience = patience;
         self
+    }
+
+    /// The longest wait for a server that is down at the start.
+    pub fn patience(&self) -> Duration {
+        self.patience
+    }
+
+    /// The name of a service's schema.
+    pub(super) fn schema(&self, service: &str) -> String {
+        format!("{service}{}", self.schema_suffix)
     }
 
     /// Reads over this many connections for each service, at least 1. The default is 2.
@@ -116,7 +128,15 @@ impl FromStr for Server {
         }
         let tls = Tls::new(&trust).map_err(BadUrl)?;
         let shown = shown(&config).into();
-        Ok(Self { config: Arc::new(config), tls, patience: PATIENCE, readers: READERS, shown, template: None })
+        Ok(Self {
+            config: Arc::new(config),
+            tls,
+            patience: PATIENCE,
+            readers: READERS,
+            schema_suffix: "",
+            shown,
+            template: None,
+        })
     }
 }
 

@@ -18,13 +18,14 @@ pub(super) async fn bring_up_to_date(
     server: &Server,
     options: &Options,
 ) -> Result<(), Error> {
-    let service = options.service;
-    let failed = |error: tokio_postgres::Error| unusable(classify(&error, "MIGRATE", server), server, service);
+    let schema = server.schema(options.service);
+    let schema = schema.as_str();
+    let failed = |error: tokio_postgres::Error| unusable(classify(&error, "MIGRATE", server), server, schema);
     let transaction = connection.client.transaction().await.map_err(failed)?;
-    transaction.execute("select pg_advisory_xact_lock($1)", &[&lock("migrate", service)]).await.map_err(failed)?;
-    let schema = "select exists (select 1 from pg_namespace where nspname = $1)";
-    if !transaction.query_one(schema, &[&service]).await.map_err(failed)?.get::<_, bool>(0) {
-        transaction.batch_execute(&format!("create schema \"{service}\"")).await.map_err(failed)?;
+    transaction.execute("select pg_advisory_xact_lock($1)", &[&lock("migrate", schema)]).await.map_err(failed)?;
+    let exists = "select exists (select 1 from pg_namespace where nspname = $1)";
+    if !transaction.query_one(exists, &[&schema]).await.map_err(failed)?.get::<_, bool>(0) {
+        transaction.batch_execute(&format!("create schema \"{schema}\"")).await.map_err(failed)?;
     }
     transaction
         .batch_execute(
@@ -36,17 +37,17 @@ pub(super) async fn bring_up_to_date(
         .map_err(failed)?;
     for set in [&KIT, &options.migrations] {
         let found = version(&transaction, set.set).await.map_err(failed)?;
-        set.refuse_newer(found, &format!("{server}, schema {service},"))?;
+        set.refuse_newer(found, &format!("{server}, schema {schema},"))?;
         run(&transaction, set, found, options.clock.now()).await.map_err(failed)?;
     }
     transaction.commit().await.map_err(failed)?;
-    release_leases(connection, service, options.clock.now()).await.map_err(failed)
+    release_leases(connection, schema, options.clock.now()).await.map_err(failed)
 }
 
 /// Makes timers due whose holder is gone: if no other process serves this schema, all that are leased.
 ///
 /// The server may need a moment to notice that a killed process is gone, and with it its lock.
-async fn release_leases(connection: &Connection, service: &str, now: Timestamp) -> Result<(), tokio_postgres::Error> {
+async fn release_leases(connection: &Connection, schema: &str, now: Timestamp) -> Result<(), tokio_postgres::Error> {
     /// Tries to become the only process, where a lease is worth the wait.
     const TRIES: usize = 10;
     const PAUSE: Duration = Duration::from_millis(50);
@@ -54,10 +55,10 @@ async fn release_leases(connection: &Connection, service: &str, now: Timestamp) 
     let client = &connection.client;
     for _ in 0..TRIES {
         // Every writer has the lock, shared: who gets it for itself alone is alone.
-        if client.query_one("select pg_try_advisory_lock($1)", &[&running(service)]).await?.get::<_, bool>(0) {
+        if client.query_one("select pg_try_advisory_lock($1)", &[&running(schema)]).await?.get::<_, bool>(0) {
             let release = "update timers set due_at = $1, is_leased = false where is_leased";
             client.execute(release, &[&Value::Time(now)]).await?;
-            return client.execute("select pg_advisory_unlock($1)", &[&running(service)]).await.map(|_| ());
+            return client.execute("select pg_advisory_unlock($1)", &[&running(schema)]).await.map(|_| ());
         }
         let leased = client.query_one("select exists (select 1 from timers where is_leased)", &[]).await?;
         if !leased.get::<_, bool>(0) {
@@ -95,8 +96,8 @@ pub(super) async fn pending_events(connection: &Connection, server: &Server) -> 
 }
 
 /// The lock that every process which serves this schema shares.
-pub(super) fn running(service: &str) -> i64 {
-    lock("running", service)
+pub(super) fn running(schema: &str) -> i64 {
+    lock("running", schema)
 }
 
 /// Something of which only one process does it at a time, until this is dropped.

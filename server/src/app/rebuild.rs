@@ -1,0 +1,173 @@
+//! Building the tables of a projection anew from the archives of its sources.
+//!
+//! They are built beside those that are there, by the same machinery that runs the service, and replace them when every
+//! event was handled. A rebuild that ends before that changes nothing.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+use bus::{Adapter, Topology};
+use kernel::{Clock, Ids};
+use service::catch_up::{self, Consumer};
+use service::http::auth::Auth;
+use service::http::overload::Overload;
+use service::storage::{Db, Location, Rebuild, backlog, held};
+use service::telemetry::Metrics;
+use service::{AnyService, CatchingUp, Operator, Running, Runtime, Tasks, Tracer};
+
+use super::folder::{Folder, MissingStores};
+use super::migrate::{self, open};
+use super::retry::while_unavailable;
+use super::run::shared_settings;
+use super::start::prepare;
+use super::{DRAIN, broker};
+use crate::config;
+use crate::shop::Shop;
+
+/// The time between two looks at the work that is left.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// The time between two reports about progress.
+const REPORT_EVERY: Duration = Duration::from_secs(5);
+
+/// The result of a rebuild.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rebuilt {
+    /// Number of events that were taken from the archives.
+    pub events: u64,
+    /// Number of those that can't be handled and are parked.
+    pub parked: u64,
+}
+
+/// Builds a service's tables anew. No process may run the service meanwhile; of files, none may run the shop.
+///
+/// `report` gets lines about the progress.
+pub async fn rebuild(
+    shop: &Shop,
+    settings: &config::Settings,
+    name: &str,
+    mut report: impl FnMut(String) + Send,
+) -> anyhow::Result<Rebuilt> {
+    let services = shop.described();
+    let service =
+        services.iter().find(|it| it.name() == name).with_context(|| format!("there is no service {name}"))?;
+    if let Some(reason) = service.refuse_rebuild() {
+        bail!("{name} can't be rebuilt: {reason}");
+    }
+    let store = settings.location();
+    let mut folder = match &store {
+        Location::Folder(_) => {
+            Some(Folder::open(&settings.data_dir, &store, &services, MissingStores::AcceptOf(service.name()))?)
+        }
+        Location::Postgres(_) => None,
+    };
+    let rebuilt =
+        while_unavailable(&store, async || try_to_rebuild(shop, settings, service.name(), &mut report).await).await?;
+    if let Some(folder) = &mut folder {
+        folder.list_stores()?;
+    }
+    Ok(rebuilt)
+}
+
+async fn try_to_rebuild(
+    shop: &Shop,
+    settings: &config::Settings,
+    name: &'static str,
+    report: &mut (impl FnMut(String) + Send),
+) -> anyhow::Result<Rebuilt> {
+    let (store, clock) = (settings.location(), Clock::system());
+    prepare(&store, shop.services()).await?;
+    let _turn = migrate::turn(&store, report).await?;
+    let rebuild = Rebuild::begin(&store, name).await?;
+    if settings.broker.is_shared() {
+        // What is committed from now on waits in the service's queues.
+        broker::declare(&settings.broker, broker::setup(shop.topology(), settings.shards, &clock), report).await?;
+    }
+    let (mut sources, mut projection) = (Vec::new(), None);
+    for service in shop.described() {
+        if service.name() == name {
+            projection = Some(service);
+        } else {
+            sources.push(open(&*service, settings, &store, &clock).await?);
+        }
+    }
+    let projection = projection.context("the shop has the service")?;
+    if let Location::Postgres(_) = &store {
+        // Only rows are replaced, so the tables must be up to date.
+        open(&*projection, settings, &store, &clock).await?.close().await;
+    }
+    let rebuilt = build(projection, settings, &rebuild, &sources, report).await;
+    for source in &sources {
+        source.close().await;
+    }
+    let rebuilt = rebuilt?;
+    rebuild.replace().await?;
+    Ok(rebuilt)
+}
+
+/// Has the service handle the whole history in the new store, and closes it.
+async fn build(
+    service: Box<dyn AnyService>,
+    settings: &config::Settings,
+    rebuild: &Rebuild,
+    sources: &[Db],
+    report: &mut (impl FnMut(String) + Send),
+) -> anyhow::Result<Rebuilt> {
+    let runtime = runtime(&*service, settings, rebuild.location())?;
+    let db = service.open(&runtime).await?;
+    let consumer: Consumer = catch_up::consumer(&*service, db.clone(), &[]);
+    let types: Vec<String> = consumer.types.iter().copied().map(str::to_owned).collect();
+    let events = catch_up::catch_up(&consumer, sources, &mut *report).await?;
+    let running = service.start(db.clone(), &runtime).await?;
+    let handled = handle(&db, &running.operator, &types, events, report).await;
+    let drained = runtime.tasks.stop(DRAIN).await;
+    Running::close(&running.operator, drained).await;
+    Ok(Rebuilt { events, parked: handled? })
+}
+
+/// Waits until every event was handled or is parked; answers with the number of the latter.
+async fn handle(
+    db: &Db,
+    operator: &Operator,
+    types: &[String],
+    events: u64,
+    report: &mut (impl FnMut(String) + Send),
+) -> anyhow::Result<u64> {
+    let mut reported = Instant::now();
+    loop {
+        // In this order: what is being handled may be held a moment later.
+        let pending = operator.activity().await?.pending;
+        let counts = held::counts(db).await?;
+        if pending == 0 && counts.due == 0 {
+            return Ok(u64::try_from(counts.parked).unwrap_or_default());
+        }
+        if reported.elapsed() > REPORT_EVERY {
+            reported = Instant::now();
+            let left = backlog::count(db, types.to_vec()).await?;
+            let left = if left < backlog::COUNTED { left.to_string() } else { format!("more than {left}") };
+            report(format!("{}: {left} of {events} events are left", db.service()));
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
+/// Surroundings in which the service receives nothing but its backlog.
+fn runtime(service: &dyn AnyService, settings: &config::Settings, location: Location) -> anyhow::Result<Runtime> {
+    let clock = Clock::system();
+    let alone = Topology::new().consumer(service.name(), service.subscriptions());
+    let broker = bus::EmbeddedAdapter.connect("", broker::setup(alone, settings.shards, &clock))?;
+    Ok(Runtime {
+        store: location,
+        broker,
+        clock: clock.clone(),
+        ids: Ids::new(clock.clone()),
+        settings: Arc::new(shared_settings(settings)),
+        metrics: Arc::new(Metrics::new(clock.now())),
+        tracer: Tracer::default(),
+        auth: Arc::new(Auth::new(Vec::new(), clock)),
+        overload: Overload::new(&[]),
+        catching_up: CatchingUp::default(),
+        tasks: Tasks::new(),
+    })
+}
