@@ -45,8 +45,8 @@ impl Edit {
 
 /// The edits that name the service, none of them written yet.
 pub(super) fn edits(name: &Name, root: &Path) -> Result<[Edit; 3]> {
-    let name = name.as_str();
-    let member = |_: &str| format!("{name} = {{ package = \"tradepost-{name}\", path = \"services/{name}\" }}");
+    let (package, folder, name) = (name.package(), name.folder(), name.as_str());
+    let member = |_: &str| format!("{name} = {{ package = \"{package}\", path = \"{folder}\" }}");
     let dependency = format!("{name}.workspace = true");
     Ok([
         Edit::new(root, "Cargo.toml", "crate of services/", member, |lines| {

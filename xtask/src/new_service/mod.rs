@@ -11,6 +11,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 
 use crate::bless;
+use crate::step::{self, cargo};
 use name::Name;
 
 /// The service that is copied. It is a member of the workspace, so it compiles and its test runs.
@@ -42,6 +43,8 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
         edit.write()?;
         eprintln!("{}: {}", edit.file, edit.line.trim());
     }
+    // A longer name than the sample's breaks lines elsewhere.
+    step::run("formatting", cargo(&["fmt", "--package", &name.package()]), "see above")?;
     eprintln!("{}: written; begin with src/lib.rs, and replace what the service does by what it is for", name.folder());
     if args.no_bless {
         eprintln!("next: cargo xtask bless");

@@ -56,6 +56,11 @@ impl Name {
         capitalised(&self.0.replace('_', " "))
     }
 
+    /// `tradepost-gift_cards`: the package.
+    pub fn package(&self) -> String {
+        format!("tradepost-{}", self.0)
+    }
+
     /// From the root.
     pub fn folder(&self) -> String {
         format!("services/{}", self.0)
