@@ -76,7 +76,7 @@ pub(super) fn edits(name: &Name, root: &Path) -> Result<[Edit; 3]> {
 /// The first port that the shop's source doesn't name.
 fn free_port(shop: &str) -> u16 {
     let named: Vec<u16> = shop.split(|c: char| !c.is_ascii_digit()).filter_map(|number| number.parse().ok()).collect();
-    (FIRST_PORT..).find(|port| !named.contains(port)).expect("a shop has fewer services than there are ports")
+    (FIRST_PORT..=u16::MAX).find(|port| !named.contains(port)).expect("a shop has fewer services than there are ports")
 }
 
 #[cfg(test)]
