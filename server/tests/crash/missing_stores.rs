@@ -87,7 +87,7 @@ async fn a_first_start_that_was_cut_short_is_begun_again() {
 /// A shop that has mailed a customer.
 async fn sell(data: &Path) -> (Process, Client) {
     let mut process = Process::spawn_with(data, &["--port", "0", "--demo"]);
-    let client = process.ready().await.unwrap();
+    let client = process.ready().await.unwrap_or_else(|ended| panic!("it ended: {ended:?}"));
     let order = ["orders", "place", "123=1", "--email", "ada@example.com", "--token", "tok_ok"];
     Process::command(&client.url, &order).await;
     settle(&client).await;
@@ -102,7 +102,7 @@ async fn settle(client: &Client) {
 /// The ids of all mails, oldest first.
 async fn mails(client: &Client) -> Vec<String> {
     let mails: Vec<Value> = client.all("/v1/mail").await.expect(ALIVE);
-    let mut ids: Vec<String> = mails.iter().map(|mail| mail["mail_id"].as_str().unwrap().to_owned()).collect();
+    let mut ids: Vec<String> = mails.iter().map(|mail| mail["mail_id"].to_string()).collect();
     ids.sort();
     ids
 }

@@ -2,6 +2,7 @@
 //!
 //! Rows are replaced and not schemas: a renamed schema would lose the rights that others have been given to it.
 
+use std::iter;
 use std::time::Duration;
 
 use tokio_postgres::{Client, Transaction};
@@ -85,20 +86,21 @@ async fn tables(client: &Client, service: &str) -> Result<Vec<Table>, tokio_post
 
 fn replace(service: &str, tables: &[Table]) -> String {
     let names: Vec<String> = tables.iter().map(|table| format!("\"{service}\".\"{}\"", table.name)).collect();
-    let mut text = format!("truncate {};\n", names.join(", "));
-    for (Table { name, columns, numbered }, table) in tables.iter().zip(&names) {
-        text += &format!(
-            "insert into {table} ({columns}) overriding system value \
-             select {columns} from \"{service}{SUFFIX}\".\"{name}\";\n"
-        );
-        if let Some(column) = numbered {
-            text += &format!(
-                "select setval(pg_get_serial_sequence('{table}', '{column}'), coalesce(max(\"{column}\"), 0) + 1, false) \
-                 from {table};\n"
-            );
-        }
-    }
-    text
+    let truncate = format!("truncate {};\n", names.join(", "));
+    let inserts = tables.iter().zip(&names).map(|(table, full_name)| insert(service, table, full_name));
+    iter::once(truncate).chain(inserts).collect()
+}
+
+fn insert(service: &str, Table { name, columns, numbered }: &Table, full_name: &str) -> String {
+    let insert = format!(
+        "insert into {full_name} ({columns}) overriding system value \
+         select {columns} from \"{service}{SUFFIX}\".\"{name}\";\n"
+    );
+    let Some(column) = numbered else { return insert };
+    format!(
+        "{insert}select setval(pg_get_serial_sequence('{full_name}', '{column}'), \
+         coalesce(max(\"{column}\"), 0) + 1, false) from {full_name};\n"
+    )
 }
 
 fn drop_beside(service: &str) -> String {
