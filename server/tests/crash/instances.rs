@@ -8,7 +8,7 @@ use crate::selling::Selling;
 /// Orders of each stage.
 const ORDERS: usize = 300;
 
-/// Longer than a lease, a rebalance and a busy machine take together: instances that are late at each beat take five
+/// Longer than a lease, a rebalance and a busy machine take together: instances that are late at each beat take six
 /// beats to find that one is gone.
 const SHARED_OUT: Duration = Duration::from_secs(90);
 
