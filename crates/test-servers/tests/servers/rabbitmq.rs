@@ -46,13 +46,14 @@ fn alarms_come_and_go(server: &RabbitMq) {
 
 fn answers_nobody_while_it_is_frozen(server: &RabbitMq) {
     server.freeze();
-    let mut client = TcpStream::connect(("127.0.0.1", server.port())).unwrap();
-    client.write_all(b"AMQP\0\0\x09\x01").unwrap();
-    client.set_nonblocking(true).unwrap();
+    let mut client =
+        TcpStream::connect(("127.0.0.1", server.port())).expect("the system takes connections for a frozen server");
+    client.write_all(b"AMQP\0\0\x09\x01").expect("a few bytes fit into the socket");
+    client.set_nonblocking(true).expect("a socket has both modes");
     assert!(client.read(&mut [0; 8]).is_err(), "it answers");
     server.thaw();
-    client.set_nonblocking(false).unwrap();
-    assert_eq!(client.read(&mut [0; 1]).unwrap(), 1);
+    client.set_nonblocking(false).expect("a socket has both modes");
+    assert_eq!(client.read(&mut [0; 1]).expect("it answers again"), 1);
 }
 
 #[test]
