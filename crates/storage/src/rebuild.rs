@@ -24,8 +24,8 @@ impl Rebuild {
     ///
     /// # Errors
     ///
-    /// [`Error::Unusable`] on PostgreSQL while a process serves the service's schema. Of files, the process has the folder
-    /// for itself.
+    /// [`Error::Unusable`] on PostgreSQL while a process serves the service's schema. Of files, the process has the
+    /// folder for itself.
     pub async fn begin(location: &Location, service: &'static str) -> Result<Self, Error> {
         let location = location.of(service)?;
         match &location {
@@ -49,7 +49,7 @@ impl Rebuild {
             Location::Folder(stores) => {
                 let file = format!("{}.db", self.service);
                 let replaced = replace(&stores.join(FOLDER).join(&file), &stores.join(&file));
-                replaced.and_then(|()| clear_away(stores)).map_err(|error| unavailable(stores, &error))
+                replaced.and_then(|()| remove_folder(stores)).map_err(|error| unavailable(stores, &error))
             }
             Location::Postgres(server) => server.end_rebuild(self.service).await,
         }
@@ -58,19 +58,19 @@ impl Rebuild {
 
 /// Makes the folder anew, empty.
 fn clear(stores: &Path) -> io::Result<()> {
-    clear_away(stores)?;
+    remove_folder(stores)?;
     DirBuilder::new().mode(0o700).create(stores.join(FOLDER))
 }
 
-fn clear_away(stores: &Path) -> io::Result<()> {
+fn remove_folder(stores: &Path) -> io::Result<()> {
     match fs::remove_dir_all(stores.join(FOLDER)) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
     }
 }
 
-/// Puts a file in the place of another. The other is moved away first: its log must not be found beside the new file, and
-/// a start between any two steps finds the old store, none, or the new one, and refuses where there is none.
+/// Puts a file in the place of another. The other is moved aside first: its log must not be found beside the new file,
+/// and a start between any two steps finds the old store, none, or the new one, and refuses where there is none.
 fn replace(new: &Path, at: &Path) -> io::Result<()> {
     if beside(new, "-wal").metadata().is_ok_and(|log| log.len() > 0) {
         return Err(io::Error::other(format!("{} was not closed", new.display())));

@@ -49,7 +49,7 @@ impl App {
     }
 }
 
-/// What all tries to start have in common.
+/// The parts that all attempts to start have in common.
 struct Start {
     options: Options,
     ids: Ids,
