@@ -11,6 +11,10 @@ on_each_store! {
     events_of_all_services_are_listed_newest_first_and_by_page,
 }
 
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
 use axum::http::Method;
 use events::{OrderId, PaymentCaptured};
 use kernel::Event;
@@ -147,6 +151,37 @@ async fn the_description_names_what_there_is_and_nothing_else(place: ShopLocatio
     for fetched in ["src=\"http", "href=\"http", "@import", "url("] {
         assert!(!html.contains(fetched), "the page fetches nothing from outside: {fetched}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn files_of_a_folder_that_others_could_read_are_closed_to_them() {
+    let shop = TestShop::start().await;
+    let folder = shop.data();
+    let foreign = folder.join("notes.txt");
+    let mode_of = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    let shop = shop
+        .restart_after(Setup::default(), async |_, _| {
+            fs::write(&foreign, "somebody's").unwrap();
+            for path in files_below(&folder) {
+                let mode = if path.is_dir() { 0o755 } else { 0o644 };
+                fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
+            }
+        })
+        .await;
+    shop.product("123", 10).await;
+
+    let (made, others): (Vec<_>, Vec<_>) = files_below(&folder).into_iter().partition(|path| *path != foreign);
+    assert!(made.iter().any(|path| path.ends_with("payment-provider/payment-provider.db")), "{made:?}");
+    let readable: Vec<_> = made.iter().filter(|path| mode_of(path) & 0o077 != 0).collect();
+    assert!(readable.is_empty(), "{readable:?}");
+    assert_eq!((others.len(), mode_of(&foreign)), (1, 0o644), "what lies beside them is not ours");
+}
+
+/// All that is in a folder, and in its folders.
+fn files_below(folder: &Path) -> Vec<PathBuf> {
+    let here = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let deeper = |path: PathBuf| if path.is_dir() { [files_below(&path), vec![path]].concat() } else { vec![path] };
+    here.flat_map(deeper).collect()
 }
 
 async fn events_of_all_services_are_listed_newest_first_and_by_page(place: ShopLocation) {

@@ -166,6 +166,14 @@ async fn a_guests_order_stays_the_guests_whoever_has_signed_in(place: ShopLocati
     try_all(&order_id, None, |method, path| shop.request(method, path).header("x-order-token", &token)).await;
     let listed = shop.request(Method::GET, "/v1/orders").header("x-order-token", &token).send().await.expect(200);
     assert_eq!(ids(&listed), [order_id]);
+    let none_paid = shop.request(Method::GET, "/v1/orders?status=paid").header("x-order-token", &token).send().await;
+    assert!(none_paid.expect(200).items().is_empty());
+    for (query, token) in [("", "nonsense"), ("?status=paid", ""), ("?number=1", "nonsense")] {
+        let listed =
+            shop.request(Method::GET, &format!("/v1/orders{query}")).header("x-order-token", token).send().await;
+        assert_eq!(listed.expect(401).text("/code"), "unauthenticated");
+    }
+    shop.request(Method::GET, "/v1/orders?number=1").send().await.expect(401);
 
     let by_admin = json!({"lines": one_of(&product)["lines"], "email": "eve@example.com"});
     let placed = shop.post("/v1/orders", &by_admin).await.expect(201);

@@ -9,7 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use serde_json::{Value, json};
-use testkit::{ADMIN_TOKEN, TestResponse, TestShop};
+use testkit::{ADMIN_TOKEN, Setup, TestResponse, TestShop};
 
 /// A route as the description has it.
 struct Route {
@@ -85,6 +85,20 @@ async fn every_route_lets_in_whom_it_says_and_nobody_else() {
             }
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_admin_token_before_is_good_beside_the_one_of_now_until_it_is_taken_away() {
+    const PREVIOUS: &str = "the-admin-token-before-this-one-0123456789";
+    let setup = Setup { admin_token_previous: Some(PREVIOUS.to_owned()), ..Setup::default() };
+    let shop = TestShop::start_with(setup).await;
+    let asks = async |shop: &TestShop, token: &str| {
+        shop.request(Method::GET, "/v1/mail").bearer(token).send().await.status.as_u16()
+    };
+    assert_eq!((asks(&shop, PREVIOUS).await, asks(&shop, ADMIN_TOKEN).await), (200, 200));
+    assert_eq!(asks(&shop, "an-admin-token-that-never-was-0123456789").await, 401);
+    let shop = shop.restart(Setup::default()).await;
+    assert_eq!((asks(&shop, PREVIOUS).await, asks(&shop, ADMIN_TOKEN).await), (401, 200));
 }
 
 /// Tokens that are not good, each in another way. `good` is one that is.

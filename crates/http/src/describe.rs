@@ -33,14 +33,19 @@ pub(super) fn operations(item: &mut PathItem) -> impl Iterator<Item = (Method, &
 /// Adds the refusals and headers that the route has by its parameters, its body and its method, and gives each response
 /// a description and each problem its content type.
 pub(super) fn complete(path: &str, method: &Method, operation: &mut Operation) {
-    refuse(operation, StatusCode::BAD_REQUEST, &["invalid_query"]);
+    // Before a route is looked at: see `shell` and `listener`.
+    refuse(operation, StatusCode::BAD_REQUEST, &["malformed_request", "invalid_query"]);
+    refuse(operation, StatusCode::PAYLOAD_TOO_LARGE, &["body_too_large"]);
+    refuse(operation, StatusCode::URI_TOO_LONG, &["uri_too_long"]);
+    let head_too_large = ResponseBuilder::new().description("The head is too large; answered without a body.").build();
+    let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE.as_str().to_owned();
+    operation.responses.responses.insert(status, head_too_large.into());
     if declares(operation, ParameterIn::Path, None) {
         refuse(operation, StatusCode::NOT_FOUND, &["not_found"]);
     }
     if operation.request_body.is_some() {
         refuse(operation, StatusCode::BAD_REQUEST, &["malformed_body"]);
         refuse(operation, StatusCode::REQUEST_TIMEOUT, &["request_timeout"]);
-        refuse(operation, StatusCode::PAYLOAD_TOO_LARGE, &["body_too_large"]);
         refuse(operation, StatusCode::UNSUPPORTED_MEDIA_TYPE, &["unsupported_media_type"]);
         refuse(operation, StatusCode::UNPROCESSABLE_ENTITY, &["invalid_body"]);
     }

@@ -18,7 +18,7 @@ use crate::reaction::Reaction;
 use crate::setting::AnySetting;
 use crate::telemetry::{Counter, Register};
 use crate::timers::{ErasedTimer, Timer, TimerKind};
-use crate::{Ctx, Delivery, Failure, Selection, on_signing_key_published};
+use crate::{CannotStart, Ctx, Delivery, Failure, Selection, on_signing_key_published};
 
 /// A service: its name, its tables, and on one screen its routes, reactions and timers.
 ///
@@ -32,7 +32,7 @@ pub struct Service<S = ()> {
     pub(crate) reactions: Vec<Reaction<S>>,
     pub(crate) timers: Vec<ErasedTimer<S>>,
     pub(crate) access: Option<AccessCheck<S>>,
-    pub(crate) at_start: Option<AtStart<S>>,
+    pub(crate) at_start: Vec<AtStart<S>>,
     pub(crate) settings: &'static [&'static dyn AnySetting],
     pub(crate) counters: Vec<Register>,
     pub(crate) late_after: Option<Duration>,
@@ -42,7 +42,7 @@ pub struct Service<S = ()> {
     pub(crate) state: S,
 }
 
-type AtStart<S> = Box<dyn FnOnce(Ctx<S>) -> BoxFuture<'static, Result<(), storage::Error>> + Send>;
+type AtStart<S> = Box<dyn FnOnce(Ctx<S>) -> BoxFuture<'static, Result<(), CannotStart>> + Send>;
 pub(crate) type AtStop<S> = Arc<dyn Fn(Ctx<S>) -> BoxFuture<'static, Result<(), storage::Error>> + Send + Sync>;
 
 impl<S: Clone + Send + Sync + 'static> Service<S> {
@@ -57,7 +57,7 @@ impl<S: Clone + Send + Sync + 'static> Service<S> {
             reactions: Vec::new(),
             timers: Vec::new(),
             access: None,
-            at_start: None,
+            at_start: Vec::new(),
             settings: &[],
             counters: Vec::new(),
             late_after: None,
@@ -160,13 +160,14 @@ impl<S: Clone + Send + Sync + 'static> Service<S> {
         self
     }
 
-    /// Runs once at each start: the store is open, and nothing is answered or handled before it is done.
+    /// Runs once at each start, in the order in which such steps were added: the store is open, and nothing is answered
+    /// or handled before it is done. A refusal ends the start.
     pub fn at_start<F, Fut>(mut self, run: F) -> Self
     where
         F: FnOnce(Ctx<S>) -> Fut + Send + 'static,
-        Fut: Future<Output = Result<(), storage::Error>> + Send + 'static,
+        Fut: Future<Output = Result<(), CannotStart>> + Send + 'static,
     {
-        self.at_start = Some(Box::new(move |ctx| Box::pin(run(ctx))));
+        self.at_start.push(Box::new(move |ctx| Box::pin(run(ctx))));
         self
     }
 

@@ -14,6 +14,7 @@
 //! - A failing delivery holds back its own key in its own lane, and nothing else.
 
 mod backoff;
+mod cannot_start;
 mod catching_up;
 mod ctx;
 mod definition;
@@ -39,6 +40,7 @@ pub mod telemetry;
 pub mod traces;
 
 pub use backoff::Backoff;
+pub use cannot_start::CannotStart;
 pub use catching_up::CatchingUp;
 pub use ctx::{Ctx, Settings, decide};
 pub use definition::Service;

@@ -26,7 +26,7 @@ use crate::shell::served_by;
 use crate::telemetry::Metrics;
 use crate::traces::Tracer;
 use crate::watch_backlog::{self, Work};
-use crate::{CatchingUp, Ctx, Operator, Service, Settings, Tasks, catching_up, operator};
+use crate::{CannotStart, CatchingUp, Ctx, Operator, Service, Settings, Tasks, catching_up, operator};
 
 /// The parts that a service gets from the process that runs it.
 #[derive(Clone)]
@@ -108,7 +108,7 @@ pub trait AnyService: Send {
     fn open<'a>(&'a self, runtime: &'a Runtime) -> BoxFuture<'a, Result<Db, storage::Error>>;
 
     /// Starts relays, consumers and timers on the open store.
-    fn start(self: Box<Self>, db: Db, runtime: &Runtime) -> BoxFuture<'_, Result<Running, storage::Error>>;
+    fn start(self: Box<Self>, db: Db, runtime: &Runtime) -> BoxFuture<'_, Result<Running, CannotStart>>;
 }
 
 impl<S: Clone + Send + Sync + 'static> AnyService for Service<S> {
@@ -160,7 +160,7 @@ impl<S: Clone + Send + Sync + 'static> AnyService for Service<S> {
         Box::pin(open(self.name, self.migrations, runtime))
     }
 
-    fn start(self: Box<Self>, db: Db, runtime: &Runtime) -> BoxFuture<'_, Result<Running, storage::Error>> {
+    fn start(self: Box<Self>, db: Db, runtime: &Runtime) -> BoxFuture<'_, Result<Running, CannotStart>> {
         Box::pin(Service::start(*self, db, runtime))
     }
 }
@@ -181,7 +181,7 @@ async fn open(name: &'static str, migrations: Migrations, runtime: &Runtime) -> 
 
 impl<S: Clone + Send + Sync + 'static> Service<S> {
     /// Starts relays, consumers and timers on the open store.
-    async fn start(self, db: Db, runtime: &Runtime) -> Result<Running, storage::Error> {
+    async fn start(self, db: Db, runtime: &Runtime) -> Result<Running, CannotStart> {
         catching_up::refuse_blind(&db, self.reactions.iter().map(|reaction| reaction.event_type)).await?;
         storage::outbox::redirect(&db).await?;
         let after_crash = db.mark_running().await?;
@@ -203,7 +203,7 @@ impl<S: Clone + Send + Sync + 'static> Service<S> {
             catching_up: runtime.catching_up.clone(),
         };
         crate::keys::load(&ctx).await?;
-        if let Some(run) = self.at_start {
+        for run in self.at_start {
             run(ctx.clone()).await?;
         }
         let operator = Operator {

@@ -12,4 +12,4 @@ mod unknown;
 pub use response::TestResponse;
 pub use shop::{ADMIN_TOKEN, Call, Setup, TestShop, unlimited};
 pub use shop_location::ShopLocation;
-pub use unknown::emit_about_an_unknown_order;
+pub use unknown::{emit, emit_about_an_unknown_order};

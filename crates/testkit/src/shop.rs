@@ -40,6 +40,8 @@ pub struct Setup {
     pub services: Values,
     /// Spans of what happens, if anybody wants them.
     pub tracer: Tracer,
+    /// The admin token before [`ADMIN_TOKEN`], good beside it.
+    pub admin_token_previous: Option<String>,
 }
 
 impl Default for Setup {
@@ -49,6 +51,7 @@ impl Default for Setup {
             settings: Settings { limits: Limits::NONE, ..Settings::default() },
             services: unlimited(),
             tracer: Tracer::default(),
+            admin_token_previous: None,
         }
     }
 }
@@ -95,7 +98,7 @@ impl TestShop {
     /// A shop at some time, in a place that may have one of an earlier version.
     pub async fn start_at(time: &str, place: ShopLocation, setup: Setup) -> Self {
         let (clock, hands) = Clock::mock(time.parse().expect("a time"));
-        let app = open(&place, clock, &hands, setup).await;
+        let app = open(&place, clock, &hands, setup).await.expect("the place can be opened");
         Self { app, hands, place }
     }
 
@@ -109,8 +112,18 @@ impl TestShop {
         let Self { app, hands, place } = self;
         app.stop().await;
         meanwhile(place.store(), hands.clock()).await;
-        let app = open(&place, hands.clock(), &hands, setup).await;
+        let app = open(&place, hands.clock(), &hands, setup).await.expect("what the shop has left can be opened");
         Self { app, hands, place }
+    }
+
+    /// Stops the shop and tries to start it again; answers with the reason of the refusal. Panics if it starts.
+    pub async fn refuses_to_restart(self, setup: Setup) -> String {
+        let Self { app, hands, place } = self;
+        app.stop().await;
+        match open(&place, hands.clock(), &hands, setup).await {
+            Ok(_) => panic!("the shop started again"),
+            Err(refusal) => refusal,
+        }
     }
 
     /// The whole HTTP surface, for a test that serves it.
@@ -210,7 +223,7 @@ impl TestShop {
     }
 }
 
-async fn open(place: &ShopLocation, clock: Clock, hands: &MockClock, setup: Setup) -> App {
+async fn open(place: &ShopLocation, clock: Clock, hands: &MockClock, setup: Setup) -> Result<App, String> {
     let options = Options {
         scope: Scope::Whole { data: place.data() },
         store: place.store(),
@@ -219,7 +232,7 @@ async fn open(place: &ShopLocation, clock: Clock, hands: &MockClock, setup: Setu
         settings: setup.settings,
         clock,
         admin_token: Some(ADMIN_TOKEN.to_owned()),
-        admin_token_previous: None,
+        admin_token_previous: setup.admin_token_previous,
         services: setup.services,
         slow_charge: Duration::from_millis(50),
         tracer: setup.tracer,
@@ -227,10 +240,10 @@ async fn open(place: &ShopLocation, clock: Clock, hands: &MockClock, setup: Setu
         missing_stores: MissingStores::Refuse,
         report: drop,
     };
-    let app = App::start(options).await.expect("an empty folder can be opened");
+    let app = App::start(options).await.map_err(|error| format!("{error:#}"))?;
     let operators = app.operators.clone();
     hands.on_advance(move || operators.iter().for_each(service::Operator::wake));
-    app
+    Ok(app)
 }
 
 /// A request that is being put together.

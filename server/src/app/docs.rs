@@ -56,7 +56,9 @@ fn describe(openapi: &mut OpenApi) {
     env!("CARGO_PKG_VERSION").clone_into(&mut openapi.info.version);
     openapi.info.description = Some(
         "Orders, stock, payments and mail that react to one another through events. \
-         Errors are RFC 9457 problem documents with a stable code."
+         Errors are RFC 9457 problem documents with a stable code. \
+         A path that is none is answered 404 `not_found`, and a method that a path does not have \
+         405 `method_not_allowed` with an `Allow` header."
             .to_owned(),
     );
     openapi.info.license = None;

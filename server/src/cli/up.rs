@@ -5,7 +5,7 @@ use clap::Args;
 use server::app::{self, MissingStores, RunOptions, Scope};
 use server::config::{self, Environment, Flags};
 use server::shop::Shop;
-use service::storage;
+use service::{CannotStart, storage};
 
 use super::Failure;
 use super::failure::Exit;
@@ -51,7 +51,8 @@ impl Up {
 pub fn not_run(error: &anyhow::Error) -> Failure {
     // What the settings name can't be used: waiting won't help.
     let is_store = matches!(error.downcast_ref(), Some(storage::Error::Unusable { .. }));
+    let is_service = error.downcast_ref().is_some_and(CannotStart::is_lasting);
     let is_broker = matches!(error.downcast_ref(), Some(AdapterError::Unusable(_)));
-    let exit = if is_store || is_broker { Exit::Configuration } else { Exit::Failed };
+    let exit = if is_store || is_service || is_broker { Exit::Configuration } else { Exit::Failed };
     Failure::new(exit, format!("{error:#}"))
 }

@@ -109,3 +109,27 @@ fn an_interrupted_command_ends_with_130() {
     Command::new("sh").args(["-c", &format!("kill -INT {}", child.id())]).status().unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(130));
 }
+
+#[test]
+fn an_admin_token_is_rotated_and_the_one_before_retired() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().to_str().unwrap();
+    let run = |command: &str, more: &[&str]| {
+        Ran::new(&mut tradepost(&[&["admin-token", command, "--data", data], more].concat()))
+    };
+    let refused = run("rotate", &[]).fails(1);
+    assert!(refused.contains("admin_token_previous"), "{refused}");
+    let file = folder.path().join("admin-token.sha256");
+    let digests = || -> Vec<String> { std::fs::read_to_string(&file).unwrap().lines().map(str::to_owned).collect() };
+    std::fs::write(&file, "0".repeat(64)).unwrap();
+
+    let token = run("rotate", &[]).succeeds();
+    assert!(token.trim_end().len() >= 32, "{token}");
+    let rotated = digests();
+    assert_eq!((rotated.len(), &rotated[1]), (2, &"0".repeat(64)), "the one before is still good");
+    assert_ne!(rotated[0], rotated[1]);
+    let retired: Value = serde_json::from_str(&run("retire", &["--json"]).succeeds()).unwrap();
+    assert_eq!((retired, digests()), (json!({"retired": true}), vec![rotated[0].clone()]));
+    let none: Value = serde_json::from_str(&run("retire", &["--json"]).succeeds()).unwrap();
+    assert_eq!(none, json!({"retired": false}));
+}

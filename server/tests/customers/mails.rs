@@ -1,5 +1,6 @@
 //! Mails to one address: so many an hour.
 
+use std::net::TcpListener;
 use std::time::Duration;
 
 use axum::http::Method;
@@ -9,6 +10,7 @@ use testkit::{Setup, ShopLocation, TestShop, on_each_store, unlimited};
 
 on_each_store! {
     nobody_gets_more_mails_than_the_hour_allows_and_confirmations_wait,
+    a_mail_that_could_not_be_sent_is_replaced_by_that_of_the_orders_end,
 }
 
 async fn order_for(shop: &TestShop, product: &str, email: &str, token: &str) {
@@ -48,4 +50,25 @@ async fn nobody_gets_more_mails_than_the_hour_allows_and_confirmations_wait(plac
     }
     shop.advance(Duration::from_mins(30)).await;
     assert_eq!(mails(&shop, "victim@example.net").await.last(), Some(&held("captured")));
+}
+
+async fn a_mail_that_could_not_be_sent_is_replaced_by_that_of_the_orders_end(place: ShopLocation) {
+    // A mail server that was there, and is not any more.
+    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let mailer = Mailer::from_url(Some(&format!("smtp://{address}")), "Shop <shop@localhost>").unwrap();
+    let shop = TestShop::start_on_with(place, Setup { mailer, ..Setup::default() }).await;
+    let product = shop.product("A", 100).await;
+    let (email, queued) = ("ada@example.com", |template: &str| (template.to_owned(), "queued".to_owned()));
+    order_for(&shop, &product, email, "tok_soft").await;
+    assert_eq!(mails(&shop, email).await, [queued("payment_failed")], "the order waits for another payment");
+
+    let order_id = shop.get("/v1/orders").await.expect(200).items()[0]["order_id"].as_str().unwrap().to_owned();
+    shop.post(&format!("/v1/orders/{order_id}/cancel"), &json!({})).await.expect(200);
+    shop.settle().await;
+    let replaced = ("payment_failed".to_owned(), "failed".to_owned());
+    assert_eq!(mails(&shop, email).await, [replaced.clone(), queued("cancelled")], "it waits no more");
+    let first = &shop.get(&format!("/v1/mail?order_id={order_id}")).await.expect(200).items()[1];
+    assert!(first["error"].as_str().unwrap().contains("replaced"), "{first}");
+    shop.advance(Duration::from_mins(10)).await;
+    assert_eq!(mails(&shop, email).await, [replaced, queued("cancelled")], "nothing tries to send it");
 }

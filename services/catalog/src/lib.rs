@@ -15,6 +15,7 @@ mod domain;
 mod fields;
 mod on_inventory_updated;
 mod queries;
+mod refuse_other_currency;
 mod renew_search_text;
 pub mod settings;
 mod store;
@@ -43,6 +44,7 @@ type Ctx = service::Ctx<Catalog>;
 pub fn service(values: &Values) -> Service<Catalog> {
     Service::new("catalog", MIGRATIONS, store::STATEMENTS, Catalog { currency: settings::CURRENCY.of(values) })
         .settings(settings::ALL)
+        .at_start(refuse_other_currency::run)
         .at_start(renew_search_text::run)
         .routes(Policy::Public, routes!(queries::list))
         .routes(Policy::Admin, routes!(create_product::handler))

@@ -1,7 +1,7 @@
 //! The catalogue's tables.
 
 use events::ProductId;
-use kernel::{Money, Timestamp, Version, text};
+use kernel::{Currency, Money, Timestamp, Version, text};
 use service::storage::{self, Batch, Db, Error, Row, params};
 
 use crate::domain::{Product, StockFlag};
@@ -37,6 +37,10 @@ storage::statements! {
 
     lookup SKU_HOLDER "select product_id from products where sku = $1 and deleted_at is null";
 
+    query OTHER_CURRENCIES "select price_currency, cast(count(*) as bigint) as products from products
+        where deleted_at is null and price_currency <> $1
+        group by price_currency order by products desc, price_currency limit 1";
+
     insert INSERT_PRODUCT into products (
         product_id uuid, sku text, name text, description text, category text, price_amount int, price_currency text,
         low_stock_threshold int, search_text text, search_form int, version int,
@@ -67,6 +71,12 @@ storage::statements! {
 /// The product, unless it was deleted.
 pub(crate) async fn product(db: &Db, product_id: ProductId) -> Result<Option<Product>, Error> {
     db.query_one(&PRODUCT, params![product_id], product_of).await
+}
+
+/// The currency, other than this one, in which the most products for sale are priced, and their number.
+pub(crate) async fn other_currency(db: &Db, currency: Currency) -> Result<Option<(Currency, i64)>, Error> {
+    let found = |row: &Row<'_>| Ok((row.get("price_currency")?, row.get("products")?));
+    db.query_one(&OTHER_CURRENCIES, params![currency], found).await
 }
 
 /// Products that are looked for: those that contain the part, and are of the category and have the sku if one is given.

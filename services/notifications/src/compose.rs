@@ -2,8 +2,9 @@
 
 use std::collections::HashSet;
 
+use events::OrderId;
 use kernel::{Event, Timestamp, Uuid, Version};
-use service::storage::Batch;
+use service::storage::{Batch, Error};
 use service::{Committed, Delivery, Failure, causes};
 
 use crate::domain::{Beyond, Mail, Status, Topic, header_text};
@@ -47,16 +48,29 @@ pub(crate) async fn write_each_occasion<E: Event>(
     let topics = letters().map(|(letter, _)| letter.topic.id()).collect();
     let mut written: HashSet<_> = store::written(&ctx.db, topics).await?.into_iter().collect();
     let now = ctx.clock.now();
-    let mut batch = Batch::new();
-    for (letter, origin) in letters() {
-        if written.insert((letter.topic.id(), letter.content.template())) {
-            match due(&ctx, &letter, now) {
-                Some(due) => batch = batch.and(write(&ctx, &letter, now, due).caused_by(origin)),
-                None => ctx.state.over_limit.count([letter.content.template().as_str(), "dropped"]),
-            }
+    let new: Vec<_> =
+        letters().filter(|(letter, _)| written.insert((letter.topic.id(), letter.content.template()))).collect();
+    let mut batch = replace_earlier(&ctx, new.iter().map(|(letter, _)| letter)).await?;
+    for (letter, origin) in new {
+        match due(&ctx, &letter, now) {
+            Some(due) => batch = batch.and(write(&ctx, &letter, now, due).caused_by(origin)),
+            None => ctx.state.over_limit.count([letter.content.template().as_str(), "dropped"]),
         }
     }
     Ok(ctx.commit(batch, causes(deliveries)).await?)
+}
+
+/// Gives up the mails that are still to be sent about orders which end by these letters: the mail server was
+/// unreachable, and they say that an order waits.
+async fn replace_earlier<'a>(ctx: &Ctx, letters: impl Iterator<Item = &'a Letter<'a>>) -> Result<Batch, Error> {
+    let ended = letters.filter(|letter| letter.content.is_end_of_order());
+    let ended: Vec<OrderId> = ended.filter_map(|letter| letter.topic.order_id()).collect();
+    // Where mail is captured, none of them waits.
+    if ended.is_empty() || ctx.state.captures() {
+        return Ok(Batch::new());
+    }
+    let earlier = store::queued_of_orders(&ctx.db, ended).await?;
+    Ok(earlier.iter().map(Mail::replaced).fold(Batch::new(), |batch, mail| batch.and(store::give_up(&mail))))
 }
 
 /// The time at which a mail goes: now, later if its recipient got too many, or never.

@@ -55,7 +55,7 @@ pub(crate) enum Status {
     Sent,
     /// There is no mail server: it can be read here.
     Captured,
-    /// The mail server refuses it, or was unreachable too long.
+    /// The mail server refuses it, or was unreachable for too long, or a later mail about the order replaced it.
     Failed,
 }
 
@@ -161,6 +161,13 @@ impl Mail {
     /// Nobody sends it: it can be read here.
     pub fn captured(&self, now: Timestamp) -> Self {
         Self { status: Status::Captured, sent_at: Some(now), ..self.clone() }
+    }
+
+    /// It is not to be sent any more: a later mail about the order contradicts it. An attempt that is under way at that
+    /// moment may still succeed.
+    pub fn replaced(&self) -> Self {
+        let reason = "a later mail about the order replaced it before it could be sent";
+        Self { status: Status::Failed, error: Some(reason.to_owned()), ..self.clone() }
     }
 
     /// It was not sent: failed for good, or `None` while it is worth another attempt.

@@ -5,7 +5,7 @@ use events::OrderId;
 use kernel::{UserId, Uuid, Version};
 use service::storage::{self, Batch, Db, Error, Row, params};
 
-use crate::domain::{Mail, Template};
+use crate::domain::{Mail, Status, Template};
 use crate::send_mail::SEND_MAIL;
 
 storage::statements! {
@@ -18,6 +18,9 @@ storage::statements! {
     query PAGE_OF_ORDER "select mail_id, message_id, topic_id, order_id, template, recipient, subject, text, html,
             status, attempts, error, created_at, sent_at, version, user_id, held_until
         from mails where order_id = $1 and mail_id < $2 order by mail_id desc limit $3";
+    lookup QUEUED_OF_ORDERS "select mail_id, message_id, topic_id, order_id, template, recipient, subject, text, html,
+            status, attempts, error, created_at, sent_at, version, user_id, held_until
+        from mails where order_id = any($1) and status = $2";
     lookup OF_ORDER "select mail_id, version from mails where order_id = $1";
     lookup OF_USER "select mail_id, version from mails where user_id = $1";
     change DELETE "delete from mails where mail_id = $1 and version = $2";
@@ -76,6 +79,16 @@ pub(crate) fn insert(mail: &Mail) -> Batch {
 pub(crate) fn update(mail: &Mail) -> Batch {
     let row = params![mail.mail_id, mail.status.as_str(), mail.attempts, mail.error.as_ref(), mail.sent_at];
     Batch::new().change(&UPDATE, mail.version, row)
+}
+
+/// Writes that a mail is not sent, and removes its timer.
+pub(crate) fn give_up(mail: &Mail) -> Batch {
+    update(mail).unschedule(SEND_MAIL.name, mail.mail_id)
+}
+
+/// Mails about these orders that are still to be sent.
+pub(crate) async fn queued_of_orders(db: &Db, orders: Vec<OrderId>) -> Result<Vec<Mail>, Error> {
+    db.query(&QUEUED_OF_ORDERS, params![orders, Status::Queued.as_str()], mail_of).await
 }
 
 /// A mail by its id, at a version.

@@ -78,6 +78,18 @@ impl Content<'_> {
         }
     }
 
+    /// True if its order has ended, or is paid: an earlier mail about the order says what is no longer so.
+    pub fn is_end_of_order(&self) -> bool {
+        match self {
+            Self::Confirmation { .. } | Self::Rejection { .. } | Self::Cancelled { .. } => true,
+            Self::PaymentFailed { is_final, .. } => *is_final,
+            Self::Welcome { .. }
+            | Self::PasswordReset { .. }
+            | Self::PasswordChanged { .. }
+            | Self::Verification { .. } => false,
+        }
+    }
+
     /// The mail's words, with links to the pages at `shop_url`. What comes from outside is escaped in the HTML, and no
     /// part of the subject.
     pub fn render(&self, shop_url: &str) -> Rendered {

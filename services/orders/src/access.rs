@@ -19,6 +19,16 @@ pub(crate) async fn own_order(ctx: &Ctx, caller: &Caller, order_id: OrderId) -> 
     order.filter(|order| is_own(order, caller)).ok_or_else(|| Problem::not_found("order, or it is not yours"))
 }
 
+/// Refuses a caller who has no token, or one that is no order's, like any other token that isn't good.
+pub(crate) async fn admit_reader(ctx: &Ctx, caller: &Caller) -> Result<(), Problem> {
+    if caller.is_admin || caller.user_id.is_some() {
+        return Ok(());
+    }
+    let token = caller.order_token().ok_or_else(Problem::unauthenticated)?;
+    let is_good = store::is_token_of_an_order(&ctx.db, token).await?;
+    if is_good { Ok(()) } else { Err(Problem::unauthenticated()) }
+}
+
 /// True if the caller may read the story of this subject; `None` if it is no order.
 pub(crate) async fn may_read(ctx: Ctx, subject: Uuid, caller: Caller) -> Result<Option<bool>, Error> {
     let order = store::order(&ctx.db, subject.into()).await?;

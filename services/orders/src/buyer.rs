@@ -20,7 +20,7 @@ pub(crate) struct Buyer {
     pub user_id: Option<UserId>,
     /// The e-mail address for mail about the order.
     pub email: String,
-    /// The client's address.
+    /// The client's address. None of the admin, who orders for others.
     pub placed_from: Option<String>,
 }
 
@@ -36,8 +36,9 @@ impl Buyer {
         if of_account.as_ref().is_some_and(String::is_empty) {
             return Err(Problem::new(StatusCode::FORBIDDEN, "account_closed", "the account was closed"));
         }
+        let placed_from = (!caller.is_admin).then(|| customer_network(client.ip));
         let email = sent.or(of_account).ok_or_else(email_unknown)?;
-        Ok(Self { user_id: caller.user_id, email, placed_from: Some(customer_network(client.ip)) })
+        Ok(Self { user_id: caller.user_id, email, placed_from })
     }
 }
 

@@ -4,7 +4,7 @@ use events::{
     Address, OrderCancelled, OrderId, OrderLine, OrderPaid, OrderPlaced, OrderUpdated, PaymentDeclined, PaymentId,
     PaymentRequested, ProductId,
 };
-use kernel::{Money, SignedDuration, Timestamp, UserId, Uuid, Version};
+use kernel::{Currency, Money, SignedDuration, Timestamp, UserId, Uuid, Version};
 
 /// The reason of an order whose payment was declined for good.
 const PAYMENT_FAILED: &str = "payment_failed";
@@ -106,6 +106,8 @@ pub(crate) struct Draft {
     pub email: String,
     pub ship_to: Option<Address>,
     pub lines: Vec<(ProductId, i64)>,
+    /// The shop's.
+    pub currency: Currency,
     pub payment_token: Option<String>,
     /// The address of the client that asks.
     pub placed_from: Option<String>,
@@ -123,7 +125,7 @@ pub(crate) enum CannotPlace {
     ProductChanging(Vec<usize>),
     /// The total is another than the customer was shown.
     PriceChanged { total: Money },
-    /// Prices in several currencies have no total.
+    /// A line is priced in another currency than the shop's.
     CurrenciesDiffer,
     /// The total is beyond what money can count.
     TotalTooLarge,
@@ -205,7 +207,7 @@ pub(crate) fn place(
     }
     let lines: Vec<OrderLine> =
         draft.lines.iter().filter_map(|(id, quantity)| find(*id).map(|product| line(product, *quantity))).collect();
-    let total = total(&lines)?;
+    let total = total(&lines, draft.currency)?;
     if draft.expected_total.is_some_and(|expected| expected != total) {
         return Err(CannotPlace::PriceChanged { total });
     }
@@ -242,10 +244,8 @@ fn line(product: &Product, quantity: i64) -> OrderLine {
     }
 }
 
-fn total(lines: &[OrderLine]) -> Result<Money, CannotPlace> {
-    let mut currencies = lines.iter().map(|line| line.unit_price.currency);
-    let currency = currencies.next().ok_or(CannotPlace::TotalTooLarge)?;
-    if currencies.any(|other| other != currency) {
+fn total(lines: &[OrderLine], currency: Currency) -> Result<Money, CannotPlace> {
+    if lines.iter().any(|line| line.unit_price.currency != currency) {
         return Err(CannotPlace::CurrenciesDiffer);
     }
     let mut amounts = lines.iter().map(|line| line.unit_price.times(line.quantity));

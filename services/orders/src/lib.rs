@@ -25,6 +25,7 @@ mod on_user_profile_updated;
 mod on_user_registered;
 mod place_order;
 mod queries;
+mod refuse_other_currency;
 mod request_payment;
 pub mod settings;
 mod store;
@@ -43,12 +44,14 @@ use utoipa_axum::routes;
 
 use numbers::Numbers;
 use settings::Settings;
+use unpaid::Pending;
 
 /// State that only this service's handlers see.
 #[derive(Clone)]
 pub struct Orders {
     settings: Settings,
     numbers: Numbers,
+    pending: Pending,
     by_status: Counter<1>,
 }
 
@@ -72,7 +75,8 @@ pub fn service(values: &Values) -> Service<Orders> {
     let settings = Settings::of(values);
     let late_after = settings.reservation_ttl / LATE_AFTER;
     let by_status = Counter::new("orders", "Orders by the status that they reached", ["status"]);
-    let state = Orders { settings, numbers: Numbers::default(), by_status: by_status.clone() };
+    let (numbers, pending) = (Numbers::default(), Pending::default());
+    let state = Orders { settings, numbers, pending, by_status: by_status.clone() };
     Service::new("orders", MIGRATIONS, store::STATEMENTS, state)
         .settings(settings::ALL)
         .counter(&by_status)
@@ -84,6 +88,7 @@ pub fn service(values: &Values) -> Service<Orders> {
         .routes(Policy::Own, routes!(request_payment::handler))
         .routes(Policy::Own, routes!(cancel_order::handler))
         .access(access::may_read)
+        .at_start(refuse_other_currency::run)
         .at_stop(numbers::release)
         .on::<UserRegistered>(on_user_registered::handle)
         .on::<UserProfileUpdated>(on_user_profile_updated::handle)

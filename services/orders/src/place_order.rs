@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::StatusCode;
 use events::{Address, Event, OrderId, ProductId, ProductUpdated};
-use kernel::{Money, Timestamp};
+use kernel::{Currency, Money, Timestamp};
 use serde::{Deserialize, Serialize};
 use service::decide;
 use service::http::auth::{Caller, digest};
@@ -127,7 +127,7 @@ impl PlaceOrder {
         if self.payment.is_some() { 0 } else { self.lines.iter().map(|line| line.quantity).sum() }
     }
 
-    fn draft(self, order_id: OrderId, number: i64, buyer: Buyer, token: &str) -> Draft {
+    fn draft(self, order_id: OrderId, number: i64, buyer: Buyer, currency: Currency, token: &str) -> Draft {
         Draft {
             order_id,
             number,
@@ -137,6 +137,7 @@ impl PlaceOrder {
             expected_total: self.expected_total,
             ship_to: self.ship_to.map(Address::from),
             lines: self.lines.iter().map(|line| (line.product_id, line.quantity)).collect(),
+            currency,
             payment_token: self.payment.map(|payment| payment.token),
             access_digest: digest(token.as_bytes()).to_vec(),
         }
@@ -171,7 +172,8 @@ impl From<CannotPlace> for Problem {
                 Self::new(StatusCode::CONFLICT, "product_changing", detail).with_errors(errors.collect())
             }
             CannotPlace::CurrenciesDiffer => {
-                let detail = "the lines are priced in different currencies: order each currency by itself";
+                let detail =
+                    "a product is priced in another currency than the shop sells in: the shop is configured with two";
                 Self::new(StatusCode::CONFLICT, "currencies_differ", detail)
             }
             CannotPlace::TotalTooLarge => Self::invalid_body(vec![FieldError {
@@ -217,11 +219,11 @@ async fn place_once(
 ) -> Result<RepeatableResponse, Problem> {
     ctx.admit()?;
     let buyer = Buyer::of(ctx, caller, client, input.email.take()).await?;
-    if !caller.is_admin {
-        unpaid::admit(ctx, &buyer, input.unpaid_units()).await?;
-    }
+    let units = if caller.is_admin { 0 } else { input.unpaid_units() };
+    let _until_committed = unpaid::admit(ctx, &buyer, units).await?;
     let access_token = ctx.ids.secret().reveal();
-    let draft = input.draft(ctx.ids.next(), numbers::next(ctx).await?, buyer, &access_token);
+    let draft =
+        input.draft(ctx.ids.next(), numbers::next(ctx).await?, buyer, ctx.state.settings.currency, &access_token);
     let (status, answer) = decide(ctx, || async {
         let wanted: Vec<ProductId> = draft.lines.iter().map(|(product_id, _)| *product_id).collect();
         let changing = ctx.unsettled_keys(ProductUpdated::SOURCE, wanted.iter().map(|id| (*id).into()).collect());

@@ -10,7 +10,7 @@ use service::http::auth::Caller;
 use service::http::{IfNoneMatch, Listing, Page, PathId, Problem, QueryOf, Tagged};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::access::{is_own, own_order};
+use crate::access::{admit_reader, is_own, own_order};
 use crate::domain::{self, Status};
 use crate::{Ctx, store};
 
@@ -158,6 +158,7 @@ pub(crate) async fn list(
     QueryOf(filter): QueryOf<Filter>,
 ) -> Result<Json<Listing<Order>>, Problem> {
     let status = filter.status()?;
+    admit_reader(&ctx, &caller).await?;
     let (db, before, limit) = (&ctx.db, page.before(), page.rows());
     if let Some(number) = filter.number {
         let mut orders = store::orders_of_number(db, number).await?;

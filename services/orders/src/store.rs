@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use events::{OrderId, OrderPlaced, ProductId};
-use kernel::{Money, UserId, Version};
+use kernel::{Currency, Money, UserId, Version};
 use service::TimerKind;
 use service::storage::{self, Batch, Db, Error, Row, Value, params};
 
@@ -19,6 +19,9 @@ pub(crate) const FORGET_CUSTOMER: TimerKind = TimerKind::internal("forget_custom
 storage::statements! {
     lookup PRODUCTS "select product_id, sku, name, price_amount, price_currency from products
         where product_id = any($1) and is_deleted = $2";
+    query OTHER_CURRENCIES "select price_currency, cast(count(*) as bigint) as products from products
+        where is_deleted = $1 and price_currency <> $2
+        group by price_currency order by products desc, price_currency limit 1";
     upsert PUT_PRODUCT "insert into products (product_id, sku, name, price_amount, price_currency, is_deleted, version)
         values ($1, $2, $3, $4, $5, $6, $7)
         on conflict (product_id) do update set sku = excluded.sku, name = excluded.name,
@@ -41,6 +44,7 @@ storage::statements! {
             reason, payment_status, payment_id, payment_token, payment_error, declines,
             placed_from, access_digest, created_at, updated_at, version
         from orders where number = $1";
+    lookup ORDER_OF_TOKEN "select order_id from orders where access_digest = $1";
     query ORDERS_OF_TOKEN "select order_id, number, user_id, email, ship_to, lines, total_amount, total_currency, status,
             reason, payment_status, payment_id, payment_token, payment_error, declines,
             placed_from, access_digest, created_at, updated_at, version
@@ -73,6 +77,12 @@ storage::statements! {
 /// Those of these products that are for sale.
 pub(crate) async fn products(db: &Db, ids: Vec<ProductId>) -> Result<Vec<Product>, Error> {
     db.query(&PRODUCTS, params![ids, false], product).await
+}
+
+/// The currency, other than this one, in which the most products for sale are priced, and their number.
+pub(crate) async fn other_currency(db: &Db, currency: Currency) -> Result<Option<(Currency, i64)>, Error> {
+    let found = |row: &Row<'_>| Ok((row.get("price_currency")?, row.get("products")?));
+    db.query_one(&OTHER_CURRENCIES, params![false, currency], found).await
 }
 
 /// Keeps what the catalogue said, unless something newer is known.
@@ -148,6 +158,12 @@ pub(crate) async fn orders_before(
 /// The order of this number, if there is one.
 pub(crate) async fn orders_of_number(db: &Db, number: i64) -> Result<Vec<Order>, Error> {
     db.query(&ORDERS_OF_NUMBER, params![number], order_from).await
+}
+
+/// True if an order token with this digest was issued.
+pub(crate) async fn is_token_of_an_order(db: &Db, access_digest: &[u8]) -> Result<bool, Error> {
+    let order = |row: &Row<'_>| row.get::<OrderId>("order_id");
+    Ok(!db.query(&ORDER_OF_TOKEN, params![access_digest], order).await?.is_empty())
 }
 
 /// The orders that an order token reads, newest first.

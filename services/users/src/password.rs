@@ -37,7 +37,8 @@ const WAITING_MAX: usize = 64;
 /// It is hashed in normal form C (NIST SP 800-63B §5.1.1.2), for devices send the same letters composed or decomposed.
 #[derive(Clone, Deserialize, ToSchema)]
 #[serde(transparent)]
-#[schema(value_type = String, format = Password, min_length = 8, max_length = 1024, example = "correct horse battery")]
+#[schema(as = NewPassword, value_type = String, format = Password, min_length = 8, max_length = 1024,
+    example = "correct horse battery")]
 pub(crate) struct Password(String);
 
 impl Password {

@@ -6,6 +6,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use events::SigningKeyPublished;
 use jsonwebtoken::EncodingKey;
 use kernel::{Cause, Ids, RequestCause, Timestamp, Version};
+use service::CannotStart;
 use service::http::Problem;
 use service::http::token::{self, Claims};
 use service::storage::{Batch, Error};
@@ -41,14 +42,14 @@ fn published(key: &SigningKey) -> SigningKeyPublished {
 
 /// At each start: makes the first key, or the next one if no key can sign, and publishes all keys,
 /// for a service may be new or may have lost its store.
-pub(crate) async fn ensure(ctx: Ctx) -> Result<(), Error> {
+pub(crate) async fn ensure(ctx: Ctx) -> Result<(), CannotStart> {
     for _ in 1..TRIES {
         match try_to_ensure(&ctx).await {
             Err(Error::Conflict { .. }) => {}
-            done => return done,
+            done => return Ok(done?),
         }
     }
-    try_to_ensure(&ctx).await
+    Ok(try_to_ensure(&ctx).await?)
 }
 
 async fn try_to_ensure(ctx: &Ctx) -> Result<(), Error> {

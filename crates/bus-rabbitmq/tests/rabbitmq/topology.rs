@@ -4,14 +4,16 @@ use bus::{Broker, Error, PublishResult, Topology};
 use futures_util::future::{join_all, try_join_all};
 use futures_util::stream::{StreamExt, select_all};
 use kernel::{Lane, Shards};
-use lapin::options::{BasicConsumeOptions, BasicNackOptions, QueueDeclareOptions, QueueDeleteOptions};
+use lapin::options::{
+    BasicConsumeOptions, BasicNackOptions, QueueBindOptions, QueueDeclareOptions, QueueDeleteOptions,
+};
 use lapin::types::FieldTable;
 use test_servers::Vhost;
 use tradepost_bus_rabbitmq::{Options, RabbitMq};
 
 use crate::support::{
-    MAIL, PLACED, STOCK, broker, deliver, end, ids, options, placed, plain_client, publish, ready, receive_all, settle,
-    soon, subscribe, take,
+    FAILED, MAIL, PLACED, STOCK, broker, deliver, end, ids, message, options, placed, plain_client, publish, ready,
+    receive_all, settle, soon, subscribe, take,
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -71,6 +73,32 @@ async fn bindings_and_queues_that_are_missing_are_restored_for_those_who_receive
     let declared =
         channel.queue_declare("tradepost.notifications.background.0".into(), restored, FieldTable::default());
     assert!(declared.await.is_err(), "it belongs to another process");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_type_that_changed_its_lane_arrives_in_the_new_one_alone() {
+    let vhost = Vhost::create();
+    let broker = broker(&vhost.url()).await;
+    let (_connection, channel) = plain_client(&vhost.url()).await;
+    // As a version before declared them, when both types had the other lane.
+    let former = [0, 1].map(|shard| (format!("tradepost.inventory.background.{shard}"), format!("{FAILED}.{shard}")));
+    let former = former.into_iter().chain([("tradepost.inventory.immediate.0".to_owned(), format!("{PLACED}.0"))]);
+    for (queue, key) in former {
+        let (exchange, options) = ("tradepost.events".into(), QueueBindOptions::default());
+        channel.queue_bind(queue.into(), exchange, key.into(), options, FieldTable::default()).await.unwrap();
+    }
+    soon(broker.declare()).await.unwrap();
+
+    let (failed, placed) = (message(FAILED, ids().next()), placed());
+    deliver(&broker, &failed).await;
+    deliver(&broker, &placed).await;
+    for (lane, sent) in [(Lane::Immediate, failed), (Lane::Background, placed)] {
+        let mut subscription = subscribe(&broker, STOCK, lane).await;
+        let taken = take(&mut subscription, 1).await;
+        assert_eq!(taken[0].message, sent);
+        settle(&mut subscription, &taken, bus::Settlement::Done).await;
+    }
+    assert_eq!(broker.waiting(STOCK).await.unwrap(), 0, "no copy is left in a queue of the former lane");
 }
 
 #[tokio::test(flavor = "multi_thread")]

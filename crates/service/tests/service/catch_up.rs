@@ -8,7 +8,7 @@ use kernel::{Event, Uuid};
 use storage::{Error, archive, backlog, subscriptions};
 use tempfile::tempdir;
 use tokio::runtime::Runtime;
-use tradepost_service::{AnyService, Service, catch_up};
+use tradepost_service::{AnyService, CannotStart, Service, catch_up};
 
 use crate::support::{ATTEMPTS, House, Script, Step, batch_consumer, consumer, emitter, one_at_a_time, until};
 
@@ -152,7 +152,9 @@ async fn a_copy_that_was_cut_short_goes_on_where_it_was() {
     assert_eq!(subscriptions::all(&store).await.unwrap()[&types[0]].position, position);
 
     let refused = Box::new(consumer("orders", &script)).start(store.clone(), &house.runtime).await.err();
-    assert!(matches!(&refused, Some(Error::Unusable { detail, .. }) if detail.contains("run `tradepost migrate`")));
+    assert!(
+        matches!(&refused, Some(CannotStart::Store(Error::Unusable { detail, .. })) if detail.contains("run `tradepost migrate`"))
+    );
     store.close().await;
     house.stop().await;
 

@@ -1,6 +1,6 @@
 //! Held deliveries: only the first of a key is ever due, whatever happens to it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use kernel::{Cause, DeadLetterId, DeliveryCause, Envelope, EventId, Lane, SignedDuration, Uuid};
 use proptest::prelude::*;
@@ -20,6 +20,7 @@ on_each_store! {
     a_discarded_delivery_counts_as_handled_and_lets_the_next_go,
     a_delivery_that_another_instance_has_handled_is_not_held,
     held_deliveries_are_selected_by_the_shards_of_their_keys,
+    a_key_is_unsettled_while_a_delivery_of_its_source_is_held_in_either_lane,
 }
 
 const LANE: Lane = Lane::Background;
@@ -349,6 +350,26 @@ async fn a_delivery_that_another_instance_has_handled_is_not_held(place: StoreLo
 
     assert_eq!(held::of_events(&store, vec![other_bytes.envelope.id]).await.unwrap().len(), 1);
     assert_eq!(held::due(&store, LANE, &ALL, store.now(), 100).await.unwrap()[0].digest, other_bytes.digest);
+}
+
+async fn a_key_is_unsettled_while_a_delivery_of_its_source_is_held_in_either_lane(place: StoreLocation) {
+    let store = Store::open(&place).await;
+    let (due, parked, immediate, settled) = (store.ids.next(), store.ids.next(), store.ids.next(), store.ids.next());
+    let mut arrivals = [due, parked, immediate].map(|key| arrival(&store, key));
+    arrivals[2].envelope.lane = Lane::Immediate;
+    held::hold(&store, arrivals.to_vec()).await.unwrap();
+    let dead_letter = park(&store, &arrivals[1]).await;
+
+    let source = arrivals[0].envelope.source.clone();
+    let unsettled = async |source: &str| {
+        let asked = vec![due, parked, immediate, settled];
+        held::unsettled_keys(&store, source, asked).await.unwrap().into_iter().collect::<HashSet<Uuid>>()
+    };
+    assert_eq!(unsettled(&source).await, HashSet::from([due, parked, immediate]));
+    assert_eq!(unsettled("another").await, HashSet::new(), "the key may be known to several services");
+    assert!(held::unsettled_keys(&store, &source, vec![settled]).await.unwrap().is_empty());
+    held::discard(&store, dead_letter, store.now()).await.unwrap();
+    assert_eq!(unsettled(&source).await, HashSet::from([due, immediate]));
 }
 
 async fn held_deliveries_are_selected_by_the_shards_of_their_keys(place: StoreLocation) {

@@ -39,6 +39,7 @@ fn draft(lines: Vec<(u128, i64)>, token: Option<&str>) -> Draft {
         email: "ada@example.com".to_owned(),
         ship_to: None,
         lines: lines.into_iter().map(|(id, quantity)| (Uuid::from_u128(id).into(), quantity)).collect(),
+        currency: Currency::EUR,
         payment_token: token.map(str::to_owned),
         placed_from: None,
         expected_total: None,
@@ -160,10 +161,12 @@ fn an_order_is_at_the_total_that_was_shown_or_refused() {
 }
 
 #[test]
-fn prices_in_two_currencies_have_no_total() {
+fn a_product_in_another_currency_than_the_shops_is_not_sold() {
     let dollars = Product { price: Money::new(10, "USD".parse().unwrap()), ..product(2, 10) };
-    let refused = place(draft(vec![(1, 1), (2, 1)], None), &[product(1, 500), dollars], &[], now());
-    assert_eq!(refused, Err(CannotPlace::CurrenciesDiffer));
+    for lines in [vec![(1, 1), (2, 1)], vec![(2, 1)]] {
+        let refused = place(draft(lines, None), &[product(1, 500), dollars.clone()], &[], now());
+        assert_eq!(refused, Err(CannotPlace::CurrenciesDiffer));
+    }
 }
 
 #[test]
