@@ -261,6 +261,10 @@ async fn stock_is_corrected_but_never_below_what_is_held(place: ShopLocation) {
     let path = format!("/v1/stock/{product}/adjustments");
     let refused = shop.post(&path, &json!({"delta": -2, "reason": "breakage"})).await.expect(409);
     assert_eq!(refused.text("/code"), "below_zero");
+    for reason in ["break\u{202e}age", "breakage\nof units", ""] {
+        let refused = shop.post(&path, &json!({"delta": -1, "reason": reason})).await.expect(422);
+        assert_eq!(refused.text("/errors/0/field"), "reason", "it is one line: {reason:?}");
+    }
     let level = shop.post(&path, &json!({"delta": -1, "reason": "breakage"})).await.expect(201);
     assert_eq!((level.number("/on_hand"), level.number("/reserved"), level.number("/available")), (4, 4, 0));
     shop.settle().await;

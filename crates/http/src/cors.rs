@@ -57,6 +57,7 @@ pub(super) fn layer(routes: Router, origins: &[Origin], object_tokens: &[&'stati
         header::AUTHORIZATION,
         header::CONTENT_TYPE,
         header::IF_MATCH,
+        header::IF_NONE_MATCH,
         name("idempotency-key"),
         name("x-request-id"),
         name("traceparent"),

@@ -102,6 +102,20 @@ impl<S> Ctx<S> {
         storage::held::unsettled_keys(&self.db, source, keys).await
     }
 
+    /// Waits until these events have left the outbox: the broker has them then, and where it is in this process, their
+    /// consumers have handled or held them. For a change on which the client's next request to another service relies.
+    ///
+    /// After [`SENT_WITHIN`] it waits no longer: the events are sent all the same.
+    pub async fn until_sent(&self, committed: &Committed) {
+        let sent = async {
+            // What can't be read now is no reason to refuse what is committed.
+            while let Ok(true) = storage::outbox::has_unsent(&self.db, committed.events.clone()).await {
+                tokio::time::sleep(LOOK_AGAIN).await;
+            }
+        };
+        let _ = tokio::time::timeout(SENT_WITHIN, sent).await;
+    }
+
     /// Executes the batch and records its cause in one transaction; see [`Db::commit`].
     pub async fn commit(&self, batch: Batch, cause: Cause) -> Result<Committed, Error> {
         let outcome = self.db.commit(batch, cause).await;
@@ -113,6 +127,13 @@ impl<S> Ctx<S> {
         outcome
     }
 }
+
+/// The longest wait for events to be sent before a change is answered: far longer than it takes, unless the broker or a
+/// consumer is unreachable.
+const SENT_WITHIN: Duration = Duration::from_secs(1);
+
+/// The time between two looks into the outbox: a delivery takes a few milliseconds.
+const LOOK_AGAIN: Duration = Duration::from_millis(2);
 
 /// Reads and decisions that may run again before a request is refused as `busy`.
 const DECISIONS: i64 = 16;

@@ -1,12 +1,14 @@
 //! Unsent events: pointers to them, one for each destination.
 
+use std::collections::BTreeSet;
+
 use kernel::{EventId, Lane, Timestamp, Uuid};
 
 use crate::archive::{StoredEvent, stored};
 use crate::envelope::envelope;
 use crate::kit::kit;
 use crate::statement::Sql;
-use crate::{Db, Error, params};
+use crate::{Db, Error, Row, params};
 
 kit! {
     static PENDING: Sql = Sql::lookup(
@@ -71,6 +73,13 @@ kit! {
     static COUNT_TO: Sql =
         Sql::new("COUNT_PENDING_TO", "select count(*) as pending from (select 1 from outbox limit $1) as counted");
 
+    static UNSENT_OF: Sql = Sql::lookup(
+        "UNSENT_OF_EVENTS",
+        "select outbox.position from events
+         join outbox on outbox.position = events.position and outbox.lane = events.lane
+         where events.event_id = any($1) and outbox.destination = any($2) limit 1",
+    );
+
     static ELSEWHERE: Sql = Sql::new(
         "POINTS_ELSEWHERE",
         "select position from outbox where destination <> all($1) order by destination, lane, position limit 1",
@@ -99,6 +108,14 @@ kit! {
 
 /// Pointers at which the gauges stop counting: a scrape must not walk a backlog of millions.
 const COUNTED: i64 = 100_000;
+
+/// True while one of these events is still to be sent to some destination of this process.
+pub async fn has_unsent(db: &Db, events: Vec<EventId>) -> Result<bool, Error> {
+    let destinations: BTreeSet<&String> = db.destinations().values().flatten().collect();
+    let destinations: Vec<String> = destinations.into_iter().cloned().collect();
+    let position = |row: &Row<'_>| row.get::<i64>("position");
+    Ok(!db.read(&UNSENT_OF, params![events, destinations], position).await?.is_empty())
+}
 
 /// Selection of pending events.
 #[derive(Clone, Copy, Debug)]

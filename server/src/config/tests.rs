@@ -196,3 +196,13 @@ fn an_address_of_no_service_or_of_no_form_is_an_error() {
         ]
     );
 }
+
+#[test]
+fn every_setting_stands_in_the_readme() {
+    let readme = include_str!("../../../README.md");
+    let (_, settings) = readme.split_once("## Settings").unwrap();
+    let (table, _) = settings.split_once("The variable of a setting").unwrap();
+    let missing: Vec<&str> =
+        keys::ALL.iter().map(|key| key.name).filter(|name| !table.contains(&format!("`{name}`"))).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}

@@ -4,9 +4,9 @@ use std::net::SocketAddr;
 
 use axum::http::Method;
 use futures_util::future::join_all;
+use orders::settings::{UNPAID_UNITS_PER_ADDRESS, UNPAID_UNITS_PER_EMAIL};
 use serde_json::{Value, json};
-use service::Settings;
-use testkit::{Setup, ShopLocation, TestResponse, TestShop, on_each_store};
+use testkit::{Setup, ShopLocation, TestResponse, TestShop, on_each_store, unlimited};
 
 on_each_store! {
     a_guest_holds_no_more_unpaid_units_than_are_allowed,
@@ -18,12 +18,10 @@ const UNITS_PER_EMAIL: i64 = 50;
 const UNITS_PER_ADDRESS: i64 = 80;
 
 async fn start(place: ShopLocation) -> TestShop {
-    let settings = Settings {
-        unpaid_units_per_email: UNITS_PER_EMAIL,
-        unpaid_units_per_address: UNITS_PER_ADDRESS,
-        ..Setup::default().settings
-    };
-    TestShop::start_on_with(place, Setup { settings, ..Setup::default() }).await
+    let services = unlimited()
+        .with(&UNPAID_UNITS_PER_EMAIL, &UNITS_PER_EMAIL.to_string())
+        .with(&UNPAID_UNITS_PER_ADDRESS, &UNITS_PER_ADDRESS.to_string());
+    TestShop::start_on_with(place, Setup { services, ..Setup::default() }).await
 }
 
 /// An order of a guest from this address.

@@ -1,16 +1,20 @@
-//! Mails to one address: so many an hour.
+//! Mails: so many an hour to one address, one for the end of an order, and those of an earlier version.
 
+use std::collections::HashMap;
 use std::net::TcpListener;
 use std::time::Duration;
 
 use axum::http::Method;
-use notifications::settings::MAIL_LIMIT;
+use kernel::{Cause, Clock, Ids, RequestCause, Shards, Uuid, Version};
+use notifications::settings::{MAIL_LIMIT, SMTP_URL};
 use serde_json::json;
+use storage::{Batch, Change, Db, Migrations, Options, params};
 use testkit::{Setup, ShopLocation, TestShop, on_each_store, unlimited};
 
 on_each_store! {
     nobody_gets_more_mails_than_the_hour_allows_and_confirmations_wait,
     a_mail_that_could_not_be_sent_is_replaced_by_that_of_the_orders_end,
+    mails_of_an_earlier_version_are_kept_and_new_kinds_are_written_beside_them,
 }
 
 async fn order_for(shop: &TestShop, product: &str, email: &str, token: &str) {
@@ -55,8 +59,8 @@ async fn nobody_gets_more_mails_than_the_hour_allows_and_confirmations_wait(plac
 async fn a_mail_that_could_not_be_sent_is_replaced_by_that_of_the_orders_end(place: ShopLocation) {
     // A mail server that was there, and is not any more.
     let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let mailer = Mailer::from_url(Some(&format!("smtp://{address}")), "Shop <shop@localhost>").unwrap();
-    let shop = TestShop::start_on_with(place, Setup { mailer, ..Setup::default() }).await;
+    let services = unlimited().with(&SMTP_URL, &format!("smtp://{address}"));
+    let shop = TestShop::start_on_with(place, Setup { services, ..Setup::default() }).await;
     let product = shop.product("A", 100).await;
     let (email, queued) = ("ada@example.com", |template: &str| (template.to_owned(), "queued".to_owned()));
     order_for(&shop, &product, email, "tok_soft").await;
@@ -71,4 +75,68 @@ async fn a_mail_that_could_not_be_sent_is_replaced_by_that_of_the_orders_end(pla
     assert!(first["error"].as_str().unwrap().contains("replaced"), "{first}");
     shop.advance(Duration::from_mins(10)).await;
     assert_eq!(mails(&shop, email).await, [replaced, queued("cancelled")], "nothing tries to send it");
+}
+
+static MAIL_BEFORE: Change = Change::new(
+    "MAIL_BEFORE",
+    "insert into mails (mail_id, message_id, topic_id, order_id, template, recipient, subject, text, html, status,
+        attempts, created_at, version)
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+);
+
+/// Makes the store as the first version made it, with a mail about an account and one about an order.
+async fn write_before(place: &ShopLocation) -> [Uuid; 2] {
+    let services = server::shop::Shop::tradepost().described();
+    let now = services.into_iter().find(|it| it.name() == "notifications").unwrap().migrations();
+    let (clock, _) = Clock::mock("2025-12-31T12:00:00Z".parse().unwrap());
+    let ids = Ids::new(clock.clone());
+    std::fs::create_dir_all(place.data()).unwrap();
+    let db = Db::open(Options {
+        service: "notifications",
+        location: place.store(),
+        migrations: Migrations { set: now.set, steps: &now.steps[..1] },
+        destinations: HashMap::new(),
+        shards: Shards::DEFAULT,
+        outbox_cap: 1,
+        clock: clock.clone(),
+        ids: ids.clone(),
+    });
+    let db = db.await.unwrap();
+    let mails = [(ids.next(), None, "welcome"), (ids.next(), Some(ids.next::<Uuid>()), "confirmation")];
+    for (mail_id, order_id, template) in mails {
+        let topic: Uuid = order_id.unwrap_or_else(|| ids.next());
+        let row = params![
+            mail_id,
+            "<1@shop.example>",
+            topic,
+            order_id,
+            template,
+            "ada@example.com",
+            "s",
+            "t",
+            "h",
+            "captured",
+            0_i64,
+            clock.now(),
+        ];
+        let cause = Cause::Request(RequestCause { request_id: ids.next(), traceparent: None, keyed: None });
+        db.commit(Batch::new().change(&MAIL_BEFORE, Version::FIRST, row), cause).await.unwrap();
+    }
+    db.close().await;
+    mails.map(|(mail_id, ..)| mail_id)
+}
+
+async fn mails_of_an_earlier_version_are_kept_and_new_kinds_are_written_beside_them(place: ShopLocation) {
+    let before = write_before(&place).await;
+    let shop = TestShop::start_on(place).await;
+    let kept = |template: &str| (template.to_owned(), "captured".to_owned());
+    assert_eq!(mails(&shop, "ada@example.com").await, [kept("welcome"), kept("confirmation")]);
+    for mail_id in before {
+        assert_eq!(shop.get(&format!("/v1/mail/{mail_id}")).await.expect(200).text("/text"), "t");
+    }
+    let account = json!({"username": "ada", "email": "ada@example.com", "password": "correct horse battery"});
+    shop.post("/v1/users", &account).await.expect(201);
+    shop.post("/v1/users/password-reset", &json!({"email": "ada@example.com"})).await.expect(202);
+    shop.settle().await;
+    assert_eq!(mails(&shop, "ada@example.com").await[2..], [kept("welcome"), kept("password_reset")]);
 }

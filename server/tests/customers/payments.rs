@@ -2,9 +2,9 @@
 
 use events::{OrderCancelled, PaymentRequested, PaymentVoided};
 use kernel::{Event, PaymentId};
+use orders::settings::PAYMENT_ATTEMPTS;
 use serde_json::{Value, json};
-use service::Settings;
-use testkit::{Setup, ShopLocation, TestShop, emit, on_each_store};
+use testkit::{Setup, ShopLocation, TestShop, emit, on_each_store, unlimited};
 
 on_each_store! {
     an_order_ends_with_the_last_declined_payment_that_it_may_have,
@@ -14,8 +14,8 @@ on_each_store! {
 malformed!(MalformedEnd like OrderCancelled);
 
 async fn an_order_ends_with_the_last_declined_payment_that_it_may_have(place: ShopLocation) {
-    let settings = Settings { payment_attempts: 3, ..Setup::default().settings };
-    let shop = TestShop::start_on_with(place, Setup { settings, ..Setup::default() }).await;
+    let services = unlimited().with(&PAYMENT_ATTEMPTS, "3");
+    let shop = TestShop::start_on_with(place, Setup { services, ..Setup::default() }).await;
     let product = shop.product("A", 10).await;
     let order_id = shop.order(&[(&product, 2)], Some("tok_soft")).await.text("/order_id");
     let path = format!("/v1/orders/{order_id}/payment");

@@ -2,12 +2,13 @@
 
 use axum::http::Method;
 use events::{ProductUpdated, UserProfileUpdated};
+use orders::settings::CURRENCY;
 use serde_json::{Value, json};
-use service::Settings;
-use testkit::{Setup, ShopLocation, TestResponse, TestShop, emit, on_each_store};
+use testkit::{Setup, ShopLocation, TestResponse, TestShop, emit, on_each_store, unlimited};
 
 on_each_store! {
     an_order_at_another_total_than_was_shown_is_refused_with_the_one_of_now,
+    what_was_answered_holds_for_the_next_order,
     a_product_with_a_change_that_can_not_be_handled_is_not_sold,
     an_account_with_a_change_that_can_not_be_handled_must_send_an_address,
     a_shop_does_not_start_in_another_currency_than_its_products,
@@ -48,6 +49,28 @@ async fn an_order_at_another_total_than_was_shown_is_refused_with_the_one_of_now
     assert_eq!(shop.stock(&product).await, (10, 2), "a refused order holds nothing");
     assert_eq!(order(&shop, &product, &euros(3_000)).await.expect(201).number("/total/amount"), 3_000);
     order(&shop, &product, &Value::Null).await.expect(201);
+}
+
+/// Without any wait for events between the change and the order.
+async fn what_was_answered_holds_for_the_next_order(place: ShopLocation) {
+    let shop = TestShop::start_on(place).await;
+    let made = json!({"sku": "A", "name": "A", "price": {"amount": 1_000, "currency": "EUR"}, "stock": 1_000});
+    let product = shop.post("/v1/products", &made).await.expect(201).text("/product_id");
+    let account = json!({"username": "ada", "email": "ada@example.com", "password": "correct horse battery"});
+    let user_id = shop.post("/v1/users", &account).await.expect(201).text("/user_id");
+    let token = shop.post("/v1/sessions", &account_session()).await.expect(201).text("/access_token");
+    for n in 1..=10 {
+        let (amount, email) = (1_000 + n, format!("ada{n}@example.com"));
+        let price = json!({"price": {"amount": amount, "currency": "EUR"}});
+        shop.patch(&format!("/v1/products/{product}"), &price).await.expect(200);
+        shop.patch(&format!("/v1/users/{user_id}"), &json!({"email": email})).await.expect(200);
+        let order = json!({"lines": [{"product_id": product, "quantity": 1}]});
+        let order = shop.request(Method::POST, "/v1/orders").bearer(&token).json(&order).send().await.expect(201);
+        assert_eq!(order.number("/total/amount"), amount);
+        assert_eq!(shop.order_now(&order.text("/order_id")).await.text("/email"), email);
+    }
+    shop.delete(&format!("/v1/products/{product}")).await.expect(204);
+    order(&shop, &product, &Value::Null).await.expect(422);
 }
 
 async fn a_product_with_a_change_that_can_not_be_handled_is_not_sold(place: ShopLocation) {
@@ -94,8 +117,8 @@ fn account_session() -> Value {
 
 async fn a_shop_does_not_start_in_another_currency_than_its_products(place: ShopLocation) {
     let in_currency = |code: &str| {
-        let settings = Settings { currency: code.parse().unwrap(), ..Setup::default().settings };
-        Setup { settings, ..Setup::default() }
+        let services = unlimited().with(&CURRENCY, code);
+        Setup { services, ..Setup::default() }
     };
     let shop = TestShop::start_on(place).await;
     let product = shop.product("A", 10).await;

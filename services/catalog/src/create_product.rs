@@ -101,7 +101,8 @@ async fn create(
         let (product, created) = domain::create(product_id, new, sku_holder)?;
         let batch = store::insert(&product).emit(product.version, &created);
         let answer = RepeatableResponse::created(&location, &queries::Product::from(product)).tagged();
-        ctx.commit(batch, request.cause_keyed(claim.keep(&answer))).await?;
+        let committed = ctx.commit(batch, request.cause_keyed(claim.keep(&answer))).await?;
+        ctx.until_sent(&committed).await;
         Ok(answer)
     })
     .await

@@ -23,7 +23,8 @@ pub(crate) async fn handler(
         if_match.check(|| queries::Product::from(product.clone()))?;
         let deleted = domain::delete(&product);
         let batch = store::delete(&product, ctx.clock.now()).emit(product.version.next(), &deleted);
-        ctx.commit(batch, request.cause()).await?;
+        let committed = ctx.commit(batch, request.cause()).await?;
+        ctx.until_sent(&committed).await;
         Ok(StatusCode::NO_CONTENT)
     })
     .await

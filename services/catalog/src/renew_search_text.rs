@@ -1,8 +1,8 @@
 //! At each start: products whose text is searched in the form of an earlier version get the one of now.
 
 use kernel::{Cause, RequestCause};
+use service::CannotStart;
 use service::storage::Error;
-use service::{CannotStart, Ctx};
 
 use crate::{Ctx, store};
 

@@ -99,7 +99,8 @@ pub(crate) async fn handler(
         let sku_holder = store::sku_holder(&ctx.db, &after.sku).await?;
         let updated = domain::update(&before, &after, sku_holder)?;
         let batch = store::update(&after, before.version).emit(after.version, &updated);
-        ctx.commit(batch, request.cause()).await?;
+        let committed = ctx.commit(batch, request.cause()).await?;
+        ctx.until_sent(&committed).await;
         Ok(after)
     })
     .await?;

@@ -55,7 +55,7 @@ pub(crate) async fn handler(
     let mut fields = Fields::new();
     let expected = "a number of units between -1000000000 and 1000000000, not 0";
     fields.check(input.delta != 0 && input.delta.unsigned_abs() <= DELTA_MAX, "delta", "range", expected);
-    fields.text(&input.reason, "reason", 1, 200);
+    fields.line(&input.reason, "reason", 1, 200);
     fields.finish()?;
     let scope = idempotency::scope(&caller, "");
     ctx.idempotency.once(key, scope, |claim| adjust(&ctx, product_id, &if_match, &request, claim, &input)).await

@@ -66,7 +66,7 @@ async fn replace_earlier<'a>(ctx: &Ctx, letters: impl Iterator<Item = &'a Letter
     let ended = letters.filter(|letter| letter.content.is_end_of_order());
     let ended: Vec<OrderId> = ended.filter_map(|letter| letter.topic.order_id()).collect();
     // Where mail is captured, none of them waits.
-    if ended.is_empty() || ctx.state.captures() {
+    if ended.is_empty() || ctx.state.mailer.captures() {
         return Ok(Batch::new());
     }
     let earlier = store::queued_of_orders(&ctx.db, ended).await?;

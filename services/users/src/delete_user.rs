@@ -23,7 +23,7 @@ pub(crate) struct DeleteUser {
 }
 
 /// Closes an account for good: name, address, password, sign-ins and links go at once. Orders keep what books need:
-/// number, lines, total, dates and the country; their address, name and e-mail go as soon as the order is settled.
+/// number, lines, total, dates and the country; their address, name and e-mail go a day after the order is settled.
 #[utoipa::path(delete, path = "/v1/users/{id}",
     operation_id = "delete_user", tag = "users", request_body = DeleteUser,
     params(("id" = UserId, Path)),

@@ -65,7 +65,9 @@ pub(crate) async fn handler(
     decide(&ctx, || async {
         let holders = store::holders(&ctx.db, &user.username, &user.email).await?;
         let registered = domain::register(&user, &holders)?;
-        ctx.commit(store::insert(&user, &hash).emit(user.version, &registered), request.cause()).await?;
+        let batch = store::insert(&user, &hash).emit(user.version, &registered);
+        let committed = ctx.commit(batch, request.cause()).await?;
+        ctx.until_sent(&committed).await;
         Ok(())
     })
     .await?;

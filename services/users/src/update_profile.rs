@@ -86,7 +86,8 @@ pub(crate) async fn handler(
         let holders = store::holders(&ctx.db, &changed.username, &changed.email).await?;
         let updated = domain::update(&changed, &holders)?;
         let batch = store::update(&changed, user.version).and(end_links(&ctx, &user, &changed).await?);
-        ctx.commit(batch.emit(changed.version, &updated), request.cause()).await?;
+        let committed = ctx.commit(batch.emit(changed.version, &updated), request.cause()).await?;
+        ctx.until_sent(&committed).await;
         Ok(changed)
     })
     .await?;
