@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use axum::http::Method;
 use kernel::{Cause, Clock, Ids, RequestCause, Shards, Uuid, Version};
-use notifications::settings::{MAIL_LIMIT, SMTP_URL};
+use notifications::settings::MAIL_LIMIT;
 use serde_json::json;
 use storage::{Batch, Change, Db, Migrations, Options, params};
 use testkit::{Setup, ShopLocation, TestShop, on_each_store, unlimited};
@@ -59,7 +59,10 @@ async fn nobody_gets_more_mails_than_the_hour_allows_and_confirmations_wait(plac
 async fn a_mail_that_could_not_be_sent_is_replaced_by_that_of_the_orders_end(place: ShopLocation) {
     // A mail server that was there, and is not any more.
     let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let services = unlimited().with(&SMTP_URL, &format!("smtp://{address}"));
+    let services = server::shop::Shop::tradepost().described();
+    let mut settings = services.iter().flat_map(|service| service.settings());
+    let smtp_url = settings.find(|setting| setting.name() == "smtp_url").unwrap();
+    let services = unlimited().with(*smtp_url, &format!("smtp://{address}"));
     let shop = TestShop::start_on_with(place, Setup { services, ..Setup::default() }).await;
     let product = shop.product("A", 100).await;
     let (email, queued) = ("ada@example.com", |template: &str| (template.to_owned(), "queued".to_owned()));
