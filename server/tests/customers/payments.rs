@@ -1,7 +1,7 @@
 //! Payments that come to nothing: declined as often as is allowed, or voided before anybody asked the provider.
 
-use events::{OrderCancelled, PaymentRequested, PaymentVoided};
-use kernel::{Event, PaymentId};
+use events::{OrderCancelled, PaymentId, PaymentRequested, PaymentVoided};
+use kernel::Event;
 use orders::settings::PAYMENT_ATTEMPTS;
 use serde_json::{Value, json};
 use testkit::{Setup, ShopLocation, TestShop, emit, on_each_store, unlimited};

@@ -24,7 +24,7 @@ pub(crate) async fn admit_reader(ctx: &Ctx, caller: &Caller) -> Result<(), Probl
     if caller.is_admin || caller.user_id.is_some() {
         return Ok(());
     }
-    let token = caller.order_token().ok_or_else(Problem::unauthenticated)?;
+    let token = caller.object_token().ok_or_else(Problem::unauthenticated)?;
     let is_good = store::is_token_of_an_order(&ctx.db, token).await?;
     if is_good { Ok(()) } else { Err(Problem::unauthenticated()) }
 }
