@@ -89,7 +89,7 @@ async fn a_type_that_changed_its_lane_arrives_in_the_new_one_alone() {
     }
     soon(broker.declare()).await.unwrap();
 
-    let (failed, placed) = (message(FAILED, ids().next()), placed());
+    let (failed, placed) = (message(FAILED, Lane::Immediate, ids().next()), placed());
     deliver(&broker, &failed).await;
     deliver(&broker, &placed).await;
     for (lane, sent) in [(Lane::Immediate, failed), (Lane::Background, placed)] {

@@ -253,18 +253,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_step_of_an_order_is_as_old_as_the_request_that_began_it() {
+    fn each_step_is_as_old_as_the_request_that_began_it() {
         let (clock, hands) = Clock::mock("2026-01-01T12:00:00Z".parse().unwrap());
         let ids = Ids::new(clock.clone());
         let (request, began) = (ids.next(), clock.now());
         for _step in 0..3 {
             hands.advance(SignedDuration::from_secs(4));
-            let mut message = bus::conformance::message("orders.order_placed.v1", ids.next());
+            let mut message = bus::conformance::message("source.happened.v1", Lane::Background, ids.next());
             message.envelope.time = clock.now();
             message.envelope.correlation_id = request;
             assert_eq!(began_at(&message), began, "so all steps together wait no longer than one");
         }
-        let mut message = bus::conformance::message("orders.order_placed.v1", ids.next());
+        let mut message = bus::conformance::message("source.happened.v1", Lane::Background, ids.next());
         message.envelope.time = began;
         message.envelope.correlation_id = ids.next();
         assert_eq!(began_at(&message), began, "an id of a later time makes nothing younger");
