@@ -16,7 +16,7 @@ use service::http::overload::Overload;
 use service::shell::{Shell, served_by};
 use service::storage::{Db, Location};
 use service::telemetry::Metrics;
-use service::{AnyService, CatchingUp, Operator, Running, Runtime, Tasks};
+use service::{AnyService, CannotStart, CatchingUp, Operator, Running, Runtime, Tasks};
 
 use super::folder::Folder;
 use super::retry::{waited_in_vain, while_unavailable};
@@ -118,7 +118,12 @@ impl Start {
             catch_up::before_start(&options.broker, self.setup.clone(), &services, stores, options.report).await?;
         }
         let started = services.into_iter().zip(stores.iter());
-        Ok(try_join_all(started.map(|(service, store)| service.start(store.clone(), runtime))).await?)
+        let running = try_join_all(started.map(|(service, store)| service.start(store.clone(), runtime))).await;
+        // A store's failure goes on as what it is: its kind decides if the start is tried again.
+        running.map_err(|error| match error {
+            CannotStart::Store(error) => error.into(),
+            refused @ CannotStart::Refused(_) => refused.into(),
+        })
     }
 
     /// Tasks and counters of its own for each try.
