@@ -1,4 +1,4 @@
-//! Why a service does not start.
+//! The failure of a start: a store, or settings that contradict it.
 
 /// The failure of a start.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -60,7 +60,7 @@ pub(crate) async fn write_each_occasion<E: Event>(
     Ok(ctx.commit(batch, causes(deliveries)).await?)
 }
 
-/// Gives up the mails that are still to be sent about orders which end by these letters: the mail server was
+/// Cancels the mails that are still to be sent about orders which end by these letters: the mail server was
 /// unreachable, and they say that an order waits.
 async fn replace_earlier<'a>(ctx: &Ctx, letters: impl Iterator<Item = &'a Letter<'a>>) -> Result<Batch, Error> {
     let ended = letters.filter(|letter| letter.content.is_end_of_order());
