@@ -88,7 +88,7 @@ async fn every_route_lets_in_whom_it_says_and_nobody_else() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_admin_token_before_is_good_beside_the_one_of_now_until_it_is_taken_away() {
+async fn the_admin_token_before_is_good_beside_the_one_of_now_until_it_is_removed() {
     const PREVIOUS: &str = "the-admin-token-before-this-one-0123456789";
     let setup = Setup { admin_token_previous: Some(PREVIOUS.to_owned()), ..Setup::default() };
     let shop = TestShop::start_with(setup).await;

@@ -8,7 +8,7 @@ use testkit::{Setup, ShopLocation, TestShop, emit, on_each_store, unlimited};
 
 on_each_store! {
     an_order_ends_with_the_last_declined_payment_that_it_may_have,
-    a_payment_that_was_given_up_is_voided_and_its_order_says_so,
+    a_payment_that_was_abandoned_is_voided_and_its_order_says_so,
 }
 
 malformed!(MalformedEnd like OrderCancelled);
@@ -37,7 +37,7 @@ async fn an_order_ends_with_the_last_declined_payment_that_it_may_have(place: Sh
     assert_eq!(ended, [true, false, false], "newest first");
 }
 
-async fn a_payment_that_was_given_up_is_voided_and_its_order_says_so(place: ShopLocation) {
+async fn a_payment_that_was_abandoned_is_voided_and_its_order_says_so(place: ShopLocation) {
     let shop = TestShop::start_on(place).await;
     let product = shop.product("A", 10).await;
     let order_id = shop.order(&[(&product, 1)], None).await.text("/order_id");

@@ -23,7 +23,7 @@ async fn order(shop: &TestShop, product: &str, expected_total: &Value) -> TestRe
     shop.request(Method::POST, "/v1/orders").json(&order).send().await
 }
 
-/// Gives up the only dead letter.
+/// Discards the only dead letter.
 async fn discard_dead_letter(shop: &TestShop) {
     let letters = shop.get("/v1/dead-letters").await.expect(200).items();
     assert_eq!(letters.len(), 1, "{letters:?}");

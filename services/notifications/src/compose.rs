@@ -70,7 +70,7 @@ async fn replace_earlier<'a>(ctx: &Ctx, letters: impl Iterator<Item = &'a Letter
         return Ok(Batch::new());
     }
     let earlier = store::queued_of_orders(&ctx.db, ended).await?;
-    Ok(earlier.iter().map(Mail::replaced).fold(Batch::new(), |batch, mail| batch.and(store::give_up(&mail))))
+    Ok(earlier.iter().map(Mail::replaced).fold(Batch::new(), |batch, mail| batch.and(store::cancel(&mail))))
 }
 
 /// The time at which a mail goes: now, later if its recipient got too many, or never.

@@ -82,7 +82,7 @@ pub(crate) fn update(mail: &Mail) -> Batch {
 }
 
 /// Writes that a mail is not sent, and removes its timer.
-pub(crate) fn give_up(mail: &Mail) -> Batch {
+pub(crate) fn cancel(mail: &Mail) -> Batch {
     update(mail).unschedule(SEND_MAIL.name, mail.mail_id)
 }
 
