@@ -13,7 +13,7 @@ use storage::{Committed, Migrations, Registered};
 use utoipa_axum::router::UtoipaMethodRouter;
 use uuid::Uuid;
 
-use crate::operator::AccessCheck;
+use crate::operator::{AccessCheck, StopFn};
 use crate::reaction::Reaction;
 use crate::setting::AnySetting;
 use crate::telemetry::{Counter, Register};
@@ -38,12 +38,11 @@ pub struct Service<S = ()> {
     pub(crate) late_after: Option<Duration>,
     pub(crate) object_token: Option<&'static ObjectToken>,
     pub(crate) is_projection: bool,
-    pub(crate) at_stop: Option<AtStop<S>>,
+    pub(crate) at_stop: Option<StopFn<S>>,
     pub(crate) state: S,
 }
 
 type AtStart<S> = Box<dyn FnOnce(Ctx<S>) -> BoxFuture<'static, Result<(), CannotStart>> + Send>;
-pub(crate) type AtStop<S> = Arc<dyn Fn(Ctx<S>) -> BoxFuture<'static, Result<(), storage::Error>> + Send + Sync>;
 
 impl<S: Clone + Send + Sync + 'static> Service<S> {
     /// A service without routes or timers. Its only reaction is that of every service: it learns the keys by which

@@ -26,7 +26,7 @@ use storage::{Db, Error, backlog, inbox, outbox, timers};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use crate::{Ctx, definition};
+use crate::Ctx;
 
 pub use question::{Question, path};
 pub use questions::*;
@@ -34,7 +34,10 @@ pub use questions::*;
 /// The longest sleep of whoever waits for an event: another instance on the same store wakes nobody here.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
-/// A service's work at its stop.
+/// A service's work at its stop, as the service describes it.
+pub(crate) type StopFn<S> = Arc<dyn Fn(Ctx<S>) -> BoxFuture<'static, Result<(), Error>> + Send + Sync>;
+
+/// The same, bound to the service's store.
 type AtStop = Arc<dyn Fn() -> BoxFuture<'static, Result<(), Error>> + Send + Sync>;
 
 type Access = Arc<dyn Fn(Uuid, Caller) -> AccessAnswer + Send + Sync>;
@@ -60,7 +63,7 @@ impl<S: Clone + Send + Sync + 'static> AccessCheck<S> {
 }
 
 /// Binds a service's work at its stop to its store.
-pub(crate) fn at_stop<S: Clone + Send + Sync + 'static>(run: definition::AtStop<S>, ctx: Ctx<S>) -> AtStop {
+pub(crate) fn at_stop<S: Clone + Send + Sync + 'static>(run: StopFn<S>, ctx: Ctx<S>) -> AtStop {
     Arc::new(move || run(ctx.clone()))
 }
 
