@@ -25,6 +25,7 @@ pub trait Kind: Send + Sync + 'static {
 /// Declares the ids of a kind of things.
 ///
 /// ```
+/// # use tradepost_kernel as kernel;
 /// kernel::id!(BoxId, BoxKind, "One box.");
 /// let id: BoxId = "019360a4-8c1e-7b3a-9d2f-5e6c7a8b9c0d".parse()?;
 /// # Ok::<(), kernel::BadId>(())
