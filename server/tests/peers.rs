@@ -99,7 +99,10 @@ impl ConsoleApart {
 
     fn of(peers: Vec<Peer>, keyrings: Vec<Keyring>) -> Self {
         let (clock, _hands) = Clock::mock("2026-01-01T12:00:00Z".parse().unwrap());
-        let auth = Auth::new(vec![digest(ADMIN_TOKEN.as_bytes())], clock.clone()).with_keys(keyrings);
+        let described = Shop::tradepost().described();
+        let object_tokens = described.iter().filter_map(|service| service.object_token()).collect();
+        let auth = Auth::new(vec![digest(ADMIN_TOKEN.as_bytes())], clock.clone());
+        let auth = auth.with_object_tokens(object_tokens).with_keys(keyrings);
         let window = Duration::from_hours(7 * 24);
         let (peers, auth, tasks) = (Arc::new(peers), Arc::new(auth), Tasks::new());
         let console = Console { peers, auth, clock, republish_window: window, tasks };

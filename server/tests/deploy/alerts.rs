@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
+use notifications::settings::MAIL_LIMIT;
 use serde_json::Value;
-use testkit::TestShop;
+use testkit::{Setup, TestShop, unlimited};
 
 use crate::files::{self, document, plain};
 
@@ -13,7 +14,9 @@ type Series = BTreeMap<String, BTreeSet<String>>;
 
 /// The metrics of a shop after some traffic. A metric without a value yet has its name only.
 async fn shown() -> Series {
-    let shop = TestShop::start().await;
+    // The second mail to one address is over the limit.
+    let services = unlimited().with(&MAIL_LIMIT, "1");
+    let shop = TestShop::start_with(Setup { services, ..Setup::default() }).await;
     let product = shop.product("123", 10).await;
     for token in ["tok_ok", "tok_declined", "tok_timeout"] {
         shop.order(&[(&product, 1)], Some(token)).await;

@@ -44,11 +44,18 @@ fn of_guide(text: &str) -> Vec<Vec<String>> {
     commands
         .map(|command| {
             let words = command.split_whitespace().take_while(|word| !word.starts_with('#'));
-            words
-                .map(|word| if word == "ID" { "019360a4-8c1e-7b3a-9d2f-5e6c7a8b9c0d" } else { word }.to_owned())
-                .collect()
+            words.map(|word| for_placeholder(word).to_owned()).collect()
         })
         .collect()
+}
+
+/// A value where a guide leaves one to its reader.
+fn for_placeholder(word: &str) -> &str {
+    match word {
+        "ID" => "019360a4-8c1e-7b3a-9d2f-5e6c7a8b9c0d",
+        "SERVICE" => "orders",
+        word => word,
+    }
 }
 
 #[test]
