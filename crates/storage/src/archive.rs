@@ -112,8 +112,8 @@ async fn horizon(db: &Db) -> Result<Horizon, Error> {
 
 /// The events of some types behind the position `after`, up to the position `up_to`, oldest first, at most `limit`.
 ///
-/// Where `up_to` was the [`newest`] at some time, all that was committed by then is found, and nothing of a key is
-/// found without the earlier events of that key: an event gets its position after the one before it was committed.
+/// With an `up_to` that was the [`newest`] at some time, all that was committed by then is found, and nothing of a key
+/// without the earlier events of that key: an event gets its position after the one before it was committed.
 pub async fn of_types(
     db: &Db,
     types: Vec<String>,

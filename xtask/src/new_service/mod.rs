@@ -23,7 +23,7 @@ const SAMPLE: &str = "xtask/sample";
 /// `xtask/sample`.
 /// Then the generated files are written anew (`cargo xtask bless`), so that the service stands in the deployment
 /// files, the API description and the documents.
-/// What is left is to replace what the service does by what it is for.
+/// Then replace the sample's table, route and reaction by those of the service.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// The name: lowercase words joined by underscores, as in `gift_cards`

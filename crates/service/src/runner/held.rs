@@ -20,8 +20,8 @@ const READ: i64 = 64;
 impl<S: Clone + Send + Sync + 'static> Runner<S> {
     /// Handles some of what is due; answers with when the next is. An error means that the store is unavailable.
     ///
-    /// What has no attempt yet is handled beside others. What has one may be what ended the process, and is handled
-    /// alone, so that nothing else is blamed for it twice.
+    /// A delivery without an attempt is handled beside others. One with an attempt may have ended the process, and is
+    /// handled alone, so that no other delivery is counted as failed twice.
     ///
     /// Only some, for what arrives has its turn in between: many retries delay other keys by one reading of them.
     pub(super) async fn handle_due(&mut self, tasks: &Tasks) -> Result<Option<Timestamp>, String> {
