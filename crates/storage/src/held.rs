@@ -89,10 +89,16 @@ kit! {
     );
     static REMOVE: Sql = Sql::new("RELEASE_HELD", "delete from held where position = $1");
     static KEYS: Sql = Sql::new("HELD_KEYS", "select distinct source, key from held where lane = $1 and shard = any($2)");
-    static UNSETTLED_KEYS: Sql = Sql::lookup(
+    /// One search of the index for each key and lane. `distinct` and `in` would have SQLite make a table for each, which
+    /// costs more than the rest of an order.
+    static UNSETTLED_KEYS: Sql = Sql::lookup_each(
         "UNSETTLED_KEYS",
-        "select distinct key from held
-         where source = $1 and lane in ('immediate', 'background') and key = any($2)",
+        "select value as key from rarray($2)
+         where exists (select 1 from held where source = $1 and lane = 'immediate' and held.key = value)
+             or exists (select 1 from held where source = $1 and lane = 'background' and held.key = value)",
+        "select asked.key from unnest($2::uuid[]) as asked(key)
+         where exists (select 1 from held where source = $1 and lane = 'immediate' and held.key = asked.key)
+             or exists (select 1 from held where source = $1 and lane = 'background' and held.key = asked.key)",
     );
     static DUE: Sql = Sql::new(
         "HELD_DUE",

@@ -29,7 +29,12 @@ impl Sql {
 
     /// A read that meets only the rows that it answers with, by an index, and only a few of them.
     pub(crate) const fn lookup(name: &'static str, text: &'static str) -> Self {
-        Self { name, text, text_for_sqlite: text, sqlite: OnceLock::new(), is_lookup: true }
+        Self::lookup_each(name, text, text)
+    }
+
+    /// The same, where the databases need different texts.
+    pub(crate) const fn lookup_each(name: &'static str, text_for_sqlite: &'static str, postgres: &'static str) -> Self {
+        Self { name, text: postgres, text_for_sqlite, sqlite: OnceLock::new(), is_lookup: true }
     }
 
     pub(crate) const fn is_lookup(&self) -> bool {
