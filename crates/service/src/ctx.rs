@@ -7,7 +7,7 @@ use std::time::Duration;
 use http::idempotency::Idempotency;
 use http::overload::{Limits, Overload};
 use http::{Keyring, Network, Origin, Problem};
-use kernel::{Cause, Clock, Ids, Shards, Uuid};
+use kernel::{Cause, Clock, Ids, Shards};
 use storage::{Batch, Committed, Db, Error};
 
 use crate::Backoff;
@@ -94,12 +94,6 @@ impl<S> Ctx<S> {
     /// else: those about work that has begun go on.
     pub fn admit(&self) -> Result<(), Problem> {
         self.overload.backlog.admit()
-    }
-
-    /// Those of a source's keys of which a delivery is held here, for a retry or parked: a copy of what such a key
-    /// names is known to be out of date.
-    pub async fn unsettled_keys(&self, source: &str, keys: Vec<Uuid>) -> Result<Vec<Uuid>, Error> {
-        storage::held::unsettled_keys(&self.db, source, keys).await
     }
 
     /// Waits until these events have left the outbox: the broker has them then, and where it is in this process, their

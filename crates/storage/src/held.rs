@@ -17,6 +17,29 @@ pub const LISTED_BYTES_MAX: usize = 64 * 1024;
 /// A body that is larger stays in the store: PARKED_ONE reads one byte more. Twice what any event may have.
 pub const SHOWN_BYTES_MAX: usize = 16 * 1024 * 1024;
 
+/// The condition, in a statement of a service, that a delivery about a key is held here, for a retry or parked: the row
+/// that has this key is known to be out of date.
+///
+/// `$source` is the parameter that holds the name of the emitting service, `$key` the column of the key.
+// One search of the index for each lane: `lane in (…)` has SQLite make a table for each row, which costs more than the
+// rest of an order.
+#[macro_export]
+macro_rules! is_held {
+    ($source:literal, $key:literal) => {
+        concat!(
+            "(exists (select 1 from held where source = ",
+            $source,
+            " and lane = 'immediate' and held.key = ",
+            $key,
+            ") or exists (select 1 from held where source = ",
+            $source,
+            " and lane = 'background' and held.key = ",
+            $key,
+            "))"
+        )
+    };
+}
+
 /// A statement that reads held deliveries, or of their bodies only some; see [`held`].
 macro_rules! select {
     ($body:literal, $rest:literal) => {
@@ -89,17 +112,6 @@ kit! {
     );
     static REMOVE: Sql = Sql::new("RELEASE_HELD", "delete from held where position = $1");
     static KEYS: Sql = Sql::new("HELD_KEYS", "select distinct source, key from held where lane = $1 and shard = any($2)");
-    /// One search of the index for each key and lane. `distinct` and `in` would have SQLite make a table for each, which
-    /// costs more than the rest of an order.
-    static UNSETTLED_KEYS: Sql = Sql::lookup_each(
-        "UNSETTLED_KEYS",
-        "select value as key from rarray($2)
-         where exists (select 1 from held where source = $1 and lane = 'immediate' and held.key = value)
-             or exists (select 1 from held where source = $1 and lane = 'background' and held.key = value)",
-        "select asked.key from unnest($2::uuid[]) as asked(key)
-         where exists (select 1 from held where source = $1 and lane = 'immediate' and held.key = asked.key)
-             or exists (select 1 from held where source = $1 and lane = 'background' and held.key = asked.key)",
-    );
     static DUE: Sql = Sql::new(
         "HELD_DUE",
         select!(
@@ -288,11 +300,6 @@ pub(crate) fn release(position: i64, now: Timestamp) -> [(&'static Sql, Vec<Valu
 /// The sources and keys of a lane that have held deliveries in these shards.
 pub async fn keys(db: &Db, lane: Lane, shards: &[u16]) -> Result<Vec<(String, Uuid)>, Error> {
     db.read(&KEYS, params![lane, numbers(shards)], |row| Ok((row.get("source")?, row.get("key")?))).await
-}
-
-/// Those of a source's keys of which a delivery is held: something newer than what was handled is known.
-pub async fn unsettled_keys(db: &Db, source: &str, keys: Vec<Uuid>) -> Result<Vec<Uuid>, Error> {
-    db.read(&UNSETTLED_KEYS, params![source, keys], |row| row.get("key")).await
 }
 
 /// Deliveries of a lane's shards whose time has come, at most `limit`: only firsts of their keys.

@@ -29,12 +29,7 @@ impl Sql {
 
     /// A read that meets only the rows that it answers with, by an index, and only a few of them.
     pub(crate) const fn lookup(name: &'static str, text: &'static str) -> Self {
-        Self::lookup_each(name, text, text)
-    }
-
-    /// The same, where the databases need different texts.
-    pub(crate) const fn lookup_each(name: &'static str, text_for_sqlite: &'static str, postgres: &'static str) -> Self {
-        Self { name, text: postgres, text_for_sqlite, sqlite: OnceLock::new(), is_lookup: true }
+        Self { name, text, text_for_sqlite: text, sqlite: OnceLock::new(), is_lookup: true }
     }
 
     pub(crate) const fn is_lookup(&self) -> bool {
@@ -276,11 +271,11 @@ macro_rules! statements_inner {
         /// Every statement of this store; a test prepares each and checks it against the kit's rules.
         pub const STATEMENTS: &[$crate::Registered] = &[$($done),*];
     };
-    ([$($done:expr,)*] query $name:ident $text:literal; $($rest:tt)*) => {
+    ([$($done:expr,)*] query $name:ident $text:expr; $($rest:tt)*) => {
         static $name: $crate::Query = $crate::Query::new(stringify!($name), $text);
         $crate::statements_inner!([$($done,)* $crate::Registered::Query(&$name),] $($rest)*);
     };
-    ([$($done:expr,)*] lookup $name:ident $text:literal; $($rest:tt)*) => {
+    ([$($done:expr,)*] lookup $name:ident $text:expr; $($rest:tt)*) => {
         static $name: $crate::Query = $crate::Query::lookup(stringify!($name), $text);
         $crate::statements_inner!([$($done,)* $crate::Registered::Query(&$name),] $($rest)*);
     };

@@ -3,7 +3,6 @@
 use std::net::{IpAddr, Ipv6Addr};
 
 use axum::http::StatusCode;
-use events::{Event, UserProfileUpdated};
 use kernel::UserId;
 use service::http::auth::Caller;
 use service::http::{ClientAddress, FieldError, Problem};
@@ -30,7 +29,7 @@ impl Buyer {
     /// 403 `account_closed` if the account was closed: its token is good for some minutes more.
     pub async fn of(ctx: &Ctx, caller: &Caller, client: ClientAddress, sent: Option<String>) -> Result<Self, Problem> {
         let of_account = match caller.user_id {
-            Some(user_id) => account_email(ctx, user_id).await?,
+            Some(user_id) => store::user_email(&ctx.db, user_id).await?,
             None => None,
         };
         if of_account.as_ref().is_some_and(String::is_empty) {
@@ -40,13 +39,6 @@ impl Buyer {
         let email = sent.or(of_account).ok_or_else(email_unknown)?;
         Ok(Self { user_id: caller.user_id, email, placed_from })
     }
-}
-
-/// The address of an account, unless it is not known here, or a change of it is known and not carried out yet.
-async fn account_email(ctx: &Ctx, user_id: UserId) -> Result<Option<String>, Problem> {
-    let changing = ctx.unsettled_keys(UserProfileUpdated::SOURCE, vec![user_id.into()]);
-    let (email, changing) = futures_util::try_join!(store::user_email(&ctx.db, user_id), changing)?;
-    Ok(email.filter(|_| changing.is_empty()))
 }
 
 fn email_unknown() -> Problem {

@@ -4,7 +4,7 @@ use events::{
     Address, OrderCancelled, OrderId, OrderLine, OrderPaid, OrderPlaced, OrderUpdated, PaymentDeclined, PaymentId,
     PaymentRequested, ProductId,
 };
-use kernel::{Currency, Money, SignedDuration, Timestamp, UserId, Uuid, Version};
+use kernel::{Currency, Money, SignedDuration, Timestamp, UserId, Version};
 
 /// The reason of an order whose payment was declined for good.
 const PAYMENT_FAILED: &str = "payment_failed";
@@ -190,14 +190,14 @@ pub(crate) fn expires_at(now: Timestamp, ttl: SignedDuration) -> Timestamp {
 pub(crate) fn place(
     draft: Draft,
     products: &[Product],
-    changing: &[Uuid],
+    changing: &[ProductId],
     now: Timestamp,
 ) -> Result<Order, CannotPlace> {
     let find = |id: ProductId| products.iter().find(|product| product.product_id == id);
     let lines_of = |is_at_fault: &dyn Fn(ProductId) -> bool| -> Vec<usize> {
         draft.lines.iter().enumerate().filter(|(_, (id, _))| is_at_fault(*id)).map(|(index, _)| index).collect()
     };
-    let outdated = lines_of(&|id| changing.contains(&id.into()));
+    let outdated = lines_of(&|id| changing.contains(&id));
     if !outdated.is_empty() {
         return Err(CannotPlace::ProductChanging(outdated));
     }

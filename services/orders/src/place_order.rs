@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use events::{Address, Event, OrderId, ProductId, ProductUpdated};
+use events::{Address, OrderId, ProductId};
 use kernel::{Currency, Money, Timestamp};
 use serde::{Deserialize, Serialize};
 use service::decide;
@@ -226,8 +226,7 @@ async fn place_once(
         input.draft(ctx.ids.next(), numbers::next(ctx).await?, buyer, ctx.state.settings.currency, &access_token);
     let (status, answer) = decide(ctx, || async {
         let wanted: Vec<ProductId> = draft.lines.iter().map(|(product_id, _)| *product_id).collect();
-        let changing = ctx.unsettled_keys(ProductUpdated::SOURCE, wanted.iter().map(|id| (*id).into()).collect());
-        let (products, changing) = futures_util::try_join!(store::products(&ctx.db, wanted), changing)?;
+        let (products, changing) = store::products(&ctx.db, wanted).await?;
         let now = ctx.clock.now();
         let order = place(draft.clone(), &products, &changing, now)?;
         let ttl = ctx.state.settings.reservation_ttl();

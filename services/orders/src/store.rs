@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use events::{OrderId, OrderPlaced, ProductId};
+use events::{Event, OrderId, OrderPlaced, ProductId, ProductUpdated, UserProfileUpdated};
 use kernel::{Currency, Money, UserId, Version};
 use service::TimerKind;
 use service::storage::{self, Batch, Db, Error, Row, Value, params};
@@ -17,8 +17,9 @@ pub(crate) const EXPIRE_RESERVATION: TimerKind = TimerKind::internal("expire_res
 pub(crate) const FORGET_CUSTOMER: TimerKind = TimerKind::internal("forget_customer");
 
 storage::statements! {
-    lookup PRODUCTS "select product_id, sku, name, price_amount, price_currency from products
-        where product_id = any($1) and is_deleted = $2";
+    lookup PRODUCTS concat!("select product_id, sku, name, price_amount, price_currency, ",
+        storage::is_held!("$3", "products.product_id"), " as is_changing
+        from products where product_id = any($1) and is_deleted = $2");
     query OTHER_CURRENCIES "select price_currency, cast(count(*) as bigint) as products from products
         where is_deleted = $1 and price_currency <> $2
         group by price_currency order by products desc, price_currency limit 1";
@@ -28,7 +29,8 @@ storage::statements! {
             price_amount = excluded.price_amount, price_currency = excluded.price_currency,
             is_deleted = excluded.is_deleted, version = excluded.version
         where products.version < excluded.version";
-    lookup USER_EMAIL "select email from users where user_id = $1";
+    lookup USER_EMAIL concat!("select email, ", storage::is_held!("$2", "users.user_id"), " as is_changing
+        from users where user_id = $1");
     upsert PUT_USER "insert into users (user_id, email, version) values ($1, $2, $3)
         on conflict (user_id) do update set email = excluded.email, version = excluded.version
         where users.version < excluded.version";
@@ -74,9 +76,13 @@ storage::statements! {
         returning next_number";
 }
 
-/// Those of these products that are for sale.
-pub(crate) async fn products(db: &Db, ids: Vec<ProductId>) -> Result<Vec<Product>, Error> {
-    db.query(&PRODUCTS, params![ids, false], product).await
+/// Those of these products that are for sale, and those of them of which the price here is known to be out of date.
+pub(crate) async fn products(db: &Db, ids: Vec<ProductId>) -> Result<(Vec<Product>, Vec<ProductId>), Error> {
+    let found = |row: &Row<'_>| Ok((product(row)?, row.get::<bool>("is_changing")?));
+    let found = db.query(&PRODUCTS, params![ids, false, ProductUpdated::SOURCE], found).await?;
+    let changing =
+        found.iter().filter(|(_, is_changing)| *is_changing).map(|(product, _)| product.product_id).collect();
+    Ok((found.into_iter().map(|(product, _)| product).collect(), changing))
 }
 
 /// The currency, other than this one, in which the most products for sale are priced, and their number.
@@ -99,9 +105,11 @@ pub(crate) fn put_product(product: &Product, is_deleted: bool, version: Version)
     Batch::new().upsert(&PUT_PRODUCT, row)
 }
 
-/// The address of an account, if users published it.
+/// The address of an account, unless it is not known here, or is known to be out of date.
 pub(crate) async fn user_email(db: &Db, user_id: UserId) -> Result<Option<String>, Error> {
-    db.query_one(&USER_EMAIL, params![user_id], |row| row.get("email")).await
+    let found = |row: &Row<'_>| Ok((row.get("email")?, row.get::<bool>("is_changing")?));
+    let found = db.query_one(&USER_EMAIL, params![user_id, UserProfileUpdated::SOURCE], found).await?;
+    Ok(found.and_then(|(email, is_changing)| (!is_changing).then_some(email)))
 }
 
 /// Keeps the address that users published, unless a newer one is known.

@@ -140,7 +140,7 @@ fn a_decline_that_reaches_a_cancelled_order_is_recorded_and_emits_nothing() {
 
 #[test]
 fn a_product_whose_change_is_not_carried_out_is_not_sold() {
-    let changing = [Uuid::from_u128(2)];
+    let changing = [Uuid::from_u128(2).into()];
     let both = draft(vec![(1, 1), (2, 1)], None);
     let refused = place(both, &[product(1, 500), product(2, 10)], &changing, now());
     assert_eq!(refused, Err(CannotPlace::ProductChanging(vec![1])));
