@@ -10,6 +10,14 @@ use crate::step::cargo;
 /// Tests of the group `waiting` (`.config/nextest.toml`), which run beside as many others as there are cores.
 const WAITING: usize = 3;
 
+/// The choice of tests.
+#[derive(clap::Args)]
+pub(crate) struct Filters {
+    /// Passed to the test runner: run only the tests whose names contain one of these.
+    #[arg(last = true)]
+    pub names: Vec<String>,
+}
+
 /// Runs the tests of some packages, those that match a filter if there is one. Doc tests are not among them.
 pub(crate) fn tests(of: &[&str], filters: &[impl AsRef<OsStr>]) -> Command {
     let mut command = if nextest_is_installed() {

@@ -21,15 +21,14 @@ const LONG: [&str; 6] = ["--test", "crash", "--test", "cases", "--test", "new_se
 /// `cargo xtask new-service` writes.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Passed to the test runner: run only the tests whose names contain one of these.
-    #[arg(last = true)]
-    filters: Vec<String>,
+    #[command(flatten)]
+    filters: runner::Filters,
 }
 
 pub(crate) fn run(args: Args) -> Result<ExitCode> {
     servers::find_or_install()?;
     let servers = SharedServers::start()?;
-    let mut tests = runner::tests(&[&EVERYTHING[..], &LONG].concat(), &args.filters);
+    let mut tests = runner::tests(&[&EVERYTHING[..], &LONG].concat(), &args.filters.names);
     // Its own limit on the time of a test: `.config/nextest.toml`.
     tests.env(SOAK, "1").env("NEXTEST_PROFILE", "soak");
     step::run_last("soak", servers.used_by(tests))

@@ -15,9 +15,8 @@ use crate::{check, runner, servers};
 /// used if it is installed. The long forms of some tests are in `cargo xtask soak`.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Passed to the test runner: run only the tests whose names contain one of these.
-    #[arg(last = true)]
-    filters: Vec<String>,
+    #[command(flatten)]
+    filters: runner::Filters,
 }
 
 pub(crate) fn run(args: Args) -> Result<ExitCode> {
@@ -30,5 +29,5 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
     )?;
     let servers = SharedServers::start()?;
     // Last, for CI reads the result from the runner's closing lines.
-    step::run_last("tests", servers.used_by(runner::tests(&EVERYTHING, &args.filters)))
+    step::run_last("tests", servers.used_by(runner::tests(&EVERYTHING, &args.filters.names)))
 }

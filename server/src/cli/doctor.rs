@@ -3,11 +3,11 @@
 use clap::Args;
 use serde_json::json;
 use server::app::{self, Check, Status};
-use server::config::{self, Environment, Flags};
+use server::config::Environment;
 use server::shop::Shop;
 
 use super::failure::Exit;
-use super::overrides::{ConfigFile, Engines};
+use super::overrides::ShopLocation;
 use super::terminal::plain;
 use super::up::not_run;
 use super::{Failure, Output};
@@ -19,19 +19,13 @@ Exit code 8 if something must be repaired before a shop can run or keep its prom
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct Doctor {
-    /// The folder that holds all data [default: ./tradepost-data]
-    #[arg(long, value_name = "DIR")]
-    data: Option<String>,
     #[command(flatten)]
-    engines: Engines,
-    #[command(flatten)]
-    file: ConfigFile,
+    location: ShopLocation,
 }
 
 impl Doctor {
     pub async fn run(self, shop: &Shop, environment: &Environment, out: &mut Output) -> Result<(), Failure> {
-        let flags = Flags { data_dir: self.data, ..self.engines.into_flags() };
-        let loaded = config::load(shop, &flags, self.file.path.as_deref(), environment)?;
+        let loaded = self.location.load(shop, environment)?;
         let checks = app::doctor(shop, &loaded.settings).await.map_err(|error| not_run(&error))?;
         if out.is_json() {
             out.document(&json!({"checks": checks.iter().map(as_json).collect::<Vec<_>>()}))?;

@@ -4,7 +4,8 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use clap::Args;
-use server::config::Flags;
+use server::config::{self, Environment, Errors, Flags, Loaded};
+use server::shop::Shop;
 
 /// The configuration file.
 #[derive(Debug, Args)]
@@ -34,6 +35,18 @@ pub struct Engines {
     pub broker: Option<String>,
 }
 
+/// The data, the database and the broker of a shop that a command looks at from outside.
+#[derive(Debug, Args)]
+pub struct ShopLocation {
+    /// The folder that holds all data [default: ./tradepost-data]
+    #[arg(long, value_name = "DIR")]
+    data: Option<String>,
+    #[command(flatten)]
+    engines: Engines,
+    #[command(flatten)]
+    file: ConfigFile,
+}
+
 /// The address of a process.
 #[derive(Debug, Args)]
 pub struct Listening {
@@ -49,6 +62,14 @@ impl Engines {
     /// As flags, with all others unset.
     pub fn into_flags(self) -> Flags {
         Flags { store: self.store, broker: self.broker, ..Flags::default() }
+    }
+}
+
+impl ShopLocation {
+    /// The shop's settings, where these win over all others.
+    pub fn load(self, shop: &Shop, environment: &Environment) -> Result<Loaded, Errors> {
+        let flags = Flags { data_dir: self.data, ..self.engines.into_flags() };
+        config::load(shop, &flags, self.file.path.as_deref(), environment)
     }
 }
 

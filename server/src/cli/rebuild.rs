@@ -3,11 +3,11 @@
 use clap::Args;
 use serde_json::json;
 use server::app::{self, Rebuilt};
-use server::config::{self, Environment, Flags};
+use server::config::Environment;
 use server::shop::Shop;
 
 use super::output::note;
-use super::overrides::{ConfigFile, Engines};
+use super::overrides::ShopLocation;
 use super::up::not_run;
 use super::{Failure, Output};
 
@@ -22,19 +22,13 @@ pub struct Rebuild {
     /// The service
     #[arg(value_name = "SERVICE")]
     service: String,
-    /// The folder that holds all data [default: ./tradepost-data]
-    #[arg(long, value_name = "DIR")]
-    data: Option<String>,
     #[command(flatten)]
-    engines: Engines,
-    #[command(flatten)]
-    file: ConfigFile,
+    location: ShopLocation,
 }
 
 impl Rebuild {
     pub async fn run(self, shop: &Shop, environment: &Environment, out: &mut Output) -> Result<(), Failure> {
-        let flags = Flags { data_dir: self.data, ..self.engines.into_flags() };
-        let loaded = config::load(shop, &flags, self.file.path.as_deref(), environment)?;
+        let loaded = self.location.load(shop, environment)?;
         let rebuilt = app::rebuild(shop, &loaded.settings, &self.service, |line| note(&line)).await;
         let Rebuilt { events, parked } = rebuilt.map_err(|error| not_run(&error))?;
         if out.is_json() {
