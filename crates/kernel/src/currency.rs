@@ -39,13 +39,35 @@ impl Currency {
 
     /// Digits after the decimal point: 2 for EUR, 0 for JPY, 3 for KWD.
     pub fn decimals(self) -> u32 {
-        decimals(self.as_str()).unwrap_or(2)
+        DECIMALS[index(self.0).expect("the code was checked to be three capital letters")].map_or(2, u32::from)
     }
 }
 
-fn decimals(code: &str) -> Option<u32> {
-    let lists = [(NO_DECIMALS, 0), (TWO_DECIMALS, 2), (THREE_DECIMALS, 3), (FOUR_DECIMALS, 4)];
-    lists.into_iter().find(|(codes, _)| codes.split(' ').any(|known| known == code)).map(|(_, decimals)| decimals)
+/// Decimals of each code at its [index], for a currency is read several times with each order and event.
+static DECIMALS: [Option<u8>; 26 * 26 * 26] = {
+    let mut decimals = [None; 26 * 26 * 26];
+    list(TWO_DECIMALS, 2, &mut decimals);
+    list(NO_DECIMALS, 0, &mut decimals);
+    list(THREE_DECIMALS, 3, &mut decimals);
+    list(FOUR_DECIMALS, 4, &mut decimals);
+    decimals
+};
+
+const fn list(codes: &str, decimals: u8, table: &mut [Option<u8>]) {
+    let mut rest = codes.as_bytes();
+    while let [a, b, c, others @ ..] = rest {
+        table[index([*a, *b, *c]).expect("the lists have three capital letters for each currency")] = Some(decimals);
+        rest = if let [_space, others @ ..] = others { others } else { others };
+    }
+}
+
+/// The number that three capital letters are as digits of base 26; none for other bytes.
+const fn index([a, b, c]: [u8; 3]) -> Option<usize> {
+    if a.is_ascii_uppercase() && b.is_ascii_uppercase() && c.is_ascii_uppercase() {
+        Some(((a - b'A') as usize * 26 + (b - b'A') as usize) * 26 + (c - b'A') as usize)
+    } else {
+        None
+    }
 }
 
 /// The text is no currency code.
@@ -58,7 +80,7 @@ impl FromStr for Currency {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let code: [u8; 3] = text.as_bytes().try_into().map_err(|_| InvalidCurrency)?;
-        decimals(text).map(|_| Self(code)).ok_or(InvalidCurrency)
+        index(code).and_then(|index| DECIMALS[index]).map(|_| Self(code)).ok_or(InvalidCurrency)
     }
 }
 
@@ -115,5 +137,6 @@ mod tests {
         codes.sort_unstable();
         codes.dedup();
         assert_eq!(codes.len(), count);
+        assert_eq!(DECIMALS.iter().flatten().count(), count);
     }
 }
