@@ -42,6 +42,8 @@ impl App {
             options.broker = BrokerSetting::embedded();
         }
         let setup = broker::setup(topology(&described), options.settings.shards, &options.clock);
+        // Before they are made once more: the descriptions of their routes are the most that a start holds.
+        drop(described);
         let mut start = Start { options, ids, auth, here, setup, broker: None };
         let location = start.options.store.clone();
         let started = while_unavailable(&location, async || start.attempt(&mut folder).await).await?;
