@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use super::keyring::Keyring;
-use super::{Problem, token};
+use super::{ObjectToken, Problem, token};
 
 /// Checks tokens. Holds digests and public keys only.
 #[derive(Clone, Debug)]
@@ -17,17 +17,6 @@ pub struct Auth {
     clock: Clock,
     keyrings: Vec<Keyring>,
     object_tokens: Vec<&'static ObjectToken>,
-}
-
-/// A token that opens one object to whoever has it, sent in a header of its own. A service declares it.
-#[derive(Debug, PartialEq, Eq)]
-pub struct ObjectToken {
-    /// The header, as in `X-Order-Token`.
-    pub header: &'static str,
-    /// The name of the scheme in the description of the API.
-    pub scheme: &'static str,
-    /// Its text there.
-    pub description: &'static str,
 }
 
 impl Auth {
@@ -68,7 +57,7 @@ impl Auth {
     /// The caller without any `Authorization`.
     pub(super) fn guest(&self, headers: &HeaderMap) -> Caller {
         let sent = self.object_tokens.iter().find_map(|token| headers.get(token.header));
-        let object_token = sent.map(|value| digest(value.as_bytes()));
+        let object_token = sent.map(|value| ObjectToken::digest(value.as_bytes()));
         Caller { is_admin: false, user_id: None, session_id: None, object_token }
     }
 
@@ -109,7 +98,7 @@ pub struct Caller {
     pub user_id: Option<UserId>,
     /// By which sign-in.
     pub session_id: Option<SessionId>,
-    /// The digest of the token of one object that was sent.
+    /// The [digest](ObjectToken::digest) of the token of one object that was sent.
     pub object_token: Option<[u8; 32]>,
 }
 

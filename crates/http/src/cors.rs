@@ -7,7 +7,7 @@ use axum::Router;
 use axum::http::{HeaderName, HeaderValue, Method, Uri, header};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
-use super::auth::ObjectToken;
+use super::ObjectToken;
 
 /// Time for which a browser may cache a permission.
 const PREFLIGHT_AGE: Duration = Duration::from_mins(10);

@@ -30,7 +30,7 @@ pub enum Policy {
     Public,
     /// Anybody. A token that isn't good is refused, for with a good one the route would do something else.
     Guest,
-    /// Whom the object belongs to, by user token or the [token](super::auth::ObjectToken) of the object, and the admin. The handler looks for the object
+    /// Whom the object belongs to, by user token or the [token](super::ObjectToken) of the object, and the admin. The handler looks for the object
     /// among those of the caller: to anyone else it is not there.
     Own,
     /// Customers who have signed in, and the admin.

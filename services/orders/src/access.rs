@@ -2,8 +2,8 @@
 
 use events::OrderId;
 use kernel::Uuid;
-use service::http::Problem;
-use service::http::auth::{Caller, ObjectToken};
+use service::http::auth::Caller;
+use service::http::{ObjectToken, Problem};
 use service::storage::Error;
 
 use crate::domain::Order;

@@ -8,9 +8,9 @@ use events::{Address, OrderId, ProductId};
 use kernel::{Currency, Money, Timestamp};
 use serde::{Deserialize, Serialize};
 use service::decide;
-use service::http::auth::{Caller, digest};
+use service::http::auth::Caller;
 use service::http::idempotency::{self, Claim, IdempotencyKey, KeyedBody, RepeatableResponse};
-use service::http::{ClientAddress, FieldError, Fields, Problem, ProblemBody, RequestInfo};
+use service::http::{ClientAddress, FieldError, Fields, ObjectToken, Problem, ProblemBody, RequestInfo};
 use utoipa::ToSchema;
 
 use crate::buyer::Buyer;
@@ -139,7 +139,7 @@ impl PlaceOrder {
             lines: self.lines.iter().map(|line| (line.product_id, line.quantity)).collect(),
             currency,
             payment_token: self.payment.map(|payment| payment.token),
-            access_digest: digest(token.as_bytes()).to_vec(),
+            access_digest: ObjectToken::digest(token.as_bytes()).to_vec(),
         }
     }
 }
@@ -221,7 +221,7 @@ async fn place_once(
     let buyer = Buyer::of(ctx, caller, client, input.email.take()).await?;
     let units = if caller.is_admin { 0 } else { input.unpaid_units() };
     let _until_committed = unpaid::admit(ctx, &buyer, units).await?;
-    let access_token = ctx.ids.secret().reveal();
+    let access_token = ObjectToken::make(&ctx.ids);
     let draft =
         input.draft(ctx.ids.next(), numbers::next(ctx).await?, buyer, ctx.state.settings.currency, &access_token);
     let (status, answer) = decide(ctx, || async {

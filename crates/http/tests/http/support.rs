@@ -7,9 +7,9 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use kernel::{Clock, Ids};
 use serde::{Deserialize, Serialize};
-use tradepost_http::auth::{Auth, Caller, ObjectToken, digest};
+use tradepost_http::auth::{Auth, Caller, digest};
 use tradepost_http::overload::{Limiter, Limits, Overload};
-use tradepost_http::{Body, Policy, RequestInfo, Routes, SharedDocument, Shell};
+use tradepost_http::{Body, ObjectToken, Policy, RequestInfo, Routes, SharedDocument, Shell};
 
 pub const ADMIN_TOKEN: &str = "an-admin-token-for-tests-only-0123456789";
 

@@ -62,14 +62,14 @@ mod digest {
 
 #[cfg(test)]
 mod tests {
-    use http::auth;
+    use http::ObjectToken;
 
     use super::*;
     use crate::operator::questions::over_the_wire;
 
     #[test]
     fn a_caller_arrives_with_the_token_of_an_object_and_without() {
-        for object_token in [None, Some(auth::digest(b"secret"))] {
+        for object_token in [None, Some(ObjectToken::digest(b"secret"))] {
             let user_id = Some(Uuid::from_u128(1).into());
             let sent = Caller { is_admin: false, user_id, session_id: None, object_token };
             let arrived = over_the_wire(&OnBehalfOf(sent.clone())).0;
