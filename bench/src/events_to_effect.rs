@@ -46,7 +46,7 @@ impl Pair {
         let reacting = Process::start(servers, vec![Box::new(consumer(&timeline))]).await?;
         let (service, ctx) = emitter(ORDERS);
         let emitting = Process::start(servers, vec![Box::new(service)]).await?;
-        Ok(Self { emitting, reacting, orders: Orders::new(&servers.ids), db: ctx.await?.db, timeline })
+        Ok(Self { emitting, reacting, orders: Orders::new(&servers.ids), db: ctx.await?.db.clone(), timeline })
     }
 
     /// One event, one commit.

@@ -38,7 +38,7 @@ pub(crate) async fn beside_the_broker(servers: &Servers, backlog: usize, seconds
     let orders = Orders::new(&servers.ids);
     let (service, ctx) = emitter(PAYMENTS);
     let emitting = Process::start(servers, vec![Box::new(service)]).await?;
-    let db = ctx.await?.db;
+    let db = ctx.await?.db.clone();
 
     let reacting = Process::start(servers, vec![Box::new(slow_consumer(&timeline, WORK))]).await?;
     emit(&db, &orders, &timeline, quiet..quiet + count).await?;
@@ -72,7 +72,7 @@ pub(crate) async fn behind_an_outbox(servers: &Servers, backlog: usize) -> Resul
     let reacting = Process::start(servers, vec![Box::new(consumer(&timeline))]).await?;
     let (service, ctx) = emitter(PAYMENTS);
     let emitting = Process::start(servers, vec![Box::new(service)]).await?;
-    let db = ctx.await?.db;
+    let db = ctx.await?.db.clone();
     timeline.until(AT_WORK.min(backlog / 10)).await?;
     let (mut number, mut ticks) = (backlog, tokio::time::interval(Duration::from_secs(1) / PER_S));
     let some_left = u64::try_from(backlog / 20)?;

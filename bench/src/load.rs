@@ -140,7 +140,7 @@ impl Orders {
     pub async fn fill_broker(&self, servers: &Servers, events: usize) -> Result<()> {
         let (service, ctx) = emitter(ORDERS);
         let process = Process::start(servers, vec![Box::new(service)]).await?;
-        let db = ctx.await?.db;
+        let db = ctx.await?.db.clone();
         self.fill(&db, events).await?;
         until_sent(&db).await?;
         process.stop().await

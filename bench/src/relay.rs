@@ -20,7 +20,7 @@ pub(crate) async fn measure(servers: &Servers, events: usize) -> Result<Measured
     db.close().await;
     let (service, ctx) = emitter(ORDERS);
     let process = Process::start(servers, vec![Box::new(service)]).await?;
-    let db = ctx.await?.db;
+    let db = ctx.await?.db.clone();
     let before = Instant::now();
     let full = u64::try_from(events)?;
     while outbox::unsent(&db) >= full {

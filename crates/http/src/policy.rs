@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::Request;
+use axum::extract::{Request, State};
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
@@ -118,17 +118,15 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
                 complete(path, &method, operation);
             }
         }
-        let guard =
-            middleware::from_fn(move |request: Request, next: Next| enforce(policy, declared.clone(), request, next));
-        Self(self.0.routes((schemas, paths, router.route_layer(guard))))
+        let guard = Arc::new(Guard { policy, declared });
+        Self(self.0.routes((schemas, paths, router.route_layer(middleware::from_fn_with_state(guard, enforce)))))
     }
 
     /// Adds a path that the description leaves out: it is for parts of Tradepost, and takes no query.
     pub fn add_internal(self, policy: Policy, path: &str, router: MethodRouter<S>) -> Self {
         let declared = Declared::of(&mut PathItem::default());
-        let guard =
-            middleware::from_fn(move |request: Request, next: Next| enforce(policy, declared.clone(), request, next));
-        Self(self.0.route(path, router.route_layer(guard)))
+        let guard = Arc::new(Guard { policy, declared });
+        Self(self.0.route(path, router.route_layer(middleware::from_fn_with_state(guard, enforce))))
     }
 
     /// The description.
@@ -148,7 +146,15 @@ impl<S: Clone + Send + Sync + 'static> Default for Routes<S> {
     }
 }
 
-async fn enforce(policy: Policy, declared: Declared, mut request: Request, next: Next) -> Response {
+/// The checks before the handlers of a path. Shared, for each request clones its way through the layers.
+struct Guard {
+    policy: Policy,
+    declared: Declared,
+}
+
+async fn enforce(State(guard): State<Arc<Guard>>, mut request: Request, next: Next) -> Response {
+    let Guard { policy, declared } = &*guard;
+    let policy = *policy;
     let admitted = admit(policy, &request);
     let admitted = admitted.and_then(|caller| declared.check(&request).map(|()| caller));
     let is_public = matches!(policy, Policy::Public | Policy::Guest) && is_read(request.method());

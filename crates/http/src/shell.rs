@@ -18,7 +18,7 @@ use super::auth::Auth;
 use super::body::{self, BODY_BYTES_MAX};
 use super::cors::{self, Origin};
 use super::host;
-use super::overload::{Limiter, Overload, charged};
+use super::overload::{Limiter, Overload};
 use super::problem::Problem;
 use super::refusal::{URI_BYTES_MAX, refusal};
 use super::request_id;
@@ -54,19 +54,25 @@ impl Shell {
                 let detail = "this route does not take this method: see the Allow header";
                 Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail)
             })
-            .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
-            .layer(middleware::from_fn_with_state(self.clone(), limit_writes))
-            .layer(CatchPanicLayer::custom(panicked))
-            .layer(middleware::from_fn_with_state(self.overload.unsent.clone(), charged))
-            .layer(middleware::from_fn(refuse_oversize))
-            .layer(Extension(self.overload.in_flight.clone()))
+            // In one step, for each costs a request two allocations and a copy of it. The last is the innermost.
+            .layer((
+                Extension(self.overload.in_flight.clone()),
+                middleware::from_fn_with_state(Arc::new(self.clone()), bounded),
+                CatchPanicLayer::custom(panicked),
+                DefaultBodyLimit::max(BODY_BYTES_MAX),
+            ))
+    }
+
+    /// Counts writes. Reads cost little and change nothing.
+    fn limit_writes(&self, address: ClientAddress, request: &Request) -> Result<(), Problem> {
+        let reads = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
+        if reads || self.auth.is_admin(request.headers()) { Ok(()) } else { self.writes.check_address(address.ip) }
     }
 
     /// The outer layer: gives each request its id and the address of its client.
     pub fn identify(&self, routes: Router) -> Router {
-        let routes = routes.layer(middleware::from_fn(refuse_malformed));
         cors::layer(routes, &self.cors_origins, self.auth.object_tokens())
-            .layer(middleware::from_fn_with_state(self.clone(), identified))
+            .layer(middleware::from_fn_with_state(Arc::new(self.clone()), identified))
     }
 }
 
@@ -75,14 +81,20 @@ fn panicked(panic: Box<dyn Any + Send>) -> Response {
     Problem::internal().into_response()
 }
 
-async fn identified(State(shell): State<Shell>, mut request: Request, next: Next) -> Response {
+async fn identified(State(shell): State<Arc<Shell>>, mut request: Request, next: Next) -> Response {
     let request_id = shell.ids.next::<RequestId>();
     let id = sent_id(&request).unwrap_or_else(|| request_id.to_string());
     let address = ClientAddress::find(request.extensions(), request.headers(), &shell.trusted_proxies);
     request.extensions_mut().insert(request_id);
     request.extensions_mut().insert(address);
     let header_value = HeaderValue::from_str(&id);
-    let mut response = request_id::under_id(id, next.run(request)).await;
+    let answer = async {
+        match check_form(&request) {
+            Ok(()) => next.run(request).await,
+            Err(problem) => problem.into_response(),
+        }
+    };
+    let mut response = request_id::under_id(id, answer).await;
     if let Ok(id) = header_value {
         response.headers_mut().insert(REQUEST_ID.clone(), id);
     }
@@ -90,36 +102,28 @@ async fn identified(State(shell): State<Shell>, mut request: Request, next: Next
     response
 }
 
-/// RFC 9112 is for what came over a connection; what this process asks itself has no `Host`.
-async fn refuse_malformed(request: Request, next: Next) -> Response {
+/// Refuses a request without a proper `Host`. RFC 9112 is for requests over a connection: one that this process sends
+/// to itself has none.
+fn check_form(request: &Request) -> Result<(), Problem> {
     let is_connected = request.extensions().get::<ConnectInfo<SocketAddr>>().is_some();
-    match host::check(request.version(), request.headers()) {
-        Err(problem) if is_connected => problem.into_response(),
-        _ => next.run(request).await,
-    }
+    host::check(request.version(), request.headers())
+        .or_else(|problem| if is_connected { Err(problem) } else { Ok(()) })
 }
 
-/// Before a route is looked at, and before anything of the body is asked for.
-async fn refuse_oversize(request: Request, next: Next) -> Response {
+/// Refuses what is too much before a route is looked at and before anything of the body is asked for, and charges the
+/// answer to its client.
+async fn bounded(State(shell): State<Arc<Shell>>, address: ClientAddress, request: Request, next: Next) -> Response {
     if request.uri().path_and_query().is_some_and(|uri| uri.as_str().len() > URI_BYTES_MAX) {
         return refusal(StatusCode::URI_TOO_LONG).into_response();
     }
-    match body::check_announced(request.body(), BODY_BYTES_MAX) {
-        Ok(()) => next.run(request).await,
-        Err(problem) => problem.into_response(),
+    let refused =
+        body::check_announced(request.body(), BODY_BYTES_MAX).and_then(|()| shell.limit_writes(address, &request));
+    if let Err(problem) = refused {
+        return problem.into_response();
     }
-}
-
-/// Reads cost little and change nothing, so only what may write is counted.
-async fn limit_writes(State(shell): State<Shell>, address: ClientAddress, request: Request, next: Next) -> Response {
-    let reads = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
-    if !reads
-        && !shell.auth.is_admin(request.headers())
-        && let Err(refused) = shell.writes.check_address(address.ip)
-    {
-        return refused.into_response();
-    }
-    next.run(request).await
+    let reads = matches!(*request.method(), Method::GET | Method::HEAD);
+    let response = next.run(request).await;
+    if reads { shell.overload.unsent.charge(address, response) } else { response }
 }
 
 fn sent_id(request: &Request) -> Option<String> {

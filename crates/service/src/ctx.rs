@@ -1,5 +1,6 @@
 //! The context that every handler gets.
 
+use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -65,9 +66,31 @@ impl Default for Settings {
     }
 }
 
-/// A service's store, clock, ids, settings and own state `S`. Cheap to clone.
-#[derive(Clone)]
-pub struct Ctx<S = ()> {
+/// A service's store, clock, ids, settings and own state `S`. Cheap to clone: each request does it several times.
+pub struct Ctx<S = ()>(Arc<CtxParts<S>>);
+
+impl<S> Clone for Ctx<S> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<S> Deref for Ctx<S> {
+    type Target = CtxParts<S>;
+
+    fn deref(&self) -> &CtxParts<S> {
+        &self.0
+    }
+}
+
+impl<S> From<CtxParts<S>> for Ctx<S> {
+    fn from(parts: CtxParts<S>) -> Self {
+        Self(Arc::new(parts))
+    }
+}
+
+/// The parts of a [`Ctx`].
+pub struct CtxParts<S> {
     /// The service's store: read from it, commit through [`Ctx::commit`].
     pub db: Db,
     /// The time.

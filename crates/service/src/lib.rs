@@ -42,7 +42,7 @@ pub mod traces;
 pub use backoff::Backoff;
 pub use cannot_start::CannotStart;
 pub use catching_up::CatchingUp;
-pub use ctx::{Ctx, Settings, decide};
+pub use ctx::{Ctx, CtxParts, Settings, decide};
 pub use definition::Service;
 pub use failure::Failure;
 pub use http;

@@ -26,7 +26,7 @@ use crate::shell::served_by;
 use crate::telemetry::Metrics;
 use crate::traces::Tracer;
 use crate::watch_backlog::{self, Work};
-use crate::{CannotStart, CatchingUp, Ctx, Operator, Service, Settings, Tasks, catching_up, operator};
+use crate::{CannotStart, CatchingUp, Ctx, CtxParts, Operator, Service, Settings, Tasks, catching_up, operator};
 
 /// The parts that a service gets from the process that runs it.
 #[derive(Clone)]
@@ -188,7 +188,7 @@ impl<S: Clone + Send + Sync + 'static> Service<S> {
         runtime.metrics.register_all(self.counters);
         let membership = join(&db, runtime);
         let store_unavailable = Arc::new(AtomicBool::new(false));
-        let ctx = Ctx {
+        let ctx = Ctx::from(CtxParts {
             db: db.clone(),
             clock: runtime.clock.clone(),
             ids: runtime.ids.clone(),
@@ -201,7 +201,7 @@ impl<S: Clone + Send + Sync + 'static> Service<S> {
             store_unavailable: store_unavailable.clone(),
             overload: runtime.overload.clone(),
             catching_up: runtime.catching_up.clone(),
-        };
+        });
         crate::keys::load(&ctx).await?;
         for run in self.at_start {
             run(ctx.clone()).await?;

@@ -19,7 +19,7 @@ pub use in_flight::{InFlight, OPERATOR_PATH};
 pub use rate::{Limiter, Limits, Rate};
 pub use shares::Client;
 pub(crate) use shares::{Share, Shares};
-pub(crate) use unsent::{Charge, Unsent, charged};
+pub(crate) use unsent::{Charge, Unsent};
 pub use yielding::Yielding;
 
 /// All that a process bounds for its services together. Clones share it.

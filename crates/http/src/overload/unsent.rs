@@ -4,9 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::HttpBody;
-use axum::extract::{Request, State};
-use axum::http::Method;
-use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use super::Client;
@@ -38,31 +35,27 @@ impl Default for Unsent {
     }
 }
 
-/// Charges large answers to reads: 429 `too_many_requests` beyond the client's share, 503 `overloaded` beyond all room.
-/// Answers to writes are small and say what has been done, so they are never refused.
-pub(crate) async fn charged(
-    State(unsent): State<Unsent>,
-    ClientAddress { ip, .. }: ClientAddress,
-    request: Request,
-    next: Next,
-) -> Response {
-    let reads = matches!(*request.method(), Method::GET | Method::HEAD);
-    let mut response = next.run(request).await;
-    let bytes = response.body().size_hint().exact().and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or_default();
-    if !reads || bytes <= SMALL_BYTES || response.extensions().get::<IsShared>().is_some() {
-        return response;
-    }
-    match unsent.0.take(Some(Client::from(ip)), bytes) {
-        Ok(share) => {
-            response.extensions_mut().insert(Charge(Arc::new(share)));
-            response
+impl Unsent {
+    /// Charges a large answer to a read: 429 `too_many_requests` beyond the client's share, 503 `overloaded` beyond all
+    /// room. Answers to writes are small and say what has been done, so they are never refused.
+    pub fn charge(&self, ClientAddress { ip, .. }: ClientAddress, mut response: Response) -> Response {
+        let bytes = response.body().size_hint().exact().and_then(|bytes| usize::try_from(bytes).ok());
+        let bytes = bytes.unwrap_or_default();
+        if bytes <= SMALL_BYTES || response.extensions().get::<IsShared>().is_some() {
+            return response;
         }
-        Err(Exceeds::Client) => {
-            let detail = "too many answers to your address are unread: read them first";
-            Problem::too_many_requests(detail, Duration::from_secs(1)).into_response()
-        }
-        Err(Exceeds::All) => {
-            Problem::overloaded("too many answers wait for their clients: retry in a second", 1).into_response()
+        match self.0.take(Some(Client::from(ip)), bytes) {
+            Ok(share) => {
+                response.extensions_mut().insert(Charge(Arc::new(share)));
+                response
+            }
+            Err(Exceeds::Client) => {
+                let detail = "too many answers to your address are unread: read them first";
+                Problem::too_many_requests(detail, Duration::from_secs(1)).into_response()
+            }
+            Err(Exceeds::All) => {
+                Problem::overloaded("too many answers wait for their clients: retry in a second", 1).into_response()
+            }
         }
     }
 }
