@@ -160,3 +160,18 @@ fn examples_run_and_libraries_without_any_are_not_searched_for_them() {
         &broken,
     );
 }
+
+#[test]
+fn the_program_is_stripped() {
+    let manifests = tree::files().into_iter().filter(|file| file.path == "Cargo.toml");
+    let own = "[profile.release.package.tradepost]";
+    let broken: Vec<String> = manifests
+        .filter(|file| !file.text.contains("strip = \"symbols\"") || file.text.contains(own))
+        .map(|file| file.path)
+        .collect();
+    hold(
+        "`profile.release` has `strip = \"symbols\"`, and the program's package no profile of its own: Cargo leaves the \
+         symbols in such a program, 10 MiB of them.",
+        &broken,
+    );
+}
