@@ -6,7 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// Currencies with two decimals: all that the two lists below don't name.
+/// Currencies with two decimals: all that the three lists below don't name.
 ///
 /// Some are withdrawn (BGN, HRK, …): orders that name them stay readable.
 const TWO_DECIMALS: &str = "AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BMD BND BOB BOV BRL BSD BTN BWP BYN \
@@ -39,8 +39,12 @@ impl Currency {
 
     /// Digits after the decimal point: 2 for EUR, 0 for JPY, 3 for KWD.
     pub fn decimals(self) -> u32 {
-        DECIMALS[index(self.0).expect("the code was checked to be three capital letters")].map_or(2, u32::from)
+        decimals(self.0).expect("the code was checked to be one of ISO 4217")
     }
+}
+
+fn decimals(code: [u8; 3]) -> Option<u32> {
+    DECIMALS[index(code)?].map(u32::from)
 }
 
 /// Decimals of each code at its [index], for a currency is read several times with each order and event.
@@ -80,7 +84,7 @@ impl FromStr for Currency {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let code: [u8; 3] = text.as_bytes().try_into().map_err(|_| InvalidCurrency)?;
-        index(code).and_then(|index| DECIMALS[index]).map(|_| Self(code)).ok_or(InvalidCurrency)
+        decimals(code).map(|_| Self(code)).ok_or(InvalidCurrency)
     }
 }
 
