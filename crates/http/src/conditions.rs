@@ -17,6 +17,7 @@ use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 
 use super::Problem;
+use super::request::is_read;
 
 /// The names as they are described.
 pub(super) const ETAG: &str = "ETag";
@@ -112,9 +113,8 @@ pub(super) struct ReadConditions {
 impl ReadConditions {
     /// Those of a request. One that can't be read is as good as none: a read changes nothing.
     pub fn of(method: &Method, headers: &HeaderMap) -> Option<Self> {
-        let is_read = *method == Method::GET || *method == Method::HEAD;
         let has_any = headers.contains_key(header::IF_MATCH) || headers.contains_key(header::IF_NONE_MATCH);
-        (is_read && has_any).then(|| Self {
+        (is_read(method) && has_any).then(|| Self {
             if_match: Condition::sent(headers, &header::IF_MATCH).unwrap_or_default(),
             if_none_match: Condition::sent(headers, &header::IF_NONE_MATCH).unwrap_or_default(),
         })

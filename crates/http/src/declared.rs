@@ -2,7 +2,6 @@
 //! supported must not be taken for left out.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
 
 use axum::extract::{Query, Request};
 use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
@@ -15,8 +14,8 @@ use super::describe::{declares, operations};
 use super::idempotency::IDEMPOTENCY_KEY;
 
 /// The declared parameters of the methods of one path.
-#[derive(Clone, Debug)]
-pub(super) struct Declared(Arc<HashMap<Method, Parameters>>);
+#[derive(Debug)]
+pub(super) struct Declared(HashMap<Method, Parameters>);
 
 /// Those of one operation.
 #[derive(Debug, Default)]
@@ -35,7 +34,7 @@ impl Declared {
         if let Some(get) = described.get.as_ref().filter(|_| described.head.is_none()) {
             declared.insert(Method::HEAD, Parameters::of(get));
         }
-        Self(Arc::new(declared))
+        Self(declared)
     }
 
     /// 400 for a query parameter that the route doesn't have, and for a header that asks for safety in vain.

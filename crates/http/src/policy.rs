@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::MethodRouter;
@@ -20,6 +20,7 @@ use super::conditions::ReadConditions;
 use super::declared::Declared;
 use super::describe::{complete, items_by_reference, operations, refuse};
 use super::overload::{Client, InFlight};
+use super::request::is_read;
 use super::{Problem, ProblemBody};
 
 /// The callers of a route. A token that isn't good is answered 401, but on public routes.
@@ -30,8 +31,8 @@ pub enum Policy {
     Public,
     /// Anybody. A token that isn't good is refused, for with a good one the route would do something else.
     Guest,
-    /// Whom the object belongs to, by user token or the [token](super::ObjectToken) of the object, and the admin. The handler looks for the object
-    /// among those of the caller: to anyone else it is not there.
+    /// Whom the object belongs to, by user token or the [token](super::ObjectToken) of the object, and the admin. The
+    /// handler looks for the object among those of the caller: to anyone else it is not there.
     Own,
     /// Customers who have signed in, and the admin.
     Customer,
@@ -146,15 +147,14 @@ impl<S: Clone + Send + Sync + 'static> Default for Routes<S> {
     }
 }
 
-/// The checks before the handlers of a path. Shared, for each request clones its way through the layers.
+/// The checks before the handlers of a path. Shared, for axum clones the layers of a path with each request.
 struct Guard {
     policy: Policy,
     declared: Declared,
 }
 
 async fn enforce(State(guard): State<Arc<Guard>>, mut request: Request, next: Next) -> Response {
-    let Guard { policy, declared } = &*guard;
-    let policy = *policy;
+    let Guard { policy, ref declared } = *guard;
     let admitted = admit(policy, &request);
     let admitted = admitted.and_then(|caller| declared.check(&request).map(|()| caller));
     let is_public = matches!(policy, Policy::Public | Policy::Guest) && is_read(request.method());
@@ -178,10 +178,6 @@ async fn enforce(State(guard): State<Arc<Guard>>, mut request: Request, next: Ne
         response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     }
     response
-}
-
-fn is_read(method: &Method) -> bool {
-    matches!(*method, Method::GET | Method::HEAD)
 }
 
 fn admit(policy: Policy, request: &Request) -> Result<Caller, Problem> {

@@ -1,11 +1,16 @@
 //! A request as the cause of what it changes, and its trace.
 
 use axum::extract::FromRequestParts;
-use axum::http::HeaderMap;
 use axum::http::request::Parts;
+use axum::http::{HeaderMap, Method};
 use kernel::{Cause, Keyed, RequestCause, RequestId, TraceParent};
 
 use super::Problem;
+
+/// True if the method reads and changes nothing (RFC 9110 §9.2.1).
+pub(crate) fn is_read(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD)
+}
 
 /// The trace context that events of a request carry, as an extension of the request.
 #[derive(Clone, Copy, Debug)]

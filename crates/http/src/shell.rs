@@ -21,6 +21,7 @@ use super::host;
 use super::overload::{Limiter, Overload};
 use super::problem::Problem;
 use super::refusal::{URI_BYTES_MAX, refusal};
+use super::request::is_read;
 use super::request_id;
 
 /// The longest `X-Request-Id` that is taken over, in characters.
@@ -65,7 +66,7 @@ impl Shell {
 
     /// Counts writes. Reads cost little and change nothing.
     fn limit_writes(&self, address: ClientAddress, request: &Request) -> Result<(), Problem> {
-        let reads = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
+        let reads = is_read(request.method()) || request.method() == Method::OPTIONS;
         if reads || self.auth.is_admin(request.headers()) { Ok(()) } else { self.writes.check_address(address.ip) }
     }
 
@@ -111,7 +112,7 @@ fn check_form(request: &Request) -> Result<(), Problem> {
 }
 
 /// Refuses what is too much before a route is looked at and before anything of the body is asked for, and charges the
-/// answer to its client.
+/// answer to its client. Answers to writes are small and say what has been done, so they are never refused.
 async fn bounded(State(shell): State<Arc<Shell>>, address: ClientAddress, request: Request, next: Next) -> Response {
     if request.uri().path_and_query().is_some_and(|uri| uri.as_str().len() > URI_BYTES_MAX) {
         return refusal(StatusCode::URI_TOO_LONG).into_response();
@@ -121,7 +122,7 @@ async fn bounded(State(shell): State<Arc<Shell>>, address: ClientAddress, reques
     if let Err(problem) = refused {
         return problem.into_response();
     }
-    let reads = matches!(*request.method(), Method::GET | Method::HEAD);
+    let reads = is_read(request.method());
     let response = next.run(request).await;
     if reads { shell.overload.unsent.charge(address, response) } else { response }
 }

@@ -36,8 +36,8 @@ impl Default for Unsent {
 }
 
 impl Unsent {
-    /// Charges a large answer to a read: 429 `too_many_requests` beyond the client's share, 503 `overloaded` beyond all
-    /// room. Answers to writes are small and say what has been done, so they are never refused.
+    /// Charges a large answer to its client: instead of it, 429 `too_many_requests` beyond the client's share, and 503
+    /// `overloaded` beyond all room.
     pub fn charge(&self, ClientAddress { ip, .. }: ClientAddress, mut response: Response) -> Response {
         let bytes = response.body().size_hint().exact().and_then(|bytes| usize::try_from(bytes).ok());
         let bytes = bytes.unwrap_or_default();
