@@ -17,6 +17,7 @@ mod chance;
 mod database;
 mod error;
 pub mod packages;
+mod ports;
 mod postgres;
 mod proxy;
 mod rabbitmq;
@@ -25,9 +26,9 @@ mod supervised;
 mod tls;
 mod vhost;
 
-pub use chance::free_port;
 pub use database::{Database, POSTGRES_VARIABLE};
 pub use error::Error;
+pub use ports::free_port;
 pub use postgres::{Options, Postgres, Programs};
 pub use proxy::{Fault, Faults, Proxy, Traffic, What};
 pub use rabbitmq::{RabbitMq, RabbitMqPrograms};

@@ -117,7 +117,7 @@ impl Fleet {
             routes: Routes::default(),
         };
         let planned: Vec<(&str, u16)> =
-            sizes.iter().flat_map(|(service, count)| (0..*count).map(move |_| (*service, free_port().0))).collect();
+            sizes.iter().flat_map(|(service, count)| (0..*count).map(move |_| (*service, free_port()))).collect();
         for service in services() {
             // A console asks one address of each service: here the first of it.
             let first = planned.iter().find(|(name, _)| *name == service).map_or(1, |(_, port)| *port);
@@ -166,7 +166,7 @@ impl Fleet {
 
     /// Starts one more of a service.
     pub async fn add(&mut self, service: &'static str) -> usize {
-        let port = free_port().0;
+        let port = free_port();
         let process = Process::serve(&[service], port, &self.store, &self.broker, &self.settings);
         let mut instance = Instance { service, port, process, is_up: true };
         instance.until_ready().await;

@@ -14,6 +14,7 @@ use tempfile::TempDir;
 use self::template::{Template, private_folder};
 use crate::chance;
 use crate::error::{Error, expect, output};
+use crate::ports::free_port;
 use crate::supervised::{Ends, Supervised};
 use crate::tls;
 
@@ -30,9 +31,6 @@ const ENDS: Ends = Ends { drain: "INT", quit: "QUIT" };
 
 /// Interval between two checks of a server that is starting.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
-
-/// A port may be taken in the moment between its choice and the start.
-const START_ATTEMPTS: usize = 5;
 
 /// A PostgreSQL server of its own: on a free port of loopback, in a temporary folder.
 ///
@@ -76,15 +74,7 @@ impl Options {
         let folder = private_folder(programs)?;
         template.copy(programs, &folder.path().join("data"))?;
         let password = template.password()?;
-        let mut server = Postgres { running: None, programs, options: self, port: 0, password, folder };
-        for _ in 1..START_ATTEMPTS {
-            server.choose_port();
-            match server.run() {
-                Err(error) if error.0.contains("could not create any TCP/IP sockets") => {}
-                run => return run.map(|()| server),
-            }
-        }
-        server.choose_port();
+        let mut server = Postgres { running: None, programs, options: self, port: free_port(), password, folder };
         server.run().map(|()| server)
     }
 }
@@ -169,10 +159,6 @@ impl Postgres {
     /// The server's log so far.
     pub fn log(&self) -> String {
         fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
-    }
-
-    fn choose_port(&mut self) {
-        self.port = chance::free_port().0;
     }
 
     fn run(&mut self) -> Result<(), Error> {

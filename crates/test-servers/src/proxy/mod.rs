@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use self::connection::Connection;
-use crate::chance;
+use crate::ports::free_port;
 
 /// A port of loopback that leads to a server, as long as nothing is to go wrong.
 ///
@@ -91,9 +91,8 @@ struct State {
 impl Proxy {
     /// Begins to pass everything on to a server, which need not be there yet.
     pub async fn start(upstream: SocketAddr) -> Self {
-        let (port, listener) = chance::free_port();
-        listener.set_nonblocking(true).expect("a listener can be set to non-blocking");
-        let listener = TcpListener::from_std(listener).expect("a proxy is started inside of a runtime");
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
+        let listener = listen(address).await;
         let state = State {
             faults: Faults::default(),
             faults_to_come: Faults::default(),
@@ -106,7 +105,7 @@ impl Proxy {
         let (open_sender, is_open) = watch::channel(true);
         let mut acceptor = JoinSet::new();
         acceptor.spawn(accept(listener, shared.clone(), open_sender));
-        Self { address: (Ipv4Addr::LOCALHOST, port).into(), shared, is_open, _acceptor: acceptor }
+        Self { address, shared, is_open, _acceptor: acceptor }
     }
 
     /// A proxy before the server that a URL names, and the URL that leads through it.
@@ -195,6 +194,10 @@ impl Shared {
     }
 }
 
+async fn listen(address: SocketAddr) -> TcpListener {
+    TcpListener::bind(address).await.expect("a port that is held is free for its server")
+}
+
 /// Takes connections while the proxy is open. Its own connections end with it.
 async fn accept(listener: TcpListener, shared: Arc<Shared>, open_sender: watch::Sender<bool>) {
     let mut changed = shared.changed.subscribe();
@@ -206,7 +209,7 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>, open_sender: watch::
         if !is_open {
             listener = None;
         } else if listener.is_none() {
-            listener = Some(TcpListener::bind(address).await.expect("nobody takes a port that is in use elsewhere"));
+            listener = Some(listen(address).await);
         }
         open_sender.send_replace(is_open);
         tokio::select! {

@@ -14,6 +14,7 @@ use tempfile::TempDir;
 use self::programs::plain;
 use crate::chance;
 use crate::error::{Error, expect, output};
+use crate::ports::free_port;
 use crate::supervised::{Ends, Supervised};
 use crate::tls;
 
@@ -28,9 +29,6 @@ const START_PATIENCE: Duration = Duration::from_mins(3);
 
 /// Interval between two checks of a server that is starting.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
-
-/// A port may be taken in the moment between its choice and the start.
-const START_ATTEMPTS: usize = 5;
 
 /// Erlang stops in order on TERM. It would take its time on QUIT too, and nobody needs the data any more.
 const ENDS: Ends = Ends { drain: "TERM", quit: "KILL" };
@@ -106,12 +104,6 @@ impl RabbitMq {
         server.write("enabled_plugins", "[].\n", 0o600)?;
         for (name, text) in tls::FILES.into_iter().filter(|_| has_tls) {
             server.write(name, text, 0o600)?;
-        }
-        for _ in 1..START_ATTEMPTS {
-            match server.run_on_free_ports() {
-                Err(error) if error.0.contains("eaddrinuse") || error.0.contains("address already in use") => {}
-                run => return run.map(|()| server),
-            }
         }
         server.run_on_free_ports().map(|()| server)
     }
@@ -252,11 +244,8 @@ impl RabbitMq {
 
     fn run_on_free_ports(&mut self) -> Result<(), Error> {
         self.names = None;
-        // Held together, so that they differ.
-        let free = [(); 4].map(|()| chance::free_port());
-        let [amqp, amqps, control, names] = free.each_ref().map(|(port, _)| *port);
+        let [amqp, amqps, control, names] = [(); 4].map(|()| free_port());
         self.ports = Ports { amqp, amqps, control, names };
-        drop(free);
         self.write("rabbitmq.conf", &self.configuration(), 0o600)?;
         let mut names = Command::new("epmd");
         names.args(["-address", "127.0.0.1", "-port", &self.ports.names.to_string()]);
