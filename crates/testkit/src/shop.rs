@@ -34,6 +34,8 @@ const ANSWER_BYTES_MAX: usize = 16 << 20;
 pub struct Setup {
     /// The services.
     pub shop: Shop,
+    /// The broker.
+    pub broker: BrokerSetting,
     /// Settings of all services.
     pub settings: Settings,
     /// Settings that services declare.
@@ -48,6 +50,7 @@ impl Default for Setup {
     fn default() -> Self {
         Self {
             shop: Shop::tradepost(),
+            broker: BrokerSetting::of_default(&Shop::tradepost()),
             settings: Settings { limits: Limits::NONE, ..Settings::default() },
             services: unlimited(),
             tracer: Tracer::default(),
@@ -227,8 +230,8 @@ async fn open(place: &ShopLocation, clock: Clock, hands: &MockClock, setup: Setu
     let options = Options {
         scope: Scope::Whole { data: place.data() },
         store: place.store(),
-        broker: BrokerSetting::of_default(&setup.shop),
         shop: setup.shop,
+        broker: setup.broker,
         settings: setup.settings,
         clock,
         admin_token: Some(ADMIN_TOKEN.to_owned()),

@@ -41,6 +41,8 @@ async fn a_payment_that_was_abandoned_is_voided_and_its_order_says_so(place: Sho
     let shop = TestShop::start_on(place).await;
     let product = shop.product("A", 10).await;
     let order_id = shop.order(&[(&product, 1)], None).await.text("/order_id");
+    // Reserved, so that paying asks payments at once.
+    shop.settle().await;
     // Payments handles nothing about the order while this is parked, so the provider is not asked.
     let obstacle = MalformedEnd { key: order_id.parse().unwrap() };
     let shop = shop

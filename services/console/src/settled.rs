@@ -76,27 +76,28 @@ async fn until_settled(
     Console { peers, clock, .. }: &Console,
     unreachable: &mut Option<PeerError>,
 ) -> Result<(), Problem> {
-    let apart = peers.iter().any(Peer::is_elsewhere);
+    // Else a delivery that an instance has and did not begin is counted nowhere.
+    let all_is_counted = peers.iter().all(Peer::sent_means_handled);
     loop {
-        match are_settled(peers, apart.then_some(clock)).await {
+        match are_settled(peers, (!all_is_counted).then_some(clock)).await {
             Ok(true) => return Ok(()),
             Ok(false) => *unreachable = None,
             Err(error @ PeerError::Unreachable { .. }) => *unreachable = Some(error),
             Err(error @ PeerError::Store(_)) => return Err(error.into()),
         }
-        tokio::time::sleep(if apart { LOOK_ELSEWHERE_AGAIN } else { LOOK_AGAIN }).await;
+        tokio::time::sleep(if all_is_counted { LOOK_AGAIN } else { LOOK_ELSEWHERE_AGAIN }).await;
     }
 }
 
-/// With a clock, services are apart: then a delivery that an instance has and did not begin is nowhere counted.
-async fn are_settled(peers: &[Peer], apart: Option<&Clock>) -> Result<bool, PeerError> {
+/// With a clock, the newest events are looked for where they are handled too.
+async fn are_settled(peers: &[Peer], looking: Option<&Clock>) -> Result<bool, PeerError> {
     // Two looks with nothing pending and nothing emitted between them: while one service was looked at,
     // no event can have moved from it to one that was looked at before.
     let first = look(peers).await?;
     if first.iter().any(|activity| activity.pending > 0) {
         return Ok(false);
     }
-    if let Some(clock) = apart
+    if let Some(clock) = looking
         && !are_delivered(peers, clock).await?
     {
         return Ok(false);

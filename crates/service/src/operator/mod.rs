@@ -269,6 +269,11 @@ impl Operator {
         self.wake.send_replace(());
     }
 
+    /// True if an event leaves the outbox only once all its consumers have handled it, or hold it to try again.
+    pub fn sent_means_handled(&self) -> bool {
+        self.broker.guarantees().stored_means_settled
+    }
+
     /// The unfinished work.
     pub async fn activity(&self) -> Result<Activity, Error> {
         let now = self.clock.now();

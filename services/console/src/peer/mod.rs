@@ -100,6 +100,14 @@ impl Peer {
         matches!(self.0, PeerLocation::Elsewhere(_))
     }
 
+    /// True if each event that it sent is handled, by consumers of whatever service.
+    pub fn sent_means_handled(&self) -> bool {
+        match &self.0 {
+            PeerLocation::Here(operator) => operator.sent_means_handled(),
+            PeerLocation::Elsewhere(_) => false,
+        }
+    }
+
     /// Asks a question: the operator's handle in this process, or a path of another one.
     pub async fn ask<Q: Question>(&self, question: Q) -> Result<Q::Answer, PeerError> {
         match &self.0 {
