@@ -185,14 +185,15 @@ impl Shared {
 
     /// Makes the exchange and these queues.
     pub async fn make(&self, queues: &[&Queue]) -> Result<(), Error> {
-        let connection = self.receiving().await?;
         let mut attempts = 0;
         loop {
             attempts += 1;
+            // A broker that fails at it may close the connection too.
+            let connection = self.receiving().await?;
             let declared = make_once(&connection, queues).await;
             match declared {
                 Ok(()) => return Ok(()),
-                Err(error) if attempts < DECLARE_ATTEMPTS && !is_final(&error) && connection.status().connected() => {
+                Err(error) if attempts < DECLARE_ATTEMPTS && !is_final(&error) => {
                     tracing::info!(reason = %error, "a declaration failed, and is tried again");
                     tokio::time::sleep(self.ids.jitter(DECLARE_PAUSE)).await;
                 }
