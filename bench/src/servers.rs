@@ -6,7 +6,9 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use bus::{Broker, Topology};
 use bus_rabbitmq::RabbitMq;
-use events::{OrderPlaced, PaymentCaptured, PaymentFailed, SigningKeyPublished};
+use events::{
+    OrderPlaced, PaymentCaptured, PaymentFailed, SigningKeyPublished, UserBanned, UserRolesChanged, UserUnbanned,
+};
 use kernel::{Clock, Event, Ids, Shards};
 use service::http::auth::Auth;
 use service::http::overload::Overload;
@@ -111,8 +113,13 @@ impl Servers {
 const OUTBOX_CAP: u64 = 1_000_000;
 
 fn topology() -> Topology {
-    // Every service learns signing keys; nobody emits any here.
-    let keys = (SigningKeyPublished::TYPE, SigningKeyPublished::LANE);
+    // Every service checks users' tokens, by what these say; nobody emits any here.
+    let common = [
+        (SigningKeyPublished::TYPE, SigningKeyPublished::LANE),
+        (UserBanned::TYPE, UserBanned::LANE),
+        (UserUnbanned::TYPE, UserUnbanned::LANE),
+        (UserRolesChanged::TYPE, UserRolesChanged::LANE),
+    ];
     Topology::new()
         .consumer(
             CONSUMER,
@@ -120,11 +127,12 @@ fn topology() -> Topology {
                 (OrderPlaced::TYPE, OrderPlaced::LANE),
                 (PaymentCaptured::TYPE, PaymentCaptured::LANE),
                 (PaymentFailed::TYPE, PaymentFailed::LANE),
-                keys,
-            ],
+            ]
+            .into_iter()
+            .chain(common),
         )
-        .consumer(ORDERS, [keys])
-        .consumer(PAYMENTS, [keys])
+        .consumer(ORDERS, common)
+        .consumer(PAYMENTS, common)
 }
 
 /// A process that runs some services, with connections of its own.

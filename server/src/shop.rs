@@ -67,7 +67,9 @@ impl Shop {
             .service(7083, |outside| orders::service(&outside.settings))
             .service(7084, |_| inventory::service())
             .service(7085, |outside| payments::service(outside.provider.clone()))
+            .service(7086, |_| shipping::service())
             .service(7088, |outside| notifications::service(&outside.settings))
+            .service(7090, |_| admin::service())
             .broker(&EmbeddedAdapter)
             .broker(&bus_rabbitmq::Adapter)
     }

@@ -60,7 +60,7 @@ async fn a_run_is_measured_and_its_books_balance_beside_what_others_order() {
     let counts = ["accepted", "completed", "rejected", "cancelled", "errors", "unknown"].map(|name| &report[name]);
     assert_eq!(counts, [120, 114, 0, 6, 0, 0]);
     assert_eq!(names(&report["books"]["checks"], false), [""; 0]);
-    let checks = ["orders", "states", "outcomes", "units", "charges", "mails", "dead_letters"];
+    let checks = ["orders", "states", "outcomes", "shipments", "units", "charges", "mails", "dead_letters"];
     assert_eq!(
         (names(&report["books"]["checks"], true), &report["books"]["balanced"]),
         (checks.to_vec(), &json!(true))
@@ -80,6 +80,17 @@ async fn a_hot_product_goes_to_exactly_as_many_as_there_are_units() {
     let report: Value = serde_json::from_str(&ran.stdout).unwrap();
     assert_eq!([&report["completed"], &report["rejected"]], [7, 53]);
     assert!(report["decided_in_ms"].is_number(), "{report}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn orders_are_followed_to_their_delivery() {
+    let shop = TestShop::start().await;
+    let url = serve(shop.router()).await;
+    let ran = bench(&url, &["--life", "--orders", "12", "--products", "3", "--clients", "4", "--json"]).await;
+    assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""), "{ran:?}");
+    let report: Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!([&report["delivered"], &report["completed"], &report["errors"]], [12, 12, 0]);
+    assert!(report["life_ms"]["p99"].is_number(), "{report}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -77,7 +77,7 @@ impl Operation {
     /// Asks as admin about this account, or about what nobody has.
     async fn call(&self, shop: &TestShop, user_id: &str, body: &str) -> TestResponse {
         let id = if self.path.starts_with("/v1/users/") { user_id } else { NOBODY };
-        let path = self.path.replace("{id}", id).replace("{product_id}", NOBODY);
+        let path = self.path.replace("{id}", id).replace("{review_id}", NOBODY).replace("{product_id}", NOBODY);
         let call = shop.request(self.method.clone(), &path).admin().header("content-type", "application/json");
         call.bytes(body.to_owned().into_bytes()).send().await
     }
@@ -240,7 +240,8 @@ async fn a_header_that_asks_for_safety_is_taken_or_refused() {
     let (shop, document) = described().await;
     let mut broken = BTreeSet::new();
     for operation in operations(&document) {
-        let path = operation.path.replace("{id}", NOBODY).replace("{product_id}", NOBODY);
+        let path =
+            operation.path.replace("{id}", NOBODY).replace("{review_id}", NOBODY).replace("{product_id}", NOBODY);
         let repeats = operation.method == Method::POST || operation.method == Method::PATCH;
         let changes = operation.method != Method::GET;
         for (header, value, code, applies) in [
@@ -369,7 +370,7 @@ async fn what_is_wrong_with_a_request_is_said_in_the_words_of_the_api() {
     let wrong = ["\"x y\"", "1.5", "-1", "true", "null", "[]", "{}", "99999999999999999999", "[[1]]"];
     for operation in operations(&document) {
         for parameter in operation.parameters("query") {
-            let path = operation.path.replace("{id}", NOBODY);
+            let path = operation.path.replace("{id}", NOBODY).replace("{review_id}", NOBODY);
             let path = format!("{path}?{}=x%20y", parameter["name"].as_str().unwrap());
             look(&shop.request(operation.method.clone(), &path).admin().send().await, path);
         }

@@ -73,10 +73,7 @@ fn every_subscription_is_to_an_event_and_has_the_file_of_its_name() {
             let event = event.unwrap_or_else(|| panic!("{} reacts to {event_type}, which is no event", service.name()));
             assert_eq!(lane, event.lane, "{} reacts to {event_type} in another lane", service.name());
             let file = reaction(service.name(), event);
-            // What the machinery does for every service stands there once.
-            let of_all = format!("crates/service/src/{}", file.rsplit('/').next().unwrap_or_default());
-            let is_there = root().join(&file).is_file() || root().join(of_all).is_file();
-            assert!(is_there, "the reaction to {event_type} stands in {file}");
+            assert!(root().join(&file).is_file(), "the reaction to {event_type} stands in {file}");
         }
     }
 }
@@ -163,7 +160,12 @@ fn described(event: &Descriptor, reacting: &[&str]) -> String {
         let links: Vec<String> = files.iter().map(|file| format!("[`{file}`](../{file})")).collect();
         listed(&links)
     };
-    let reactions = reacting.iter().map(|service| reaction(service, event)).collect();
+    let mut reactions: Vec<String> = Vec::new();
+    for file in reacting.iter().map(|service| reaction(service, event)) {
+        if !reactions.contains(&file) {
+            reactions.push(file);
+        }
+    }
     format!(
         "\n## {}\n\n{}\n\n- Type: `{}`\n- Lane: {}\n- Key: `{}`\n- Fields: {}\n- Struct: {}\n- Emitted: {}\n\
          - Reactions: {}\n\n```json\n{example}```\n",
@@ -195,13 +197,28 @@ fn reactions() -> BTreeMap<&'static str, Vec<&'static str>> {
     reactions
 }
 
+/// The events to which every service reacts, and the files in which it does.
+const OF_ALL: [(&str, &str); 4] = [
+    ("SigningKeyPublished", "crates/service/src/on_signing_key_published.rs"),
+    ("UserBanned", "crates/service/src/on_account_changed.rs"),
+    ("UserUnbanned", "crates/service/src/on_account_changed.rs"),
+    ("UserRolesChanged", "crates/service/src/on_account_changed.rs"),
+];
+
 /// The file in which a service reacts to an event: one search for its name finds it.
 fn reaction(service: &str, event: &Descriptor) -> String {
     let name = event.event_type.split('.').nth(1).expect("a type is source, name and version");
     let file = |name: &str| format!("services/{service}/src/on_{name}.rs");
     let (own, any) = (file(name), file("any"));
+    if root().join(&own).exists() {
+        return own;
+    }
+    // What the machinery does for every service stands there once.
+    if let Some((_, of_all)) = OF_ALL.iter().find(|(of, _)| *of == event.name) {
+        return (*of_all).to_owned();
+    }
     // One handler of a selection of types stands in `on_any.rs`.
-    if !root().join(&own).exists() && root().join(&any).exists() { any } else { own }
+    if root().join(&any).exists() { any } else { own }
 }
 
 fn example(event: &Descriptor) -> String {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::{Body, BodyDataStream};
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
-use console::{Console, Peer};
+use console::{AskedAccounts, Console, Peer};
 use events::OrderId;
 use futures_util::StreamExt;
 use kernel::Clock;
@@ -104,7 +104,9 @@ impl ConsoleApart {
         let auth = Auth::new(vec![digest(ADMIN_TOKEN.as_bytes())], clock.clone());
         let auth = auth.with_object_tokens(object_tokens).with_keys(keyrings);
         let window = Duration::from_hours(7 * 24);
-        let (peers, auth, tasks) = (Arc::new(peers), Arc::new(auth), Tasks::new());
+        let peers = Arc::new(peers);
+        let auth = Arc::new(auth.with_accounts(Arc::new(AskedAccounts::of(peers.clone()))));
+        let tasks = Tasks::new();
         let console = Console { peers, auth, clock, republish_window: window, tasks };
         Self(console::routes(console))
     }
@@ -310,6 +312,44 @@ async fn a_console_apart_learns_the_keys_by_which_it_knows_customers() {
     tokio::time::timeout(PATIENCE, known).await.unwrap();
     let other = Request::get(&path).header("authorization", "Bearer other").body(Body::empty()).unwrap();
     assert_eq!(console.send(other).await.0, StatusCode::UNAUTHORIZED);
+    assert!(tasks.stop(PATIENCE).await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_console_apart_refuses_a_banned_user_and_lets_an_admins_account_in() {
+    let shop = TestShop::start().await;
+    let Apart { first, second, .. } = Apart::start(&shop).await;
+    let ada = signed_in(&shop).await;
+    let user_id = shop.get("/v1/users").await.expect(200).text("/items/0/user_id");
+    let tasks = Tasks::new();
+    let keyring = Keyring::default();
+    // The first that answers counts: one of these never does.
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let nobody = elsewhere("payments", silent.local_addr().unwrap(), NO_PATIENCE);
+    let peers =
+        vec![nobody, elsewhere("users", first.address, PATIENCE), elsewhere("orders", second.address, PATIENCE)];
+    tasks.spawn(console::keep_keys(peers[1..].to_vec(), keyring.clone(), tasks.clone()));
+    let console = ConsoleApart::of(peers, vec![keyring]);
+    let path = "/v1/events/019360a4-8c1e-7b3a-9d2f-5e6c7a8b9c0d";
+    let ask = async || {
+        let request = Request::get(path).header("authorization", format!("Bearer {ada}")).body(Body::empty()).unwrap();
+        let (status, _, problem) = console.send(request).await;
+        (status, problem["code"].as_str().unwrap_or_default().to_owned())
+    };
+    let known = async { while ask().await.0 == StatusCode::UNAUTHORIZED {} };
+    tokio::time::timeout(PATIENCE, known).await.unwrap();
+    assert_eq!(ask().await, (StatusCode::FORBIDDEN, "forbidden".to_owned()));
+    shop.post(&format!("/v1/users/{user_id}/ban"), &json!({"reason": "spam"})).await.expect(202);
+    assert_eq!(ask().await, (StatusCode::FORBIDDEN, "banned".to_owned()));
+    shop.delete(&format!("/v1/users/{user_id}/ban")).await.expect(204);
+    shop.post(&format!("/v1/users/{user_id}/roles"), &json!({"roles": ["admin"]})).await.expect(200);
+    assert_ne!(ask().await.1, "forbidden", "it is an admin");
+
+    // Nobody can say if the account is banned.
+    first.stop().await;
+    second.stop().await;
+    drop(silent);
+    assert_eq!(ask().await, (StatusCode::SERVICE_UNAVAILABLE, "peer_away".to_owned()));
     assert!(tasks.stop(PATIENCE).await);
 }
 

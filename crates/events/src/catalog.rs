@@ -1,8 +1,9 @@
 //! Events of the catalogue.
 
-use kernel::Money;
+use kernel::{Money, UserId};
 
 kernel::id!(ProductId, ProductKind, "Something that can be sold.");
+kernel::id!(ReviewId, ReviewKind, "What a customer says about a product that was delivered to them.");
 
 events! { "catalog";
     /// Something new is for sale.
@@ -41,5 +42,28 @@ events! { "catalog";
         product_id: ProductId,
         sku: String,
         version: i64,
+    }
+
+    /// A customer rated a product from 1 to 5. `previous_rating` is there if it was rated before and counted.
+    Background "catalog.product_reviewed.v1" by product_id
+    ProductReviewed {
+        review_id: ReviewId,
+        product_id: ProductId,
+        user_id: UserId,
+        rating: i64,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        previous_rating: Option<i64>,
+        comment: String,
+    }
+
+    /// A review counts no longer: its customer removed it, or an admin, `hidden_by`, hid it.
+    Background "catalog.product_review_removed.v1" by product_id
+    ProductReviewRemoved {
+        review_id: ReviewId,
+        product_id: ProductId,
+        user_id: UserId,
+        rating: i64,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        hidden_by: Option<String>,
     }
 }

@@ -10,13 +10,14 @@
 #[macro_use]
 mod macros;
 
-pub use catalog::{ProductId, ProductKind};
+pub use catalog::{ProductId, ProductKind, ReviewId, ReviewKind};
 pub use kernel::{Event, Lane};
 pub use orders::{OrderId, OrderKind};
-pub use payments::{PaymentId, PaymentKind};
+pub use payments::{PaymentId, PaymentKind, RefundId, RefundKind};
+pub use shipping::{ShipmentId, ShipmentKind};
 
 // One line for each service that emits events: its file, and its structs re-exported here.
-emitting! { users, catalog, inventory, orders, payments }
+emitting! { users, catalog, inventory, orders, payments, shipping, admin }
 
 /// The description of an event's type, for the catalogue, the runner and the console.
 #[derive(Clone, Copy, Debug)]

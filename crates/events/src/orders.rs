@@ -1,6 +1,6 @@
 //! Events of the orders service.
 
-use crate::{PaymentId, ProductId};
+use crate::{PaymentId, ProductId, RefundId, ShipmentId};
 use kernel::{Money, UserId};
 use serde::{Deserialize, Serialize};
 
@@ -39,6 +39,37 @@ pub struct Address {
     pub country: String,
 }
 
+/// A shipment of an order, as its customer is mailed about it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShipmentNews {
+    /// The shipment.
+    pub shipment_id: ShipmentId,
+    /// Empty if it is collected.
+    pub carrier: String,
+    /// Empty if it is collected.
+    pub tracking_number: String,
+    /// Units of each product, by name.
+    pub lines: Vec<ShippedLine>,
+}
+
+/// Units of a product that were shipped.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShippedLine {
+    /// The product's name when it was ordered.
+    pub name: String,
+    /// Units, at least one.
+    pub quantity: i64,
+}
+
+/// A refund of an order, as its customer is mailed about it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefundNews {
+    /// The refund.
+    pub refund_id: RefundId,
+    /// The money that went back by it.
+    pub amount: Money,
+}
+
 events! { "orders";
     /// An order was accepted.
     Background "orders.order_placed.v1" by order_id
@@ -66,6 +97,8 @@ events! { "orders";
         email: String,
         amount: Money,
         token: String,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        lines: Vec<OrderLine>,
     }
 
     /// An order is paid: what was held for it is sold.
@@ -73,6 +106,8 @@ events! { "orders";
     OrderPaid {
         order_id: OrderId,
         number: i64,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        user_id: Option<UserId>,
         email: String,
         payment_id: PaymentId,
         amount: Money,
@@ -91,8 +126,17 @@ events! { "orders";
         error: String,
     }
 
-    /// An order ended unpaid: by its customer, by time, or because its payment failed: `payment_id` is the one that
-    /// ended it, and `error` the provider's reason.
+    /// A paid order is to be cancelled: stop what has not left. `requested_by` is `customer`, an admin's account,
+    /// `automation`, or `ban`. Asked again if no answer comes.
+    Background "orders.cancellation_requested.v1" by order_id
+    CancellationRequested {
+        order_id: OrderId,
+        number: i64,
+        requested_by: String,
+    }
+
+    /// An order ended: by its customer or an admin, by time, or because its payment failed: `payment_id` is the one
+    /// that ended it, and `error` the provider's reason. If it `was_paid`, its money goes back and so do its units.
     /// Emitted again when a late reservation or capture reaches a cancelled order.
     Background "orders.order_cancelled.v1" by order_id
     OrderCancelled {
@@ -105,6 +149,8 @@ events! { "orders";
         #[serde(default, skip_serializing_if = "Option::is_none")]
         error: Option<String>,
         lines: Vec<OrderLine>,
+        #[serde(default)]
+        was_paid: bool,
     }
 
     /// An order has forgotten its customer, who closed their account: what others keep of the person goes too.
@@ -114,7 +160,8 @@ events! { "orders";
         version: i64,
     }
 
-    /// An order changed in a way that no other event reports, such as being rejected.
+    /// An order changed in a way that no other event of this service reports: it was rejected, a shipment of it left or
+    /// all arrived, money went back, or it could not be cancelled any more.
     Background "orders.order_updated.v1" by order_id
     OrderUpdated {
         order_id: OrderId,
@@ -124,5 +171,9 @@ events! { "orders";
         status: String,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        shipment: Option<ShipmentNews>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        refund: Option<RefundNews>,
     }
 }

@@ -66,6 +66,15 @@ events! { "users";
         version: i64,
     }
 
+    /// A user's roles are these from now on: `admin`, or none. `changed_by` is an account, or `automation`.
+    Immediate "users.user_roles_changed.v1" by user_id
+    UserRolesChanged {
+        user_id: UserId,
+        roles: Vec<String>,
+        changed_by: String,
+        version: i64,
+    }
+
     /// A key by which access tokens are checked, published before it signs any and again at every start.
     /// `public_key` is the 32 bytes of an Ed25519 key as base64url; tokens of the key are good until `not_after`.
     Immediate "users.signing_key_published.v1" by key_id

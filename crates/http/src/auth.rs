@@ -1,14 +1,17 @@
-//! Callers: the admin, a customer, or a guest.
+//! Callers: the admin token, an admin's account, a customer, or a guest.
+
+use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use kernel::{Clock, SessionId, UserId};
 use sha2::{Digest, Sha256};
+use storage::accounts::Standing;
 use subtle::ConstantTimeEq;
 
 use super::keyring::Keyring;
-use super::{ObjectToken, Problem, token};
+use super::{Accounts, ObjectToken, Problem, token};
 
 /// Checks tokens. Holds digests and public keys only.
 #[derive(Clone, Debug)]
@@ -17,18 +20,25 @@ pub struct Auth {
     clock: Clock,
     keyrings: Vec<Keyring>,
     object_tokens: Vec<&'static ObjectToken>,
+    accounts: Option<Arc<dyn Accounts>>,
 }
 
 impl Auth {
     /// Accepts the admin tokens with these digests, and no user's: see [`with_keys`](Self::with_keys).
     pub fn new(admins: Vec<[u8; 32]>, clock: Clock) -> Self {
-        Self { admins, clock, keyrings: Vec::new(), object_tokens: Vec::new() }
+        Self { admins, clock, keyrings: Vec::new(), object_tokens: Vec::new(), accounts: None }
     }
 
     /// The same, and accepts users' tokens that were signed by a key of these rings.
     #[must_use]
     pub fn with_keys(&self, keyrings: Vec<Keyring>) -> Self {
         Self { keyrings, ..self.clone() }
+    }
+
+    /// The same, and asks there who is banned and who is an admin. Without it no account is either.
+    #[must_use]
+    pub fn with_accounts(self, accounts: Arc<dyn Accounts>) -> Self {
+        Self { accounts: Some(accounts), ..self }
     }
 
     /// The same, and reads the headers of these tokens.
@@ -61,7 +71,15 @@ impl Auth {
         Caller { is_admin: false, user_id: None, session_id: None, object_token }
     }
 
-    /// The sender of these headers. 401 for any token that isn't good, all kinds alike; no token is a guest.
+    /// The account's standing at this moment.
+    pub(super) async fn standing(&self, user_id: UserId) -> Result<Standing, Problem> {
+        match &self.accounts {
+            Some(accounts) => accounts.standing(user_id).await,
+            None => Ok(Standing::default()),
+        }
+    }
+
+    /// The sender of these headers, by the token alone: a user is nobody's admin yet, and may be banned. 401 for any token that isn't good, all kinds alike; no token is a guest.
     pub fn caller(&self, headers: &HeaderMap) -> Result<Caller, Problem> {
         let guest = self.guest(headers);
         let mut authorizations = headers.get_all(header::AUTHORIZATION).iter();
@@ -92,9 +110,9 @@ pub fn digest(token: &[u8]) -> [u8; 32] {
 /// The sender of the request: an extractor. The route's [`Policy`](super::Policy) has let them in already.
 #[derive(Clone, Debug)]
 pub struct Caller {
-    /// Sent the admin token.
+    /// Sent the admin token, or the token of an account with the role `admin`.
     pub is_admin: bool,
-    /// The user whose token was sent: a customer.
+    /// The user whose token was sent: a customer, or an admin's account.
     pub user_id: Option<UserId>,
     /// By which sign-in.
     pub session_id: Option<SessionId>,
@@ -106,6 +124,21 @@ impl Caller {
     /// True if the caller may access this user's things.
     pub fn owns(&self, user_id: UserId) -> bool {
         self.is_admin || self.user_id == Some(user_id)
+    }
+
+    /// True for the admin token: automation, which no limit on people holds up.
+    pub fn is_automation(&self) -> bool {
+        self.is_admin && self.user_id.is_none()
+    }
+
+    /// Name of the caller as events and tables keep it: the id of the account, `automation` for the admin token, else
+    /// `guest`.
+    pub fn actor(&self) -> String {
+        match self.user_id {
+            Some(user_id) => user_id.to_string(),
+            None if self.is_admin => "automation".to_owned(),
+            None => "guest".to_owned(),
+        }
     }
 
     /// True if the caller sent an object's token with this digest.
@@ -164,6 +197,18 @@ mod tests {
         assert_eq!(caller(), Ok(Some(claims.sub)));
         hands.advance(SignedDuration::from_mins(1));
         assert_eq!(caller(), Err(Problem::unauthenticated()), "the key has ended");
+    }
+
+    #[test]
+    fn an_actor_is_an_account_before_it_is_automation() {
+        let caller = |is_admin, user_id| Caller { is_admin, user_id, session_id: None, object_token: None };
+        let ada: UserId = Uuid::from_u128(1).into();
+        assert_eq!(caller(true, None).actor(), "automation");
+        assert_eq!(caller(true, Some(ada)).actor(), ada.to_string());
+        assert_eq!(caller(false, Some(ada)).actor(), ada.to_string());
+        assert_eq!(caller(false, None).actor(), "guest");
+        let automation = [(true, None), (true, Some(ada)), (false, None)].map(|(a, b)| caller(a, b).is_automation());
+        assert_eq!(automation, [true, false, false]);
     }
 
     #[test]

@@ -11,6 +11,7 @@
 //! - No client can make the process hold more than a bounded amount of memory, connections or time.
 //! - A request with an `Idempotency-Key` is carried out once, and its answer shares a transaction with its effect.
 
+mod accounts;
 mod address;
 mod body;
 mod conditions;
@@ -37,6 +38,7 @@ pub mod listener;
 pub mod overload;
 pub mod token;
 
+pub use accounts::Accounts;
 pub use address::{BadNetwork, ClientAddress, Network};
 pub use body::{BODY_BYTES_MAX, Body, PathId, QueryOf};
 pub use conditions::{IfMatch, IfNoneMatch, Tagged};

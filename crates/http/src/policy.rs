@@ -8,6 +8,7 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::MethodRouter;
 use axum::{Extension, Router};
+use storage::accounts::Standing;
 use utoipa::openapi::extensions::ExtensionsBuilder;
 use utoipa::openapi::path::{Operation, PathItem};
 use utoipa::openapi::{OpenApi, SecurityRequirement};
@@ -20,14 +21,16 @@ use super::conditions::ReadConditions;
 use super::declared::Declared;
 use super::describe::{complete, items_by_reference, operations, refuse};
 use super::overload::{Client, InFlight};
+use super::problem::BANNED;
 use super::request::is_read;
 use super::{Problem, ProblemBody};
 
-/// The callers of a route. A token that isn't good is answered 401, but on public routes.
+/// The callers of a route. A token that isn't good is answered 401, and one of a banned account 403 `banned`, but on
+/// public routes. An account with the role `admin` is admin like the admin token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Policy {
-    /// Anybody, and nobody gets anything else by a token: one that isn't good counts as none. Clients send their token
-    /// with every request, also when they sign in because it has expired.
+    /// Anybody, and nobody gets anything else by a user's token: it counts as none, be it good or not. Clients send their
+    /// token with every request, also when they sign in because it has expired, or look around while they are banned.
     Public,
     /// Anybody. A token that isn't good is refused, for with a good one the route would do something else.
     Guest,
@@ -60,7 +63,7 @@ impl Policy {
             Self::Public | Self::Guest => &[],
             Self::Own => &["user", "admin"],
             Self::Customer => &["user", "admin"],
-            Self::Admin | Self::AdminOrLocal => &["admin"],
+            Self::Admin | Self::AdminOrLocal => &["user", "admin"],
         }
     }
 
@@ -86,6 +89,7 @@ impl Policy {
         operation.extensions.get_or_insert_default().merge(role);
         if self != Self::Public {
             refuse(operation, StatusCode::UNAUTHORIZED, &["unauthenticated"]);
+            refuse(operation, StatusCode::FORBIDDEN, &[BANNED]);
         }
         if matches!(self, Self::Admin | Self::AdminOrLocal) {
             refuse(operation, StatusCode::FORBIDDEN, &["forbidden"]);
@@ -153,21 +157,29 @@ struct Guard {
     declared: Declared,
 }
 
-async fn enforce(State(guard): State<Arc<Guard>>, mut request: Request, next: Next) -> Response {
-    let Guard { policy, ref declared } = *guard;
-    let admitted = admit(policy, &request);
-    let admitted = admitted.and_then(|caller| declared.check(&request).map(|()| caller));
+impl Guard {
+    fn check(&self, caller: &Caller, request: &Request) -> Result<(), Problem> {
+        let is_local = request.extensions().get().is_some_and(ClientAddress::is_local);
+        self.policy.admit(caller, is_local)?;
+        self.declared.check(request)
+    }
+}
+
+async fn enforce(State(guard): State<Arc<Guard>>, request: Request, next: Next) -> Response {
+    let policy = guard.policy;
     let is_public = matches!(policy, Policy::Public | Policy::Guest) && is_read(request.method());
-    let mut response = match admitted {
-        Ok(caller) => {
+    let mut response = match authenticate(&guard, &request) {
+        Ok((auth, caller)) => {
             let address = request.extensions().get().map(|ClientAddress { ip, .. }| Client::from(*ip));
-            // The admin has no share: what automation may do is bounded by what the process can carry.
-            let client = address.filter(|_| !caller.is_admin);
-            request.extensions_mut().insert(caller);
+            // The admin token has no share: what automation may do is bounded by what the process can carry. An account
+            // has one, admin or not: its token is in a browser, where others may get hold of it.
+            let client = address.filter(|_| !caller.is_automation());
             let conditions = ReadConditions::of(request.method(), request.headers());
-            let response = match request.extensions().get::<InFlight>().cloned() {
-                Some(in_flight) => in_flight.carry(client, request, next).await,
-                None => next.run(request).await,
+            let in_flight = request.extensions().get::<InFlight>().cloned();
+            let answer = |request| let_in(guard, auth, caller, request, next);
+            let response = match in_flight {
+                Some(in_flight) => in_flight.carry(client, request, answer).await,
+                None => answer(request).await,
             };
             conditions.iter().fold(response, |response, conditions| conditions.apply(response))
         }
@@ -180,16 +192,41 @@ async fn enforce(State(guard): State<Arc<Guard>>, mut request: Request, next: Ne
     response
 }
 
-fn admit(policy: Policy, request: &Request) -> Result<Caller, Problem> {
+/// The sender, by the token. Whoever is no user is let in or refused at once; of a user the store says more.
+fn authenticate(guard: &Guard, request: &Request) -> Result<(Arc<Auth>, Caller), Problem> {
     let Some(auth) = request.extensions().get::<Arc<Auth>>() else {
         tracing::error!(uri = %request.uri(), "the routes were not finished: nobody can be let in");
         return Err(Problem::internal());
     };
     let caller = match auth.caller(request.headers()) {
-        Err(_) if policy == Policy::Public => auth.guest(request.headers()),
+        Ok(caller) if guard.policy == Policy::Public && caller.user_id.is_some() => auth.guest(request.headers()),
+        Err(_) if guard.policy == Policy::Public => auth.guest(request.headers()),
         caller => caller?,
     };
-    let is_local = request.extensions().get().is_some_and(ClientAddress::is_local);
-    policy.admit(&caller, is_local)?;
-    Ok(caller)
+    if caller.user_id.is_none() {
+        guard.check(&caller, request)?;
+    }
+    Ok((auth.clone(), caller))
+}
+
+/// Lets a user in or refuses them, then answers. Within the bounds on requests and on their time, for the store is read.
+async fn let_in(guard: Arc<Guard>, auth: Arc<Auth>, caller: Caller, mut request: Request, next: Next) -> Response {
+    let caller = match caller.user_id {
+        None => caller,
+        Some(user_id) => {
+            let caller = auth.standing(user_id).await.and_then(|standing| known(caller, standing));
+            match caller.and_then(|caller| guard.check(&caller, &request).map(|()| caller)) {
+                Ok(caller) => caller,
+                Err(problem) => return problem.into_response(),
+            }
+        }
+    };
+    request.extensions_mut().insert(caller);
+    next.run(request).await
+}
+
+/// The caller by all that is known of their account.
+fn known(caller: Caller, standing: Standing) -> Result<Caller, Problem> {
+    let Standing { is_banned, is_admin } = standing;
+    if is_banned { Err(Problem::banned()) } else { Ok(Caller { is_admin, ..caller }) }
 }

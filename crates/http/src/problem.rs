@@ -70,6 +70,9 @@ const BUSY: &str = "busy";
 /// The answer to a request whose idempotency key belongs to one that is being carried out.
 const IN_FLIGHT: &str = "idempotency_key_in_flight";
 
+/// The answer to whoever is shut out.
+pub(super) const BANNED: &str = "banned";
+
 impl Problem {
     /// A problem with a stable code and a text that says what to do.
     pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
@@ -90,6 +93,11 @@ impl Problem {
     /// 403 `forbidden`: a good token, of somebody who may not do this.
     pub fn forbidden() -> Self {
         Self::new(StatusCode::FORBIDDEN, "forbidden", "this is for the admin")
+    }
+
+    /// 403 `banned`: a good token, of an account that is shut out.
+    pub fn banned() -> Self {
+        Self::new(StatusCode::FORBIDDEN, BANNED, "this account is banned: ask the shop why")
     }
 
     /// 400 `malformed_body`: not JSON, or not of the right shape.

@@ -18,7 +18,7 @@ use crate::reaction::Reaction;
 use crate::setting::AnySetting;
 use crate::telemetry::{Counter, Register};
 use crate::timers::{ErasedTimer, Timer, TimerKind};
-use crate::{CannotStart, Ctx, Delivery, Failure, Selection, on_signing_key_published};
+use crate::{CannotStart, Ctx, Delivery, Failure, Selection, accounts, on_account_changed, on_signing_key_published};
 
 /// A service: its name, its tables, and on one screen its routes, reactions and timers.
 ///
@@ -45,10 +45,10 @@ pub struct Service<S = ()> {
 type AtStart<S> = Box<dyn FnOnce(Ctx<S>) -> BoxFuture<'static, Result<(), CannotStart>> + Send>;
 
 impl<S: Clone + Send + Sync + 'static> Service<S> {
-    /// A service without routes or timers. Its only reaction is that of every service: it learns the keys by which
-    /// it checks tokens.
+    /// A service without routes or timers. Its only reactions are those of every service: it learns the keys by which
+    /// it checks tokens, and the accounts that are banned or have roles.
     pub fn new(name: &'static str, migrations: Migrations, statements: &'static [Registered], state: S) -> Self {
-        let service = Self {
+        let mut service = Self {
             name,
             migrations,
             statements,
@@ -65,6 +65,9 @@ impl<S: Clone + Send + Sync + 'static> Service<S> {
             at_stop: None,
             state,
         };
+        for reaction in Reaction::of_all(&accounts::types(), on_account_changed::handle) {
+            reaction.add(&mut service.reactions);
+        }
         service.on::<SigningKeyPublished>(on_signing_key_published::handle)
     }
 
@@ -114,7 +117,8 @@ impl<S: Clone + Send + Sync + 'static> Service<S> {
     /// the envelope names the type. A type to which the service reacts by [`on`](Self::on) or
     /// [`on_many`](Self::on_many) stays with that reaction, for a service handles each event once.
     ///
-    /// That is so for the type of every service's own reaction, `SigningKeyPublished`.
+    /// That is so for `SigningKeyPublished`, to which every service has a reaction of its own. A selection may name the
+    /// types about an account's standing: the service keeps what they say before it calls the handler.
     pub fn on_any(mut self, selection: &Selection, handle: impl AsyncHandler<(Ctx<S>, Delivery<Bytes>)>) -> Self {
         for reaction in Reaction::any(selection, move |ctx, delivery| handle.call((ctx, delivery))) {
             reaction.add(&mut self.reactions);

@@ -13,6 +13,7 @@
 //! - A pointer leaves the outbox only when the destination has the event.
 //! - A failing delivery holds back its own key in its own lane, and nothing else.
 
+mod accounts;
 mod backoff;
 mod cannot_start;
 mod catching_up;
@@ -21,6 +22,7 @@ mod definition;
 mod failure;
 mod keys;
 mod membership;
+mod on_account_changed;
 mod on_signing_key_published;
 mod reaction;
 mod relay;

@@ -7,7 +7,7 @@ use futures_util::future::BoxFuture;
 use kernel::{Cause, DeliveryCause, Envelope, Event, Lane, Origin};
 use storage::Committed;
 
-use crate::{Ctx, Failure, Selection};
+use crate::{Ctx, Failure, Selection, accounts};
 
 /// An event that arrived, decoded.
 #[derive(Debug)]
@@ -69,8 +69,18 @@ pub(crate) struct Reaction<S> {
     pub event_type: &'static str,
     pub lane: Lane,
     pub handler: Handler<S>,
-    /// It is one of a selection, and yields to a reaction to its type alone.
-    pub is_selected: bool,
+    pub rank: Rank,
+}
+
+/// The place of a reaction among those to the same type: the highest stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Rank {
+    /// Every service has it, and any of its own takes its place.
+    Common,
+    /// One of a selection.
+    Selected,
+    /// To its type alone.
+    Typed,
 }
 
 pub(crate) enum Handler<S> {
@@ -99,7 +109,7 @@ impl<S: Clone + Send + Sync + 'static> Reaction<S> {
             let handle = handle.clone();
             Box::pin(async move { handle(ctx, raw.decode()?).await })
         };
-        Self { event_type: E::TYPE, lane: E::LANE, handler: Handler::One(Arc::new(erased)), is_selected: false }
+        Self { event_type: E::TYPE, lane: E::LANE, handler: Handler::One(Arc::new(erased)), rank: Rank::Typed }
     }
 
     pub fn many<E, F, Fut>(handle: F) -> Self
@@ -116,13 +126,30 @@ impl<S: Clone + Send + Sync + 'static> Reaction<S> {
                 handle(ctx, deliveries).await
             })
         };
-        Self { event_type: E::TYPE, lane: E::LANE, handler: Handler::Many(Arc::new(erased)), is_selected: false }
+        Self { event_type: E::TYPE, lane: E::LANE, handler: Handler::Many(Arc::new(erased)), rank: Rank::Typed }
     }
 }
 
 impl<S: Clone + Send + Sync + 'static> Reaction<S> {
-    /// One handler for all types of a selection.
+    /// One handler of a service for all types of a selection.
     pub fn any<F, Fut>(selection: &Selection, handle: F) -> impl Iterator<Item = Self>
+    where
+        F: Fn(Ctx<S>, Delivery<Bytes>) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<Committed, Failure>> + Send + 'static,
+    {
+        Self::ranked(selection, Rank::Selected, handle)
+    }
+
+    /// One handler that every service has for all types of a selection.
+    pub fn of_all<F, Fut>(selection: &Selection, handle: F) -> impl Iterator<Item = Self>
+    where
+        F: Fn(Ctx<S>, Delivery<Bytes>) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<Committed, Failure>> + Send + 'static,
+    {
+        Self::ranked(selection, Rank::Common, handle)
+    }
+
+    fn ranked<F, Fut>(selection: &Selection, rank: Rank, handle: F) -> impl Iterator<Item = Self>
     where
         F: Fn(Ctx<S>, Delivery<Bytes>) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<Committed, Failure>> + Send + 'static,
@@ -133,27 +160,56 @@ impl<S: Clone + Send + Sync + 'static> Reaction<S> {
             event_type,
             lane,
             handler: Handler::One(handle.clone()),
-            is_selected: true,
+            rank,
         })
     }
 
-    /// Adds a reaction: a service handles each type once, so a reaction to one type stands before a selection's.
+    /// Adds a reaction: a service handles each type once, so a reaction to one type stands before a selection's, and both
+    /// before what every service has. In the place of that they keep what an event says about an account.
     ///
     /// # Panics
     ///
     /// If there are two reactions to one type alone, or two selections that both name it: one of them would never run.
     pub fn add(self, reactions: &mut Vec<Self>) {
-        let Some(other) = reactions.iter_mut().find(|other| other.event_type == self.event_type) else {
-            return reactions.push(self);
+        let added = self.after_accounts();
+        let Some(other) = reactions.iter_mut().find(|other| other.event_type == added.event_type) else {
+            return reactions.push(added);
         };
         assert!(
-            other.is_selected != self.is_selected,
+            other.rank != added.rank,
             "there are two reactions to {}: a service handles each type once",
-            self.event_type
+            added.event_type
         );
-        if other.is_selected {
-            *other = self;
+        if other.rank < added.rank {
+            *other = added;
         }
+    }
+
+    /// The same reaction; a service's own to an account's standing runs once that is kept. Repeated with the handler, which
+    /// may fail, that changes nothing.
+    fn after_accounts(self) -> Self {
+        if self.rank == Rank::Common || !accounts::types().contains(self.event_type) {
+            return self;
+        }
+        let handler = match self.handler {
+            Handler::One(handle) => Handler::One(Arc::new(move |ctx: Ctx<S>, raw: Raw| -> Handled {
+                let handle = handle.clone();
+                Box::pin(async move {
+                    accounts::keep(&ctx.db, &raw.envelope.event_type, &raw.body).await?;
+                    handle(ctx, raw).await
+                })
+            })),
+            Handler::Many(handle) => Handler::Many(Arc::new(move |ctx: Ctx<S>, raws: Vec<Raw>| -> Handled {
+                let handle = handle.clone();
+                Box::pin(async move {
+                    for raw in &raws {
+                        accounts::keep(&ctx.db, &raw.envelope.event_type, &raw.body).await?;
+                    }
+                    handle(ctx, raws).await
+                })
+            })),
+        };
+        Self { handler, ..self }
     }
 }
 

@@ -11,12 +11,13 @@ use futures_util::future::BoxFuture;
 use http::auth::Auth;
 use http::idempotency::Idempotency;
 use http::overload::Overload;
-use http::{Keyring, ObjectToken};
+use http::{Accounts, Keyring, ObjectToken};
 use kernel::{Clock, Ids, Lane, SignedDuration};
 use storage::{Db, Location, Migrations, Options, Registered};
 use tokio::sync::watch;
 use utoipa::openapi::OpenApi;
 
+use crate::accounts::StoredAccounts;
 use crate::membership::Membership;
 use crate::reaction::{Handler, Reaction};
 use crate::relay::Relay;
@@ -63,6 +64,8 @@ pub struct Running {
     pub operator: Operator,
     /// The keys by which it checks tokens.
     pub keys: Keyring,
+    /// The accounts that it refuses, and those that it lets in as admin.
+    pub accounts: Arc<dyn Accounts>,
 }
 
 /// Rows of a table that one sweep forgets at the most, so that it never holds up commits.
@@ -231,10 +234,11 @@ impl<S: Clone + Send + Sync + 'static> Service<S> {
         runtime.tasks.spawn(sweep(ctx.clone(), runtime.tasks.clone()));
         runtime.tasks.spawn(crate::keys::keep(ctx.clone(), runtime.tasks.clone()));
         let keys = ctx.keys.clone();
-        let auth = Arc::new(runtime.auth.with_keys(vec![keys.clone()]));
+        let accounts: Arc<dyn Accounts> = Arc::new(StoredAccounts(operator.db.clone()));
+        let auth = Arc::new(runtime.auth.with_keys(vec![keys.clone()]).with_accounts(accounts.clone()));
         let router = self.routes.finish(ctx, auth.clone());
         let router = router.merge(operator::route::of(&operator, auth, runtime.tasks.clone()));
-        Ok(Running { router: served_by(self.name, router), operator, keys })
+        Ok(Running { router: served_by(self.name, router), operator, keys, accounts })
     }
 }
 

@@ -36,7 +36,7 @@ impl Db {
         for sql in ALL.iter().copied().flatten() {
             self.check_own(sql).await?;
         }
-        for statement in crate::published_keys::STATEMENTS {
+        for statement in [crate::accounts::STATEMENTS, crate::published_keys::STATEMENTS].into_iter().flatten() {
             self.check(*statement).await?;
         }
         Ok(())

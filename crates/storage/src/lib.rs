@@ -33,6 +33,7 @@ mod tokens;
 mod value;
 mod wake_ups;
 
+pub mod accounts;
 pub mod archive;
 pub mod backlog;
 pub mod held;

@@ -40,6 +40,7 @@ pub(crate) const KIT: Migrations = Migrations {
         crate::migration!("0003_signing_keys"),
         crate::migration!("0004_shards"),
         crate::migration!("0005_backlog"),
+        crate::migration!("0006_accounts"),
     ],
 };
 

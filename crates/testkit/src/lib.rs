@@ -4,11 +4,13 @@
 //! A test sends requests, calls [`TestShop::settle`], which returns once nothing is in flight, and asserts.
 //! A test never sleeps: [`TestShop::advance`] moves the clock and settles what came due.
 
+mod broker_variant;
 mod response;
 mod shop;
 mod shop_location;
 mod unknown;
 
+pub use broker_variant::BrokerVariant;
 pub use response::TestResponse;
 pub use shop::{ADMIN_TOKEN, Call, Setup, TestShop, unlimited};
 pub use shop_location::ShopLocation;

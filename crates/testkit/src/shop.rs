@@ -204,6 +204,17 @@ impl TestShop {
         self.get(&format!("/v1/orders/{order_id}")).await.expect(200)
     }
 
+    /// Dispatches and delivers all shipments of a paid order.
+    pub async fn deliver(&self, order_id: &str) {
+        for shipment in self.get(&format!("/v1/shipments?order_id={order_id}")).await.expect(200).items() {
+            let path = format!("/v1/shipments/{}", shipment["shipment_id"].as_str().unwrap_or_default());
+            let carrier = json!({"carrier": "DHL", "tracking_number": "00340434161094042557"});
+            self.post(&format!("{path}/dispatch"), &carrier).await.expect(200);
+            self.post(&format!("{path}/deliver"), &Value::Null).await.expect(200);
+        }
+        self.settle().await;
+    }
+
     /// `(on_hand, reserved)` of a product.
     pub async fn stock(&self, product_id: &str) -> (i64, i64) {
         let level = self.get(&format!("/v1/stock/{product_id}")).await.expect(200);

@@ -1,14 +1,17 @@
-//! A shop to look at: a dozen products and a user, made through the same routes that anybody uses.
+//! A shop to look at: a dozen products, two customers, and orders in every state, made through the same routes that
+//! anybody uses.
+//!
+//! Products and the first customer are there when the shop is ready. The orders follow in the background, because they
+//! take their time: what is shipped must be paid before, and what is reviewed must have arrived.
 
-use std::time::Duration;
+mod client;
+mod orders;
 
-use anyhow::{Context, bail};
-use axum::body::Body;
-use axum::http::{Method, Request, StatusCode, header};
+use axum::http::{Method, StatusCode};
 use serde_json::{Value, json};
-use tower::ServiceExt;
 
 use super::App;
+use client::Client;
 
 /// sku, name, category, price in cents, stock.
 const PRODUCTS: [(&str, &str, &str, i64, i64); 12] = [
@@ -26,51 +29,56 @@ const PRODUCTS: [(&str, &str, &str, i64, i64); 12] = [
     ("466", "Backpack", "accessories", 8_990, 20),
 ];
 
-/// The time that the services may take to learn of the new products.
-const SETTLE: &str = "/internal/settled?timeout=10s";
+/// The password of the demo's customers, for a shop to play with: it opens nothing but their accounts.
+const PASSWORD: &str = "correct horse battery";
 
-/// Fills the shop with what it doesn't have yet.
+/// The customers by name; the address of each is theirs at example.com.
+const CUSTOMERS: [&str; 2] = ["ada", "grace"];
+
+fn email_of(customer: &str) -> String {
+    format!("{customer}@example.com")
+}
+
+/// Fills the shop with what it doesn't have yet, and begins to make its orders.
 pub(super) async fn seed(app: &App) -> anyhow::Result<()> {
+    let client = Client::new(app.router.clone(), app.own_token.clone());
     let mut is_new = false;
-    let (_, answer) = call(app, Method::GET, "/v1/currency", None).await?;
-    let currency: Value = serde_json::from_str(&answer).context("the shop's currency can't be read")?;
+    let currency = client.get("/v1/currency").await?;
     for (sku, name, category, cents, stock) in PRODUCTS {
         let product = json!({
             "sku": sku, "name": name, "category": category,
             "description": format!("{name}, from the demo shop"),
             "price": {"amount": cents, "currency": currency["code"]}, "stock": stock,
         });
-        is_new |= create(app, "/v1/products", &product).await?;
+        is_new |= create(&client, "/v1/products", &product).await?;
     }
-    // The password is for a shop to play with: it opens nothing but this account.
-    let user = json!({"username": "ada", "email": "ada@example.com", "password": "correct horse battery"});
-    is_new |= create(app, "/v1/users", &user).await?;
+    is_new |= register(&client, CUSTOMERS[0]).await?;
     if is_new {
-        call(app, Method::GET, SETTLE, None).await?;
+        client.settle().await?;
     }
+    let stopping = app.tasks.stopping();
+    app.tasks.spawn(async move {
+        tokio::select! {
+            () = stopping => {}
+            made = orders::make(&client) => if let Err(error) = made {
+                tracing::warn!("the orders of the demo are incomplete: {error:#}");
+            }
+        }
+    });
     Ok(())
 }
 
-/// True if it was made; false if the shop has it from an earlier start.
-async fn create(app: &App, path: &str, body: &Value) -> anyhow::Result<bool> {
-    let (status, answer) = call(app, Method::POST, path, Some(body)).await?;
-    match status {
-        StatusCode::CREATED => Ok(true),
-        StatusCode::CONFLICT => Ok(false),
-        _ => bail!("the demo can't be made: POST {path} answered {status}: {answer}"),
-    }
+async fn register(client: &Client, customer: &str) -> anyhow::Result<bool> {
+    let user = json!({"username": customer, "email": email_of(customer), "password": PASSWORD});
+    create(client, "/v1/users", &user).await
 }
 
-async fn call(app: &App, method: Method, path: &str, body: Option<&Value>) -> anyhow::Result<(StatusCode, String)> {
-    let request = Request::builder()
-        .method(method)
-        .uri(path)
-        .header(header::AUTHORIZATION, format!("Bearer {}", app.own_token))
-        .header(header::CONTENT_TYPE, "application/json")
-        .body(body.map_or_else(Body::empty, |body| Body::from(body.to_string())))?;
-    let answered = tokio::time::timeout(Duration::from_secs(30), app.router.clone().oneshot(request)).await;
-    let response = answered.with_context(|| format!("{path} did not answer"))??;
-    let status = response.status();
-    let bytes = axum::body::to_bytes(response.into_body(), 1 << 20).await?;
-    Ok((status, String::from_utf8_lossy(&bytes).into_owned()))
+/// True if it was made; false if the shop has it from an earlier start.
+async fn create(client: &Client, path: &str, body: &Value) -> anyhow::Result<bool> {
+    let answer = client.ask(Method::POST, path, Some(body), None).await?;
+    match answer.status {
+        StatusCode::CREATED => Ok(true),
+        StatusCode::CONFLICT => Ok(false),
+        _ => Err(answer.refused(path)),
+    }
 }

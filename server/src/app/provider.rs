@@ -5,10 +5,10 @@ use std::os::unix::fs::DirBuilderExt;
 use std::sync::Arc;
 
 use anyhow::Context;
-use events::PaymentId;
+use events::{PaymentId, RefundId};
 use futures_util::future::{BoxFuture, ready};
 use kernel::{Ids, Money};
-use payments::{Charge, Provider, Simulated, Token, Unknown};
+use payments::{Charge, Provider, Refund, Simulated, Token, Unknown};
 use service::storage::Location;
 
 use super::{Options, PROVIDER_FOLDER, Scope};
@@ -55,7 +55,11 @@ impl Provider for Absent {
         nobody()
     }
 
-    fn refund(&self, _: PaymentId, _: Money) -> BoxFuture<'_, Result<(), Unknown>> {
+    fn refund(&self, _: RefundId, _: PaymentId, _: Money) -> BoxFuture<'_, Result<Refund, Unknown>> {
+        nobody()
+    }
+
+    fn look_up_refund(&self, _: RefundId) -> BoxFuture<'_, Result<Option<Refund>, Unknown>> {
         nobody()
     }
 }

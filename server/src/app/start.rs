@@ -159,7 +159,11 @@ impl Start {
         let (Self { options, ids, auth, .. }, Started { runtime, running, provider }) = (self, started);
         let operators: Arc<Vec<Operator>> = Arc::new(running.iter().map(|it| it.operator.clone()).collect());
         // What all services share takes a token that any of them knows the key of.
-        let auth = Arc::new(auth.with_keys(running.iter().map(|it| it.keys.clone()).collect()));
+        let auth = auth.with_keys(running.iter().map(|it| it.keys.clone()).collect());
+        let auth = Arc::new(match running.first() {
+            Some(any) => auth.with_accounts(any.accounts.clone()),
+            None => auth,
+        });
         let of_console = if options.scope.includes(CONSOLE) {
             let peers = peers(&options.shop, &options.peers, options.admin_token.as_deref(), &operators)?;
             start_console(&options.scope, peers, &running, &runtime)
@@ -208,9 +212,11 @@ fn start_console(scope: &Scope, peers: Vec<Peer>, running: &[Running], runtime: 
         tasks.spawn(console::keep_keys(peers.clone(), keyring.clone(), tasks.clone()));
     }
     let keys = running.iter().map(|it| it.keys.clone()).chain([keyring]).collect();
+    let peers = Arc::new(peers);
+    let accounts = console::AskedAccounts::of(peers.clone());
     let routes = console::routes(console::Console {
-        peers: Arc::new(peers),
-        auth: Arc::new(runtime.auth.with_keys(keys)),
+        peers,
+        auth: Arc::new(runtime.auth.with_keys(keys).with_accounts(Arc::new(accounts))),
         clock: runtime.clock.clone(),
         republish_window: runtime.settings.republish_window,
         tasks,

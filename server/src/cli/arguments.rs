@@ -4,8 +4,9 @@ use std::str::FromStr;
 
 use clap::Args;
 use events::{OrderId, ProductId};
-use kernel::{InvalidMoney, Money};
-use serde_json::Value;
+use kernel::{Clock, Ids, InvalidMoney, Money, RequestId, UserId};
+use reqwest::header::HeaderValue;
+use serde_json::{Value, json};
 
 use super::Failure;
 use super::client::Client;
@@ -27,6 +28,21 @@ fn limit(text: &str) -> Result<usize, String> {
 /// An id of any kind, for clap.
 pub fn id<T: FromStr>(text: &str) -> Result<T, String> {
     text.parse().map_err(|_| "an id as in 019360a4-8c1e-7b3a-9d2f-5e6c7a8b9c0d is expected".to_owned())
+}
+
+/// Characters of an idempotency key at the most: the server's bound.
+const IDEMPOTENCY_KEY_MAX: usize = 255;
+
+/// An idempotency key, for clap.
+pub fn idempotency_key(text: &str) -> Result<HeaderValue, String> {
+    let value = HeaderValue::from_str(text).ok().filter(|_| (1..=IDEMPOTENCY_KEY_MAX).contains(&text.len()));
+    value.ok_or_else(|| format!("1 to {IDEMPOTENCY_KEY_MAX} characters on one line are expected"))
+}
+
+/// An idempotency key that nobody has used.
+pub fn new_idempotency_key() -> HeaderValue {
+    let made: RequestId = Ids::new(Clock::system()).next();
+    HeaderValue::from_str(&made.to_string()).expect("an id is plain ASCII")
 }
 
 /// An order by its id or by its number.
@@ -104,6 +120,49 @@ impl ProductRef {
     }
 }
 
+/// A user by their id or by their e-mail address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum UserRef {
+    Id(UserId),
+    Email(String),
+}
+
+impl FromStr for UserRef {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let is_email = text.split_once('@').is_some_and(|(name, domain)| !name.is_empty() && !domain.is_empty());
+        let email = is_email.then(|| Self::Email(text.to_owned()));
+        email.or_else(|| text.parse().ok().map(Self::Id)).ok_or_else(|| {
+            "a user's e-mail address, or their id as in 019360a4-8c1e-7b3a-9d2f-5e6c7a8b9c0d, is expected".to_owned()
+        })
+    }
+}
+
+impl UserRef {
+    /// The user's id. An address is looked up among all accounts.
+    pub async fn resolve(&self, client: &Client) -> Result<UserId, Failure> {
+        let email = match self {
+            Self::Id(user_id) => return Ok(*user_id),
+            Self::Email(email) => email,
+        };
+        let found = client.list("/v1/users", &[("email", email)], 1).await?.items;
+        // A server that does not know the parameter answers with any user.
+        let is_meant = |user: &&Value| user["email"].as_str().is_some_and(|found| same_address(found, email));
+        let user_id = found.first().filter(is_meant).and_then(|user| user["user_id"].as_str()?.parse().ok());
+        user_id.ok_or_else(|| {
+            Failure::new(Exit::NotFound, format!("there is no user with the e-mail address {email}"))
+                .with_help("`tradepost users list` shows the newest ones")
+        })
+    }
+}
+
+/// The domain of an address may be written in its own script and is kept in ASCII, so only the names are compared.
+fn same_address(found: &str, wanted: &str) -> bool {
+    let name = |address: &str| address.rsplit_once('@').map(|(name, _)| name.to_lowercase());
+    name(found) == name(wanted)
+}
+
 /// One line of an order: `SKU_OR_PRODUCT_ID=QUANTITY`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WantedLine {
@@ -120,6 +179,17 @@ impl FromStr for WantedLine {
         let quantity = quantity.parse().ok().filter(|quantity| *quantity > 0);
         let quantity = quantity.ok_or("how many is a whole number above 0, as in 123=2")?;
         Ok(Self { product: product.parse()?, quantity })
+    }
+}
+
+impl WantedLine {
+    /// The lines as a body has them.
+    pub async fn resolve_all(lines: impl IntoIterator<Item = &Self>, client: &Client) -> Result<Vec<Value>, Failure> {
+        let mut resolved = Vec::new();
+        for Self { product, quantity } in lines {
+            resolved.push(json!({"product_id": product.resolve(client).await?, "quantity": quantity}));
+        }
+        Ok(resolved)
     }
 }
 
@@ -188,6 +258,16 @@ mod tests {
         assert_eq!(id.parse(), Ok(OrderRef::Id(id.parse().unwrap())));
         for bad in ["", "0", "-5", "last", "../users"] {
             assert!(bad.parse::<OrderRef>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_user_is_named_by_address_or_id() {
+        let id = "019360a4-8c1e-7b3a-9d2f-5e6c7a8b9c0d";
+        assert_eq!("ada@example.com".parse(), Ok(UserRef::Email("ada@example.com".to_owned())));
+        assert_eq!(id.parse(), Ok(UserRef::Id(id.parse().unwrap())));
+        for bad in ["", "ada", "@example.com", "ada@", "../users"] {
+            assert!(bad.parse::<UserRef>().is_err(), "{bad}");
         }
     }
 

@@ -25,13 +25,16 @@ mod problem;
 mod products;
 mod progress;
 mod rebuild;
+mod reviews;
 mod serve;
+mod shipments;
 mod sse;
 mod stock;
 mod story;
 mod table;
 mod terminal;
 mod up;
+mod users;
 
 use std::process::ExitCode;
 
@@ -107,9 +110,18 @@ enum Command {
     /// List stock and adjust it
     #[command(subcommand)]
     Stock(stock::Command),
-    /// List payments
+    /// List payments, and give money back
     #[command(subcommand)]
     Payments(payments::Command),
+    /// List shipments, and record that they left and arrived
+    #[command(subcommand)]
+    Shipments(shipments::Command),
+    /// List, show, ban and promote users
+    #[command(subcommand)]
+    Users(users::Command),
+    /// List reviews of a product, and hide one
+    #[command(subcommand)]
+    Reviews(reviews::Command),
     /// List, follow and republish the events of all services
     #[command(subcommand)]
     Events(events::Command),
@@ -214,6 +226,9 @@ impl Command {
             Self::Products(command) => command.run(client, out).await,
             Self::Stock(command) => command.run(client, out).await,
             Self::Payments(command) => command.run(client, out).await,
+            Self::Shipments(command) => command.run(client, out).await,
+            Self::Users(command) => command.run(client, out).await,
+            Self::Reviews(command) => command.run(client, out).await,
             Self::Events(command) => command.run(shop, client, out).await,
             Self::Dlq(command) => command.run(client, out).await,
             Self::Mail(command) => command.run(client, out).await,

@@ -103,6 +103,14 @@ struct Product {
     category: Option<String>,
     price: Money,
     in_stock: bool,
+    rating: Option<Rating>,
+}
+
+/// The opinion of those who reviewed it.
+#[derive(Debug, Deserialize)]
+struct Rating {
+    count: i64,
+    mean: Option<Value>,
 }
 
 impl Command {
@@ -146,6 +154,15 @@ impl Command {
                 out.text(format_args!("product {product_id} is no longer for sale"))
             }
         }
+    }
+}
+
+impl Rating {
+    /// The mean as the server wrote it: it is exact, and a number read here might not be.
+    fn shown(self) -> Option<String> {
+        let Self { count, mean } = self;
+        let reviews = if count == 1 { "1 review".to_owned() } else { format!("{count} reviews") };
+        mean.filter(|mean| !mean.is_null()).map(|mean| format!("{mean} of 5 ({reviews})"))
     }
 }
 
@@ -209,6 +226,7 @@ fn print(client: &Client, out: &mut Output, answer: &Value) -> Result<(), Failur
         ("price", Some(product.price.to_string())),
         ("in stock", Some(yes_or_no(product.in_stock))),
         ("category", product.category),
+        ("rating", product.rating.and_then(Rating::shown)),
         ("description", Some(product.description).filter(|text| !text.is_empty())),
     ]))
 }

@@ -26,7 +26,7 @@ pub struct Table {
 #[derive(Debug)]
 struct Row {
     cells: Vec<String>,
-    remark: Option<String>,
+    remarks: Vec<String>,
 }
 
 impl Column {
@@ -55,13 +55,13 @@ impl Table {
     pub fn row<const N: usize>(&mut self, cells: [String; N]) {
         debug_assert_eq!(N, self.columns.len(), "a row has a cell for each column");
         let cells = cells.iter().map(|cell| plain(cell).into_owned()).collect();
-        self.rows.push(Row { cells, remark: None });
+        self.rows.push(Row { cells, remarks: Vec::new() });
     }
 
-    /// Says more about the last row, on a line of its own.
+    /// Says more about the last row, on a further line of its own.
     pub fn remark(&mut self, remark: &str) {
         if let Some(row) = self.rows.last_mut() {
-            row.remark = Some(plain(remark).into_owned());
+            row.remarks.push(plain(remark).into_owned());
         }
     }
 
@@ -79,7 +79,7 @@ impl Table {
         let mut lines = vec![self.line(&headings, &widths)];
         for (row, cells) in self.rows.iter().zip(&rows) {
             lines.push(self.line(cells, &widths));
-            lines.extend(row.remark.iter().map(|remark| format!("  {remark}\n")));
+            lines.extend(row.remarks.iter().map(|remark| format!("  {remark}\n")));
         }
         lines.concat()
     }

@@ -18,7 +18,7 @@ The first Ctrl-C drains, the second ends at once.";
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct Up {
-    /// Begin with a dozen products and a user
+    /// Begin with a dozen products, two customers, and orders in every state
     #[arg(long)]
     demo: bool,
     /// The folder that holds all data [default: ./tradepost-data]

@@ -24,8 +24,10 @@ async fn a_closed_account_leaves_its_orders_and_nothing_of_its_person(place: Sho
     let place = async |order: &serde_json::Value| {
         shop.request(Method::POST, "/v1/orders").bearer(&tokens.access).json(order).send().await
     };
-    let paid = place(&order).await.expect(201).text("/order_id");
+    let delivered = place(&order).await.expect(201).text("/order_id");
+    let open = place(&order).await.expect(201).text("/order_id");
     shop.settle().await;
+    shop.deliver(&delivered).await;
 
     let close = async |body: &serde_json::Value| {
         let call = shop.request(Method::DELETE, &format!("/v1/users/{ada}")).bearer(&tokens.access);
@@ -45,13 +47,18 @@ async fn a_closed_account_leaves_its_orders_and_nothing_of_its_person(place: Sho
     }
     sign_up(&shop, "ada").await;
 
-    assert_eq!(shop.order_now(&paid).await.text("/email"), "ada@example.com", "its mails may be in flight");
+    assert_eq!(shop.order_now(&delivered).await.text("/email"), "ada@example.com", "its mails may be in flight");
     shop.advance(Duration::from_hours(25)).await;
-    let kept = shop.order_now(&paid).await.json();
+    let kept = shop.order_now(&delivered).await.json();
     assert_eq!(
         (&kept["email"], &kept["status"], &kept["total"]["amount"]),
-        (&json!(""), &json!("paid"), &json!(2_000))
+        (&json!(""), &json!("delivered"), &json!(2_000))
     );
+    let awaited = shop.order_now(&open).await;
+    assert_eq!(awaited.text("/ship_to/city"), "London", "a parcel needs its address");
+    shop.deliver(&open).await;
+    shop.advance(Duration::from_hours(25)).await;
+    assert_eq!(shop.order_now(&open).await.text("/email"), "");
     assert_eq!(kept["ship_to"]["country"], "GB");
     let mails = shop.get("/v1/mail?limit=100").await.expect(200).items();
     let templates: Vec<&str> = mails.iter().filter_map(|mail| mail["template"].as_str()).collect();

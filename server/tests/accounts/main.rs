@@ -224,7 +224,7 @@ async fn nothing_secret_is_published_or_answered(place: ShopLocation) {
     shop.settle().await;
     let user = shop.get(&format!("/v1/users/{ada}")).await.expect(200).json();
     let fields: Vec<&String> = user.as_object().unwrap().keys().collect();
-    assert_eq!(fields, ["created_at", "email", "email_verified", "user_id", "username"]);
+    assert_eq!(fields, ["created_at", "email", "email_verified", "roles", "user_id", "username"]);
     let events = shop.get("/v1/events?limit=100").await.expect(200).json().to_string();
     let keys = shop.request(Method::GET, "/.well-known/jwks.json").send().await.expect(200).json();
     assert_eq!(keys["keys"][0]["crv"], "Ed25519");

@@ -4,6 +4,10 @@
 
 mod operations;
 mod orders;
+mod payments;
 mod process;
 mod products;
+mod reviews;
+mod shipments;
 mod shop;
+mod users;

@@ -82,22 +82,73 @@ fn an_order_whose_answer_is_lost_can_be_repeated_under_its_key() {
 }
 
 #[test]
-fn an_order_is_paid_later_and_its_payments_are_listed() {
-    let payment = json!({"payment_id": ID, "order_id": ID, "amount": {"amount": 129_900, "currency": "EUR"},
-        "status": "failed", "error": "declined", "looked_up": false, "created_at": "2026-01-01T00:00:00Z",
-        "updated_at": "2026-01-01T00:00:00Z"});
+fn an_order_is_paid_later() {
     let shop = Shop::open()
         .on("GET /v1/orders?number=1001&limit=1", page(json!([order("reserved", "failed")]), None))
-        .on(&format!("POST /v1/orders/{ID}/payment"), order("reserved", "requested"))
-        .on(&format!("GET /v1/payments?order_id={ID}&limit=20"), page(json!([payment]), None));
+        .on(&format!("POST /v1/orders/{ID}/payment"), order("reserved", "requested"));
     let text = shop.as_admin(&["orders", "pay", "1001", "--token", "tok_ok"]).succeeds();
     assert_eq!(text, "order 1001: the payment is requested\n");
     assert_eq!(shop.asked()[1].body, json!({"token": "tok_ok"}));
-    let listed = shop.as_admin(&["payments", "list", "--order", "1001"]).succeeds();
-    assert!(
-        listed.ends_with(&format!("{ID}  {ID}  1299.00 EUR  failed  2026-01-01T00:00:00Z\n  declined\n")),
-        "{listed}"
-    );
+}
+
+/// An order that went on after it was paid.
+fn fulfilled(status: &str, payment: &str, refunded: i64) -> Value {
+    let mut order = order(status, payment);
+    order["payment"]["captured"] = json!({"amount": 129_900, "currency": "EUR"});
+    order["payment"]["refunded"] = json!({"amount": refunded, "currency": "EUR"});
+    order["shipments"] = json!([{"shipment_id": ID, "status": "dispatched", "carrier": "DHL", "tracking_number": "0034",
+        "lines": [{"product_id": ID, "sku": "123", "name": "Laptop", "quantity": 1}]}]);
+    order
+}
+
+#[test]
+fn an_order_is_shown_with_its_shipments_refunds_and_late_cancellation() {
+    let mut shipped = fulfilled("shipped", "partially_refunded", 2_500);
+    shipped["cancellation"] = json!("too_late");
+    let shop =
+        Shop::open().on(&format!("GET /v1/orders/{ID}"), shipped).on(&format!("GET /v1/orders/{ID}/events"), story());
+    let shown = shop.as_admin(&["orders", "show", ID]).succeeds();
+    let expected = "
+captured      1299.00 EUR
+refunded      25.00 EUR
+cancellation  too late, a part of the order had left
+";
+    assert!(shown.contains(expected), "{shown}");
+    assert!(shown.contains(&format!("\n{ID}  dispatched  DHL      0034      1 × Laptop\n")), "{shown}");
+}
+
+#[test]
+fn a_paid_order_is_being_cancelled_and_its_watch_ends_when_the_money_is_back() {
+    let cancelled = |refunded| {
+        let mut order = fulfilled("cancelled", if refunded == 0 { "captured" } else { "refunded" }, refunded);
+        order["reason"] = json!("cancelled");
+        order
+    };
+    let shop = Shop::open()
+        .answering(
+            &format!("POST /v1/orders/{ID}/cancel"),
+            (202, "application/json", fulfilled("cancelling", "captured", 0).to_string()),
+        )
+        .on(&format!("GET /v1/orders/{ID}"), fulfilled("cancelling", "captured", 0))
+        .on(&format!("GET /v1/orders/{ID}"), cancelled(0))
+        .on(&format!("GET /v1/orders/{ID}"), cancelled(129_900))
+        .on(&format!("GET /v1/orders/{ID}/events"), story());
+    let ran = shop.as_admin(&["orders", "cancel", ID]);
+    assert!(ran.stderr.contains("`tradepost orders watch 1001` shows how it ends"), "{ran:?}");
+    assert_eq!(ran.succeeds(), "order 1001 is cancelling\n");
+    let watched = shop.as_admin(&["orders", "watch", ID]).succeeds();
+    assert_eq!(watched, format!("{STORY}refunded 1299.00 EUR\norder 1001 is cancelled (cancelled)\n"));
+}
+
+#[test]
+fn a_watch_goes_on_until_the_order_is_delivered_if_asked_to() {
+    let shop = Shop::open()
+        .on(&format!("GET /v1/orders/{ID}"), order("paid", "captured"))
+        .on(&format!("GET /v1/orders/{ID}"), fulfilled("shipped", "captured", 0))
+        .on(&format!("GET /v1/orders/{ID}"), fulfilled("delivered", "captured", 0))
+        .on(&format!("GET /v1/orders/{ID}/events"), story());
+    let watched = shop.as_admin(&["orders", "watch", ID, "--until-delivered"]).succeeds();
+    assert_eq!(watched, format!("{STORY}order 1001 is delivered\n"));
 }
 
 #[test]

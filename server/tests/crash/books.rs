@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::client::Client;
+use crate::fulfilment::of_acks;
 use crate::journal::{Cancelled, Entry, Journal, Placed};
 use crate::shop::Shop;
 
@@ -22,6 +23,16 @@ pub struct Order {
     pub lines: Vec<Line>,
     pub total: Money,
     pub payment: PaymentState,
+    /// Those that have left.
+    pub shipments: Vec<Left>,
+    /// Of one that was to be cancelled after its payment.
+    pub cancellation: Option<String>,
+}
+
+#[derive(Deserialize)]
+pub struct Left {
+    pub shipment_id: String,
+    pub status: String,
 }
 
 #[derive(Deserialize)]
@@ -38,6 +49,36 @@ pub struct Money {
 #[derive(Deserialize)]
 pub struct PaymentState {
     pub status: String,
+    pub captured: Money,
+    pub refunded: Money,
+}
+
+#[derive(Deserialize)]
+pub struct Shipment {
+    pub shipment_id: String,
+    pub order_id: String,
+    pub status: String,
+    pub lines: Vec<Line>,
+}
+
+#[derive(Deserialize)]
+pub struct Payment {
+    pub payment_id: String,
+    pub order_id: String,
+    pub status: String,
+    pub looked_up: bool,
+    pub captured: Money,
+    pub refunded: Money,
+    pub refunds: Vec<Refund>,
+}
+
+#[derive(Deserialize)]
+pub struct Refund {
+    pub refund_id: String,
+    pub amount: Money,
+    pub status: String,
+    pub reason: Option<String>,
+    pub restock: Vec<Line>,
 }
 
 #[derive(Deserialize)]
@@ -52,6 +93,8 @@ pub struct Stock {
 /// Orders and units, as the process reports them.
 pub struct Books {
     pub orders: Vec<Order>,
+    pub shipments: Vec<Shipment>,
+    pub payments: Vec<Payment>,
     stock: Vec<Stock>,
     dead_letters: Vec<Value>,
 }
@@ -60,6 +103,8 @@ impl Books {
     pub async fn read(client: &Client) -> Self {
         Self {
             orders: client.all("/v1/orders").await.expect(ALIVE),
+            shipments: client.all("/v1/shipments").await.expect(ALIVE),
+            payments: client.all("/v1/payments").await.expect(ALIVE),
             stock: client.all("/v1/stock").await.expect(ALIVE),
             dead_letters: client.all("/v1/dead-letters").await.expect(ALIVE),
         }
@@ -70,6 +115,7 @@ impl Books {
         let entries = journal.entries();
         let mut findings = self.of_placements(shop, &entries);
         findings.extend(self.of_cancellations(&entries));
+        findings.extend(of_acks(&entries, &self.shipments, &self.payments));
         findings.extend(self.of_units(shop));
         findings.extend(self.dead_letters.iter().map(|letter| format!("a dead letter: {letter}")));
         findings
@@ -126,26 +172,34 @@ impl Books {
             let is_kept = match entry.cancelled {
                 Cancelled::NotAsked | Cancelled::Unknown => true,
                 Cancelled::Yes => status == "cancelled",
-                Cancelled::TooLate => matches!(status, "paid" | "rejected"),
+                Cancelled::Asked => status == "cancelled" || order.cancellation.as_deref() == Some("too_late"),
+                Cancelled::TooLate => order.is_kept() || status == "rejected",
             };
             (!is_kept).then(|| format!("{} is {status}, against the answer to its cancellation", order.order_id))
         });
         contradictions.collect()
     }
 
-    /// Units sold, held and left are the units stocked.
+    /// Units sold and not returned, held and left are the units stocked.
     fn of_units(&self, shop: &Shop) -> Vec<String> {
         let mut sold: HashMap<&str, i64> = HashMap::new();
         let mut held: HashMap<&str, i64> = HashMap::new();
+        let mut kept: HashSet<&str> = HashSet::new();
         for order in &self.orders {
             let side = match order.status.as_str() {
-                "paid" => &mut sold,
                 "reserved" => &mut held,
+                _ if order.is_kept() => &mut sold,
                 _ => continue,
             };
             for line in &order.lines {
                 *side.entry(&line.product_id).or_default() += line.quantity;
             }
+            kept.extend(order.is_kept().then_some(order.order_id.as_str()));
+        }
+        // All units of an order that was cancelled came back, whatever did before.
+        let of_kept = self.payments.iter().filter(|payment| kept.contains(payment.order_id.as_str()));
+        for line in of_kept.flat_map(Payment::returned) {
+            *sold.entry(&line.product_id).or_default() -= line.quantity;
         }
         let mut findings: Vec<String> = self.stock.iter().filter_map(of_level).collect();
         for shelf in &shop.shelves {
@@ -157,7 +211,7 @@ impl Books {
             let (sold, held) = (sold.get(id).copied().unwrap_or(0), held.get(id).copied().unwrap_or(0));
             if (stock.on_hand, stock.reserved) != (shelf.stocked - sold, held) {
                 findings.push(format!(
-                    "{}: {} stocked, {sold} sold and {held} held by orders, but {} on hand and {} reserved",
+                    "{}: {} stocked, {sold} sold and not returned, {held} held by orders, but {} on hand and {} reserved",
                     stock.sku, shelf.stocked, stock.on_hand, stock.reserved
                 ));
             }

@@ -61,6 +61,13 @@ impl Client {
         Ok((status, response.json().await.map_err(|_| Unanswered)?))
     }
 
+    /// Status and body of a `GET`.
+    pub async fn ask(&self, path: &str) -> Result<(u16, Value), Unanswered> {
+        let response = self.http.get(self.at(path)).bearer_auth(ADMIN_TOKEN).send().await.map_err(|_| Unanswered)?;
+        let status = response.status().as_u16();
+        Ok((status, response.json().await.map_err(|_| Unanswered)?))
+    }
+
     /// The answer, from a process that must be alive.
     pub async fn create(&self, path: &str, body: &Value) -> Value {
         let (status, answer) = self.post(path, body).await.expect("the process is alive");

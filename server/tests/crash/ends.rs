@@ -9,9 +9,10 @@ use payments::{Simulated, Totals};
 use serde::Deserialize;
 use service::storage::Location;
 
-use crate::books::{ALIVE, Books, Money, Order};
+use crate::books::{ALIVE, Books, Order, Payment, Shipment};
 use crate::client::Client;
-use crate::journal::Journal;
+use crate::fulfilment::of_shipments;
+use crate::journal::{Draft, Journal};
 use crate::shop::Shop;
 
 /// Longer than the backoff of any retry that a crash could leave behind.
@@ -24,14 +25,6 @@ const READ_AGAIN: Duration = Duration::from_millis(500);
 const SHOWN_MAX: usize = 20;
 
 #[derive(Deserialize)]
-struct Payment {
-    order_id: String,
-    amount: Money,
-    status: String,
-    looked_up: bool,
-}
-
-#[derive(Deserialize)]
 struct Mail {
     order_id: Option<String>,
     to: String,
@@ -41,7 +34,6 @@ struct Mail {
 /// Orders, units, money and mail, as the process reports them.
 pub struct FullBooks {
     pub books: Books,
-    payments: Vec<Payment>,
     mails: Vec<Mail>,
 }
 
@@ -65,18 +57,18 @@ impl FullBooks {
     }
 
     async fn read(client: &Client) -> Self {
-        Self {
-            books: Books::read(client).await,
-            payments: client.all("/v1/payments").await.expect(ALIVE),
-            mails: client.all("/v1/mail").await.expect(ALIVE),
-        }
+        Self { books: Books::read(client).await, mails: client.all("/v1/mail").await.expect(ALIVE) }
     }
 
     fn findings(&self, shop: &Shop, journal: &Journal) -> Vec<String> {
         let mut findings = self.books.findings(shop, journal);
         let mut payments: HashMap<&str, Vec<&Payment>> = HashMap::new();
-        for payment in &self.payments {
+        for payment in &self.books.payments {
             payments.entry(&payment.order_id).or_default().push(payment);
+        }
+        let mut shipments: HashMap<&str, Vec<&Shipment>> = HashMap::new();
+        for shipment in &self.books.shipments {
+            shipments.entry(&shipment.order_id).or_default().push(shipment);
         }
         let mut mails: HashMap<&str, Vec<&Mail>> = HashMap::new();
         for mail in &self.mails {
@@ -89,10 +81,14 @@ impl FullBooks {
             let token = tokens.get(order.email.as_str()).copied().flatten();
             let payments = payments.remove(order.order_id.as_str()).unwrap_or_default();
             let mails = mails.remove(order.order_id.as_str()).unwrap_or_default();
+            let shipments = shipments.remove(order.order_id.as_str()).unwrap_or_default();
             findings.extend(of_money(order, token, &payments));
+            findings.extend(of_shipments(order, &shipments));
             findings.extend(of_mail(order, &payments, &mails));
         }
+        findings.extend(self.books.payments.iter().filter_map(Payment::of_refunds));
         findings.extend(payments.keys().map(|order_id| format!("a payment of {order_id}, which is no order")));
+        findings.extend(shipments.keys().map(|order_id| format!("a shipment of {order_id}, which is no order")));
         findings.extend(mails.keys().map(|order_id| format!("a mail about {order_id:?}, which is no order")));
         findings
     }
@@ -106,15 +102,22 @@ impl FullBooks {
         ends
     }
 
-    /// The invariant of the provider's ledger: each charge once, and looked up before it was repeated.
+    /// The invariant of the provider's ledger: each charge and each refund once, and looked up before it was repeated.
     pub fn expected_totals(&self) -> Totals {
-        let sum = |statuses: &[&str]| {
-            let chosen = self.payments.iter().filter(|payment| statuses.contains(&payment.status.as_str()));
-            chosen.fold((0, 0), |(count, amount), payment| (count + 1, amount + payment.amount.amount))
-        };
-        let ((charges, charged), (declined, _)) = (sum(&["captured", "refunded"]), sum(&["failed"]));
-        let (refunds, refunded) = sum(&["refunded"]);
-        Totals { charges, charged, declined, refunds, refunded, repeated: 0 }
+        let payments = &self.books.payments;
+        let charged = payments.iter().filter(|payment| payment.captured.amount > 0);
+        let declined = payments.iter().filter(|payment| payment.status == "failed");
+        let refunds = payments.iter().flat_map(|payment| &payment.refunds);
+        let refunds = refunds.filter(|refund| refund.status == "succeeded");
+        let count = |many: usize| i64::try_from(many).expect("a run has few payments");
+        Totals {
+            charges: count(charged.clone().count()),
+            charged: charged.map(|payment| payment.captured.amount).sum(),
+            declined: count(declined.count()),
+            refunds: count(refunds.clone().count()),
+            refunded: refunds.map(|refund| refund.amount.amount).sum(),
+            repeated: 0,
+        }
     }
 
     /// Charges whose answer was lost: by what the token simulates, and by crashes.
@@ -124,7 +127,7 @@ impl FullBooks {
         let customers: HashSet<&str> = simulated.map(|entry| entry.draft.email.as_str()).collect();
         let orders = self.books.orders.iter().filter(|order| customers.contains(order.email.as_str()));
         let orders: HashSet<&str> = orders.map(|order| order.order_id.as_str()).collect();
-        let looked_up = self.payments.iter().filter(|payment| payment.looked_up);
+        let looked_up = self.books.payments.iter().filter(|payment| payment.looked_up);
         let (by_token, by_crash): (Vec<_>, Vec<_>) =
             looked_up.partition(|payment| orders.contains(payment.order_id.as_str()));
         (by_token.len(), by_crash.len())
@@ -134,22 +137,29 @@ impl FullBooks {
 /// Every order is paid once, or holds no money at all; only one that waits for a token is not at its end.
 fn of_money(order: &Order, token: Option<&str>, payments: &[&Payment]) -> Option<String> {
     let statuses: Vec<&str> = payments.iter().map(|payment| payment.status.as_str()).collect();
+    let kept: i64 = payments.iter().map(|payment| payment.kept()).sum();
     let is_right = match (order.status.as_str(), order.reason.as_deref()) {
-        ("paid", None) => {
-            statuses == ["captured"]
-                && payments[0].amount.amount == order.total.amount
-                && order.payment.status == "captured"
-                && matches!(token, Some("tok_ok" | "tok_timeout"))
+        ("paid" | "shipped" | "delivered", None) => {
+            let status = if order.payment.refunded.amount > 0 { "partially_refunded" } else { "captured" };
+            statuses == ["captured"] && is_as_shown(order, payments[0]) && order.payment.status == status && kept > 0
+        }
+        ("refunded", None) => {
+            let is_back = order.payment.status == "refunded" && kept == 0;
+            statuses == ["refunded"] && is_as_shown(order, payments[0]) && is_back
         }
         ("rejected", Some("out_of_stock")) => statuses.is_empty(),
         ("cancelled", Some("payment_failed")) => statuses == ["failed"] && token == Some("tok_declined"),
-        ("cancelled", Some("cancelled")) => matches!(statuses[..], [] | ["failed" | "voided" | "refunded"]),
+        ("cancelled", Some("cancelled")) => {
+            let is_back = !order.is_cancelled_after_payment() || statuses == ["refunded"];
+            matches!(statuses[..], [] | ["failed" | "voided" | "refunded"]) && kept == 0 && is_back
+        }
         ("reserved", None) => match token {
             None => statuses.is_empty(),
             Some(token) => token == "tok_soft" && statuses == ["failed"] && order.payment.status == "failed",
         },
         _ => false,
     };
+    let is_right = is_right && (!order.is_kept() || Draft::is_good_token(token));
     let Order { order_id, status, reason, payment, .. } = order;
     (!is_right).then(|| {
         let payment = &payment.status;
@@ -157,22 +167,34 @@ fn of_money(order: &Order, token: Option<&str>, payments: &[&Payment]) -> Option
     })
 }
 
-/// One mail for each end, one for each decline, and no other. An order that was cancelled by its customer says no more
-/// about a payment: a decline after that is not mailed.
+/// The total was captured, and the order shows what payments has.
+fn is_as_shown(order: &Order, payment: &Payment) -> bool {
+    let shown = &order.payment;
+    payment.captured.amount == order.total.amount
+        && (shown.captured.amount, shown.refunded.amount) == (payment.captured.amount, payment.refunded.amount)
+}
+
+/// One mail for each end, one for each decline, dispatch and refund, and no other. An order that was cancelled by its
+/// customer says no more about a payment: a decline after that is not mailed.
 fn of_mail(order: &Order, payments: &[&Payment], mails: &[&Mail]) -> Option<String> {
-    let end = match (order.status.as_str(), order.reason.as_deref()) {
-        ("paid", _) => Some("confirmation"),
-        ("rejected", _) => Some("rejection"),
-        ("cancelled", Some("cancelled")) => Some("cancelled"),
-        _ => None,
-    };
+    let is_cancelled = order.status == "cancelled" && order.reason.as_deref() == Some("cancelled");
+    let has_arrived = matches!(order.status.as_str(), "delivered" | "refunded");
+    let expected = [
+        ("confirmation", usize::from(order.is_kept() || order.is_cancelled_after_payment())),
+        ("rejection", usize::from(order.status == "rejected")),
+        ("cancelled", usize::from(is_cancelled)),
+        ("too_late_to_cancel", usize::from(order.cancellation.as_deref() == Some("too_late"))),
+        ("dispatched", order.shipments.len()),
+        ("delivered", usize::from(has_arrived)),
+        ("refunded", payments.iter().map(|payment| payment.mailed_refunds()).sum()),
+    ];
     let declines = payments.iter().filter(|payment| payment.status == "failed").count();
     let count = |template: &str| mails.iter().filter(|mail| mail.template == template).count();
     let mailed_declines = count("payment_failed");
-    let declines_are_right = mailed_declines == declines || end == Some("cancelled") && mailed_declines < declines;
+    let declines_are_right = mailed_declines == declines || is_cancelled && mailed_declines < declines;
     let is_right = declines_are_right
-        && end.is_none_or(|template| count(template) == 1)
-        && mails.len() == mailed_declines + usize::from(end.is_some())
+        && expected.iter().all(|(template, times)| count(template) == *times)
+        && mails.len() == mailed_declines + expected.iter().map(|(_, times)| times).sum::<usize>()
         && mails.iter().all(|mail| mail.to == order.email);
     let Order { order_id, email, status, reason, .. } = order;
     (!is_right).then(|| {

@@ -1,5 +1,6 @@
 //! The customers' own record: what each asked for, and what it was answered.
 
+use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -20,6 +21,44 @@ pub struct Draft {
     pub lines: Vec<(usize, i64)>,
     pub token: Option<&'static str>,
     pub cancel_after: Option<Duration>,
+    pub plan: Plan,
+}
+
+/// The plan of the shop for an order, once it is paid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Plan {
+    /// It waits to be sent.
+    Wait,
+    Send,
+    SendPart,
+    Deliver,
+    /// Sent in two parts.
+    DeliverParts,
+    /// Delivered, then a unit comes back.
+    ReturnPart,
+    /// Delivered, then all of it comes back.
+    ReturnAll,
+    Cancel,
+    /// Sent and cancelled at the same time.
+    Race,
+}
+
+/// An order with which something is to be done.
+pub struct Task {
+    pub at: usize,
+    pub order_id: String,
+    /// Times that it was looked at in vain.
+    pub looks: u32,
+}
+
+/// An answer that says that something was done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ack {
+    /// With the shipment.
+    Dispatched(String),
+    Delivered(String),
+    /// With the refund.
+    Refund(String),
 }
 
 /// The result of placing it.
@@ -38,6 +77,8 @@ pub enum Cancelled {
     NotAsked,
     Unknown,
     Yes,
+    /// It was paid: it will be, unless something has left.
+    Asked,
     TooLate,
 }
 
@@ -46,10 +87,12 @@ pub struct Entry {
     pub draft: Draft,
     pub placed: Placed,
     pub cancelled: Cancelled,
+    pub acks: Vec<Ack>,
 }
 
 pub struct Journal {
     entries: Mutex<Vec<Entry>>,
+    tasks: Mutex<VecDeque<Task>>,
     answers: watch::Sender<usize>,
 }
 
@@ -60,14 +103,33 @@ impl Draft {
         let lines = (0..rng.between(1..4)).map(|n| ((first + n) % Shop::PRODUCTS, rng.between(1..4)));
         let lines = lines.map(|(shelf, quantity)| (shelf, i64::try_from(quantity).expect("it is below 4"))).collect();
         let token = match rng.between(0..100) {
-            0..70 => Some("tok_ok"),
+            0..64 => Some("tok_ok"),
+            64..70 => Some("tok_refund_timeout"),
             70..78 => Some("tok_declined"),
             78..86 => Some("tok_timeout"),
             86..92 => Some("tok_soft"),
             _ => None,
         };
         let cancel_after = rng.percent(8).then(|| rng.duration(Duration::ZERO..SECOND_THOUGHTS_MAX));
-        Self { email, lines, token, cancel_after }
+        // Whoever cancels gets one answer.
+        let is_cancelled = cancel_after.is_some();
+        let plan = match rng.between(0..100) {
+            0..5 => Plan::Send,
+            5..10 => Plan::SendPart,
+            10..14 => Plan::Deliver,
+            14..18 => Plan::DeliverParts,
+            18..23 => Plan::ReturnPart,
+            23..26 => Plan::ReturnAll,
+            26..31 if !is_cancelled => Plan::Cancel,
+            31..36 if !is_cancelled => Plan::Race,
+            _ => Plan::Wait,
+        };
+        Self { email, lines, token, cancel_after, plan }
+    }
+
+    /// A token that is charged in the end, unless the order is cancelled before.
+    pub fn is_good_token(token: Option<&str>) -> bool {
+        matches!(token, Some("tok_ok" | "tok_timeout" | "tok_refund_timeout"))
     }
 
     pub fn body(&self, shop: &Shop) -> Value {
@@ -83,9 +145,15 @@ impl Draft {
     }
 }
 
+impl Entry {
+    fn new(draft: Draft, placed: Placed) -> Self {
+        Self { draft, placed, cancelled: Cancelled::NotAsked, acks: Vec::new() }
+    }
+}
+
 impl Journal {
     pub fn new() -> Self {
-        Self { entries: Mutex::default(), answers: watch::Sender::new(0) }
+        Self { entries: Mutex::default(), tasks: Mutex::default(), answers: watch::Sender::new(0) }
     }
 
     /// Plans more orders.
@@ -93,13 +161,13 @@ impl Journal {
         let mut entries = self.lock();
         for _ in 0..count {
             let draft = Draft::random(format!("customer-{}@example.com", entries.len()), rng);
-            entries.push(Entry { draft, placed: Placed::NotSent, cancelled: Cancelled::NotAsked });
+            entries.push(Entry::new(draft, Placed::NotSent));
         }
     }
 
     /// Records an order that was placed in another way.
     pub fn record(&self, draft: Draft, placed: Placed) {
-        self.lock().push(Entry { draft, placed, cancelled: Cancelled::NotAsked });
+        self.lock().push(Entry::new(draft, placed));
     }
 
     /// The next order to place. From now on nobody knows whether it is placed, until its answer comes.
@@ -121,6 +189,36 @@ impl Journal {
         self.lock()[at].cancelled = cancelled;
     }
 
+    /// Something good was refused.
+    pub fn refused(&self, at: usize, wish: &str, (status, body): &(u16, Value)) {
+        self.lock()[at].placed = Placed::Refused(format!("{wish}: {status} {body}"));
+    }
+
+    pub fn acknowledged(&self, at: usize, ack: Ack) {
+        self.lock()[at].acks.push(ack);
+    }
+
+    pub fn draft(&self, at: usize) -> Draft {
+        self.lock()[at].draft.clone()
+    }
+
+    /// Remembers what is planned for an order, if it will ever be paid.
+    pub fn plan_for(&self, at: usize, order_id: &str) {
+        let Draft { plan, token, .. } = self.draft(at);
+        if plan != Plan::Wait && Draft::is_good_token(token) {
+            self.put_back(Task { at, order_id: order_id.to_owned(), looks: 0 });
+        }
+    }
+
+    /// The order with which something is to be done next.
+    pub fn next_task(&self) -> Option<Task> {
+        self.tasks().pop_front()
+    }
+
+    pub fn put_back(&self, task: Task) {
+        self.tasks().push_back(task);
+    }
+
     /// Orders that were answered so far.
     pub fn answers(&self) -> watch::Receiver<usize> {
         self.answers.subscribe()
@@ -140,6 +238,10 @@ impl Journal {
 
     fn count(&self, is_counted: impl Fn(&Entry) -> bool) -> usize {
         self.lock().iter().filter(|entry| is_counted(entry)).count()
+    }
+
+    fn tasks(&self) -> MutexGuard<'_, VecDeque<Task>> {
+        self.tasks.lock().expect("nobody panics with the tasks in hand")
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Entry>> {

@@ -1,21 +1,25 @@
-//! Customers who order side by side, until all is ordered or the process is gone.
+//! Customers who order side by side, and clerks who do what follows, until all is done or the process is gone.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use crate::clerks::{Clerk, cancel};
 use crate::client::{Client, Unanswered};
-use crate::journal::{Cancelled, Journal, Placed};
+use crate::journal::{Journal, Placed};
 use crate::shop::Shop;
 
 /// Enough for commits to share transactions and for a kill to cut many requests at once.
 const CUSTOMERS: usize = 32;
 
+/// Few beside the customers, so that orders are placed about as fast as without them.
+const CLERKS: usize = 6;
+
 pub struct Load {
-    customers: JoinSet<Result<(), Unanswered>>,
+    people: JoinSet<Result<(), Unanswered>>,
     answers: watch::Receiver<usize>,
     answers_before: usize,
 }
@@ -40,15 +44,26 @@ impl Load {
         let shop = Arc::new(shop.clone());
         let answers = journal.answers();
         let answers_before = *answers.borrow();
-        let mut customers = JoinSet::new();
+        let mut people = JoinSet::new();
+        // Each customer has a share of it until they leave.
+        let ordering = Arc::new(());
         for _ in 0..CUSTOMERS {
-            let (client, shop, journal) = (client.clone(), shop.clone(), journal.clone());
-            customers.spawn(async move { order(&client, &shop, &journal, patience).await });
+            let (client, shop, journal, ordering) = (client.clone(), shop.clone(), journal.clone(), ordering.clone());
+            people.spawn(async move {
+                let left = order(&client, &shop, &journal, patience).await;
+                drop(ordering);
+                left
+            });
         }
-        Self { customers, answers, answers_before }
+        for _ in 0..CLERKS {
+            let (journal, customers) = (journal.clone(), Arc::downgrade(&ordering));
+            let clerk = Clerk { client: client.clone(), shop: Shop::clone(&shop), patience };
+            people.spawn(async move { clerk.work(&journal, &customers).await });
+        }
+        Self { people, answers, answers_before }
     }
 
-    /// Waits until this many orders were answered, or all customers are done.
+    /// Waits until this many orders were answered, or all is done.
     pub async fn answered(&mut self, count: usize) {
         let enough = self.answers_before + count;
         let mut answers = self.answers.clone();
@@ -58,18 +73,18 @@ impl Load {
         }
     }
 
-    /// Waits until all customers are done.
+    /// Waits until all customers and clerks are done.
     pub async fn done(&mut self) {
-        while let Some(customer) = self.customers.join_next().await {
+        while let Some(person) = self.people.join_next().await {
             // Who was not answered has written down that nobody knows, and left.
-            let _ = customer.expect("customers don't panic");
+            let _ = person.expect("customers and clerks don't panic");
         }
     }
 }
 
-/// The reaction of a customer when the shop states that it can't do anything now.
+/// The reaction of a customer or a clerk when the shop states that it can't do anything now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Patience {
+pub enum Patience {
     /// Complains.
     None,
     /// Asks again.
@@ -81,15 +96,20 @@ enum Patience {
 /// The wait of a customer who is asked to come back.
 const COME_BACK: Duration = Duration::from_millis(100);
 
-/// The answer, once there is another than 503. `None` if it is unknown whether it was done.
-async fn insist(
+/// The answer to a `POST`, or without a body to a `GET`, once there is another than 503. `None` if it is unknown whether
+/// it was done.
+pub async fn insist(
     client: &Client,
     path: &str,
-    body: &Value,
+    body: Option<&Value>,
     patience: Patience,
 ) -> Result<Option<(u16, Value)>, Unanswered> {
     loop {
-        let (status, answer) = match client.post(path, body).await {
+        let answered = match body {
+            Some(body) => client.post(path, body).await,
+            None => client.ask(path).await,
+        };
+        let (status, answer) = match answered {
             Ok(answered) => answered,
             Err(Unanswered) if patience == Patience::WhileSomeServe => {
                 tokio::time::sleep(COME_BACK).await;
@@ -109,7 +129,7 @@ async fn insist(
 
 async fn order(client: &Client, shop: &Shop, journal: &Journal, patience: Patience) -> Result<(), Unanswered> {
     while let Some((at, draft)) = journal.take() {
-        let Some((status, body)) = insist(client, "/v1/orders", &draft.body(shop), patience).await? else {
+        let Some((status, body)) = insist(client, "/v1/orders", Some(&draft.body(shop)), patience).await? else {
             journal.placed(at, Placed::Unknown);
             continue;
         };
@@ -118,28 +138,11 @@ async fn order(client: &Client, shop: &Shop, journal: &Journal, patience: Patien
             continue;
         };
         journal.placed(at, Placed::As(order_id.to_owned()));
+        journal.plan_for(at, order_id);
         if let Some(wait) = draft.cancel_after {
             tokio::time::sleep(wait).await;
             cancel(client, journal, at, order_id, patience).await?;
         }
-    }
-    Ok(())
-}
-
-async fn cancel(
-    client: &Client,
-    journal: &Journal,
-    at: usize,
-    order_id: &str,
-    patience: Patience,
-) -> Result<(), Unanswered> {
-    journal.cancelled(at, Cancelled::Unknown);
-    let path = format!("/v1/orders/{order_id}/cancel");
-    let Some((status, body)) = insist(client, &path, &json!({}), patience).await? else { return Ok(()) };
-    match status {
-        200 => journal.cancelled(at, Cancelled::Yes),
-        409 => journal.cancelled(at, Cancelled::TooLate),
-        _ => journal.placed(at, Placed::Refused(format!("to be cancelled: {status} {body}"))),
     }
     Ok(())
 }

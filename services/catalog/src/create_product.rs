@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::response::Response;
 use events::ProductId;
 use kernel::{Currency, Money};
 use serde::Deserialize;
@@ -14,7 +15,7 @@ use service::http::{Fields, Problem, ProblemBody, RequestInfo};
 use utoipa::ToSchema;
 
 use crate::domain::{self, NewProduct, Refusal};
-use crate::{Ctx, fields, queries, store};
+use crate::{Ctx, fields, product_tag, queries, store};
 
 const LOW_STOCK_THRESHOLD_DEFAULT: i64 = 5;
 
@@ -82,10 +83,11 @@ pub(crate) async fn handler(
     caller: Caller,
     request: RequestInfo,
     KeyedBody { input, key }: KeyedBody<CreateProduct>,
-) -> Result<RepeatableResponse, Problem> {
+) -> Result<Response, Problem> {
     let new = input.validate(ctx.state.currency)?;
     let scope = idempotency::scope(&caller, "");
-    ctx.idempotency.once(key, scope, |claim| create(&ctx, &request, claim, &new)).await
+    let answer = ctx.idempotency.once(key, scope, |claim| create(&ctx, &request, claim, &new)).await?;
+    Ok(product_tag::created(answer))
 }
 
 async fn create(

@@ -6,7 +6,8 @@ use events::ProductId;
 use service::decide;
 use service::http::{IfMatch, PathId, Problem, RequestInfo};
 
-use crate::{Ctx, domain, queries, store};
+use crate::product_tag::IfProductMatch;
+use crate::{Ctx, domain, store};
 
 /// Takes a product off sale.
 #[utoipa::path(delete, path = "/v1/products/{id}", operation_id = "delete_product", tag = "catalog",
@@ -15,12 +16,12 @@ use crate::{Ctx, domain, queries, store};
 pub(crate) async fn handler(
     State(ctx): State<Ctx>,
     PathId(product_id): PathId<ProductId>,
-    if_match: IfMatch,
+    if_match: IfProductMatch,
     request: RequestInfo,
 ) -> Result<StatusCode, Problem> {
     decide(&ctx, || async {
         let product = store::product(&ctx.db, product_id).await?.ok_or_else(|| Problem::not_found("product"))?;
-        if_match.check(|| queries::Product::from(product.clone()))?;
+        if_match.check(product.version)?;
         let deleted = domain::delete(&product);
         let batch = store::delete(&product, ctx.clock.now()).emit(product.version.next(), &deleted);
         let committed = ctx.commit(batch, request.cause()).await?;

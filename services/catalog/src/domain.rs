@@ -1,9 +1,14 @@
-//! Decisions about products: their changes, and the newest fact about their stock.
+//! Decisions about products: their changes, and the newest fact about their stock. Those about reviews are in `review`.
+
+pub(crate) mod rating;
+pub(crate) mod review;
 
 use std::collections::BTreeMap;
 
 use events::{InventoryUpdated, ProductCreated, ProductDeleted, ProductId, ProductUpdated};
 use kernel::{Money, Version};
+
+use rating::Rating;
 
 /// Something that is for sale.
 #[expect(clippy::struct_field_names, reason = "an id has one name in events, tables and code")]
@@ -17,6 +22,7 @@ pub(crate) struct Product {
     pub price: Money,
     pub low_stock_threshold: i64,
     pub in_stock: bool,
+    pub rating: Rating,
     pub version: Version,
 }
 
@@ -76,6 +82,7 @@ pub(crate) fn create(
         price: new.price,
         low_stock_threshold: new.low_stock_threshold,
         in_stock: new.stock > 0,
+        rating: Rating::default(),
         version: Version::FIRST,
     };
     let created = ProductCreated {

@@ -6,9 +6,10 @@ use axum::http::StatusCode;
 use events::ProductId;
 use kernel::{Money, Version, text};
 use serde::{Deserialize, Serialize};
-use service::http::{IfNoneMatch, Listing, Page, PathId, Problem, QueryOf, Tagged};
+use service::http::{IfNoneMatch, Listing, Page, PathId, Problem, QueryOf};
 use utoipa::{IntoParams, ToSchema};
 
+use crate::product_tag::TaggedProduct;
 use crate::{Ctx, domain, store};
 
 /// In characters, for each of the list's filters.
@@ -28,8 +29,51 @@ pub(crate) struct Product {
     price: Money,
     /// True if any can be bought, by the last report of the inventory.
     in_stock: bool,
-    /// Number of changes of the product; sales don't count.
+    rating: Rating,
+    /// Number of changes of the product; sales and reviews don't count.
     version: Version,
+}
+
+/// The rating of a product, by the reviews that are shown.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Rating {
+    /// Number of reviews.
+    #[schema(example = 3)]
+    count: i64,
+    /// The mean, rounded half up to two decimals; null if there is no review.
+    #[schema(example = 4.33, minimum = 1, maximum = 5)]
+    mean: Option<f64>,
+    distribution: RatingDistribution,
+}
+
+/// Numbers of reviews by the rating that they give.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct RatingDistribution {
+    #[serde(rename = "1")]
+    ones: i64,
+    #[serde(rename = "2")]
+    twos: i64,
+    #[serde(rename = "3")]
+    threes: i64,
+    #[serde(rename = "4")]
+    fours: i64,
+    #[serde(rename = "5")]
+    fives: i64,
+}
+
+impl From<domain::rating::Rating> for Rating {
+    fn from(rating: domain::rating::Rating) -> Self {
+        let domain::rating::Rating([ones, twos, threes, fours, fives]) = rating;
+        // The decision is made in whole hundredths: this only sets the decimal point.
+        let mean = rating.mean_hundredths().map(|hundredths| hundredths as f64 / 100.0);
+        Self { count: rating.count(), mean, distribution: RatingDistribution { ones, twos, threes, fours, fives } }
+    }
+}
+
+impl Product {
+    pub(crate) fn version(&self) -> Version {
+        self.version
+    }
 }
 
 impl From<domain::Product> for Product {
@@ -42,6 +86,7 @@ impl From<domain::Product> for Product {
             category: product.category,
             price: product.price,
             in_stock: product.in_stock,
+            rating: product.rating.into(),
             version: product.version,
         }
     }
@@ -98,7 +143,7 @@ pub(crate) async fn list(
 pub(crate) async fn get(
     State(ctx): State<Ctx>,
     PathId(product_id): PathId<ProductId>,
-) -> Result<Tagged<Product>, Problem> {
+) -> Result<TaggedProduct, Problem> {
     let product = store::product(&ctx.db, product_id).await?.ok_or_else(|| Problem::not_found("product"))?;
-    Ok(Tagged(product.into()))
+    Ok(TaggedProduct(product.into()))
 }

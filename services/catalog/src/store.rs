@@ -1,10 +1,16 @@
-//! The catalogue's tables.
+//! The catalogue's tables. Those of reviews are written and read in `reviews`, by statements that stand here.
+
+pub(crate) mod reviews;
 
 use events::ProductId;
 use kernel::{Currency, Money, Timestamp, Version, text};
+use service::TimerKind;
 use service::storage::{self, Batch, Db, Error, Row, params};
 
 use crate::domain::{Product, StockFlag};
+
+/// Set when a customer closes their account, until no review and no delivery is theirs.
+pub(crate) const FORGET_REVIEWER: TimerKind = TimerKind::internal("forget_reviewer");
 
 /// The form of `search_text` that this version writes: [`text::search_form`]. 0 is lower case, letter by letter.
 const SEARCH_FORM: i64 = 1;
@@ -18,20 +24,27 @@ pub(crate) struct Searched {
 
 storage::statements! {
     lookup PRODUCT "select p.product_id, p.sku, p.name, p.description, p.category, p.price_amount, p.price_currency,
-            p.low_stock_threshold, f.in_stock, p.version
+            p.low_stock_threshold, f.in_stock, coalesce(r.ones, 0) as ones, coalesce(r.twos, 0) as twos,
+            coalesce(r.threes, 0) as threes, coalesce(r.fours, 0) as fours, coalesce(r.fives, 0) as fives, p.version
         from products p join stock_flags f on f.product_id = p.product_id
+            left join ratings r on r.product_id = p.product_id
         where p.product_id = $1 and p.deleted_at is null";
 
     query PRODUCTS "select p.product_id, p.sku, p.name, p.description, p.category, p.price_amount, p.price_currency,
-            p.low_stock_threshold, f.in_stock, p.version
+            p.low_stock_threshold, f.in_stock, coalesce(r.ones, 0) as ones, coalesce(r.twos, 0) as twos,
+            coalesce(r.threes, 0) as threes, coalesce(r.fours, 0) as fours, coalesce(r.fives, 0) as fives, p.version
         from products p join stock_flags f on f.product_id = p.product_id
+            left join ratings r on r.product_id = p.product_id
         where p.product_id < $1 and p.deleted_at is null and p.search_text like $2 escape '!'
             and (p.category = $3 or p.category = $4 or $3 is null)
         order by p.product_id desc limit $5";
 
     query PRODUCT_OF_SKU "select p.product_id, p.sku, p.name, p.description, p.category, p.price_amount,
-            p.price_currency, p.low_stock_threshold, f.in_stock, p.version
+            p.price_currency, p.low_stock_threshold, f.in_stock, coalesce(r.ones, 0) as ones,
+            coalesce(r.twos, 0) as twos, coalesce(r.threes, 0) as threes, coalesce(r.fours, 0) as fours,
+            coalesce(r.fives, 0) as fives, p.version
         from products p join stock_flags f on f.product_id = p.product_id
+            left join ratings r on r.product_id = p.product_id
         where p.sku = $1 and p.deleted_at is null and p.product_id < $2 and p.search_text like $3 escape '!'
             and (p.category = $4 or p.category = $5 or $4 is null)";
 
@@ -66,6 +79,68 @@ storage::statements! {
     upsert PUT_FLAG "insert into stock_flags (product_id, in_stock, version) values ($1, $2, $3)
         on conflict (product_id) do update set in_stock = excluded.in_stock, version = excluded.version
         where stock_flags.version < excluded.version";
+
+    lookup PRODUCT_STATE "select deleted_at is not null as is_deleted from products where product_id = $1";
+
+    lookup RATING "select ones, twos, threes, fours, fives, version from ratings where product_id = $1";
+
+    insert INSERT_RATING into ratings (
+        product_id uuid, ones int, twos int, threes int, fours int, fives int, version int,
+    );
+
+    change SET_RATING "update ratings
+        set ones = $1, twos = $2, threes = $3, fours = $4, fives = $5, version = version + 1
+        where product_id = $6 and version = $7";
+
+    lookup REVIEW "select review_id, product_id, user_id, rating, comment, hidden_by, hidden_reason, created_at,
+            updated_at, version
+        from reviews where review_id = $1 and product_id = $2";
+
+    query REVIEWS_BEFORE "select review_id, product_id, user_id, rating, comment, hidden_by, hidden_reason, created_at,
+            updated_at, version
+        from reviews where product_id = $1 and review_id < $2 and (hidden_by is null or $3)
+        order by review_id desc limit $4";
+
+    query REVIEWS_BELOW "select review_id, product_id, user_id, rating, comment, hidden_by, hidden_reason, created_at,
+            updated_at, version
+        from reviews where product_id = $1 and (rating, review_id) < ($2, $3) and (hidden_by is null or $4)
+        order by rating desc, review_id desc limit $5";
+
+    lookup REVIEW_BY "select review_id from reviews where user_id = $1 and product_id = $2";
+
+    query REVIEWS_OF_USER "select review_id, version from reviews where user_id = $1 limit $2";
+
+    insert INSERT_REVIEW into reviews (
+        review_id uuid, product_id uuid, user_id uuid, rating int, comment text, hidden_by text, hidden_reason text,
+        created_at time, updated_at time, version int,
+    );
+
+    change SET_REVIEW "update reviews
+        set rating = $1, comment = $2, hidden_by = $3, hidden_reason = $4, updated_at = $5, version = version + 1
+        where review_id = $6 and version = $7";
+
+    change DELETE_REVIEW "delete from reviews where review_id = $1 and version = $2";
+
+    change FORGET_AUTHOR "update reviews set user_id = $1, comment = $2, version = version + 1
+        where review_id = $3 and version = $4";
+
+    lookup DELIVERY "select user_id, product_id, is_barred, version from deliveries
+        where user_id = $1 and product_id = $2";
+
+    query DELIVERIES_OF_USER "select user_id, product_id, is_barred, version from deliveries
+        where user_id = $1 limit $2";
+
+    upsert REMEMBER_DELIVERY "insert into deliveries (user_id, product_id, is_barred, version) values ($1, $2, $3, 1)
+        on conflict (user_id, product_id) do nothing";
+
+    change SET_DELIVERY "update deliveries set is_barred = $1, version = version + 1
+        where user_id = $2 and product_id = $3 and version = $4";
+
+    change DELETE_DELIVERY "delete from deliveries where user_id = $1 and product_id = $2 and version = $3";
+
+    upsert CLOSE_ACCOUNT "insert into closed_accounts (user_id) values ($1) on conflict (user_id) do nothing";
+
+    lookup CLOSED_ACCOUNTS "select user_id from closed_accounts where user_id = any($1)";
 }
 
 /// The product, unless it was deleted.
@@ -198,6 +273,7 @@ fn product_of(row: &Row<'_>) -> Result<Product, Error> {
         price: Money::new(row.get("price_amount")?, row.get("price_currency")?),
         low_stock_threshold: row.get("low_stock_threshold")?,
         in_stock: row.get("in_stock")?,
+        rating: reviews::rating_of(row)?,
         version: row.get("version")?,
     })
 }

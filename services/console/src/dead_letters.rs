@@ -5,6 +5,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use kernel::{DeadLetterId, EventId, Timestamp, Uuid};
 use serde::{Deserialize, Serialize};
+use service::http::auth::Caller;
 use service::http::{Listing, Page, PathId, Problem, ProblemBody, QueryOf};
 use service::operator::{DeadLetterById, DeadLetters, Discard, Letter, Replay};
 use service::storage::held::{Held, LISTED_BYTES_MAX, SHOWN_BYTES_MAX};
@@ -128,10 +129,15 @@ pub(crate) async fn get(
 )]
 pub(crate) async fn replay(
     State(console): State<Console>,
+    caller: Caller,
     PathId(id): PathId<DeadLetterId>,
 ) -> Result<(StatusCode, Json<DeadLetter>), Problem> {
     let (peer, letter) = find(&console, id).await?;
-    if peer.ask(Replay { id }).await? { Ok((StatusCode::ACCEPTED, Json(letter))) } else { Err(missing()) }
+    if !peer.ask(Replay { id }).await? {
+        return Err(missing());
+    }
+    record(&caller, "replay", &letter);
+    Ok((StatusCode::ACCEPTED, Json(letter)))
 }
 
 /// Gives a dead letter up. What waits behind it follows.
@@ -145,10 +151,28 @@ pub(crate) async fn replay(
 )]
 pub(crate) async fn discard(
     State(console): State<Console>,
+    caller: Caller,
     PathId(id): PathId<DeadLetterId>,
 ) -> Result<Json<DeadLetter>, Problem> {
     let (peer, letter) = find(&console, id).await?;
-    if peer.ask(Discard { id }).await? { Ok(Json(letter)) } else { Err(missing()) }
+    if !peer.ask(Discard { id }).await? {
+        return Err(missing());
+    }
+    record(&caller, "discard", &letter);
+    Ok(Json(letter))
+}
+
+/// Logs a decision and who took it: nothing stays in the consumer's store of what is discarded, or replayed and handled.
+fn record(caller: &Caller, decision: &'static str, letter: &DeadLetter) {
+    tracing::info!(
+        actor = caller.actor(),
+        decision,
+        dead_letter_id = %letter.dead_letter_id,
+        consumer = letter.consumer,
+        event.id = %letter.event_id,
+        event.r#type = letter.event_type,
+        "a dead letter was decided"
+    );
 }
 
 async fn find(console: &Console, id: DeadLetterId) -> Result<(Peer, DeadLetter), Problem> {

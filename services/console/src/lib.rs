@@ -2,6 +2,7 @@
 //!
 //! Not a [`service::Service`]: it has no store, no events and no reactions, only [`Peer`]s, which it asks.
 
+mod accounts;
 mod dead_letters;
 mod events;
 mod gather;
@@ -24,6 +25,7 @@ use service::http::{Policy, Routes};
 use utoipa::openapi::OpenApi;
 use utoipa_axum::routes;
 
+pub use accounts::AskedAccounts;
 pub use keys::keep_keys;
 pub use peer::{Address, NotHttp, Peer, PeerError, innermost, is_loopback};
 

@@ -12,7 +12,7 @@ use service::http::{Fields, IfMatch, PathId, Problem, ProblemBody, RequestInfo};
 use service::{Ctx, decide};
 use utoipa::ToSchema;
 
-use crate::domain::{BelowZero, Shelf};
+use crate::domain::{self, BelowZero, Shelf};
 use crate::queries::Stock;
 use crate::store;
 
@@ -58,12 +58,14 @@ pub(crate) async fn handler(
     fields.line(&input.reason, "reason", 1, 200);
     fields.finish()?;
     let scope = idempotency::scope(&caller, "");
-    ctx.idempotency.once(key, scope, |claim| adjust(&ctx, product_id, &if_match, &request, claim, &input)).await
+    let by = caller.actor();
+    ctx.idempotency.once(key, scope, |claim| adjust(&ctx, product_id, &by, &if_match, &request, claim, &input)).await
 }
 
 async fn adjust(
     ctx: &Ctx,
     product_id: ProductId,
+    by: &str,
     if_match: &IfMatch,
     request: &RequestInfo,
     claim: Arc<Claim>,
@@ -77,7 +79,15 @@ async fn adjust(
         shelf.adjust(product_id, input.delta)?;
         let adjusted = shelf.changed().into_iter().next().ok_or_else(Problem::internal)?.level;
         let answer = RepeatableResponse::new(StatusCode::CREATED, &Stock::from(adjusted)).tagged();
-        let batch = store::set_levels(&shelf, &input.reason);
+        let adjustment = domain::Adjustment {
+            adjustment_id: ctx.ids.next(),
+            product_id,
+            delta: input.delta,
+            reason: input.reason.clone(),
+            adjusted_by: by.to_owned(),
+            created_at: ctx.clock.now(),
+        };
+        let batch = store::set_levels(&shelf, &input.reason).and(store::insert_adjustment(&adjustment));
         ctx.commit(batch, request.cause_keyed(claim.keep(&answer))).await?;
         Ok(answer)
     })

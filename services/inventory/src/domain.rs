@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use events::inventory::ReservedLine;
 use events::{OrderId, ProductCreated, ProductId, ProductUpdated, Shortage, StockLow};
-use kernel::Version;
+use kernel::{Timestamp, Version};
+
+kernel::id!(AdjustmentId, AdjustmentKind, "A correction of what is on hand.");
 
 /// A product's stock as it was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -96,7 +98,50 @@ pub(crate) struct Reservation {
     pub order_id: OrderId,
     pub status: Status,
     pub lines: Vec<ReservedLine>,
+    /// Of what was sold: units that are on hand again, each product once.
+    pub returned: Vec<ReservedLine>,
     pub version: Version,
+}
+
+/// A correction of what is on hand.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Adjustment {
+    pub adjustment_id: AdjustmentId,
+    pub product_id: ProductId,
+    pub delta: i64,
+    pub reason: String,
+    /// An admin's account, or `automation`.
+    pub adjusted_by: String,
+    pub created_at: Timestamp,
+}
+
+impl Reservation {
+    /// The units of these that were sold and are not back yet. Of a product that is named too often, as many as there
+    /// are.
+    pub fn returnable(&self, lines: &[ReservedLine]) -> Vec<ReservedLine> {
+        let mut out = totals(&self.lines);
+        for line in &self.returned {
+            out.entry(line.product_id).and_modify(|units| *units -= line.quantity);
+        }
+        let wanted = totals(lines).into_iter();
+        let returnable = wanted.map(|(product_id, quantity)| ReservedLine {
+            product_id,
+            quantity: quantity.min(out.get(&product_id).copied().unwrap_or_default()),
+        });
+        returnable.filter(|line| line.quantity > 0).collect()
+    }
+
+    /// All units that were sold and are not back yet.
+    pub fn outstanding(&self) -> Vec<ReservedLine> {
+        self.returnable(&self.lines)
+    }
+
+    /// The same, with these units on hand again.
+    pub fn with_returned(&self, lines: &[ReservedLine]) -> Self {
+        let all: Vec<ReservedLine> = self.returned.iter().chain(lines).cloned().collect();
+        let returned = totals(&all).into_iter().map(|(product_id, quantity)| ReservedLine { product_id, quantity });
+        Self { returned: returned.collect(), ..self.clone() }
+    }
 }
 
 /// The reason why nothing is held for an order.
@@ -175,6 +220,13 @@ impl Shelf {
     pub fn release(&mut self, lines: &[ReservedLine]) {
         for (product_id, quantity) in totals(lines) {
             self.change(product_id, |level| level.reserved -= quantity);
+        }
+    }
+
+    /// Puts back units that were sold.
+    pub fn put_back(&mut self, lines: &[ReservedLine]) {
+        for (product_id, quantity) in totals(lines) {
+            self.change(product_id, |level| level.on_hand += quantity);
         }
     }
 
@@ -307,6 +359,8 @@ mod tests {
         Place(i64),
         Pay(usize),
         Cancel(usize),
+        Return(usize, i64),
+        CancelPaid(usize),
         Adjust(i64),
     }
 
@@ -315,6 +369,8 @@ mod tests {
             (1_i64..20).prop_map(Step::Place),
             (0_usize..8).prop_map(Step::Pay),
             (0_usize..8).prop_map(Step::Cancel),
+            (0_usize..8, 1_i64..20).prop_map(|(at, units)| Step::Return(at, units)),
+            (0_usize..8).prop_map(Step::CancelPaid),
             (-20_i64..20).prop_map(Step::Adjust),
         ]
     }
@@ -372,7 +428,7 @@ mod tests {
         #[test]
         fn units_are_conserved(start in 0_i64..50, steps in prop::collection::vec(step(), 0..60)) {
             let mut shelf = Shelf::new([level(1, start)]);
-            let (mut held, mut sold, mut stocked) = (Vec::new(), 0, start);
+            let (mut held, mut sold, mut stocked) = (Vec::new(), Vec::<Reservation>::new(), start);
             for step in steps {
                 match step {
                     Step::Place(quantity) => if shelf.reserve(&[line(1, quantity)]).is_ok() {
@@ -381,16 +437,29 @@ mod tests {
                     Step::Pay(at) if at < held.len() => {
                         let quantity = held.swap_remove(at);
                         shelf.sell(&[line(1, quantity)]);
-                        sold += quantity;
+                        sold.push(Reservation {
+                            order_id: Uuid::from_u128(7).into(),
+                            status: Status::Sold,
+                            lines: vec![line(1, quantity)],
+                            returned: Vec::new(),
+                            version: Version::FIRST,
+                        });
                     }
+                    Step::Return(at, units) if at < sold.len() => {
+                        let back = sold[at].returnable(&[line(1, units), line(2, 1)]);
+                        shelf.put_back(&back);
+                        sold[at] = sold[at].with_returned(&back);
+                    }
+                    Step::CancelPaid(at) if at < sold.len() => shelf.put_back(&sold.swap_remove(at).outstanding()),
                     Step::Cancel(at) if at < held.len() => shelf.release(&[line(1, held.swap_remove(at))]),
                     Step::Adjust(delta) => if shelf.adjust(Uuid::from_u128(1).into(), delta).is_ok() {
                         stocked += delta;
                     },
-                    Step::Pay(_) | Step::Cancel(_) => {}
+                    Step::Pay(_) | Step::Cancel(_) | Step::Return(..) | Step::CancelPaid(_) => {}
                 }
                 let now = &shelf.levels[&Uuid::from_u128(1).into()];
-                prop_assert_eq!(now.on_hand + sold, stocked);
+                let out: i64 = sold.iter().flat_map(Reservation::outstanding).map(|line| line.quantity).sum();
+                prop_assert_eq!(now.on_hand + out, stocked);
                 prop_assert_eq!(now.reserved, held.iter().sum::<i64>());
                 prop_assert!(now.available() >= 0);
             }

@@ -7,31 +7,39 @@ mod domain;
 mod on_order_cancelled;
 mod on_order_paid;
 mod on_order_placed;
+mod on_payment_refunded;
 mod on_product_created;
 mod on_product_deleted;
 mod on_product_updated;
 mod queries;
 mod store;
 
-use events::{OrderCancelled, OrderPaid, OrderPlaced, ProductCreated, ProductDeleted, ProductUpdated};
+use events::{OrderCancelled, OrderPaid, OrderPlaced, PaymentRefunded, ProductCreated, ProductDeleted, ProductUpdated};
 use service::Service;
 use service::http::Policy;
 use service::storage::{self, Migrations};
 use utoipa_axum::routes;
 
-const MIGRATIONS: Migrations =
-    Migrations { set: "inventory", steps: &[storage::migration!("0001_init"), storage::migration!("0002_shortages")] };
+const MIGRATIONS: Migrations = Migrations {
+    set: "inventory",
+    steps: &[
+        storage::migration!("0001_init"),
+        storage::migration!("0002_shortages"),
+        storage::migration!("0003_returns"),
+    ],
+};
 
 /// The inventory's wiring.
 pub fn service() -> Service {
     Service::new("inventory", MIGRATIONS, store::STATEMENTS, ())
         .routes(Policy::Admin, routes!(queries::list))
         .routes(Policy::Admin, routes!(queries::get))
-        .routes(Policy::Admin, routes!(adjust_stock::handler))
+        .routes(Policy::Admin, routes!(queries::adjustments, adjust_stock::handler))
         .on::<ProductCreated>(on_product_created::handle)
         .on::<ProductUpdated>(on_product_updated::handle)
         .on::<ProductDeleted>(on_product_deleted::handle)
         .on_many::<OrderPlaced>(on_order_placed::handle_many)
         .on_many::<OrderPaid>(on_order_paid::handle_many)
         .on_many::<OrderCancelled>(on_order_cancelled::handle_many)
+        .on::<PaymentRefunded>(on_payment_refunded::handle)
 }

@@ -1,4 +1,4 @@
-//! An order was cancelled: what was held for it is free again, once.
+//! An order was cancelled: what was held for it is free again, and what was sold is on hand again, once.
 //!
 //! Facts may cross: a cancellation that finds nothing held is recorded, and the order that comes later holds nothing.
 
@@ -12,8 +12,8 @@ use crate::store;
 pub(crate) async fn handle_many(ctx: Ctx, deliveries: Vec<Delivery<OrderCancelled>>) -> Result<Committed, Failure> {
     let orders = deliveries.iter().map(|delivery| delivery.event.order_id).collect();
     let reservations = store::reservations(&ctx.db, orders).await?;
-    let held = reservations.values().filter(|reservation| reservation.status == Status::Held);
-    let mut products: Vec<_> = held.flat_map(|reservation| &reservation.lines).map(|line| line.product_id).collect();
+    let out = reservations.values().filter(|reservation| matches!(reservation.status, Status::Held | Status::Sold));
+    let mut products: Vec<_> = out.flat_map(|reservation| &reservation.lines).map(|line| line.product_id).collect();
     products.sort_unstable();
     products.dedup();
     let mut shelf = Shelf::new(store::levels(&ctx.db, products).await?);
@@ -29,7 +29,12 @@ pub(crate) async fn handle_many(ctx: Ctx, deliveries: Vec<Delivery<OrderCancelle
                     store::set_reservation(reservation, Status::Released)
                 }
                 Status::Released | Status::Rejected => Batch::new(),
-                Status::Sold => return Err(Failure::park("a cancelled order's units are sold")),
+                // Of a paid order nothing had left, so all of it is there.
+                Status::Sold => {
+                    let back = reservation.outstanding();
+                    shelf.put_back(&back);
+                    store::set_returned(&reservation.with_returned(&back), Status::Released)
+                }
             },
         };
         batch = batch.and(part);

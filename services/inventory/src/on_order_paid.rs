@@ -27,10 +27,9 @@ pub(crate) async fn handle_many(ctx: Ctx, deliveries: Vec<Delivery<OrderPaid>>) 
                 shelf.sell(&reservation.lines);
                 batch = batch.and(store::set_reservation(reservation, Status::Sold));
             }
-            Status::Sold => {}
-            Status::Released | Status::Rejected => {
-                return Err(Failure::park(format!("a paid order's units are {}", reservation.status.as_str())));
-            }
+            // Released, if this event was lost and is republished after the order's cancellation: all of it is on hand.
+            Status::Sold | Status::Released => {}
+            Status::Rejected => return Err(Failure::park("a paid order's units were never held")),
         }
     }
     batch = batch.and(store::set_levels(&shelf, "sold"));

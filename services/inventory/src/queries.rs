@@ -3,12 +3,13 @@
 use axum::Json;
 use axum::extract::State;
 use events::ProductId;
+use kernel::Timestamp;
 use serde::Serialize;
 use service::Ctx;
 use service::http::{IfNoneMatch, Listing, Page, PathId, Problem, Tagged};
 use utoipa::ToSchema;
 
-use crate::domain::Level;
+use crate::domain::{self, AdjustmentId, Level};
 use crate::store;
 
 /// A product's stock.
@@ -61,4 +62,40 @@ pub(crate) async fn get(
 ) -> Result<Tagged<Stock>, Problem> {
     let level = store::level_of(&ctx.db, product_id).await?;
     level.map(|level| Tagged(level.into())).ok_or_else(|| Problem::not_found("product in stock"))
+}
+
+/// A correction of what is on hand.
+#[derive(Serialize, ToSchema)]
+#[schema(as = StockAdjustment)]
+pub(crate) struct Adjusted {
+    adjustment_id: AdjustmentId,
+    product_id: ProductId,
+    /// Units that came, or went if negative.
+    delta: i64,
+    reason: String,
+    /// The admin's account, or `automation`.
+    adjusted_by: String,
+    created_at: Timestamp,
+}
+
+impl From<domain::Adjustment> for Adjusted {
+    fn from(adjustment: domain::Adjustment) -> Self {
+        let domain::Adjustment { adjustment_id, product_id, delta, reason, adjusted_by, created_at } = adjustment;
+        Self { adjustment_id, product_id, delta, reason, adjusted_by, created_at }
+    }
+}
+
+/// Corrections of a product's stock, newest first. What was sold or came back is not among them.
+#[utoipa::path(
+    get, path = "/v1/stock/{product_id}/adjustments", operation_id = "list_stock_adjustments", tag = "inventory",
+    params(("product_id" = ProductId, Path), Page),
+    responses((status = 200, body = Listing<Adjusted>))
+)]
+pub(crate) async fn adjustments(
+    State(ctx): State<Ctx>,
+    PathId(product_id): PathId<ProductId>,
+    page: Page,
+) -> Result<Json<Listing<Adjusted>>, Problem> {
+    let adjustments = store::adjustments(&ctx.db, product_id, page.before(), page.rows()).await?;
+    Ok(Json(page.listing(adjustments, |adjustment| adjustment.adjustment_id.into()).map(Adjusted::from)))
 }

@@ -7,7 +7,7 @@ use events::{InventoryUpdated, OrderId, ProductId, StockLow};
 use kernel::Version;
 use service::storage::{self, Batch, Db, Error, Row, Value, params};
 
-use crate::domain::{Changed, Level, Reservation, Shelf, Status};
+use crate::domain::{Adjustment, AdjustmentId, Changed, Level, Reservation, Shelf, Status};
 
 storage::statements! {
     lookup LEVELS "select product_id, sku, name, on_hand, reserved, low_stock_threshold, is_low, is_closed,
@@ -22,10 +22,16 @@ storage::statements! {
         where product_id = $1 and version = $5";
     change SET_PRODUCT "update stock set sku = $2, name = $3, low_stock_threshold = $4, is_closed = $5,
         product_version = $6, is_low = $7, version = version + 1 where product_id = $1 and version = $8";
-    lookup RESERVATIONS "select order_id, status, lines, version from reservations where order_id = any($1)";
+    lookup RESERVATIONS "select order_id, status, lines, returned, version from reservations where order_id = any($1)";
     insert INSERT_RESERVATION into reservations (order_id uuid, status text, lines json, version int);
     change SET_RESERVATION "update reservations set status = $2, version = version + 1
         where order_id = $1 and version = $3";
+    change SET_RETURNED "update reservations set status = $2, returned = $3, version = version + 1
+        where order_id = $1 and version = $4";
+    insert INSERT_ADJUSTMENT into adjustments (adjustment_id uuid, product_id uuid, delta int, reason text,
+        adjusted_by text, created_at time);
+    query ADJUSTMENTS "select adjustment_id, product_id, delta, reason, adjusted_by, created_at from adjustments
+        where product_id = $1 and adjustment_id < $2 order by adjustment_id desc limit $3";
 }
 
 /// The levels of some products.
@@ -109,6 +115,46 @@ pub(crate) fn set_reservation(reservation: &Reservation, status: Status) -> Batc
     Batch::new().change(&SET_RESERVATION, reservation.version, params![reservation.order_id, status.as_str()])
 }
 
+/// Moves a reservation on after units of it came back.
+pub(crate) fn set_returned(reservation: &Reservation, status: Status) -> Batch {
+    let row = params![reservation.order_id, status.as_str(), Value::json(&reservation.returned)];
+    Batch::new().change(&SET_RETURNED, reservation.version, row)
+}
+
+/// Records a correction.
+pub(crate) fn insert_adjustment(adjustment: &Adjustment) -> Batch {
+    let row = params![
+        adjustment.adjustment_id,
+        adjustment.product_id,
+        adjustment.delta,
+        &adjustment.reason,
+        &adjustment.adjusted_by,
+        adjustment.created_at,
+    ];
+    Batch::new().insert(&INSERT_ADJUSTMENT, row)
+}
+
+/// Corrections of a product below an id, newest first.
+pub(crate) async fn adjustments(
+    db: &Db,
+    product_id: ProductId,
+    before: AdjustmentId,
+    limit: i64,
+) -> Result<Vec<Adjustment>, Error> {
+    db.query(&ADJUSTMENTS, params![product_id, before, limit], adjustment).await
+}
+
+fn adjustment(row: &Row<'_>) -> Result<Adjustment, Error> {
+    Ok(Adjustment {
+        adjustment_id: row.get("adjustment_id")?,
+        product_id: row.get("product_id")?,
+        delta: row.get("delta")?,
+        reason: row.get("reason")?,
+        adjusted_by: row.get("adjusted_by")?,
+        created_at: row.get("created_at")?,
+    })
+}
+
 fn updated(level: &Level, reason: &str, version: Version) -> InventoryUpdated {
     InventoryUpdated {
         product_id: level.product_id,
@@ -141,6 +187,7 @@ fn reservation(row: &Row<'_>) -> Result<Reservation, Error> {
         order_id: row.get("order_id")?,
         status: row.parse("status")?,
         lines: row.json("lines")?,
+        returned: row.json("returned")?,
         version: row.get("version")?,
     })
 }

@@ -12,6 +12,9 @@ use crate::send_mail::SEND_MAIL;
 use crate::templates::{Content, Rendered};
 use crate::{Ctx, store};
 
+/// Letters that follow from one event, at the most.
+const LETTERS_MAX: usize = 2;
+
 /// The mails that follow from an event.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Letter<'a> {
@@ -39,10 +42,19 @@ pub(crate) async fn write_each_occasion<E: Event>(
     deliveries: Vec<Delivery<E>>,
     letter: impl Fn(&E, Uuid) -> Option<Letter<'_>> + Send + Sync,
 ) -> Result<Committed, Failure> {
+    write_all(ctx, deliveries, |event, occasion| [letter(event, occasion), None]).await
+}
+
+/// The same for events from which more than one letter may follow.
+pub(crate) async fn write_all<E: Event>(
+    ctx: Ctx,
+    deliveries: Vec<Delivery<E>>,
+    letters_of: impl Fn(&E, Uuid) -> [Option<Letter<'_>>; LETTERS_MAX] + Send + Sync,
+) -> Result<Committed, Failure> {
     let letters = || {
-        deliveries.iter().filter_map(|delivery| {
-            let origin = delivery.origin();
-            Some((letter(&delivery.event, origin.causation_id)?, origin))
+        deliveries.iter().flat_map(|delivery| {
+            let letters = letters_of(&delivery.event, delivery.origin().causation_id);
+            letters.into_iter().flatten().map(move |letter| (letter, delivery.origin()))
         })
     };
     let topics = letters().map(|(letter, _)| letter.topic.id()).collect();

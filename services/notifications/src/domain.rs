@@ -1,6 +1,6 @@
 //! A mail: what it says never changes; whether it went out is decided once.
 
-use events::{OrderId, PaymentId};
+use events::{OrderId, PaymentId, RefundId, ShipmentId};
 use kernel::{SignedDuration, Timestamp, UserId, Uuid, Version};
 
 kernel::id!(MailId, MailKind, "One mail that is to be sent once.");
@@ -16,6 +16,10 @@ pub(crate) enum Template {
     Rejection,
     PaymentFailed,
     Cancelled,
+    TooLateToCancel,
+    Dispatched,
+    Delivered,
+    Refunded,
     PasswordReset,
     PasswordChanged,
     Verification,
@@ -39,7 +43,12 @@ impl Template {
         match self {
             // The users service has at most three of these links for each account.
             Self::PasswordReset => Beyond::Send,
-            Self::Confirmation | Self::PasswordChanged => Beyond::Hold,
+            Self::Confirmation
+            | Self::TooLateToCancel
+            | Self::Dispatched
+            | Self::Delivered
+            | Self::Refunded
+            | Self::PasswordChanged => Beyond::Hold,
             Self::Welcome | Self::Verification | Self::Rejection | Self::PaymentFailed | Self::Cancelled => {
                 Beyond::Drop
             }
@@ -65,6 +74,10 @@ kernel::named!(Template {
     Rejection = "rejection",
     PaymentFailed = "payment_failed",
     Cancelled = "cancelled",
+    TooLateToCancel = "too_late_to_cancel",
+    Dispatched = "dispatched",
+    Delivered = "delivered",
+    Refunded = "refunded",
     PasswordReset = "password_reset",
     PasswordChanged = "password_changed",
     Verification = "verification",
@@ -79,6 +92,10 @@ pub(crate) enum Topic {
     Order(OrderId),
     /// One attempt to pay for an order: each that fails is reported.
     Payment(PaymentId, OrderId),
+    /// A part of an order that leaves together.
+    Shipment(ShipmentId, OrderId),
+    /// Money of an order that went back.
+    Refund(RefundId, OrderId),
     /// Something that happened to an account, by the event that says so.
     Account(Uuid, UserId),
 }
@@ -89,6 +106,8 @@ impl Topic {
             Self::User(user_id) => user_id.into(),
             Self::Order(order_id) => order_id.into(),
             Self::Payment(payment_id, _) => payment_id.into(),
+            Self::Shipment(shipment_id, _) => shipment_id.into(),
+            Self::Refund(refund_id, _) => refund_id.into(),
             Self::Account(occasion, _) => occasion,
         }
     }
@@ -96,7 +115,10 @@ impl Topic {
     pub fn order_id(self) -> Option<OrderId> {
         match self {
             Self::User(_) | Self::Account(..) => None,
-            Self::Order(order_id) | Self::Payment(_, order_id) => Some(order_id),
+            Self::Order(order_id)
+            | Self::Payment(_, order_id)
+            | Self::Shipment(_, order_id)
+            | Self::Refund(_, order_id) => Some(order_id),
         }
     }
 
@@ -104,7 +126,7 @@ impl Topic {
     pub fn user_id(self) -> Option<UserId> {
         match self {
             Self::User(user_id) | Self::Account(_, user_id) => Some(user_id),
-            Self::Order(_) | Self::Payment(..) => None,
+            Self::Order(_) | Self::Payment(..) | Self::Shipment(..) | Self::Refund(..) => None,
         }
     }
 }

@@ -19,7 +19,10 @@ fn letter(order: &OrderCancelled) -> Letter<'_> {
             Topic::Payment(payment_id, order.order_id),
             Content::PaymentFailed { number: order.number, error, is_final: true },
         ),
-        _ => (Topic::Order(order.order_id), Content::Cancelled { number: order.number, reason: &order.reason }),
+        _ => (
+            Topic::Order(order.order_id),
+            Content::Cancelled { number: order.number, reason: &order.reason, was_paid: order.was_paid },
+        ),
     };
     Letter { topic, recipient: &order.email, content }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::LazyLock;
 
+use events::orders::ShipmentNews;
 use events::{Address, OrderLine};
 use kernel::Money;
 use minijinja::syntax::SyntaxConfig;
@@ -16,7 +17,11 @@ pub(crate) enum Content<'a> {
     Confirmation { number: i64, lines: &'a [OrderLine], total: Money, ship_to: Option<&'a Address> },
     Rejection { number: i64, reason: &'a str },
     PaymentFailed { number: i64, error: &'a str, is_final: bool },
-    Cancelled { number: i64, reason: &'a str },
+    Cancelled { number: i64, reason: &'a str, was_paid: bool },
+    TooLateToCancel { number: i64 },
+    Dispatched { number: i64, shipment: &'a ShipmentNews },
+    Delivered { number: i64 },
+    Refunded { number: i64, amount: Money },
     PasswordReset { username: &'a str, token: &'a str },
     PasswordChanged { username: &'a str },
     Verification { username: &'a str, token: &'a str },
@@ -47,6 +52,14 @@ static TEMPLATES: LazyLock<Environment<'static>> = LazyLock::new(|| {
         "payment_failed.html",
         "cancelled.txt",
         "cancelled.html",
+        "too_late_to_cancel.txt",
+        "too_late_to_cancel.html",
+        "dispatched.txt",
+        "dispatched.html",
+        "delivered.txt",
+        "delivered.html",
+        "refunded.txt",
+        "refunded.html",
         "password_reset.txt",
         "password_reset.html",
         "password_changed.txt",
@@ -72,6 +85,10 @@ impl Content<'_> {
             Self::Rejection { .. } => Template::Rejection,
             Self::PaymentFailed { .. } => Template::PaymentFailed,
             Self::Cancelled { .. } => Template::Cancelled,
+            Self::TooLateToCancel { .. } => Template::TooLateToCancel,
+            Self::Dispatched { .. } => Template::Dispatched,
+            Self::Delivered { .. } => Template::Delivered,
+            Self::Refunded { .. } => Template::Refunded,
             Self::PasswordReset { .. } => Template::PasswordReset,
             Self::PasswordChanged { .. } => Template::PasswordChanged,
             Self::Verification { .. } => Template::Verification,
@@ -84,6 +101,10 @@ impl Content<'_> {
             Self::Confirmation { .. } | Self::Rejection { .. } | Self::Cancelled { .. } => true,
             Self::PaymentFailed { is_final, .. } => *is_final,
             Self::Welcome { .. }
+            | Self::TooLateToCancel { .. }
+            | Self::Dispatched { .. }
+            | Self::Delivered { .. }
+            | Self::Refunded { .. }
             | Self::PasswordReset { .. }
             | Self::PasswordChanged { .. }
             | Self::Verification { .. } => false,
@@ -110,6 +131,13 @@ impl Content<'_> {
             }
             Self::PaymentFailed { number, is_final: false, .. } => format!("The payment for order {number} failed"),
             Self::Cancelled { number, .. } => format!("Order {number} is cancelled"),
+            Self::TooLateToCancel { number } => format!("Order {number} can't be cancelled any more"),
+            Self::Dispatched { number, shipment } if shipment.carrier.is_empty() => {
+                format!("Order {number} was handed over")
+            }
+            Self::Dispatched { number, .. } => format!("Order {number} has left"),
+            Self::Delivered { number } => format!("Order {number} has arrived"),
+            Self::Refunded { number, amount } => format!("{amount} of order {number} went back"),
             Self::PasswordReset { .. } => "A new password for Tradepost".to_owned(),
             Self::PasswordChanged { .. } => "Your password was changed".to_owned(),
             Self::Verification { .. } => "Please verify your e-mail address".to_owned(),
@@ -125,7 +153,18 @@ impl Content<'_> {
             }
             Self::Rejection { number, reason } => context! { number, reason => why_rejected(reason) },
             Self::PaymentFailed { number, error, is_final } => context! { number, error, is_final },
-            Self::Cancelled { number, reason } => context! { number, reason => why_cancelled(reason) },
+            Self::Cancelled { number, reason, was_paid } => {
+                context! { number, reason => why_cancelled(reason), was_paid }
+            }
+            Self::TooLateToCancel { number } | Self::Delivered { number } => context! { number },
+            Self::Dispatched { number, shipment } => {
+                let lines = shipment.lines.iter();
+                let lines = lines.map(|line| context! { quantity => line.quantity, name => line.name.as_str() });
+                let lines: Value = lines.collect();
+                let (carrier, tracking_number) = (&shipment.carrier, &shipment.tracking_number);
+                context! { number, lines, carrier, tracking_number }
+            }
+            Self::Refunded { number, amount } => context! { number, amount => amount.to_string() },
             // The token stands behind the `#`, which no browser sends to a server or in a Referer.
             Self::PasswordReset { username, token } => {
                 context! { username, link => format!("{shop_url}/password-reset#token={token}") }
@@ -170,12 +209,14 @@ fn why_cancelled(reason: &str) -> &'static str {
         "cancelled" => "as requested",
         "payment_failed" | "too_many_attempts" => "because its payment failed",
         "expired" => "because it was not paid in time",
+        "account_banned" => "because its account was closed to orders",
         _ => "because it could not be completed",
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use events::orders::ShippedLine;
     use kernel::{Clock, Currency, Ids};
 
     use super::*;
@@ -207,15 +248,30 @@ mod tests {
         let total = Money::new(199_800, Currency::EUR);
         let confirmation = |ship_to| Content::Confirmation { number: 1042, lines: &lines, total, ship_to };
         let failed = |is_final| Content::PaymentFailed { number: 1042, error: "the card was declined", is_final };
-        let cases: [(Content<'_>, &[&str]); 11] = [
+        let shipment = |carrier: &str| ShipmentNews {
+            shipment_id: Ids::new(Clock::system()).next(),
+            carrier: carrier.to_owned(),
+            tracking_number: carrier.to_lowercase(),
+            lines: vec![ShippedLine { name: "Laptop".to_owned(), quantity: 2 }],
+        };
+        let (sent, handed_over) = (shipment("DHL"), shipment(""));
+        let cancelled = |reason, was_paid| Content::Cancelled { number: 1042, reason, was_paid };
+        let cases: [(Content<'_>, &[&str]); 18] = [
             (Content::Welcome { username: "ada" }, &["ada"]),
             (confirmation(None), &["Laptop", "999.00 EUR", "1998.00 EUR"]),
             (confirmation(Some(&ship_to)), &["Laptop", "N1 London"]),
             (Content::Rejection { number: 1042, reason: "out_of_stock" }, &["1042", "not enough in stock"]),
             (failed(true), &["1042", "the card was declined", "order is cancelled"]),
             (failed(false), &["1042", "the card was declined", "still held"]),
-            (Content::Cancelled { number: 1042, reason: "expired" }, &["1042", "not paid in time"]),
-            (Content::Cancelled { number: 1042, reason: "unknown to us" }, &["1042", "could not be completed"]),
+            (cancelled("expired", false), &["1042", "not paid in time"]),
+            (cancelled("unknown to us", false), &["1042", "could not be completed", "If you were charged"]),
+            (cancelled("cancelled", true), &["1042", "as requested", "that you paid for it comes back"]),
+            (cancelled("account_banned", true), &["1042", "closed to orders"]),
+            (Content::TooLateToCancel { number: 1042 }, &["1042", "has left already"]),
+            (Content::Dispatched { number: 1042, shipment: &sent }, &["1042", "Laptop", "DHL", "dhl"]),
+            (Content::Dispatched { number: 1042, shipment: &handed_over }, &["1042", "Laptop", "handed over"]),
+            (Content::Delivered { number: 1042 }, &["1042", "has arrived"]),
+            (Content::Refunded { number: 1042, amount: total }, &["1042", "1998.00 EUR"]),
             (Content::PasswordReset { username: "ada", token: "AZ_t-6" }, &["ada", "password-reset#token=AZ_t-6"]),
             (Content::PasswordChanged { username: "ada" }, &["ada", "new password"]),
             (Content::Verification { username: "ada", token: "AZ_t-6" }, &["ada", "verify-email#token=AZ_t-6"]),

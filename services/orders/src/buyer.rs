@@ -19,6 +19,8 @@ pub(crate) struct Buyer {
     pub user_id: Option<UserId>,
     /// The e-mail address for mail about the order.
     pub email: String,
+    /// It is the account's, and was not sent.
+    pub follows_account: bool,
     /// The client's address. None of the admin, who orders for others.
     pub placed_from: Option<String>,
 }
@@ -35,9 +37,12 @@ impl Buyer {
         if of_account.as_ref().is_some_and(String::is_empty) {
             return Err(Problem::new(StatusCode::FORBIDDEN, "account_closed", "the account was closed"));
         }
-        let placed_from = (!caller.is_admin).then(|| customer_network(client.ip));
+        let placed_from = (!caller.is_automation()).then(|| customer_network(client.ip));
+        let follows_account = sent.is_none();
+        // An admin who names an address orders for a guest.
+        let user_id = caller.user_id.filter(|_| follows_account || !caller.is_admin);
         let email = sent.or(of_account).ok_or_else(email_unknown)?;
-        Ok(Self { user_id: caller.user_id, email, placed_from })
+        Ok(Self { user_id, email, follows_account, placed_from })
     }
 }
 

@@ -1,4 +1,4 @@
-//! Cancelling an order, until it is paid.
+//! Cancelling an order: at once until it is paid, and then if shipping says that nothing has left.
 
 use std::sync::Arc;
 
@@ -11,22 +11,33 @@ use service::http::idempotency::{self, Claim, IdempotencyKey, RepeatableResponse
 use service::http::{IfMatch, PathId, Problem, ProblemBody, RequestInfo};
 
 use crate::access::own_order;
-use crate::domain::{self, TooLate};
+use crate::domain::{self, Status, TooLate};
 use crate::queries::Order;
 use crate::{Ctx, store};
 
+/// The one who cancels an order of their own.
+const CUSTOMER: &str = "customer";
+
 impl From<TooLate> for Problem {
     fn from(TooLate(status): TooLate) -> Self {
-        let detail = format!("the order is {}: it can't be cancelled any more", status.as_str());
+        let detail = match status {
+            Status::Paid => "a part of the order has left: it can't be cancelled any more".to_owned(),
+            status => format!("the order is {}: it can't be cancelled any more", status.as_str()),
+        };
         Self::new(StatusCode::CONFLICT, "too_late", detail)
     }
 }
 
-/// Cancels an order that is not paid. Cancelling it again changes nothing.
+/// Cancels an order: at once if it is not paid. One that is paid becomes `cancelling` until it is known whether
+/// something has left; if so, it goes on, and its `cancellation` says `too_late`. Cancelling it again changes nothing.
 #[utoipa::path(
     post, path = "/v1/orders/{id}/cancel", operation_id = "cancel_order", tag = "orders",
     params(("id" = OrderId, Path), IdempotencyKey, IfMatch),
-    responses((status = 200, body = Order), (status = 409, body = ProblemBody, description = "`too_late`"))
+    responses(
+        (status = 200, body = Order),
+        (status = 202, body = Order, description = "it was paid: what has not left is being stopped"),
+        (status = 409, body = ProblemBody, description = "`too_late`"),
+    )
 )]
 pub(crate) async fn handler(
     State(ctx): State<Ctx>,
@@ -42,6 +53,12 @@ pub(crate) async fn handler(
     ctx.idempotency.once(key, scope, |claim| cancel(&ctx, &caller, order_id, &if_match, &request, claim)).await
 }
 
+/// The order, and if it is cancelled or only to be.
+fn answer(order: &domain::Order) -> RepeatableResponse {
+    let status = if order.status == Status::Cancelling { StatusCode::ACCEPTED } else { StatusCode::OK };
+    RepeatableResponse::new(status, &Order::from(order.clone())).tagged()
+}
+
 async fn cancel(
     ctx: &Ctx,
     caller: &Caller,
@@ -53,9 +70,8 @@ async fn cancel(
     decide(ctx, || async {
         let order = own_order(ctx, caller, order_id).await?;
         if_match.check(|| Order::from(order.clone()))?;
-        let answer =
-            |order: &domain::Order| RepeatableResponse::new(StatusCode::OK, &Order::from(order.clone())).tagged();
-        let Some(decision) = order.cancel(ctx.clock.now())? else { return Ok(answer(&order)) };
+        let by = if caller.is_admin { caller.actor() } else { CUSTOMER.to_owned() };
+        let Some(decision) = order.cancel(&by, ctx.clock.now())? else { return Ok(answer(&order)) };
         let answer = answer(&decision.order);
         ctx.commit(store::apply(&decision), request.cause_keyed(claim.keep(&answer))).await?;
         ctx.state.by_status.count([decision.order.status.as_str()]);

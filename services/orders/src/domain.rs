@@ -1,8 +1,15 @@
 //! An order's transitions: state + input + now → changes + events, or a refusal.
 
+mod cancellation;
+mod shipment;
+
+pub(crate) use cancellation::{BAN, Cancellation, TooLate};
+pub(crate) use shipment::{Shipment, ShipmentStatus};
+
+use events::orders::RefundNews;
 use events::{
-    Address, OrderCancelled, OrderId, OrderLine, OrderPaid, OrderPlaced, OrderUpdated, PaymentDeclined, PaymentId,
-    PaymentRequested, ProductId,
+    Address, CancellationRequested, OrderCancelled, OrderId, OrderLine, OrderPaid, OrderPlaced, OrderUpdated,
+    PaymentDeclined, PaymentId, PaymentRefunded, PaymentRequested, ProductId,
 };
 use kernel::{Currency, Money, SignedDuration, Timestamp, UserId, Version};
 
@@ -20,14 +27,24 @@ const EXPIRY_GRACE: SignedDuration = SignedDuration::from_secs(5);
 /// within it.
 const FORGOTTEN_AFTER: SignedDuration = SignedDuration::from_hours(24);
 
-/// The status of an order. `paid` is its regular end; `rejected` and `cancelled` are final.
+/// The status of an order. `rejected`, `cancelled` and `refunded` are final, and so is `delivered`, unless all its money
+/// goes back later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Status {
     Placed,
     Reserved,
+    /// Waits until somebody ships it.
     Paid,
+    /// Was paid, and waits for shipping to say if it can still be cancelled.
+    Cancelling,
+    /// All of it has left.
+    Shipped,
+    /// All of it has arrived.
+    Delivered,
     Rejected,
     Cancelled,
+    /// All of it had arrived, and all its money went back.
+    Refunded,
 }
 
 /// The status of an order's current payment.
@@ -39,6 +56,7 @@ pub(crate) enum PaymentStatus {
     Failed,
     /// Ended before the provider was asked, because the order was cancelled.
     Voided,
+    PartiallyRefunded,
     Refunded,
 }
 
@@ -46,8 +64,12 @@ kernel::named!(Status {
     Placed = "placed",
     Reserved = "reserved",
     Paid = "paid",
+    Cancelling = "cancelling",
+    Shipped = "shipped",
+    Delivered = "delivered",
     Rejected = "rejected",
     Cancelled = "cancelled",
+    Refunded = "refunded",
 });
 
 kernel::named!(PaymentStatus {
@@ -56,6 +78,7 @@ kernel::named!(PaymentStatus {
     Captured = "captured",
     Failed = "failed",
     Voided = "voided",
+    PartiallyRefunded = "partially_refunded",
     Refunded = "refunded",
 });
 
@@ -79,6 +102,15 @@ pub(crate) struct Order {
     pub payment_error: Option<String>,
     /// Payments that were declined.
     pub declines: i64,
+    /// Minor units that went back, in the currency of the total.
+    pub refunded: i64,
+    /// Those that left, by id.
+    pub shipments: Vec<Shipment>,
+    pub cancellation: Option<Cancellation>,
+    /// The one who wished to cancel it: `customer`, an admin's account, `automation`, or `ban`.
+    pub cancelled_by: Option<String>,
+    /// The e-mail address is that of the account, and changes with it.
+    pub follows_account: bool,
     /// The address of the client that placed it.
     pub placed_from: Option<String>,
     pub access_digest: Vec<u8>,
@@ -104,6 +136,8 @@ pub(crate) struct Draft {
     /// The customer's account; none of a guest.
     pub user_id: Option<UserId>,
     pub email: String,
+    /// The e-mail address is that of the account.
+    pub follows_account: bool,
     pub ship_to: Option<Address>,
     pub lines: Vec<(ProductId, i64)>,
     /// The shop's.
@@ -131,10 +165,6 @@ pub(crate) enum CannotPlace {
     TotalTooLarge,
 }
 
-/// The order is past the point of no return.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct TooLate(pub Status);
-
 /// The reason why a payment token isn't taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum CannotPay {
@@ -159,13 +189,14 @@ pub(crate) enum OrderEvent {
     PaymentRequested(PaymentRequested),
     Paid(OrderPaid),
     Declined(PaymentDeclined),
+    CancellationRequested(CancellationRequested),
     Cancelled(OrderCancelled),
     Updated(OrderUpdated),
 }
 
-/// The change to the timer that cancels an unpaid order.
+/// The change to a timer of an order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Expiry {
+pub(crate) enum Due {
     Keep,
     At(Timestamp),
     Clear,
@@ -176,7 +207,10 @@ pub(crate) enum Expiry {
 pub(crate) struct Decision {
     pub order: Order,
     pub event: Option<OrderEvent>,
-    pub expiry: Expiry,
+    /// The timer that cancels an unpaid order.
+    pub expiry: Due,
+    /// The timer that asks shipping again about a cancellation.
+    pub ask_again: Due,
     /// The status is another than before.
     pub has_moved: bool,
 }
@@ -216,6 +250,7 @@ pub(crate) fn place(
         number: draft.number,
         user_id: draft.user_id,
         email: draft.email,
+        follows_account: draft.follows_account,
         ship_to: draft.ship_to,
         lines,
         total,
@@ -226,6 +261,10 @@ pub(crate) fn place(
         payment_token: draft.payment_token,
         payment_error: None,
         declines: 0,
+        refunded: 0,
+        shipments: Vec::new(),
+        cancellation: None,
+        cancelled_by: None,
         placed_from: draft.placed_from,
         access_digest: draft.access_digest,
         created_at: now,
@@ -288,12 +327,18 @@ impl Order {
                     Some(token) => reserved.ask_for_payment(payment_id, token),
                     None => Decision::of(reserved),
                 };
-                decision.expiry = Expiry::At(expires_at(now, ttl));
+                decision.expiry = Due::At(expires_at(now, ttl));
                 Some(decision.after(self, now))
             }
             // Held for an order that ended meanwhile: emitting the end again makes the inventory release it.
             Status::Cancelled => Some(self.cancelled_again(now)),
-            Status::Reserved | Status::Paid | Status::Rejected => None,
+            Status::Reserved
+            | Status::Paid
+            | Status::Cancelling
+            | Status::Shipped
+            | Status::Delivered
+            | Status::Rejected
+            | Status::Refunded => None,
         }
     }
 
@@ -304,15 +349,8 @@ impl Order {
         }
         let reason = Some("out_of_stock".to_owned());
         let order = Self { status: Status::Rejected, reason: reason.clone(), payment_token: None, ..self.clone() };
-        let event = OrderEvent::Updated(OrderUpdated {
-            order_id: self.order_id,
-            number: self.number,
-            email: self.email.clone(),
-            previous_status: self.status.as_str().to_owned(),
-            status: order.status.as_str().to_owned(),
-            reason,
-        });
-        Some(Decision { event: Some(event), expiry: Expiry::Clear, ..Decision::of(order) }.after(self, now))
+        let event = OrderEvent::Updated(OrderUpdated { reason, ..order.updated(self.status) });
+        Some(Decision { event: Some(event), expiry: Due::Clear, ..Decision::of(order) }.after(self, now))
     }
 
     /// The money came.
@@ -323,20 +361,21 @@ impl Order {
                 let event = OrderEvent::Paid(OrderPaid {
                     order_id: self.order_id,
                     number: self.number,
+                    user_id: self.user_id,
                     email: self.email.clone(),
                     payment_id,
                     amount: self.total,
                     ship_to: self.ship_to.clone(),
                     lines: self.lines.clone(),
                 });
-                Some(Decision { event: Some(event), expiry: Expiry::Clear, ..Decision::of(order) }.after(self, now))
+                Some(Decision { event: Some(event), expiry: Due::Clear, ..Decision::of(order) }.after(self, now))
             }
             // Too late: emitting the end again makes the payments service give the money back.
             Status::Cancelled if self.payment_status != PaymentStatus::Refunded => {
                 let order = Self { payment_status: PaymentStatus::Captured, ..self.clone() };
                 Some(order.cancelled_again(now))
             }
-            Status::Placed | Status::Reserved | Status::Paid | Status::Rejected | Status::Cancelled => None,
+            _ => None,
         }
     }
 
@@ -371,7 +410,7 @@ impl Order {
                 });
                 Decision { event: Some(event), ..Decision::of(failed) }
             }
-            Status::Placed | Status::Paid | Status::Rejected | Status::Cancelled => Decision::of(failed),
+            _ => Decision::of(failed),
         };
         Some(decision.after(self, now))
     }
@@ -385,13 +424,29 @@ impl Order {
         })
     }
 
-    /// The money went back.
-    pub fn payment_refunded(&self, payment_id: PaymentId, now: Timestamp) -> Option<Decision> {
-        let is_open = self.payment_id == Some(payment_id) && self.payment_status != PaymentStatus::Refunded;
-        is_open.then(|| {
-            let order = Self { payment_status: PaymentStatus::Refunded, ..self.clone() };
-            Decision::of(order).after(self, now)
-        })
+    /// Money went back. It is reported, unless the mail about the cancellation says so.
+    pub fn payment_refunded(&self, refund: &PaymentRefunded, now: Timestamp) -> Option<Decision> {
+        let refunded = refund.refunded_total.unwrap_or(refund.amount).amount;
+        if self.payment_id != Some(refund.payment_id) || refunded <= self.refunded {
+            return None;
+        }
+        let is_all = refunded >= self.total.amount;
+        let payment_status = if is_all { PaymentStatus::Refunded } else { PaymentStatus::PartiallyRefunded };
+        let order = Self { payment_status, refunded, ..self.clone() }.rested();
+        let is_reported = refund.reason.as_deref() != Some(events::payments::ORDER_CANCELLED);
+        let news = refund.refund_id.filter(|_| is_reported);
+        let news = news.map(|refund_id| RefundNews { refund_id, amount: refund.amount });
+        let event = (news.is_some() || order.status != self.status)
+            .then(|| OrderEvent::Updated(OrderUpdated { refund: news, ..order.updated(self.status) }));
+        Some(Decision { event, ..Decision::of(order) }.after(self, now))
+    }
+
+    /// Money that came, in minor units.
+    pub fn captured(&self) -> i64 {
+        match self.payment_status {
+            PaymentStatus::Captured | PaymentStatus::PartiallyRefunded | PaymentStatus::Refunded => self.total.amount,
+            PaymentStatus::None | PaymentStatus::Requested | PaymentStatus::Failed | PaymentStatus::Voided => 0,
+        }
     }
 
     /// The customer gives a payment token.
@@ -407,16 +462,7 @@ impl Order {
             (Status::Cancelled, _) if self.reason.as_deref() == Some(TOO_MANY_ATTEMPTS) => {
                 Err(CannotPay::TooManyAttempts)
             }
-            (status @ (Status::Paid | Status::Rejected | Status::Cancelled), _) => Err(CannotPay::NotPayable(status)),
-        }
-    }
-
-    /// The customer, or the shop, no longer wants it. `None` if it was cancelled before.
-    pub fn cancel(&self, now: Timestamp) -> Result<Option<Decision>, TooLate> {
-        match self.status {
-            Status::Placed | Status::Reserved => Ok(Some(self.clone().end("cancelled").after(self, now))),
-            Status::Cancelled => Ok(None),
-            Status::Paid | Status::Rejected => Err(TooLate(self.status)),
+            (status, _) => Err(CannotPay::NotPayable(status)),
         }
     }
 
@@ -424,14 +470,22 @@ impl Order {
     pub fn expire(&self, now: Timestamp) -> Option<Decision> {
         match self.status {
             Status::Placed | Status::Reserved => Some(self.clone().end("expired").after(self, now)),
-            Status::Paid | Status::Rejected | Status::Cancelled => None,
+            _ => None,
         }
+    }
+
+    /// The account has another address. The mails to come go there, if the order was placed with the account's.
+    pub fn with_address_of_account(&self, email: &str) -> Option<Self> {
+        let is_open = !matches!(self.status, Status::Rejected | Status::Cancelled | Status::Refunded);
+        (is_open && self.follows_account && self.email != email)
+            .then(|| Self { email: email.to_owned(), ..self.clone() })
     }
 
     /// The order without the fields that identify its customer, once it is settled long enough for its mails and money
     /// to be too. Books keep its number, lines, total, times and country.
     pub fn without_customer(&self, now: Timestamp) -> Option<Self> {
-        let is_settled = matches!(self.status, Status::Paid | Status::Rejected | Status::Cancelled);
+        let is_settled =
+            matches!(self.status, Status::Delivered | Status::Rejected | Status::Cancelled | Status::Refunded);
         (is_settled && now >= self.updated_at + FORGOTTEN_AFTER).then(|| {
             let only_country = |to: &Address| Address {
                 name: String::new(),
@@ -462,8 +516,23 @@ impl Order {
             email: self.email.clone(),
             amount: self.total,
             token,
+            lines: self.lines.clone(),
         });
         Decision { event: Some(event), ..Decision::of(self) }
+    }
+
+    /// The report of this order, which was in that status before.
+    fn updated(&self, previous: Status) -> OrderUpdated {
+        OrderUpdated {
+            order_id: self.order_id,
+            number: self.number,
+            email: self.email.clone(),
+            previous_status: previous.as_str().to_owned(),
+            status: self.status.as_str().to_owned(),
+            reason: None,
+            shipment: None,
+            refund: None,
+        }
     }
 
     fn end(mut self, reason: &str) -> Decision {
@@ -471,7 +540,7 @@ impl Order {
         self.reason = Some(reason.to_owned());
         self.payment_token = None;
         let event = OrderEvent::Cancelled(self.cancelled());
-        Decision { event: Some(event), expiry: Expiry::Clear, ..Decision::of(self) }
+        Decision { event: Some(event), expiry: Due::Clear, ..Decision::of(self) }
     }
 
     fn cancelled_again(&self, now: Timestamp) -> Decision {
@@ -490,13 +559,14 @@ impl Order {
             payment_id: self.payment_id.filter(|_| is_by_payment),
             error: self.payment_error.clone().filter(|_| is_by_payment),
             lines: self.lines.clone(),
+            was_paid: self.cancellation.is_some(),
         }
     }
 }
 
 impl Decision {
     fn of(order: Order) -> Self {
-        Self { order, event: None, expiry: Expiry::Keep, has_moved: false }
+        Self { order, event: None, expiry: Due::Keep, ask_again: Due::Keep, has_moved: false }
     }
 
     fn after(mut self, before: &Order, now: Timestamp) -> Self {

@@ -4,11 +4,14 @@
 //! All reactions go through `decide_each.rs`: read the orders, decide each, commit one batch.
 
 mod access;
+mod ask_shipping;
 mod buyer;
+mod cancel_of_banned;
 mod cancel_order;
 mod decide_each;
 mod domain;
 mod expire_reservation;
+mod follow_account;
 mod forget_customer;
 mod numbers;
 mod on_payment_captured;
@@ -18,8 +21,12 @@ mod on_payment_voided;
 mod on_product_created;
 mod on_product_deleted;
 mod on_product_updated;
+mod on_shipment_delivered;
+mod on_shipment_dispatched;
+mod on_shipment_stopped;
 mod on_stock_rejected;
 mod on_stock_reserved;
+mod on_user_banned;
 mod on_user_deleted;
 mod on_user_profile_updated;
 mod on_user_registered;
@@ -33,7 +40,8 @@ mod unpaid;
 
 use events::{
     PaymentCaptured, PaymentFailed, PaymentRefunded, PaymentVoided, ProductCreated, ProductDeleted, ProductUpdated,
-    StockRejected, StockReserved, UserDeleted, UserProfileUpdated, UserRegistered,
+    ShipmentDelivered, ShipmentDispatched, ShipmentStopped, StockRejected, StockReserved, UserBanned, UserDeleted,
+    UserProfileUpdated, UserRegistered,
 };
 use service::Service;
 use service::http::Policy;
@@ -67,6 +75,7 @@ const MIGRATIONS: Migrations = Migrations {
         storage::migration!("0002_owners"),
         storage::migration!("0003_numbers"),
         storage::migration!("0004_payments"),
+        storage::migration!("0005_fulfilment"),
     ],
 };
 
@@ -93,6 +102,7 @@ pub fn service(values: &Values) -> Service<Orders> {
         .on::<UserRegistered>(on_user_registered::handle)
         .on::<UserProfileUpdated>(on_user_profile_updated::handle)
         .on::<UserDeleted>(on_user_deleted::handle)
+        .on::<UserBanned>(on_user_banned::handle)
         .on::<ProductCreated>(on_product_created::handle)
         .on::<ProductUpdated>(on_product_updated::handle)
         .on::<ProductDeleted>(on_product_deleted::handle)
@@ -102,6 +112,13 @@ pub fn service(values: &Values) -> Service<Orders> {
         .on_many::<PaymentFailed>(on_payment_failed::handle_many)
         .on_many::<PaymentRefunded>(on_payment_refunded::handle_many)
         .on_many::<PaymentVoided>(on_payment_voided::handle_many)
+        .on_many::<ShipmentDispatched>(on_shipment_dispatched::handle_many)
+        .on_many::<ShipmentDelivered>(on_shipment_delivered::handle_many)
+        .on_many::<ShipmentStopped>(on_shipment_stopped::handle_many)
+        .timer(store::ASK_SHIPPING, ask_shipping::handle)
+        .timer(store::CANCEL_OF_BANNED, cancel_of_banned::handle)
+        .timer(store::CANCEL_LATE_OF_BANNED, cancel_of_banned::handle)
+        .timer(store::FOLLOW_ACCOUNT, follow_account::handle)
         .timer(store::FORGET_CUSTOMER, forget_customer::handle)
         .timer_many(store::EXPIRE_RESERVATION, expire_reservation::handle_many)
 }

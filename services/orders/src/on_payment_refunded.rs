@@ -1,4 +1,4 @@
-//! The money of a cancelled order went back.
+//! Money of an order went back, in full or in part.
 
 use events::PaymentRefunded;
 use service::{Committed, Delivery, Failure};
@@ -8,11 +8,5 @@ use crate::decide_each::decide_each;
 
 pub(crate) async fn handle_many(ctx: Ctx, deliveries: Vec<Delivery<PaymentRefunded>>) -> Result<Committed, Failure> {
     let now = ctx.clock.now();
-    decide_each(
-        ctx,
-        deliveries,
-        |event| event.order_id,
-        move |order, event| order.payment_refunded(event.payment_id, now),
-    )
-    .await
+    decide_each(ctx, deliveries, |event| event.order_id, move |order, event| order.payment_refunded(event, now)).await
 }

@@ -1,4 +1,4 @@
-//! A user has another address: later orders take it. Placed ones keep theirs.
+//! A user has another address: later orders take it, and open ones that were placed with the one before.
 
 use events::UserProfileUpdated;
 use kernel::Version;
@@ -9,5 +9,6 @@ use crate::{Ctx, store};
 pub(crate) async fn handle(ctx: Ctx, delivery: Delivery<UserProfileUpdated>) -> Result<Committed, Failure> {
     let event = &delivery.event;
     let batch = store::put_user(event.user_id, &event.email, Version::from_stored(event.version));
+    let batch = batch.schedule(store::FOLLOW_ACCOUNT.name, event.user_id, ctx.clock.now());
     Ok(ctx.commit(batch, delivery.cause()).await?)
 }

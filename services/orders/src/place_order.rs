@@ -133,6 +133,7 @@ impl PlaceOrder {
             number,
             user_id: buyer.user_id,
             email: buyer.email,
+            follows_account: buyer.follows_account,
             placed_from: buyer.placed_from,
             expected_total: self.expected_total,
             ship_to: self.ship_to.map(Address::from),
@@ -219,7 +220,7 @@ async fn place_once(
 ) -> Result<RepeatableResponse, Problem> {
     ctx.admit()?;
     let buyer = Buyer::of(ctx, caller, client, input.email.take()).await?;
-    let units = if caller.is_admin { 0 } else { input.unpaid_units() };
+    let units = if caller.is_automation() { 0 } else { input.unpaid_units() };
     let _until_committed = unpaid::admit(ctx, &buyer, units).await?;
     let access_token = ObjectToken::make(&ctx.ids);
     let draft =

@@ -3,7 +3,8 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use events::{Address, OrderId, OrderLine, ProductId};
+use events::shipping::ShipmentLine;
+use events::{Address, OrderId, OrderLine, ProductId, ShipmentId};
 use kernel::{Money, Timestamp};
 use serde::{Deserialize, Serialize};
 use service::http::auth::Caller;
@@ -23,7 +24,7 @@ pub(crate) struct Order {
     #[schema(value_type = Status, inline)]
     status: &'static str,
     /// The reason why it was rejected or cancelled: `out_of_stock`, `cancelled`, `expired`, `payment_failed`,
-    /// `too_many_attempts`.
+    /// `too_many_attempts`, `account_banned`.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
     email: String,
@@ -32,6 +33,13 @@ pub(crate) struct Order {
     lines: Vec<Line>,
     total: Money,
     payment: Payment,
+    /// Those that left.
+    #[schema(max_items = 1000)]
+    shipments: Vec<Shipment>,
+    /// The state of a wish to cancel it after it was paid: `too_late` if something had left and it goes on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<domain::Cancellation>, inline)]
+    cancellation: Option<&'static str>,
     created_at: Timestamp,
     updated_at: Timestamp,
 }
@@ -42,10 +50,58 @@ pub(crate) struct Order {
 pub(crate) struct Payment {
     #[schema(value_type = domain::PaymentStatus, inline)]
     status: &'static str,
+    /// Money that came.
+    captured: Money,
+    /// Money that went back.
+    refunded: Money,
     /// The reason why it was declined, in the payment provider's words.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "the card was declined")]
     error: Option<String>,
+}
+
+/// A part of an order that left.
+#[derive(Serialize, ToSchema)]
+#[schema(as = OrderShipment)]
+pub(crate) struct Shipment {
+    shipment_id: ShipmentId,
+    #[schema(value_type = domain::ShipmentStatus, inline)]
+    status: &'static str,
+    /// Left out if it is collected.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "DHL")]
+    carrier: Option<String>,
+    /// Left out if it is collected.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "00340434161094042557")]
+    tracking_number: Option<String>,
+    lines: Vec<ShipmentUnits>,
+}
+
+/// Units of a product that left.
+#[derive(Serialize, ToSchema)]
+#[schema(as = OrderShipmentLine)]
+pub(crate) struct ShipmentUnits {
+    product_id: ProductId,
+    sku: String,
+    name: String,
+    quantity: i64,
+}
+
+impl From<domain::Shipment> for Shipment {
+    fn from(shipment: domain::Shipment) -> Self {
+        let line = |line: ShipmentLine| {
+            let ShipmentLine { product_id, sku, name, quantity } = line;
+            ShipmentUnits { product_id, sku, name, quantity }
+        };
+        Self {
+            shipment_id: shipment.shipment_id,
+            status: shipment.status.as_str(),
+            carrier: written(shipment.carrier),
+            tracking_number: written(shipment.tracking_number),
+            lines: shipment.lines.into_iter().map(line).collect(),
+        }
+    }
 }
 
 /// The address to ship to.
@@ -108,6 +164,13 @@ fn written(text: String) -> Option<String> {
 
 impl From<domain::Order> for Order {
     fn from(order: domain::Order) -> Self {
+        let money = |amount| Money::new(amount, order.total.currency);
+        let payment = Payment {
+            status: order.payment_status.as_str(),
+            captured: money(order.captured()),
+            refunded: money(order.refunded),
+            error: order.payment_error,
+        };
         Self {
             order_id: order.order_id,
             number: order.number,
@@ -117,7 +180,9 @@ impl From<domain::Order> for Order {
             ship_to: order.ship_to.map(ShipTo::from),
             lines: order.lines.into_iter().map(Line::from).collect(),
             total: order.total,
-            payment: Payment { status: order.payment_status.as_str(), error: order.payment_error },
+            payment,
+            shipments: order.shipments.into_iter().map(Shipment::from).collect(),
+            cancellation: order.cancellation.map(domain::Cancellation::as_str),
             created_at: order.created_at,
             updated_at: order.updated_at,
         }

@@ -28,7 +28,11 @@ impl From<CannotPay> for Problem {
                 Self::new(StatusCode::CONFLICT, "too_many_attempts", detail)
             }
             CannotPay::NotPayable(status) => {
-                let again = if status == Status::Paid { " again" } else { "" };
+                let is_paid = matches!(
+                    status,
+                    Status::Paid | Status::Cancelling | Status::Shipped | Status::Delivered | Status::Refunded
+                );
+                let again = if is_paid { " again" } else { "" };
                 let detail = format!("the order is {} and cannot be paid{again}", status.as_str());
                 Self::new(StatusCode::CONFLICT, "not_payable", detail)
             }

@@ -3,18 +3,32 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use events::{Event, OrderId, OrderPlaced, ProductId, ProductUpdated, UserProfileUpdated};
+use events::shipping::ShipmentLine;
+use events::{Event, OrderId, OrderPlaced, ProductId, ProductUpdated, ShipmentId, UserProfileUpdated};
 use kernel::{Currency, Money, UserId, Version};
+use serde::{Deserialize, Serialize};
 use service::TimerKind;
 use service::storage::{self, Batch, Db, Error, Row, Value, params};
 
-use crate::domain::{Decision, Expiry, Order, OrderEvent, Product};
+use crate::domain::{Cancellation, Decision, Due, Order, OrderEvent, Product, Shipment, ShipmentStatus, Status};
 
 /// Set when an order is placed, moved when its stock is held, removed when it is paid or ends.
 pub(crate) const EXPIRE_RESERVATION: TimerKind = TimerKind::internal("expire_reservation");
 
 /// Set when a customer closes their account, until no order knows them.
 pub(crate) const FORGET_CUSTOMER: TimerKind = TimerKind::internal("forget_customer");
+
+/// Set when a paid order is to be cancelled, until shipping has answered.
+pub(crate) const ASK_SHIPPING: TimerKind = TimerKind::internal("ask_shipping");
+
+/// Set when a customer is banned.
+pub(crate) const CANCEL_OF_BANNED: TimerKind = TimerKind::internal("cancel_of_banned");
+
+/// The same a while later, for an order that was let in just before the ban.
+pub(crate) const CANCEL_LATE_OF_BANNED: TimerKind = TimerKind::internal("cancel_late_of_banned");
+
+/// Set when an account has another address, until its open orders have it.
+pub(crate) const FOLLOW_ACCOUNT: TimerKind = TimerKind::internal("follow_account");
 
 storage::statements! {
     lookup PRODUCTS concat!("select product_id, sku, name, price_amount, price_currency, ",
@@ -35,35 +49,41 @@ storage::statements! {
         on conflict (user_id) do update set email = excluded.email, version = excluded.version
         where users.version < excluded.version";
     lookup ORDERS "select order_id, number, user_id, email, ship_to, lines, total_amount, total_currency, status,
-            reason, payment_status, payment_id, payment_token, payment_error, declines,
-            placed_from, access_digest, created_at, updated_at, version
+            reason, payment_status, payment_id, payment_token, payment_error, declines, refunded, shipments,
+            cancellation, cancelled_by, follows_account, placed_from, access_digest, created_at, updated_at, version
         from orders where order_id = any($1)";
     query ORDERS_BEFORE "select order_id, number, user_id, email, ship_to, lines, total_amount, total_currency, status,
-            reason, payment_status, payment_id, payment_token, payment_error, declines,
-            placed_from, access_digest, created_at, updated_at, version
+            reason, payment_status, payment_id, payment_token, payment_error, declines, refunded, shipments,
+            cancellation, cancelled_by, follows_account, placed_from, access_digest, created_at, updated_at, version
         from orders where order_id < $1 and (status = $2 or $2 is null) order by order_id desc limit $3";
     query ORDERS_OF_NUMBER "select order_id, number, user_id, email, ship_to, lines, total_amount, total_currency, status,
-            reason, payment_status, payment_id, payment_token, payment_error, declines,
-            placed_from, access_digest, created_at, updated_at, version
+            reason, payment_status, payment_id, payment_token, payment_error, declines, refunded, shipments,
+            cancellation, cancelled_by, follows_account, placed_from, access_digest, created_at, updated_at, version
         from orders where number = $1";
     lookup ORDER_OF_TOKEN "select order_id from orders where access_digest = $1";
     query ORDERS_OF_TOKEN "select order_id, number, user_id, email, ship_to, lines, total_amount, total_currency, status,
-            reason, payment_status, payment_id, payment_token, payment_error, declines,
-            placed_from, access_digest, created_at, updated_at, version
+            reason, payment_status, payment_id, payment_token, payment_error, declines, refunded, shipments,
+            cancellation, cancelled_by, follows_account, placed_from, access_digest, created_at, updated_at, version
         from orders where access_digest = $1 and order_id < $2 and (status = $3 or $3 is null)
         order by order_id desc limit $4";
     query ORDERS_OF_USER "select order_id, number, user_id, email, ship_to, lines, total_amount, total_currency, status,
-            reason, payment_status, payment_id, payment_token, payment_error, declines,
-            placed_from, access_digest, created_at, updated_at, version
+            reason, payment_status, payment_id, payment_token, payment_error, declines, refunded, shipments,
+            cancellation, cancelled_by, follows_account, placed_from, access_digest, created_at, updated_at, version
         from orders where user_id = $1 and order_id < $2 and (status = $3 or $3 is null)
         order by order_id desc limit $4";
+    query ORDERS_OF_USER_AFTER "select order_id, number, user_id, email, ship_to, lines, total_amount, total_currency, status,
+            reason, payment_status, payment_id, payment_token, payment_error, declines, refunded, shipments,
+            cancellation, cancelled_by, follows_account, placed_from, access_digest, created_at, updated_at, version
+        from orders where user_id = $1 and order_id > $2 and status = any($3) order by order_id limit $4";
     insert INSERT_ORDER into orders (order_id uuid, number int, user_id uuid, email text, ship_to json, lines json,
         total_amount int, total_currency text, status text, reason text, payment_status text, payment_id uuid,
-        payment_token text, payment_error text, declines int, placed_from text, units int, awaits_customer bool,
-        access_digest bytes, created_at time, updated_at time, version int);
+        payment_token text, payment_error text, declines int, follows_account bool, placed_from text, units int,
+        awaits_customer bool, access_digest bytes, created_at time, updated_at time, version int);
     change SET_ORDER "update orders set status = $2, reason = $3, payment_status = $4, payment_id = $5,
-        payment_token = $6, payment_error = $7, declines = $8, awaits_customer = $9, updated_at = $10,
-        version = version + 1 where order_id = $1 and version = $11";
+        payment_token = $6, payment_error = $7, declines = $8, refunded = $9, shipments = $10, cancellation = $11,
+        cancelled_by = $12, awaits_customer = $13, updated_at = $14, version = version + 1
+        where order_id = $1 and version = $15";
+    change SET_EMAIL "update orders set email = $2, version = version + 1 where order_id = $1 and version = $3";
     change FORGET "update orders set user_id = $2, email = $3, ship_to = $4, placed_from = null, version = version + 1
         where order_id = $1 and version = $5";
     query UNPAID_UNITS "select
@@ -196,6 +216,18 @@ pub(crate) async fn orders_of_user(
     db.query(&ORDERS_OF_USER, params![user_id, before, status, limit], order_from).await
 }
 
+/// A customer's orders above an id in one of these statuses, oldest first.
+pub(crate) async fn orders_of_user_after(
+    db: &Db,
+    user_id: UserId,
+    after: OrderId,
+    statuses: &[Status],
+    limit: i64,
+) -> Result<Vec<Order>, Error> {
+    let statuses: Vec<String> = statuses.iter().map(|status| status.as_str().to_owned()).collect();
+    db.query(&ORDERS_OF_USER_AFTER, params![user_id, after, statuses, limit], order_from).await
+}
+
 /// Reserves `count` order numbers; answers with the first after them.
 pub(crate) async fn reserve_numbers<S>(ctx: &service::Ctx<S>, count: i64) -> Result<Option<i64>, Error> {
     let next = ctx.db.claim(&NEXT_NUMBERS, params!["orders", count], |row| row.get("next_number")).await?;
@@ -226,6 +258,7 @@ pub(crate) fn insert(order: &Order, placed: &OrderPlaced) -> Batch {
         order.payment_token.clone(),
         order.payment_error.clone(),
         order.declines,
+        order.follows_account,
         order.placed_from.clone(),
         order.units(),
         order.awaits_customer(),
@@ -240,6 +273,31 @@ pub(crate) fn insert(order: &Order, placed: &OrderPlaced) -> Batch {
 /// Writes a decision, emits its event, and moves the timer.
 pub(crate) fn apply(decision: &Decision) -> Batch {
     let order = &decision.order;
+    let batch = set_order(order);
+    let made = order.version.next();
+    let batch = match &decision.event {
+        None => batch,
+        Some(OrderEvent::PaymentRequested(event)) => batch.emit(made, event),
+        Some(OrderEvent::Paid(event)) => batch.emit(made, event),
+        Some(OrderEvent::Declined(event)) => batch.emit(made, event),
+        Some(OrderEvent::CancellationRequested(event)) => batch.emit(made, event),
+        Some(OrderEvent::Cancelled(event)) => batch.emit(made, event),
+        Some(OrderEvent::Updated(event)) => batch.emit(made, event),
+    };
+    let batch = due(batch, &EXPIRE_RESERVATION, order.order_id, decision.expiry);
+    due(batch, &ASK_SHIPPING, order.order_id, decision.ask_again)
+}
+
+fn due(batch: Batch, timer: &TimerKind, order_id: OrderId, due: Due) -> Batch {
+    match due {
+        Due::Keep => batch,
+        Due::At(time) => batch.schedule(timer.name, order_id, time),
+        Due::Clear => batch.unschedule(timer.name, order_id),
+    }
+}
+
+fn set_order(order: &Order) -> Batch {
+    let shipments: Vec<StoredShipment> = order.shipments.iter().map(StoredShipment::from).collect();
     let row = params![
         order.order_id,
         order.status.as_str(),
@@ -249,24 +307,57 @@ pub(crate) fn apply(decision: &Decision) -> Batch {
         order.payment_token.clone(),
         order.payment_error.clone(),
         order.declines,
+        order.refunded,
+        Value::json(&shipments),
+        order.cancellation.map(Cancellation::as_str),
+        order.cancelled_by.clone(),
         order.awaits_customer(),
         order.updated_at,
     ];
-    let batch = Batch::new().change(&SET_ORDER, order.version, row);
-    let made = order.version.next();
-    let batch = match &decision.event {
-        None => batch,
-        Some(OrderEvent::PaymentRequested(event)) => batch.emit(made, event),
-        Some(OrderEvent::Paid(event)) => batch.emit(made, event),
-        Some(OrderEvent::Declined(event)) => batch.emit(made, event),
-        Some(OrderEvent::Cancelled(event)) => batch.emit(made, event),
-        Some(OrderEvent::Updated(event)) => batch.emit(made, event),
-    };
-    match decision.expiry {
-        Expiry::Keep => batch,
-        Expiry::At(time) => batch.schedule(EXPIRE_RESERVATION.name, order.order_id, time),
-        Expiry::Clear => batch.unschedule(EXPIRE_RESERVATION.name, order.order_id),
+    Batch::new().change(&SET_ORDER, order.version, row)
+}
+
+/// Writes another e-mail address of an order: for others nothing changed.
+pub(crate) fn set_email(order: &Order) -> Batch {
+    Batch::new().change(&SET_EMAIL, order.version, params![order.order_id, &order.email])
+}
+
+/// A shipment as it is stored.
+#[derive(Serialize, Deserialize)]
+struct StoredShipment {
+    shipment_id: ShipmentId,
+    status: String,
+    carrier: String,
+    tracking_number: String,
+    lines: Vec<ShipmentLine>,
+}
+
+impl From<&Shipment> for StoredShipment {
+    fn from(shipment: &Shipment) -> Self {
+        Self {
+            shipment_id: shipment.shipment_id,
+            status: shipment.status.as_str().to_owned(),
+            carrier: shipment.carrier.clone(),
+            tracking_number: shipment.tracking_number.clone(),
+            lines: shipment.lines.clone(),
+        }
     }
+}
+
+fn shipments(row: &Row<'_>) -> Result<Vec<Shipment>, Error> {
+    let stored: Vec<StoredShipment> = row.json("shipments")?;
+    let read = |stored: StoredShipment| {
+        let status: Result<ShipmentStatus, _> = stored.status.parse();
+        let status = status.map_err(|expected| row.corrupt("shipments", &expected))?;
+        Ok(Shipment {
+            shipment_id: stored.shipment_id,
+            status,
+            carrier: stored.carrier,
+            tracking_number: stored.tracking_number,
+            lines: stored.lines,
+        })
+    };
+    stored.into_iter().map(read).collect()
 }
 
 fn product(row: &Row<'_>) -> Result<Product, Error> {
@@ -295,10 +386,21 @@ fn order_from(row: &Row<'_>) -> Result<Order, Error> {
         payment_token: row.get("payment_token")?,
         payment_error: row.get("payment_error")?,
         declines: row.get("declines")?,
+        refunded: row.get("refunded")?,
+        shipments: shipments(row)?,
+        cancellation: cancellation(row)?,
+        cancelled_by: row.get("cancelled_by")?,
+        follows_account: row.get("follows_account")?,
         placed_from: row.get("placed_from")?,
         access_digest: row.get("access_digest")?,
         created_at: row.get("created_at")?,
         updated_at: row.get("updated_at")?,
         version: row.get("version")?,
     })
+}
+
+fn cancellation(row: &Row<'_>) -> Result<Option<Cancellation>, Error> {
+    let text: Option<String> = row.get("cancellation")?;
+    let parsed = text.map(|text| text.parse()).transpose();
+    parsed.map_err(|expected: String| row.corrupt("cancellation", &expected))
 }

@@ -96,13 +96,13 @@ async fn ask_provider(
 mod tests {
     use std::sync::Mutex;
 
-    use events::PaymentId;
+    use events::{PaymentId, RefundId};
     use futures_util::future::{BoxFuture, FutureExt};
     use kernel::{Money, SignedDuration};
 
     use super::*;
     use crate::domain::tests::payment;
-    use crate::provider::Token;
+    use crate::provider::{Refund, Token};
 
     type ProviderResult<T> = Result<T, Unknown>;
 
@@ -133,8 +133,12 @@ mod tests {
             self.answer("look up", &self.look_up)
         }
 
-        fn refund(&self, _: PaymentId, _: Money) -> BoxFuture<'_, ProviderResult<()>> {
-            self.answer("refund", &Ok(()))
+        fn refund(&self, _: RefundId, _: PaymentId, _: Money) -> BoxFuture<'_, ProviderResult<Refund>> {
+            self.answer("refund", &Ok(Refund::Done))
+        }
+
+        fn look_up_refund(&self, _: RefundId) -> BoxFuture<'_, ProviderResult<Option<Refund>>> {
+            self.answer("look up the refund", &Ok(None))
         }
     }
 

@@ -1,13 +1,23 @@
 //! A payment's life: requested → charging → captured or failed; captured → refunding → refunded;
 //! and requested → voided, when its order ended before anyone asked the provider.
+//!
+//! The refunds of a payment have lives of their own: see [`refund`].
+
+pub(crate) mod refund;
 
 use std::fmt;
 
-use events::{OrderId, PaymentCaptured, PaymentFailed, PaymentId, PaymentRefunded, PaymentRequested, PaymentVoided};
+use events::orders::OrderLine;
+use events::{OrderId, PaymentCaptured, PaymentFailed, PaymentId, PaymentRequested, PaymentVoided, RefundId};
 use kernel::{Money, SignedDuration, Timestamp, Version};
 
-/// The time for which a charge is tried before it counts as failed.
+use refund::RefundIntent;
+
+/// The time for which a charge or a refund is tried before it counts as failed.
 const FAIL_AFTER: SignedDuration = SignedDuration::from_hours(24);
+
+/// The reason of a charge or a refund that no answer of the provider decided in that time.
+const UNREACHABLE: &str = "the payment provider could not be reached";
 
 /// The status of a payment. `failed`, `voided` and `refunded` are final.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,9 +26,11 @@ pub(crate) enum Status {
     Requested,
     /// The provider was asked, or is about to be: money may have moved.
     Charging,
+    /// Some of the money stays: it was not refunded, or not all of it.
     Captured,
     Failed,
     Voided,
+    /// All of the money is back or held for pending refunds.
     Refunding,
     Refunded,
 }
@@ -73,7 +85,7 @@ pub enum Charge {
 impl Charge {
     /// The provider knows of no charge, and it is too late for one.
     pub fn abandoned() -> Self {
-        Self::Declined { error: "the payment provider could not be reached".to_owned(), is_final: true }
+        Self::Declined { error: UNREACHABLE.to_owned(), is_final: true }
     }
 }
 
@@ -96,8 +108,10 @@ pub(crate) enum ChargeEvent {
 pub(crate) enum Cancelled {
     /// Nobody had asked the provider, and nobody will.
     Voided(Payment, PaymentVoided),
-    /// The provider has the money, and gives it back.
-    Refunding(Payment),
+    /// The provider has the money, and what is left of it goes back.
+    Refunding(Payment, RefundIntent),
+    /// All of the money is held for refunds that are pending already. If one of them fails, it is to go back again.
+    Marked(Payment),
 }
 
 /// One attempt to be paid for an order.
@@ -114,6 +128,12 @@ pub(crate) struct Payment {
     pub error: Option<String>,
     pub looked_up: bool,
     pub refunded_amount: i64,
+    /// Money that is held for refunds whose outcome is not known yet.
+    pub pending_refunds: i64,
+    /// The lines that it pays for. None are known of payments from before they were recorded.
+    pub lines: Vec<OrderLine>,
+    /// Its order was cancelled after the money was taken: what can go back, goes back.
+    pub order_was_cancelled: bool,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
     /// As it was read: a transition leaves it, and its commit is guarded by it.
@@ -133,6 +153,9 @@ impl Payment {
             error: None,
             looked_up: false,
             refunded_amount: 0,
+            pending_refunds: 0,
+            lines: event.lines.clone(),
+            order_was_cancelled: false,
             created_at: now,
             updated_at: now,
             version: Version::FIRST,
@@ -177,26 +200,29 @@ impl Payment {
     }
 
     /// The order ended. A charge that is in flight is left alone: when it is decided it is emitted as usual,
-    /// and a capture comes back as another cancellation.
-    pub fn cancel(&self, now: Timestamp) -> Option<Cancelled> {
+    /// and a capture comes back as another cancellation. What was captured goes back once; `refund_id` is the id of that
+    /// refund.
+    pub fn cancel(&self, refund_id: RefundId, now: Timestamp) -> Option<Cancelled> {
         match self.status {
             Status::Requested => {
                 let voided = Self { token: None, ..self.moved(Status::Voided, now) };
                 let event = PaymentVoided { payment_id: self.payment_id, order_id: self.order_id };
                 Some(Cancelled::Voided(voided, event))
             }
-            Status::Captured => Some(Cancelled::Refunding(self.moved(Status::Refunding, now))),
-            Status::Charging | Status::Failed | Status::Voided | Status::Refunding | Status::Refunded => None,
+            Status::Captured | Status::Refunding if !self.order_was_cancelled => {
+                let marked = Self { order_was_cancelled: true, ..self.clone() };
+                Some(match marked.cancellation(refund_id, now) {
+                    Some((payment, refund)) => Cancelled::Refunding(payment, refund),
+                    None => Cancelled::Marked(marked),
+                })
+            }
+            Status::Charging
+            | Status::Captured
+            | Status::Failed
+            | Status::Voided
+            | Status::Refunding
+            | Status::Refunded => None,
         }
-    }
-
-    /// The provider gave the money back.
-    pub fn refund(&self, now: Timestamp) -> Option<(Self, PaymentRefunded)> {
-        (self.status == Status::Refunding).then(|| {
-            let refunded = Self { refunded_amount: self.amount.amount, ..self.moved(Status::Refunded, now) };
-            let (payment_id, order_id, amount) = (self.payment_id, self.order_id, self.amount);
-            (refunded, PaymentRefunded { payment_id, order_id, amount })
-        })
     }
 
     /// Too much time has passed to begin a charge.
@@ -210,9 +236,11 @@ impl Payment {
 }
 
 #[cfg(test)]
+mod properties;
+
+#[cfg(test)]
 pub(crate) mod tests {
     use kernel::{Clock, Currency, Ids};
-    use proptest::prelude::*;
 
     use super::*;
 
@@ -226,109 +254,17 @@ pub(crate) mod tests {
             email: "ada@example.com".to_owned(),
             amount: Money::new(1999, Currency::EUR),
             token: "tok_ok".to_owned(),
+            lines: Vec::new(),
         };
         Payment::requested(&event, clock.now())
     }
 
-    #[derive(Clone, Copy, Debug)]
-    enum Input {
-        Begin,
-        Charged,
-        Declined,
-        Cancel,
-        Refund,
-    }
-
-    #[derive(Default)]
-    struct Published {
-        captured: usize,
-        failed: usize,
-        voided: usize,
-        refunded: usize,
-    }
-
-    fn step(payment: &Payment, input: Input, published: &mut Published) -> Payment {
-        let now = payment.updated_at + SignedDuration::from_secs(1);
-        let decide = |charge, published: &mut Published| {
-            let (after, event) = payment.decide(&Decided { charge, looked_up: false }, now)?;
-            match event {
-                ChargeEvent::Captured(_) => published.captured += 1,
-                ChargeEvent::Failed(_) => published.failed += 1,
-            }
-            Some(after)
-        };
-        let after = match input {
-            Input::Begin => payment.begin(now),
-            Input::Charged => decide(Charge::Charged, published),
-            Input::Declined => decide(Charge::abandoned(), published),
-            Input::Cancel => payment.cancel(now).map(|cancelled| match cancelled {
-                Cancelled::Voided(after, _) => {
-                    published.voided += 1;
-                    after
-                }
-                Cancelled::Refunding(after) => after,
-            }),
-            Input::Refund => payment.refund(now).map(|(after, _)| {
-                published.refunded += 1;
-                after
-            }),
-        };
-        after.unwrap_or_else(|| payment.clone())
-    }
-
-    fn inputs() -> impl Strategy<Value = Vec<Input>> {
-        let input = prop_oneof![
-            Just(Input::Begin),
-            Just(Input::Charged),
-            Just(Input::Declined),
-            Just(Input::Cancel),
-            Just(Input::Refund),
-        ];
-        prop::collection::vec(input, 0..20)
-    }
-
-    proptest! {
-        #[test]
-        fn whatever_comes_each_outcome_is_published_once_and_the_money_adds_up(inputs in inputs()) {
-            let mut published = Published::default();
-            let mut payment = payment();
-            for input in inputs {
-                let before = payment.clone();
-                payment = step(&before, input, &mut published);
-                if matches!(before.status, Status::Failed | Status::Voided | Status::Refunded) {
-                    prop_assert_eq!(&payment, &before);
-                }
-                prop_assert_eq!(published.voided, usize::from(payment.status == Status::Voided));
-                prop_assert!(published.captured + published.failed + published.voided <= 1 && published.refunded <= published.captured);
-                let is_undecided = matches!(payment.status, Status::Requested | Status::Charging);
-                prop_assert_eq!(payment.token.is_some(), is_undecided);
-                prop_assert_eq!(payment.error.is_some(), payment.status == Status::Failed);
-                prop_assert_eq!(payment.refunded_amount > 0, payment.status == Status::Refunded);
-            }
-            let holds_money = matches!(payment.status, Status::Captured | Status::Refunding);
-            prop_assert_eq!(holds_money, published.captured > published.refunded);
-        }
-
-        #[test]
-        fn no_money_is_kept_for_a_cancelled_order(inputs in inputs(), charge_succeeds: bool) {
-            let mut published = Published::default();
-            let mut payment = inputs.into_iter().fold(payment(), |payment, input| step(&payment, input, &mut published));
-            // The order is cancelled; what is in flight ends, and a capture is answered by another cancellation.
-            let decided = if charge_succeeds { Input::Charged } else { Input::Declined };
-            for input in [Input::Cancel, decided, Input::Cancel, Input::Refund] {
-                payment = step(&payment, input, &mut published);
-            }
-            prop_assert!(matches!(payment.status, Status::Failed | Status::Voided | Status::Refunded));
-            prop_assert_eq!(published.captured, published.refunded);
-        }
-    }
-
     #[test]
     fn a_charge_that_began_is_not_voided() {
-        let payment = payment();
+        let (payment, refund_id) = (payment(), RefundId::from(kernel::Uuid::nil()));
         let begun = payment.begin(payment.created_at).unwrap();
-        assert_eq!(begun.cancel(payment.created_at), None);
-        let Some(Cancelled::Voided(voided, event)) = payment.cancel(payment.created_at) else {
+        assert_eq!(begun.cancel(refund_id, payment.created_at), None);
+        let Some(Cancelled::Voided(voided, event)) = payment.cancel(refund_id, payment.created_at) else {
             panic!("nobody asked the provider yet")
         };
         assert_eq!(event.payment_id, payment.payment_id);

@@ -1,7 +1,8 @@
 //! Payments: charges what orders ask for, once, and gives back what came too late.
 //!
-//! Start with `domain.rs`: [`domain::Payment`] is a payment's life. `charge.rs` is where the money moves,
-//! and why it moves once. `provider.rs` is the port to whoever moves it.
+//! Start with `domain.rs`: [`domain::Payment`] is a payment's life, and `domain/refund.rs` that of its refunds.
+//! `charge.rs` and `refund.rs` are where the money moves, and why it moves once. `provider.rs` is the port to whoever
+//! moves it.
 
 mod charge;
 mod domain;
@@ -11,6 +12,7 @@ mod on_payment_requested;
 mod provider;
 mod queries;
 mod refund;
+mod refund_payment;
 mod store;
 
 use std::sync::Arc;
@@ -22,15 +24,17 @@ use service::storage::{self, Migrations};
 use service::telemetry::Counter;
 use utoipa_axum::routes;
 
-pub use provider::{Charge, Provider, Simulated, Token, Totals, Unknown};
+pub use provider::{Charge, Provider, Refund, Simulated, Token, Totals, Unknown};
 
-const MIGRATIONS: Migrations = Migrations { set: "payments", steps: &[storage::migration!("0001_init")] };
+const MIGRATIONS: Migrations =
+    Migrations { set: "payments", steps: &[storage::migration!("0001_init"), storage::migration!("0002_refunds")] };
 
 /// The state of this service's handlers.
 #[derive(Clone)]
 pub struct Payments {
     provider: Arc<dyn Provider>,
     looked_up: Counter<0>,
+    refunds_looked_up: Counter<0>,
 }
 
 type Ctx = service::Ctx<Payments>;
@@ -38,10 +42,14 @@ type Ctx = service::Ctx<Payments>;
 /// The payments' wiring.
 pub fn service(provider: Arc<dyn Provider>) -> Service<Payments> {
     let looked_up = Counter::new("charges_looked_up", "Charges whose lost answer was looked up", []);
-    let state = Payments { provider, looked_up: looked_up.clone() };
+    let refunds_looked_up = Counter::new("refunds_looked_up", "Refunds whose lost answer was looked up", []);
+    let state = Payments { provider, looked_up: looked_up.clone(), refunds_looked_up: refunds_looked_up.clone() };
     Service::new("payments", MIGRATIONS, store::STATEMENTS, state)
         .counter(&looked_up)
+        .counter(&refunds_looked_up)
         .routes(Policy::Admin, routes!(queries::list))
+        .routes(Policy::Admin, routes!(queries::get))
+        .routes(Policy::Admin, routes!(refund_payment::handler))
         .on_many::<PaymentRequested>(on_payment_requested::handle_many)
         .on::<OrderAnonymized>(on_order_anonymized::handle)
         .on::<OrderCancelled>(on_order_cancelled::handle)

@@ -5,20 +5,21 @@ mod simulated;
 
 use std::time::Duration;
 
-use events::PaymentId;
+use events::{PaymentId, RefundId};
 use futures_util::future::BoxFuture;
 use kernel::Money;
 
+pub use crate::domain::refund::Refund;
 pub use crate::domain::{Charge, Token};
 pub use ledger::Totals;
 pub use simulated::Simulated;
 
-/// The time that a call of the provider may take. Three of them fit into the lease of a charge.
+/// The time that a call of the provider may take. Three of them fit into the lease of a timer.
 const DEADLINE: Duration = Duration::from_secs(10);
 
 /// Whoever moves the money.
 ///
-/// The key of every call is the payment's id, the same in all attempts.
+/// The key of a charge is the payment's id, that of a refund the refund's, the same in all attempts.
 pub trait Provider: Send + Sync + 'static {
     /// Charges, once for each key: asked again under the same key, it answers what it decided first.
     fn charge<'a>(&'a self, key: PaymentId, amount: Money, token: &'a Token) -> BoxFuture<'a, Result<Charge, Unknown>>;
@@ -26,8 +27,12 @@ pub trait Provider: Send + Sync + 'static {
     /// The decision under this key; `None` if nothing was ever charged or declined under it.
     fn look_up(&self, key: PaymentId) -> BoxFuture<'_, Result<Option<Charge>, Unknown>>;
 
-    /// Gives the money back, once for each key: asked again, it answers that it is back.
-    fn refund(&self, key: PaymentId, amount: Money) -> BoxFuture<'_, Result<(), Unknown>>;
+    /// Gives money of the charge `of` back, once for each key: asked again under the same key, it answers what it
+    /// decided first.
+    fn refund(&self, key: RefundId, of: PaymentId, amount: Money) -> BoxFuture<'_, Result<Refund, Unknown>>;
+
+    /// The decision about a refund under this key; `None` if nothing was ever given back or refused under it.
+    fn look_up_refund(&self, key: RefundId) -> BoxFuture<'_, Result<Option<Refund>, Unknown>>;
 }
 
 /// The result of the call is unknown: it may have taken effect.

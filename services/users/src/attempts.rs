@@ -18,7 +18,7 @@ use crate::{Ctx, settings};
 /// Pairs of an account and an address that signed in: as many as sign in within weeks, at 8 bytes each.
 const PROVEN_MAX: usize = 65_536;
 
-/// The limits on attempts of guests and customers. The admin has none.
+/// The limits on attempts of guests and of accounts. The admin token has none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct AttemptLimits {
     /// On one account from one address.
@@ -84,7 +84,7 @@ impl Counted {
 ///
 /// It counts before anything is looked up or hashed, and whether or not there is such an account.
 pub(crate) fn count(ctx: &Ctx, caller: &Caller, from: ClientAddress, address: &str) -> Result<(), Problem> {
-    if caller.is_admin {
+    if caller.is_automation() {
         return Ok(());
     }
     count_address(ctx, caller, from)?;
@@ -97,7 +97,7 @@ pub(crate) fn count(ctx: &Ctx, caller: &Caller, from: ClientAddress, address: &s
 
 /// One more attempt from this address, where no account is named.
 pub(crate) fn count_address(ctx: &Ctx, caller: &Caller, from: ClientAddress) -> Result<(), Problem> {
-    if caller.is_admin {
+    if caller.is_automation() {
         return Ok(());
     }
     ctx.state.attempts.counted(&ctx.clock).of_address.check_address(from.ip).map_err(too_many)

@@ -8,7 +8,8 @@ use crate::domain::User;
 use crate::password::{Password, Verdict};
 use crate::{Ctx, attempts, store};
 
-/// Lets the owner pass, by their password: 403 `password_required`, 403 `wrong_password`. The admin needs none.
+/// Lets the owner pass, by their password: 403 `password_required`, 403 `wrong_password`. An admin needs none for the
+/// account of somebody else.
 ///
 /// A password that is shown here counts as an attempt to sign in.
 pub(crate) async fn check(
@@ -18,7 +19,7 @@ pub(crate) async fn check(
     user: &User,
     password: Option<Password>,
 ) -> Result<(), Problem> {
-    if caller.is_admin {
+    if caller.is_admin && caller.user_id != Some(user.user_id) {
         return Ok(());
     }
     attempts::count(ctx, caller, from, &user.email)?;

@@ -10,14 +10,15 @@ use service::http::auth::Caller;
 use service::http::{Body, ClientAddress, Fields, PathId, Problem, ProblemBody, RequestInfo};
 use utoipa::ToSchema;
 
+use crate::domain::Role;
 use crate::password::Password;
-use crate::{Ctx, current_password, queries, store};
+use crate::{Ctx, admins, current_password, queries, store};
 
 /// By what it is proved that the owner asks.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct DeleteUser {
-    /// The password of now. The admin sends none.
+    /// The password of now. An admin sends none for the account of somebody else.
     #[schema(value_type = String, format = Password, max_length = 1024, required = false)]
     current_password: Option<Password>,
 }
@@ -30,6 +31,7 @@ pub(crate) struct DeleteUser {
     responses(
         (status = 204, description = "the account is closed"),
         (status = 403, body = ProblemBody, description = "`password_required`, `wrong_password`"),
+        (status = 409, body = ProblemBody, description = "`last_admin`"),
         (status = 429, body = ProblemBody, description = "`too_many_attempts`"),
     ))]
 pub(crate) async fn handler(
@@ -52,6 +54,8 @@ pub(crate) async fn handler(
         let (links, sessions) = (store::links(&ctx.db, user_id).await?, store::sessions_of(&ctx.db, user_id).await?);
         let batch = store::delete(&user).and(store::delete_links(&links));
         let batch = sessions.iter().fold(batch, |batch, session| batch.and(store::end_session(session)));
+        let is_admin = user.roles.has(Role::Admin);
+        let batch = if is_admin { batch.and(admins::leave(&ctx, user_id).await?) } else { batch };
         let version = user.version.next();
         let deleted = UserDeleted { user_id, version: version.get() };
         ctx.commit(batch.emit(version, &deleted), request.cause()).await?;

@@ -1,10 +1,12 @@
 //! Users, and which names may be taken. Links, sessions and signing keys have files of their own.
 
 mod link;
+mod role;
 mod session;
 mod signing;
 
 pub(crate) use link::{Link, Purpose, make_room};
+pub(crate) use role::{Role, Roles};
 pub(crate) use session::{Refresh, SESSIONS_MAX, Session};
 pub(crate) use signing::{PrivateKey, SigningKey, Times, signer};
 
@@ -21,6 +23,7 @@ pub(crate) struct User {
     /// The time at which its owner showed that they read mail of this address.
     pub email_verified_at: Option<Timestamp>,
     pub created_at: Timestamp,
+    pub roles: Roles,
     pub version: Version,
 }
 
@@ -46,6 +49,12 @@ impl User {
     /// The user after they followed a link that was mailed to the address.
     pub fn verified(&self, now: Timestamp) -> Self {
         Self { email_verified_at: Some(now), version: self.version.next(), ..self.clone() }
+    }
+
+    /// The user with these roles; `None` if it has them already.
+    pub fn with_roles(&self, roles: &Roles) -> Option<Self> {
+        let version = self.version.next();
+        (self.roles != *roles).then(|| Self { roles: roles.clone(), version, ..self.clone() })
     }
 
     /// True if the other address reaches somebody else.
@@ -74,7 +83,7 @@ pub(crate) fn changed(user: &User, change: &ProfileChange) -> Option<User> {
     }
     let email_verified_at = user.email_verified_at.filter(|_| !user.moves_to(email));
     let version = user.version.next();
-    Some(User { username: username.clone(), email: email.clone(), email_verified_at, version, ..*user })
+    Some(User { username: username.clone(), email: email.clone(), email_verified_at, version, ..user.clone() })
 }
 
 /// `holders` are the users who hold the new name or address; the user itself may be among them.
@@ -113,6 +122,7 @@ mod tests {
             email: email.to_owned(),
             email_verified_at: None,
             created_at: Timestamp::UNIX_EPOCH,
+            roles: Roles::default(),
             version: Version::FIRST,
         }
     }

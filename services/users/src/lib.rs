@@ -1,7 +1,8 @@
 //! Users: who has an account, and who has signed in.
 //!
 //! Not here: what a user ordered, and any mail. Others know users by [`UserRegistered`](events::UserRegistered)
-//! and [`UserProfileUpdated`](events::UserProfileUpdated), until [`UserDeleted`](events::UserDeleted), and their tokens
+//! and [`UserProfileUpdated`](events::UserProfileUpdated), their roles by
+//! [`UserRolesChanged`](events::UserRolesChanged), until [`UserDeleted`](events::UserDeleted), and their tokens
 //! by [`SigningKeyPublished`](events::SigningKeyPublished).
 //!
 //! Start with `domain`, then `register` and `sign_in`.
@@ -11,9 +12,13 @@
 //! - A password leaves the request only as its argon2id hash, and the hash never leaves the store.
 //! - A private key never leaves the store, and a refresh token is kept as digests only.
 //! - A refresh token is good once; shown again, it ends its sign-in. A mailed link is good once.
+//! - The last admin account that may sign in stays an admin, and stays.
+//! - A banned account signs in no more, and none of its sign-ins outlives the ban.
 //! - A sign-in that has ended reads and changes nothing here, though its access token has yet to expire.
 
+mod admins;
 mod attempts;
+mod banned;
 mod current_password;
 mod delete_user;
 mod domain;
@@ -22,6 +27,8 @@ mod fields;
 mod jwks;
 mod link_token;
 mod links;
+mod list_users;
+mod on_user_banned;
 mod password;
 mod queries;
 mod refresh_session;
@@ -32,6 +39,7 @@ mod request_verification;
 mod reset_password;
 mod rotate_signing_key;
 mod send_reset_link;
+mod set_roles;
 pub mod settings;
 mod sign_in;
 mod sign_out;
@@ -41,6 +49,7 @@ mod tokens;
 mod update_profile;
 mod verify_email;
 
+use events::UserBanned;
 use service::Service;
 use service::http::Policy;
 use service::setting::Values;
@@ -61,7 +70,12 @@ type Ctx = service::Ctx<Users>;
 
 const MIGRATIONS: Migrations = Migrations {
     set: "users",
-    steps: &[storage::migration!("0001_init"), storage::migration!("0002_sign_in"), storage::migration!("0003_links")],
+    steps: &[
+        storage::migration!("0001_init"),
+        storage::migration!("0002_sign_in"),
+        storage::migration!("0003_links"),
+        storage::migration!("0004_roles"),
+    ],
 };
 
 /// The users' wiring.
@@ -71,6 +85,8 @@ pub fn service(values: &Values) -> Service<Users> {
         .settings(settings::ALL)
         .at_start(signing_key::ensure)
         .routes(Policy::Public, routes!(register::handler))
+        .routes(Policy::Admin, routes!(list_users::handler))
+        .routes(Policy::Admin, routes!(set_roles::handler))
         .routes(Policy::Customer, routes!(queries::get, update_profile::handler, delete_user::handler))
         .routes(Policy::Public, routes!(request_password_reset::handler))
         .routes(Policy::Public, routes!(reset_password::handler))
@@ -80,6 +96,7 @@ pub fn service(values: &Values) -> Service<Users> {
         .routes(Policy::Public, routes!(refresh_session::handler))
         .routes(Policy::Customer, routes!(sign_out::handler))
         .routes(Policy::Public, routes!(jwks::handler))
+        .on::<UserBanned>(on_user_banned::handle)
         .timer(store::EXPIRE_SESSION, expire_session::handle)
         .timer(store::SEND_RESET_LINK, send_reset_link::handle)
         .timer(store::ROTATE_SIGNING_KEY, rotate_signing_key::handle)

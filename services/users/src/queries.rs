@@ -8,7 +8,8 @@ use service::http::auth::Caller;
 use service::http::{IfNoneMatch, PathId, Problem, Tagged};
 use utoipa::ToSchema;
 
-use crate::{Ctx, domain, store};
+use crate::domain::{self, Role};
+use crate::{Ctx, store};
 
 /// Someone with an account.
 #[expect(clippy::struct_field_names, reason = "clients see `user_id` under one name everywhere")]
@@ -22,12 +23,16 @@ pub(crate) struct User {
     /// True if the owner has followed a link that was mailed to the address.
     email_verified: bool,
     created_at: Timestamp,
+    /// `admin`, or none.
+    #[schema(value_type = Vec<Role>)]
+    roles: Vec<&'static str>,
 }
 
 impl From<domain::User> for User {
     fn from(user: domain::User) -> Self {
-        let domain::User { user_id, username, email, email_verified_at, created_at, version: _ } = user;
-        Self { user_id, username, email, email_verified: email_verified_at.is_some(), created_at }
+        let domain::User { user_id, username, email, email_verified_at, created_at, roles, version: _ } = user;
+        let (email_verified, roles) = (email_verified_at.is_some(), roles.names());
+        Self { user_id, username, email, email_verified, created_at, roles }
     }
 }
 

@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use crate::domain::Refresh;
 use crate::refresh_token::{RefreshToken, Sent};
 use crate::tokens::{self, TokenResponse, Tokens};
-use crate::{Ctx, store};
+use crate::{Ctx, banned, store};
 
 /// The session that goes on.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -43,6 +43,8 @@ async fn refresh(
     let session = store::session(&ctx.db, shown.session_id).await?.ok_or_else(Problem::unauthenticated)?;
     let (family, secret) = (shown.family_digest(), shown.secret_digest());
     match session.refresh(&family, &secret, next.secret_digest(), ctx.clock.now()) {
+        // The report of the ban ends the session in a moment.
+        Refresh::Renewed(_) if banned::is_banned(ctx, session.user_id).await? => Err(Problem::unauthenticated()),
         Refresh::Renewed(renewed) => {
             let access_token = tokens::access_token(ctx, &renewed).await?;
             ctx.commit(store::renew_session(&renewed), request.cause()).await?;

@@ -60,6 +60,7 @@ pub(crate) async fn handler(
         email: input.email,
         email_verified_at: None,
         created_at: ctx.clock.now(),
+        roles: domain::Roles::default(),
         version: Version::FIRST,
     };
     decide(&ctx, || async {

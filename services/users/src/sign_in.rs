@@ -15,7 +15,7 @@ use crate::password::{Hasher, Password, PasswordHash, Verdict};
 use crate::refresh_token::RefreshToken;
 use crate::store::Account;
 use crate::tokens::{self, TokenResponse, Tokens};
-use crate::{Ctx, attempts, fields, store};
+use crate::{Ctx, attempts, banned, fields, store};
 
 /// The credentials of a sign-in.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -40,6 +40,7 @@ impl SignIn {
 #[utoipa::path(post, path = "/v1/sessions", operation_id = "sign_in", tag = "users", request_body = SignIn,
     responses(
         (status = 201, body = Tokens),
+        (status = 403, body = ProblemBody, description = "`banned`: the password is right"),
         (status = 429, body = ProblemBody, description = "`too_many_attempts`, `too_many_requests`"),
     ))]
 pub(crate) async fn handler(
@@ -54,6 +55,7 @@ pub(crate) async fn handler(
     let account = store::account(&ctx.db, &input.email).await?;
     let (user_id, rehashed) = check(&ctx.state.hasher, account, &input.password).await?;
     attempts::proved(&ctx, from, &input.email);
+    refuse_banned(&ctx, user_id).await?;
     let token = RefreshToken::first(ctx.ids.next(), &ctx.ids);
     let (family, secret, now) = (token.family_digest(), token.secret_digest(), ctx.clock.now());
     let session = Session::begin(token.session_id, user_id, family, secret, now);
@@ -70,7 +72,13 @@ pub(crate) async fn handler(
         Ok(())
     })
     .await?;
+    // A ban that was reported since the first look may not have seen this session: nobody gets its tokens.
+    refuse_banned(&ctx, user_id).await?;
     Ok((StatusCode::CREATED, tokens::answer(access_token, &token)))
+}
+
+async fn refuse_banned(ctx: &Ctx, user_id: UserId) -> Result<(), Problem> {
+    if banned::is_banned(ctx, user_id).await? { Err(Problem::banned()) } else { Ok(()) }
 }
 
 /// The owner of the password, and its new hash if the costs were raised. A password is hashed also if there is no

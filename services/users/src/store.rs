@@ -4,7 +4,7 @@ use kernel::{SessionId, Timestamp, UserId, Uuid, Version, email};
 use service::TimerKind;
 use service::storage::{self, Batch, Db, Error, Row, params};
 
-use crate::domain::{self, Link, PrivateKey, SESSIONS_MAX, Session, SigningKey, Times, User};
+use crate::domain::{self, Link, PrivateKey, Role, SESSIONS_MAX, Session, SigningKey, Times, User};
 use crate::password::PasswordHash;
 
 /// Set when a user signs in, removed when they sign out.
@@ -20,11 +20,28 @@ pub(crate) const SEND_RESET_LINK: TimerKind = TimerKind::internal("send_reset_li
 const SESSIONS_READ: i64 = 100;
 
 storage::statements! {
-    lookup USER "select user_id, username, email, email_verified_at, created_at, version from users
+    lookup USER "select user_id, username, email, email_verified_at, created_at, roles, version from users
         where user_id = $1";
 
-    query HOLDERS "select user_id, username, email, email_verified_at, created_at, version from users
+    query HOLDERS "select user_id, username, email, email_verified_at, created_at, roles, version from users
         where username_key = $1 or email_key = $2";
+
+    lookup USER_WITH_EMAIL "select user_id, username, email, email_verified_at, created_at, roles, version from users
+        where email_key = $1";
+
+    query USERS_BEFORE "select user_id, username, email, email_verified_at, created_at, roles, version from users
+        where user_id < $1 order by user_id desc limit $2";
+
+    change SET_ROLES "update users set roles = $1, version = version + 1 where user_id = $2 and version = $3";
+
+    query OTHER_HOLDER "select user_id from users
+        where roles <> '' and roles = $1 and user_id <> $2 and not exists (
+            select 1 from accounts where accounts.user_id = users.user_id and accounts.is_banned = $3)
+        limit 1";
+
+    lookup ROLE_GUARD "select version from role_guards where role = $1";
+
+    change CHANGE_ROLE_GUARD "update role_guards set version = version + 1 where role = $1 and version = $2";
 
     insert INSERT_USER into users (
         user_id uuid, username text, username_key text, email text, email_key text,
@@ -185,6 +202,37 @@ pub(crate) async fn user(db: &Db, user_id: UserId) -> Result<Option<User>, Error
     db.query_one(&USER, params![user_id], user_of).await
 }
 
+/// The user with this address.
+pub(crate) async fn user_with_email(db: &Db, address: &str) -> Result<Option<User>, Error> {
+    db.query_one(&USER_WITH_EMAIL, params![email::key(address)], user_of).await
+}
+
+/// Users with ids below `before`, newest first.
+pub(crate) async fn users_before(db: &Db, before: UserId, rows: i64) -> Result<Vec<User>, Error> {
+    db.query(&USERS_BEFORE, params![before, rows], user_of).await
+}
+
+/// `read` is the version on which the change was decided.
+pub(crate) fn set_roles(changed: &User, read: Version) -> Batch {
+    Batch::new().change(&SET_ROLES, read, params![changed.roles.joined(), changed.user_id])
+}
+
+/// True if a user beside this one has the role and is not banned.
+pub(crate) async fn has_other_holder(db: &Db, role: Role, user_id: UserId) -> Result<bool, Error> {
+    let found = db.query_one(&OTHER_HOLDER, params![role.as_str(), user_id, true], |row| row.get::<UserId>("user_id"));
+    Ok(found.await?.is_some())
+}
+
+/// The version of what stands for all holders of a role.
+pub(crate) async fn role_guard(db: &Db, role: Role) -> Result<Option<Version>, Error> {
+    db.query_one(&ROLE_GUARD, params![role.as_str()], |row| row.get("version")).await
+}
+
+/// One of the holders loses the role: `read` is the version at which the others were looked for.
+pub(crate) fn note_loss(role: Role, read: Version) -> Batch {
+    Batch::new().change(&CHANGE_ROLE_GUARD, read, params![role.as_str()])
+}
+
 /// The users who hold the name or the address: at most one each.
 pub(crate) async fn holders(db: &Db, username: &str, address: &str) -> Result<Vec<User>, Error> {
     db.query(&HOLDERS, params![domain::username_key(username), email::key(address)], user_of).await
@@ -301,6 +349,7 @@ fn user_of(row: &Row<'_>) -> Result<User, Error> {
         email: row.get("email")?,
         email_verified_at: row.get("email_verified_at")?,
         created_at: row.get("created_at")?,
+        roles: row.parse("roles")?,
         version: row.get("version")?,
     })
 }

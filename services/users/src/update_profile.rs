@@ -24,7 +24,7 @@ pub(crate) struct UpdateProfile {
     /// verified.
     #[schema(max_length = 254)]
     email: Option<String>,
-    /// The password of now: required with another `email`, except of the admin.
+    /// The password of now: required with another `email`, except of an admin for the account of somebody else.
     #[schema(value_type = String, format = Password, max_length = 1024, required = false)]
     current_password: Option<Password>,
 }

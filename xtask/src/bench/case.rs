@@ -17,6 +17,7 @@ pub(crate) enum Case {
     Sustained,
     Paced,
     Hot,
+    Life,
     PostgresBurst,
     PostgresHot,
     BareLapin,
@@ -32,10 +33,11 @@ pub(crate) enum Case {
 }
 
 /// The load on Tradepost: orders are spread over a hundred products, except where all want the same.
-const BURST: Load = Load { seconds: 10, rate: None, hot: false };
-const SUSTAINED: Load = Load { seconds: 30, rate: Some(2_000), hot: false };
-const PACED: Load = Load { seconds: 10, rate: Some(1_000), hot: false };
-const HOT: Load = Load { seconds: 0, rate: None, hot: true };
+const BURST: Load = Load { seconds: 10, rate: None, hot: false, life: false };
+const SUSTAINED: Load = Load { seconds: 30, rate: Some(2_000), hot: false, life: false };
+const PACED: Load = Load { seconds: 10, rate: Some(1_000), hot: false, life: false };
+const HOT: Load = Load { seconds: 0, rate: None, hot: true, life: false };
+const LIFE: Load = Load { seconds: 10, rate: None, hot: false, life: true };
 
 impl Case {
     pub fn all() -> &'static [Self] {
@@ -53,6 +55,7 @@ impl Case {
             Self::Sustained => "sustained",
             Self::Paced => "paced",
             Self::Hot => "hot",
+            Self::Life => "life",
             Self::PostgresBurst => "postgres-burst",
             Self::PostgresHot => "postgres-hot",
             Self::BareLapin => "bare-lapin",
@@ -78,6 +81,7 @@ impl Case {
             Self::Sustained => "Tradepost, embedded: 2,000 orders/s to the confirmation",
             Self::Paced => "Tradepost, embedded: 1,000 orders/s",
             Self::Hot => "Tradepost, embedded: 10,000 buyers of 100 units",
+            Self::Life => "Tradepost, embedded: 64 orders in flight, each placed, paid, sent and delivered",
             Self::PostgresBurst => "Tradepost on PostgreSQL: as fast as it accepts",
             Self::PostgresHot => "Tradepost on PostgreSQL: 10,000 buyers of 100 units",
             Self::BareLapin => "lapin alone: the relay's bodies, persistent, mandatory, confirmed, 1,024 at a time",
@@ -134,6 +138,7 @@ impl Case {
             Self::Sustained => shop::run(bench, self, Store::Embedded, SUSTAINED),
             Self::Paced => shop::run(bench, self, Store::Embedded, PACED),
             Self::Hot => shop::run(bench, self, Store::Embedded, HOT),
+            Self::Life => shop::run(bench, self, Store::Embedded, LIFE),
             Self::PostgresBurst => shop::run(bench, self, Store::Postgres, BURST),
             Self::PostgresHot => shop::run(bench, self, Store::Postgres, HOT),
             Self::BareLapin => split::run(bench, self, &["bare"]),

@@ -84,10 +84,21 @@ impl Row {
             number("/accept_ms/p99"),
             number("/confirm_ms/p99"),
         );
+        let lived = format!(
+            "{} of {} delivered; from the order to its arrival p50 {:.0} ms, p99 {:.0} ms",
+            number("/delivered"),
+            number("/accepted"),
+            number("/life_ms/p50"),
+            number("/life_ms/p99"),
+        );
         let errors = number("/errors") + number("/unknown");
-        let errors = if errors > 0.0 { format!("; {errors} not accepted") } else { String::new() };
+        let errors = if errors > 0.0 { format!("; {errors} not as asked") } else { String::new() };
         let books = if self.is_balanced() { "" } else { "; BOOKS DON'T BALANCE" };
-        let figures = if matches!(self.case, Case::Hot | Case::PostgresHot) { decided } else { confirmed };
+        let figures = match self.case {
+            Case::Hot | Case::PostgresHot => decided,
+            Case::Life => lived,
+            _ => confirmed,
+        };
         format!("{figures}{errors}{books}")
     }
 

@@ -33,6 +33,8 @@ pub(crate) struct Load {
     pub seconds: u32,
     pub rate: Option<u32>,
     pub hot: bool,
+    /// Each order to its delivery before the next.
+    pub life: bool,
 }
 
 /// A shop that runs until this goes out of use, and the database server below it.
@@ -62,6 +64,8 @@ pub(crate) fn run(bench: &Bench, case: Case, store: Store, load: Load) -> Result
         let orders = number("/accepted").context("the number of orders is missing")?;
         let decided_ms = number("/decided_in_ms").context("nothing was decided")?;
         (orders * 1_000.0 / decided_ms, "decided/s")
+    } else if load.life {
+        (number("/delivered_per_s").context("the rate is missing")?, "delivered/s")
     } else {
         (number("/accepted_per_s").context("the rate is missing")?, "accepted/s")
     };
@@ -80,6 +84,10 @@ impl Load {
             return arguments;
         }
         add("--duration", format!("{}s", bench.seconds(self.seconds)));
+        if self.life {
+            arguments.push("--life".to_owned());
+            return arguments;
+        }
         if let Some(rate) = self.rate {
             add("--rate", rate.to_string());
         }

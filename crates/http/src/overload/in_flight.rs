@@ -5,7 +5,6 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::extract::{MatchedPath, Request};
 use axum::http::StatusCode;
-use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use super::shares::{Exceeds, Share, Shares};
@@ -72,10 +71,18 @@ impl InFlight {
     /// Takes in the request's body, then answers it if there is room: 413 for a body that is too large, 408 for one
     /// that does not arrive in time, 429 `too_many_requests` beyond the client's share, 503 `overloaded` beyond all
     /// room, 503 `timed_out` for an answer that takes too long. Without a client only all room counts.
-    pub(crate) async fn carry(&self, client: Option<Client>, request: Request, next: Next) -> Response {
+    pub(crate) async fn carry<Fut>(
+        &self,
+        client: Option<Client>,
+        request: Request,
+        answer: impl FnOnce(Request) -> Fut,
+    ) -> Response
+    where
+        Fut: Future<Output = Response>,
+    {
         let route = request.extensions().get::<MatchedPath>().map_or("", MatchedPath::as_str).to_owned();
         if ALWAYS.contains(&route.as_str()) {
-            return next.run(request).await;
+            return answer(request).await;
         }
         let (parts, body) = request.into_parts();
         // Held until the answer is there, like the bytes themselves.
@@ -89,7 +96,7 @@ impl InFlight {
             Err(exceeds) => return refusal(exceeds).into_response(),
         };
         let within = self.answer_within(&route);
-        let answer = next.run(Request::from_parts(parts, body));
+        let answer = answer(Request::from_parts(parts, body));
         tokio::time::timeout(within, answer).await.unwrap_or_else(|_| too_late(within))
     }
 

@@ -17,8 +17,9 @@ use std::time::Duration;
 use bus::Broker;
 use futures_util::future::BoxFuture;
 use http::auth::Caller;
-use kernel::{Clock, DeadLetterId, EventId, Timestamp, Uuid};
+use kernel::{Clock, DeadLetterId, EventId, Timestamp, UserId, Uuid};
 use serde::{Deserialize, Serialize};
+use storage::accounts::{self, Standing};
 use storage::archive::{self, StoredEvent};
 use storage::held::{self, Held, HeldState};
 use storage::published_keys::{self, PublishedKey};
@@ -145,6 +146,11 @@ impl Operator {
     /// The keys by which the service checks users' tokens.
     pub async fn keys(&self) -> Result<Vec<PublishedKey>, Error> {
         published_keys::known(&self.db, self.clock.now()).await
+    }
+
+    /// The standing of an account, as the service's store has it now.
+    pub async fn standing(&self, user_id: UserId) -> Result<Standing, Error> {
+        accounts::standing(&self.db, user_id).await
     }
 
     /// The service's events about a subject, oldest first.

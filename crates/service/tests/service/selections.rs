@@ -1,12 +1,17 @@
 //! One handler for many types of events.
 
-use events::{EmailVerificationRequested, PaymentFailed, SigningKeyPublished, UserPasswordChanged};
-use kernel::{Event, Lane};
+use bus::Message;
+use events::{
+    EmailVerificationRequested, PaymentFailed, SigningKeyPublished, UserBanned, UserPasswordChanged, UserRolesChanged,
+    UserUnbanned,
+};
+use kernel::{Envelope, Event, Lane, Uuid};
 use storage::Batch;
+use storage::accounts::Standing;
 use tempfile::tempdir;
 use tradepost_service::{AnyService, Committed, Ctx, Delivery, Failure, Selection};
 
-use crate::support::{House, Script, emitter, listener};
+use crate::support::{House, Script, Step, consumer, emitter, listener};
 
 #[test]
 fn a_selection_subscribes_to_exactly_its_types_and_each_stands_once() {
@@ -16,6 +21,9 @@ fn a_selection_subscribes_to_exactly_its_types_and_each_stands_once() {
     subscriptions.sort_unstable();
     let mut expected = [
         (SigningKeyPublished::TYPE, Lane::Immediate),
+        (UserBanned::TYPE, Lane::Immediate),
+        (UserUnbanned::TYPE, Lane::Immediate),
+        (UserRolesChanged::TYPE, Lane::Immediate),
         (EmailVerificationRequested::TYPE, Lane::Background),
         (UserPasswordChanged::TYPE, Lane::Background),
         (PaymentFailed::TYPE, Lane::Immediate),
@@ -41,6 +49,62 @@ async fn one_handler_is_given_many_types_undecoded_and_leaves_a_type_with_a_reac
     let done = house.delivery("analytics", "users", 0).await;
     assert_eq!((done.status, done.attempts), ("done", 1));
     house.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_said_of_an_account_is_kept_by_every_service_and_before_its_own_reaction_runs() {
+    let folder = tempdir().unwrap();
+    let script = Script::new().always(UserBanned::TYPE, Step::Refuse);
+    let listener = listener("analytics", &Selection::from_service("admin"), &script);
+    let services = vec![emitter("users", &script), listener, consumer("orders", &script)];
+    let house = House::start(folder.path(), services).await;
+    let (ada, bob): (Uuid, Uuid) = (house.runtime.ids.next(), house.runtime.ids.next());
+    let standing = async |service: &str, user: Uuid| house.operator(service).standing(user.into()).await.unwrap();
+    let (banned, admin) =
+        (Standing { is_banned: true, is_admin: false }, Standing { is_banned: false, is_admin: true });
+
+    let ban = UserBanned { user_id: ada.into(), reason: String::new(), banned_by: String::new(), version: 2 };
+    let unban = UserUnbanned { user_id: bob.into(), unbanned_by: String::new(), version: 3 };
+    let late = UserBanned { user_id: bob.into(), version: 2, ..ban.clone() };
+    let promoted = UserRolesChanged {
+        user_id: bob.into(),
+        roles: vec!["admin".to_owned()],
+        changed_by: String::new(),
+        version: 2,
+    };
+    for service in ["analytics", "orders"] {
+        house.publish(service, said(&house, &ban)).await;
+        house.publish(service, said(&house, &unban)).await;
+        house.publish(service, said(&house, &late)).await;
+        house.publish(service, said(&house, &promoted)).await;
+        house.settle().await;
+        assert_eq!((standing(service, ada).await, standing(service, bob).await), (banned, admin), "{service}");
+    }
+    assert_eq!(standing("users", ada).await, Standing::default(), "it was given nothing");
+
+    // The selection has a handler of its own: what it can't handle is parked, and what was said is kept all the same.
+    assert_eq!(house.effects_on("analytics", bob).await, [UserUnbanned::TYPE]);
+    assert_eq!(house.dead_letters("analytics").await.len(), 2);
+    assert_eq!(house.dead_letters("orders").await.len(), 0);
+    house.stop().await;
+}
+
+/// An event of another service as a broker delivers it.
+fn said<E: Event>(house: &House, event: &E) -> Message {
+    let ids = &house.runtime.ids;
+    let envelope = Envelope {
+        id: ids.next(),
+        event_type: E::TYPE.to_owned(),
+        source: E::SOURCE.to_owned(),
+        key: event.key(),
+        sequence: 1,
+        lane: E::LANE,
+        time: house.runtime.clock.now(),
+        correlation_id: ids.next(),
+        causation_id: ids.next(),
+        traceparent: None,
+    };
+    Message { envelope, body: serde_json::to_vec(event).unwrap().into() }
 }
 
 #[test]

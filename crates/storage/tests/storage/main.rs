@@ -5,6 +5,7 @@
 #[macro_use]
 mod store_location;
 
+mod accounts;
 mod backlog;
 mod commits;
 mod durability;

@@ -1,5 +1,7 @@
 //! The books: whether what the shop has is what the run ordered, unit by unit, cent by cent, mail by mail.
 
+mod shipments;
+
 use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 
@@ -8,7 +10,10 @@ use kernel::Uuid;
 use serde::Serialize;
 
 use super::plan::Plan;
-use super::shop::{Found, Mail, Order, Payment};
+use super::shop::{Found, Mail, Order, Payment, Shipment};
+
+/// The reason of a refund that is not mailed, for the mail about the cancellation says it.
+const ORDER_CANCELLED: &str = "order_cancelled";
 
 /// Findings of a check that are reported; the others are counted.
 const REPORTED_MAX: usize = 5;
@@ -48,6 +53,7 @@ struct Ledger<'a> {
     /// The orders of the run, with their number in it.
     orders: Vec<(u64, &'a Order)>,
     payments: HashMap<OrderId, Vec<&'a Payment>>,
+    shipments: HashMap<OrderId, Vec<&'a Shipment>>,
     mails: HashMap<OrderId, Vec<&'a Mail>>,
     found: &'a Found,
 }
@@ -59,6 +65,7 @@ impl Books {
             ledger.orders(),
             ledger.states(),
             ledger.outcomes(),
+            ledger.shipments(),
             ledger.units(),
             ledger.charges(),
             ledger.mails(),
@@ -86,6 +93,7 @@ impl<'a> Ledger<'a> {
             ordered,
             orders: found.orders.iter().filter_map(is_of_run).collect(),
             payments: grouped(&found.payments, |payment| Some(payment.order_id)),
+            shipments: grouped(&found.shipments, |shipment| Some(shipment.order_id)),
             mails: grouped(&found.mails, |mail| mail.order_id),
             found,
         }
@@ -130,15 +138,24 @@ impl<'a> Ledger<'a> {
         BookCheck::new("orders", expected, found, findings)
     }
 
-    /// Nothing is stuck.
+    fn payments_of(&self, order: &Order) -> &[&'a Payment] {
+        self.payments.get(&order.order_id).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// Nothing is stuck: an order ended, or waits for somebody who ships it.
     fn states(&self) -> BookCheck {
-        let counted = |status: &str| self.orders.iter().filter(|(_, order)| order.status == status).count();
-        let is_settled = |order: &Order| matches!(order.status.as_str(), "paid" | "rejected" | "cancelled");
+        let is_settled = |order: &Order| order.is_kept() || matches!(order.status.as_str(), "rejected" | "cancelled");
         let stuck = self.orders.iter().filter(|(_, order)| !is_settled(order));
         let findings = stuck.map(|(_, order)| format!("{} is {}", order.order_id, order.status)).collect();
-        let [paid, rejected, cancelled] = ["paid", "rejected", "cancelled"].map(counted);
-        let found = format!("{paid} paid, {rejected} rejected, {cancelled} cancelled");
-        BookCheck::new("states", "every order paid, rejected or cancelled".to_owned(), found, findings)
+        let counted = |status: &str| self.orders.iter().filter(|(_, order)| order.status == status).count();
+        let shown = |(status, is_always): (&str, bool)| {
+            let count = counted(status);
+            (is_always || count > 0).then(|| format!("{count} {status}"))
+        };
+        let statuses = [("paid", true), ("shipped", false), ("delivered", false), ("refunded", false)];
+        let statuses = statuses.into_iter().chain([("rejected", true), ("cancelled", true)]);
+        let found = statuses.filter_map(shown).collect::<Vec<_>>().join(", ");
+        BookCheck::new("states", "every order paid and beyond, rejected or cancelled".to_owned(), found, findings)
     }
 
     /// Each order ended as its payment and its product's stock had it.
@@ -147,12 +164,11 @@ impl<'a> Ledger<'a> {
         let mut findings = Vec::new();
         for (n, order) in &self.orders {
             let failed = order.reason.as_deref() == Some("payment_failed");
-            match (order.status.as_str(), plan.is_declined(*n)) {
-                ("paid", true) => findings.push(format!("{} is paid, and its card was declined", order.order_id)),
-                ("cancelled", false) if failed => {
-                    findings.push(format!("the payment of {} failed, and its card is good", order.order_id));
-                }
-                _ => {}
+            let (id, is_declined) = (order.order_id, plan.is_declined(*n));
+            if order.is_kept() && is_declined {
+                findings.push(format!("{id} is {}, and its card was declined", order.status));
+            } else if order.status == "cancelled" && failed && !is_declined {
+                findings.push(format!("the payment of {id} failed, and its card is good"));
             }
         }
         for (product, id) in self.ordered.product_ids.iter().enumerate() {
@@ -166,28 +182,33 @@ impl<'a> Ledger<'a> {
     /// An order is rejected only if its units were not there.
     fn rejected_for_nothing(&self, product: u64, product_id: ProductId) -> Option<String> {
         let plan = self.ordered.plan;
-        let of_product: Vec<(i64, &str)> = self
+        let of_product: Vec<(i64, &Order)> = self
             .orders
             .iter()
             .filter(|(n, _)| plan.product_of(*n) == product)
-            .map(|(n, order)| (plan.quantity(*n), order.status.as_str()))
+            .map(|(n, order)| (plan.quantity(*n), *order))
             .collect();
-        let smallest = of_product.iter().filter(|(_, status)| *status == "rejected").map(|(units, _)| *units).min()?;
-        // What is cancelled was held for a while, and others were rejected meanwhile.
-        let has_cancelled = of_product.iter().any(|(_, status)| *status == "cancelled");
-        let taken = of_product.iter().filter(|(_, status)| has_cancelled || *status == "paid");
+        let rejected = of_product.iter().filter(|(_, order)| order.status == "rejected");
+        let smallest = rejected.map(|(units, _)| *units).min()?;
+        // What is cancelled was held for a while, and others were rejected meanwhile. So it is with what came back.
+        let has_cancelled = of_product.iter().any(|(_, order)| order.status == "cancelled");
+        let taken = of_product.iter().filter(|(_, order)| has_cancelled || order.is_kept());
         let left = plan.stock - taken.map(|(units, _)| units).sum::<i64>();
         (left >= smallest)
             .then(|| format!("{product_id} has {left} units left, and an order of {smallest} was rejected"))
     }
 
-    /// Units to begin with, less those sold, are on hand, and none is held.
+    /// Units to begin with, less those sold and not returned, are on hand, and none is held.
     fn units(&self) -> BookCheck {
         let plan = self.ordered.plan;
         let mut sold: HashMap<ProductId, i64> = HashMap::new();
-        for (_, order) in self.orders.iter().filter(|(_, order)| order.status == "paid") {
+        for (_, order) in self.orders.iter().filter(|(_, order)| order.is_kept()) {
             for line in &order.lines {
                 *sold.entry(line.product_id).or_default() += line.quantity;
+            }
+            let refunds = self.payments_of(order).iter().flat_map(|payment| payment.refunds_done());
+            for line in refunds.flat_map(|refund| &refund.restock) {
+                *sold.entry(line.product_id).or_default() -= line.quantity;
             }
         }
         let levels: HashMap<ProductId, _> = self.found.stock.iter().map(|level| (level.product_id, level)).collect();
@@ -212,25 +233,28 @@ impl<'a> Ledger<'a> {
         BookCheck::new("units", expected, format!("{on_hand} on hand, {reserved} reserved"), findings)
     }
 
-    /// Whoever paid was charged once, the total; nobody else's money is kept.
+    /// Whoever paid was charged once, the total, less what went back; nobody else's money is kept.
     fn charges(&self) -> BookCheck {
         let mut findings = Vec::new();
         let (mut paid, mut due, mut kept) = (0, 0, 0);
         for (_, order) in &self.orders {
-            let payments = self.payments.get(&order.order_id).map(Vec::as_slice).unwrap_or_default();
-            let captured: Vec<_> = payments.iter().filter(|it| it.status == "captured").collect();
-            kept += captured.iter().map(|it| it.amount.amount).sum::<i64>();
-            let is_paid = order.status == "paid";
-            if is_paid {
+            let payments = self.payments_of(order);
+            let captured: Vec<_> = payments.iter().filter(|it| it.captured.amount > 0).collect();
+            kept += captured.iter().map(|it| it.captured.amount - it.refunded.amount).sum::<i64>();
+            let back = |payment: &Payment| payment.refunds_done().map(|refund| refund.amount.amount).sum::<i64>();
+            let is_booked = captured.iter().all(|it| it.refunded.amount == back(it) && back(it) <= it.captured.amount);
+            if order.is_kept() {
                 paid += 1;
-                due += order.total.amount;
+                due += order.total.amount - captured.iter().map(|it| back(it)).sum::<i64>();
             }
             let is_right = match captured[..] {
-                [] => !is_paid,
-                [one] => is_paid && one.amount == order.total,
+                [] => !order.is_kept(),
+                [one] if order.is_kept() => one.captured == order.total,
+                // Its order ended: all of it went back.
+                [one] => one.refunded == one.captured,
                 _ => false,
             };
-            if !is_right {
+            if !is_right || !is_booked {
                 let (id, status, captured) = (order.order_id, &order.status, captured.len());
                 findings.push(format!("{id} is {status}, total {}, and has {captured} captured payments", order.total));
             }
@@ -242,34 +266,49 @@ impl<'a> Ledger<'a> {
         BookCheck::new("charges", expected, format!("{kept} cents kept"), findings)
     }
 
-    /// Each customer got the one mail about the end of the order.
+    /// Each customer got the one mail about the end of the order, and one about each shipment and refund.
     fn mails(&self) -> BookCheck {
         let mut findings = Vec::new();
         let (mut expected, mut found) = (0, 0);
         for (_, order) in &self.orders {
-            let template = match (order.status.as_str(), order.reason.as_deref()) {
-                ("paid", _) => Some("confirmation"),
-                ("rejected", _) => Some("rejection"),
-                ("cancelled", Some("payment_failed")) => Some("payment_failed"),
-                ("cancelled", _) => Some("cancelled"),
-                _ => None,
-            };
+            let mut templates = self.templates(order);
             let mails = self.mails.get(&order.order_id).map(Vec::as_slice).unwrap_or_default();
-            expected += usize::from(template.is_some());
+            expected += templates.len();
             found += mails.len();
-            let got = mails.iter().map(|mail| (mail.template.as_str(), mail.to.as_str()));
-            if !got.eq(template.map(|template| (template, order.email.as_str()))) {
-                let got: Vec<&str> = mails.iter().map(|mail| mail.template.as_str()).collect();
-                findings.push(format!(
-                    "{} is {}, and its mails are [{}]",
-                    order.order_id,
-                    order.status,
-                    got.join(", ")
-                ));
+            let mut got: Vec<&str> = mails.iter().map(|mail| mail.template.as_str()).collect();
+            templates.sort_unstable();
+            got.sort_unstable();
+            if got != templates || mails.iter().any(|mail| mail.to != order.email) {
+                let (id, status) = (order.order_id, &order.status);
+                findings.push(format!("{id} is {status}, and its mails are [{}]", got.join(", ")));
             }
         }
         let expected = format!("{expected} mails, one for each order that ended");
+        let has_more = self.orders.iter().any(|(_, order)| self.templates(order).len() > 1);
+        let expected = if has_more { format!("{expected}, each dispatch, arrival and refund") } else { expected };
         BookCheck::new("mails", expected, format!("{found} mails"), findings)
+    }
+
+    /// The templates of the mails that are due about an order.
+    fn templates(&self, order: &Order) -> Vec<&'static str> {
+        let end = match (order.status.as_str(), order.reason.as_deref()) {
+            ("rejected", _) => Some("rejection"),
+            ("cancelled", Some("payment_failed")) => Some("payment_failed"),
+            ("cancelled", _) => Some("cancelled"),
+            ("delivered" | "refunded", _) => Some("delivered"),
+            _ => None,
+        };
+        let is_confirmed = order.is_kept() || order.is_cancelled_after_payment();
+        let is_too_late = order.cancellation.as_deref() == Some("too_late");
+        let mut templates: Vec<&str> = end.into_iter().collect();
+        templates.extend(is_confirmed.then_some("confirmation"));
+        templates.extend(is_too_late.then_some("too_late_to_cancel"));
+        let left = self.shipments_of(order).iter().filter(|shipment| shipment.has_left());
+        templates.extend(left.map(|_| "dispatched"));
+        let refunds = self.payments_of(order).iter().flat_map(|payment| payment.refunds_done());
+        let mailed = refunds.filter(|refund| refund.reason.as_deref() != Some(ORDER_CANCELLED));
+        templates.extend(mailed.map(|_| "refunded"));
+        templates
     }
 
     /// No delivery of the run was parked.

@@ -53,6 +53,8 @@ pub struct Plan {
     pub decline: Share,
     /// Everybody wants one unit.
     pub is_hot: bool,
+    /// Each order is sent and delivered before its client places the next.
+    pub is_life: bool,
 }
 
 impl Plan {
@@ -121,6 +123,7 @@ mod tests {
             currency: Currency::EUR,
             decline: decline.parse().unwrap(),
             is_hot: false,
+            is_life: false,
         }
     }
 

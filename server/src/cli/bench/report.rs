@@ -30,6 +30,8 @@ pub struct Report<'a> {
     flushes: Flushes,
     is_settled: bool,
     confirm: Histogram,
+    life: Histogram,
+    completed: usize,
     rejected: usize,
     cancelled: usize,
     confirmed_in: Option<Duration>,
@@ -50,6 +52,8 @@ impl<'a> Report<'a> {
         let of = |status: &'static str| orders.iter().filter(move |order| order.status == status);
         let mut confirm = Histogram::default();
         of("paid").for_each(|order| confirm.record(between(order.created_at, order.updated_at)));
+        let mut life = Histogram::default();
+        of("delivered").for_each(|order| life.record(between(order.created_at, order.updated_at)));
         // One clock stamps all of these, so no difference between machines' clocks is in the spans.
         let first = orders.iter().map(|order| order.created_at).min();
         let until = |last: Option<Timestamp>| first.zip(last).map(|(first, last)| between(first, last));
@@ -59,6 +63,7 @@ impl<'a> Report<'a> {
         decisions.sort_unstable_by_key(|decision| std::cmp::Reverse(decision.time));
         let last_decided = decisions.iter().find(|decision| is_own(decision.subject)).map(|decision| decision.time);
         Self {
+            completed: orders.iter().filter(|order| order.is_kept()).count(),
             rejected: of("rejected").count(),
             cancelled: of("cancelled").count(),
             confirmed_in: until(of("paid").map(|order| order.updated_at).max()),
@@ -70,12 +75,16 @@ impl<'a> Report<'a> {
             flushes,
             is_settled,
             confirm,
+            life,
         }
     }
 
     fn completed_per_s(&self) -> f64 {
-        let span = self.confirmed_in.map(|span| span.as_secs_f64()).filter(|span| *span > 0.0);
-        span.map_or(0.0, |span| self.confirm.count() as f64 / span)
+        per_s(self.confirm.count(), self.confirmed_in)
+    }
+
+    fn delivered_per_s(&self) -> f64 {
+        per_s(self.life.count(), self.final_in)
     }
 
     /// The object of `--json`.
@@ -86,7 +95,7 @@ impl<'a> Report<'a> {
             "accept_ms": percentiles(&self.tally.latency),
             "confirm_ms": percentiles(&self.confirm),
             "accepted": self.tally.accepted.len(),
-            "completed": self.confirm.count(),
+            "completed": self.completed,
             "rejected": self.rejected,
             "cancelled": self.cancelled,
             "errors": self.tally.errors_total(),
@@ -102,6 +111,11 @@ impl<'a> Report<'a> {
         if self.plan.is_hot {
             object["decided_in_ms"] = millis(self.decided_in);
         }
+        if self.plan.is_life {
+            object["delivered"] = json!(self.life.count());
+            object["delivered_per_s"] = json!(rounded(self.delivered_per_s()));
+            object["life_ms"] = percentiles(&self.life);
+        }
         object
     }
 
@@ -111,10 +125,11 @@ impl<'a> Report<'a> {
         }
         let seconds = |span: Option<Duration>| span.map(|span| format!("{:.2} s", span.as_secs_f64()));
         let some = |count: usize| (count > 0).then(|| count.to_string());
-        let flushes = &self.flushes;
+        let (flushes, is_life) = (&self.flushes, self.plan.is_life);
         out.text(fields([
             ("accepted", Some(format!("{}, {:.0}/s", self.tally.accepted.len(), self.tally.accepted_per_s()))),
-            ("confirmed", Some(format!("{}, {:.0}/s", self.confirm.count(), self.completed_per_s()))),
+            ("confirmed", (!is_life).then(|| format!("{}, {:.0}/s", self.confirm.count(), self.completed_per_s()))),
+            ("delivered", is_life.then(|| format!("{}, {:.0}/s", self.life.count(), self.delivered_per_s()))),
             ("rejected", some(self.rejected)),
             ("cancelled", some(self.cancelled)),
             ("unknown", some(self.tally.unknown.len())),
@@ -133,7 +148,8 @@ impl<'a> Report<'a> {
     fn times(&self) -> Table {
         let right = ["P50", "P95", "P99", "MAX"].map(Column::Right);
         let mut table = Table::new([&[Column::Left("TIME IN MS")], &right[..]].concat());
-        for (name, histogram) in [("accept", &self.tally.latency), ("confirm", &self.confirm)] {
+        let second = if self.plan.is_life { ("life", &self.life) } else { ("confirm", &self.confirm) };
+        for (name, histogram) in [("accept", &self.tally.latency), second] {
             let shown = |span: Option<Duration>| span.map_or_else(|| "-".to_owned(), |it| format!("{:.1}", in_ms(it)));
             let [p50, p95, p99] = [50, 95, 99].map(|percent| shown(histogram.percentile(percent)));
             table.row([name.to_owned(), p50, p95, p99, shown(histogram.max())]);
@@ -150,6 +166,11 @@ impl<'a> Report<'a> {
         }
         table
     }
+}
+
+fn per_s(count: u64, span: Option<Duration>) -> f64 {
+    let span = span.map(|span| span.as_secs_f64()).filter(|span| *span > 0.0);
+    span.map_or(0.0, |span| count as f64 / span)
 }
 
 /// A span that a clock which was set back would make negative counts as none.

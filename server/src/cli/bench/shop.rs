@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use events::{OrderId, PaymentId, ProductId};
+use events::{OrderId, PaymentId, ProductId, ShipmentId};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use kernel::{DeadLetterId, EventId, Money, Timestamp, Uuid};
 use notifications::MailId;
@@ -50,8 +50,23 @@ pub struct Order {
     pub email: String,
     pub lines: Vec<Line>,
     pub total: Money,
+    /// Set if it was to be cancelled after its payment.
+    #[serde(default)]
+    pub cancellation: Option<String>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
+}
+
+impl Order {
+    /// It is paid, and its customer has the units or waits for them.
+    pub fn is_kept(&self) -> bool {
+        matches!(self.status.as_str(), "paid" | "shipped" | "delivered" | "refunded")
+    }
+
+    /// It was paid, and cancelled before anything had left.
+    pub fn is_cancelled_after_payment(&self) -> bool {
+        self.status == "cancelled" && self.cancellation.is_some()
+    }
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -64,8 +79,40 @@ pub struct Line {
 pub struct Payment {
     pub payment_id: PaymentId,
     pub order_id: OrderId,
+    pub captured: Money,
+    pub refunded: Money,
+    pub refunds: Vec<Refund>,
+}
+
+/// Money of a payment that went back, or is to.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Refund {
     pub amount: Money,
     pub status: String,
+    pub reason: Option<String>,
+    pub restock: Vec<Line>,
+}
+
+impl Payment {
+    /// The refunds that the provider made.
+    pub fn refunds_done(&self) -> impl Iterator<Item = &Refund> {
+        self.refunds.iter().filter(|refund| refund.status == "succeeded")
+    }
+}
+
+/// A part of an order that leaves together.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Shipment {
+    pub shipment_id: ShipmentId,
+    pub order_id: OrderId,
+    pub status: String,
+    pub lines: Vec<Line>,
+}
+
+impl Shipment {
+    pub fn has_left(&self) -> bool {
+        matches!(self.status.as_str(), "dispatched" | "delivered")
+    }
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -107,6 +154,7 @@ pub struct Decision {
 pub struct Found {
     pub orders: Vec<Order>,
     pub payments: Vec<Payment>,
+    pub shipments: Vec<Shipment>,
     pub mails: Vec<Mail>,
     pub stock: Vec<Stock>,
     pub dead_letters: Vec<DeadLetter>,
@@ -129,7 +177,14 @@ macro_rules! listed {
     )*};
 }
 
-listed!(Order by order_id, Payment by payment_id, Mail by mail_id, DeadLetter by dead_letter_id, Decision by event_id);
+listed!(
+    Order by order_id,
+    Payment by payment_id,
+    Shipment by shipment_id,
+    Mail by mail_id,
+    DeadLetter by dead_letter_id,
+    Decision by event_id,
+);
 
 /// Makes the products of a run; answers with their ids, in their order.
 pub async fn make_products(client: &Client, plan: &Plan) -> Result<Vec<ProductId>, Failure> {
@@ -179,15 +234,16 @@ pub async fn read_back(client: &Client, product_ids: &[ProductId], is_hot: bool)
         reserved.extend(rejected);
         Ok(reserved)
     };
-    let (orders, payments, mails, dead_letters, stock, decisions) = futures_util::try_join!(
+    let (orders, payments, shipments, mails, dead_letters, stock, decisions) = futures_util::try_join!(
         all_since(client, "/v1/orders", vec![], floor),
         all_since(client, "/v1/payments", vec![], floor),
+        all_since(client, "/v1/shipments", vec![], floor),
         all_since(client, "/v1/mail", vec![], floor),
         all_since(client, "/v1/dead-letters", vec![], floor),
         stream::iter(stock).buffered(STOCK_READERS).try_collect(),
         decided,
     )?;
-    Ok(Found { orders, payments, mails, stock, dead_letters, decisions })
+    Ok(Found { orders, payments, shipments, mails, stock, dead_letters, decisions })
 }
 
 /// The id above which everything of the run is.

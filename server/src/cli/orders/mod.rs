@@ -12,14 +12,20 @@ use serde_json::{Value, json};
 
 use super::arguments::{Limit, OrderRef, seconds};
 use super::client::Client;
+use super::output::note;
 use super::table::{Column, Table};
 use super::terminal::plain;
 use super::{Failure, Output};
+use watch::Until;
 
 const WATCH_HELP: &str = "\
 Each line is an event: its time, the service that emitted it, its name, and its consumers.
 With --json there is one object a line: the steps of the story, each again when its
 deliveries changed, and the order as the last.";
+
+const CANCEL_HELP: &str = "\
+An order that is not paid is cancelled at once. One that is paid is cancelled if nothing of it has left:
+until that is known it is `cancelling`, and `orders watch` shows how it ends.";
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -43,6 +49,9 @@ pub enum Command {
     Watch {
         /// Its number or its id
         order: OrderRef,
+        /// Go on when it is paid, until it is delivered
+        #[arg(long)]
+        until_delivered: bool,
     },
     /// Pay an order that was placed without a payment token, or whose payment was declined
     #[command(after_help = "Example:\n  tradepost orders pay 1001 --token tok_ok --watch")]
@@ -56,12 +65,16 @@ pub enum Command {
         #[arg(long)]
         watch: bool,
     },
-    /// Cancel an order that is not paid
+    /// Cancel an order of which nothing has left
+    #[command(after_help = CANCEL_HELP)]
     Cancel {
         /// Its number or its id
         order: OrderRef,
     },
 }
+
+/// The status of a paid order until shipping has said if something left.
+const CANCELLING: &str = "cancelling";
 
 /// The fields of an order that every list and view shows.
 #[derive(Debug, Deserialize)]
@@ -75,6 +88,9 @@ struct Order {
     lines: Vec<Line>,
     total: Money,
     payment: Payment,
+    #[serde(default)]
+    shipments: Vec<Shipment>,
+    cancellation: Option<String>,
     created_at: Value,
 }
 
@@ -89,7 +105,25 @@ struct Line {
 #[derive(Debug, Deserialize)]
 struct Payment {
     status: String,
+    captured: Option<Money>,
+    refunded: Option<Money>,
     error: Option<String>,
+}
+
+/// A part of an order that left.
+#[derive(Debug, Deserialize)]
+struct Shipment {
+    shipment_id: String,
+    status: String,
+    carrier: Option<String>,
+    tracking_number: Option<String>,
+    lines: Vec<ShippedLine>,
+}
+
+#[derive(Debug, Deserialize)]
+struct ShippedLine {
+    name: String,
+    quantity: i64,
 }
 
 impl Payment {
@@ -99,6 +133,16 @@ impl Payment {
             Some(error) => format!("{} ({error})", self.status),
             None => self.status.clone(),
         }
+    }
+
+    /// The money that came.
+    fn came_in(&self) -> Option<Money> {
+        self.captured.filter(|money| money.amount > 0)
+    }
+
+    /// The money that went back.
+    fn went_back(&self) -> Option<Money> {
+        self.refunded.filter(|money| money.amount > 0)
     }
 }
 
@@ -112,12 +156,25 @@ impl Order {
     }
 
     /// True if nothing more happens by itself, or only after a long time.
-    fn is_resting(&self) -> bool {
+    fn is_resting(&self, until: Until) -> bool {
         match self.status.as_str() {
-            "placed" => false,
+            "placed" | CANCELLING => false,
             "reserved" => self.waits_for_payment(),
+            "paid" | "shipped" => until == Until::Paid,
             _ => true,
         }
+    }
+
+    /// True if it is cancelled, and its money has not gone back yet.
+    fn waits_for_refund(&self) -> bool {
+        let captured = self.payment.captured.map_or(0, |money| money.amount);
+        let refunded = self.payment.refunded.map_or(0, |money| money.amount);
+        self.status == "cancelled" && refunded < captured
+    }
+
+    /// The end of a wish to cancel it after it was paid, where its status does not say it.
+    fn cancellation_outcome(&self) -> Option<&'static str> {
+        (self.cancellation.as_deref() == Some("too_late")).then_some("too late, a part of the order had left")
     }
 
     fn waits_for_payment(&self) -> bool {
@@ -135,9 +192,10 @@ impl Command {
             Self::Place(_) => unreachable!("placing needs no admin and was done above"),
             Self::List { status, limit } => list(client, out, status.as_deref(), limit.limit).await,
             Self::Show { order } => show::show(client, out, order).await,
-            Self::Watch { order } => {
+            Self::Watch { order, until_delivered } => {
                 let order_id = order.resolve(client).await?;
-                watch::watch(client, out, order_id).await
+                let until = if until_delivered { Until::Delivered } else { Until::Paid };
+                watch::watch(client, out, order_id, until).await
             }
             Self::Pay { order, token, watch } => {
                 let order_id = order.resolve(client).await?;
@@ -176,7 +234,7 @@ async fn pay(client: &Client, out: &mut Output, order_id: OrderId, token: &str, 
             out.text(format_args!("order {}: the payment is {}", order.number, plain(&order.payment.status)))?;
         }
     }
-    if watch { watch::watch(client, out, order_id).await } else { Ok(()) }
+    if watch { watch::watch(client, out, order_id, Until::Paid).await } else { Ok(()) }
 }
 
 async fn cancel(client: &Client, out: &mut Output, order: OrderRef) -> Result<(), Failure> {
@@ -186,5 +244,10 @@ async fn cancel(client: &Client, out: &mut Output, order: OrderRef) -> Result<()
         return out.document(&answer);
     }
     let order: Order = client.view(&answer)?;
-    out.text(format_args!("order {} is {}", order.number, plain(&order.outcome())))
+    out.text(format_args!("order {} is {}", order.number, plain(&order.outcome())))?;
+    if order.status == CANCELLING {
+        let number = order.number;
+        note(&format!("it was paid, so shipping is asked first: `tradepost orders watch {number}` shows how it ends"));
+    }
+    Ok(())
 }

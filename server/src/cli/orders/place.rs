@@ -2,21 +2,19 @@
 
 use clap::Args;
 use events::OrderId;
-use kernel::{Clock, Ids, Money, RequestId};
+use kernel::Money;
 use reqwest::header::HeaderValue;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::watch::Until;
 use super::{Line, watch};
-use crate::cli::arguments::WantedLine;
+use crate::cli::arguments::{WantedLine, idempotency_key, new_idempotency_key};
 use crate::cli::client::Client;
 use crate::cli::failure::Exit;
 use crate::cli::output::note;
 use crate::cli::table::fields;
 use crate::cli::{Failure, Output};
-
-/// The server's bound.
-const IDEMPOTENCY_KEY_MAX: usize = 255;
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -24,11 +22,14 @@ Examples:
   tradepost orders place --line 123=1 --email ada@example.com
 
 Tokens of the simulated payment provider:
-  tok_ok        charged
-  tok_declined  declined for good
-  tok_soft      declined, but another token may follow
-  tok_timeout   charged, but the answer is lost
-  tok_slow      charged after a while";
+  tok_ok              charged
+  tok_declined        declined for good
+  tok_soft            declined, but another token may follow
+  tok_timeout         charged, but the answer is lost
+  tok_slow            charged after a while
+  tok_refund_fails    charged; a refund is refused for good
+  tok_refund_timeout  charged; a refund is done, but its answer is lost
+  tok_refund_slow     charged; a refund is done after a while";
 
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
@@ -53,11 +54,6 @@ pub struct Place {
     watch: bool,
 }
 
-fn idempotency_key(text: &str) -> Result<HeaderValue, String> {
-    let value = HeaderValue::from_str(text).ok().filter(|_| (1..=IDEMPOTENCY_KEY_MAX).contains(&text.len()));
-    value.ok_or_else(|| format!("1 to {IDEMPOTENCY_KEY_MAX} characters on one line are expected"))
-}
-
 #[derive(Debug, Deserialize)]
 struct Placed {
     order_id: OrderId,
@@ -69,11 +65,7 @@ struct Placed {
 
 impl Place {
     pub async fn run(self, client: &Client, out: &mut Output) -> Result<(), Failure> {
-        let mut lines = Vec::new();
-        for wanted in self.lines.iter().chain(&self.line) {
-            let product_id = wanted.product.resolve(client).await?;
-            lines.push(json!({"product_id": product_id, "quantity": wanted.quantity}));
-        }
+        let lines = WantedLine::resolve_all(self.lines.iter().chain(&self.line), client).await?;
         let mut body = json!({"lines": lines, "email": self.email});
         if let Some(token) = &self.token {
             body["payment"] = json!({"token": token});
@@ -92,19 +84,16 @@ impl Place {
         }
         let watched = match &placed.access_token {
             Some(token) if !client.is_admin() => {
-                watch::watch(&client.with_order_token(token)?, out, placed.order_id).await
+                watch::watch(&client.with_order_token(token)?, out, placed.order_id, Until::Paid).await
             }
-            _ => watch::watch(client, out, placed.order_id).await,
+            _ => watch::watch(client, out, placed.order_id, Until::Paid).await,
         };
         watched.map_err(|failure| not_watched(failure, placed.number))
     }
 }
 
 async fn post(client: &Client, body: &Value, key: Option<HeaderValue>) -> Result<Value, Failure> {
-    let key = key.unwrap_or_else(|| {
-        let made: RequestId = Ids::new(Clock::system()).next();
-        HeaderValue::from_str(&made.to_string()).expect("an id is plain ASCII")
-    });
+    let key = key.unwrap_or_else(new_idempotency_key);
     let shown = key.to_str().unwrap_or_default();
     let help = format!(
         "the order may have been placed: repeat the command with `--idempotency-key {shown}`, which places it at most once"

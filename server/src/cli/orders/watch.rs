@@ -19,8 +19,17 @@ const LOOK_AGAIN: Duration = Duration::from_millis(200);
 /// The time that an event may wait to be printed together with its handling.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// The end of a watch. An order that was rejected or cancelled ends each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Until {
+    /// It is paid, which is where it rests until somebody ships it.
+    Paid,
+    /// All of it has arrived.
+    Delivered,
+}
+
 /// Prints the story until the order is settled and every consumer has handled its events.
-pub async fn watch(client: &Client, out: &mut Output, order_id: OrderId) -> Result<(), Failure> {
+pub async fn watch(client: &Client, out: &mut Output, order_id: OrderId, until: Until) -> Result<(), Failure> {
     let mut printer = StoryPrinter::new(out.styles());
     let mut last_printed = Instant::now();
     let mut resting_since = None;
@@ -31,9 +40,11 @@ pub async fn watch(client: &Client, out: &mut Output, order_id: OrderId) -> Resu
         let order: Order = client.view(&answer)?;
         let steps: Vec<StoryEvent> = client.view(&story["items"])?;
         let missing: Vec<String> = client.view(&story["missing"]).unwrap_or_default();
-        let is_over = order.is_resting() && {
+        let is_over = order.is_resting(until) && {
             let since = *resting_since.get_or_insert_with(Instant::now);
-            let is_whole = missing.is_empty() && steps.iter().all(StoryEvent::is_settled);
+            let is_handled = missing.is_empty() && steps.iter().all(StoryEvent::is_settled);
+            // A refund that failed never comes, so it is waited for as long as for late handling.
+            let is_whole = is_handled && !order.waits_for_refund();
             is_whole || since.elapsed() >= PATIENCE
         };
         let lines = printer.lines(&steps, is_over || last_printed.elapsed() >= PATIENCE);
@@ -75,5 +86,12 @@ fn end(out: &mut Output, answer: &Value, order: &Order) -> Result<(), Failure> {
     if let Some(error) = &order.payment.error {
         out.text(format_args!("payment {}: {}", order.payment.status, plain(error)))?;
     }
-    out.text(format_args!("order {} is {}", order.number, plain(&order.outcome())))
+    if let Some(refunded) = order.payment.went_back() {
+        out.text(format_args!("refunded {refunded}"))?;
+    }
+    out.text(format_args!("order {} is {}", order.number, plain(&order.outcome())))?;
+    match order.cancellation_outcome() {
+        Some(state) => out.text(format_args!("cancellation: {state}")),
+        None => Ok(()),
+    }
 }

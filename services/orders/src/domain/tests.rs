@@ -1,6 +1,9 @@
 use kernel::{Currency, Uuid};
 use proptest::prelude::*;
 
+use events::shipping::ShipmentLine;
+
+use super::cancellation::{ACCOUNT_BANNED, ASK_AGAIN_AFTER, TOO_LATE_TO_CANCEL};
 use super::*;
 
 fn now() -> Timestamp {
@@ -37,6 +40,7 @@ fn draft(lines: Vec<(u128, i64)>, token: Option<&str>) -> Draft {
         number: 1,
         user_id: None,
         email: "ada@example.com".to_owned(),
+        follows_account: true,
         ship_to: None,
         lines: lines.into_iter().map(|(id, quantity)| (Uuid::from_u128(id).into(), quantity)).collect(),
         currency: Currency::EUR,
@@ -83,7 +87,7 @@ fn a_reserved_order_with_a_token_asks_for_its_money() {
     let decision = placed(Some("tok_ok")).stock_reserved(payment(1), now(), ttl()).unwrap();
     assert!(matches!(&decision.event, Some(OrderEvent::PaymentRequested(ask)) if ask.token == "tok_ok"));
     assert_eq!(decision.order.payment_token, None, "a token is for one use");
-    assert_eq!(decision.expiry, Expiry::At(expires_at(now(), ttl())));
+    assert_eq!(decision.expiry, Due::At(expires_at(now(), ttl())));
 }
 
 #[test]
@@ -95,11 +99,105 @@ fn a_reserved_order_without_a_token_waits_for_one() {
     assert_eq!(stored(decision).request_payment(payment(3), "tok".to_owned(), now()), Err(CannotPay::Pending));
 }
 
+fn paid() -> Order {
+    stored(reserved(Some("tok_ok")).payment_captured(payment(1), now()).unwrap())
+}
+
+fn refund(payment_id: PaymentId, total: i64) -> PaymentRefunded {
+    PaymentRefunded {
+        payment_id,
+        refund_id: Some(Uuid::from_u128(total.unsigned_abs().into()).into()),
+        order_id: Uuid::from_u128(7).into(),
+        amount: Money::new(100, Currency::EUR),
+        refunded_total: Some(Money::new(total, Currency::EUR)),
+        restock: Vec::new(),
+        reason: None,
+    }
+}
+
+fn shipment(id: u128, quantity: i64, status: ShipmentStatus) -> Shipment {
+    let product = product(1, 500);
+    let line = ShipmentLine { product_id: product.product_id, sku: product.sku, name: product.name, quantity };
+    Shipment {
+        shipment_id: Uuid::from_u128(id).into(),
+        status,
+        carrier: "DHL".to_owned(),
+        tracking_number: id.to_string(),
+        lines: vec![line],
+    }
+}
+
 #[test]
-fn a_paid_order_cannot_be_cancelled() {
-    let paid = stored(reserved(Some("tok_ok")).payment_captured(payment(1), now()).unwrap());
-    assert_eq!(paid.cancel(now()), Err(TooLate(Status::Paid)));
-    assert_eq!(paid.expire(now()), None);
+fn a_paid_order_is_cancelled_if_nothing_has_left() {
+    assert_eq!(paid().expire(now()), None);
+    let asked = paid().cancel("customer", now()).unwrap().unwrap();
+    assert!(matches!(&asked.event, Some(OrderEvent::CancellationRequested(ask)) if ask.requested_by == "customer"));
+    assert_eq!((asked.order.status, asked.ask_again), (Status::Cancelling, Due::At(now() + ASK_AGAIN_AFTER)));
+    let asked = stored(asked);
+    assert_eq!(asked.cancel("customer", now()), Ok(None), "it is asked once");
+    assert!(asked.ask_again(now()).unwrap().event.is_some(), "and again if no answer comes");
+
+    let ended = asked.shipment_stopped(false, now()).unwrap();
+    assert!(matches!(&ended.event, Some(OrderEvent::Cancelled(end)) if end.was_paid && end.reason == "cancelled"));
+    assert_eq!((ended.order.status, ended.ask_again), (Status::Cancelled, Due::Clear));
+    assert_eq!(stored(ended).shipment_stopped(false, now()), None);
+}
+
+#[test]
+fn an_order_goes_on_if_something_has_left() {
+    let asked = stored(paid().cancel("customer", now()).unwrap().unwrap());
+    let left = stored(asked.shipment_moved(shipment(1, 1, ShipmentStatus::Dispatched), now()).unwrap());
+    assert_eq!(left.status, Status::Cancelling, "shipping has not answered yet");
+    let goes_on = left.shipment_stopped(true, now()).unwrap();
+    assert!(
+        matches!(&goes_on.event, Some(OrderEvent::Updated(news)) if news.reason.as_deref() == Some(TOO_LATE_TO_CANCEL))
+    );
+    let order = stored(goes_on);
+    assert_eq!((order.status, order.cancellation), (Status::Paid, Some(Cancellation::TooLate)));
+    assert_eq!(order.cancel("customer", now()), Err(TooLate(Status::Paid)));
+    let order = stored(order.shipment_moved(shipment(2, 1, ShipmentStatus::Dispatched), now()).unwrap());
+    assert_eq!(order.status, Status::Shipped);
+}
+
+#[test]
+fn the_orders_of_a_banned_customer_say_why_they_ended() {
+    let unpaid = reserved(None).cancel(BAN, now()).unwrap().unwrap();
+    assert_eq!(unpaid.order.reason.as_deref(), Some(ACCOUNT_BANNED));
+    let paid = stored(paid().cancel(BAN, now()).unwrap().unwrap());
+    let ended = paid.shipment_stopped(false, now()).unwrap();
+    assert_eq!(ended.order.reason.as_deref(), Some(ACCOUNT_BANNED));
+}
+
+#[test]
+fn a_delivered_order_whose_money_went_back_is_refunded() {
+    let delivered = stored(paid().shipment_moved(shipment(1, 2, ShipmentStatus::Delivered), now()).unwrap());
+    assert_eq!(delivered.status, Status::Delivered);
+    let part = delivered.payment_refunded(&refund(payment(1), 400), now()).unwrap();
+    assert!(matches!(&part.event, Some(OrderEvent::Updated(news)) if news.refund.is_some()));
+    let part = stored(part);
+    assert_eq!((part.status, part.payment_status), (Status::Delivered, PaymentStatus::PartiallyRefunded));
+    assert_eq!((part.captured(), part.refunded), (1_000, 400));
+    let all = stored(part.payment_refunded(&refund(payment(1), 1_000), now()).unwrap());
+    assert_eq!((all.status, all.payment_status), (Status::Refunded, PaymentStatus::Refunded));
+    assert_eq!(all.payment_refunded(&refund(payment(1), 400), now()), None, "an older sum changes nothing");
+}
+
+#[test]
+fn the_refund_of_a_cancelled_order_is_no_news_of_its_own() {
+    let cancelled =
+        stored(stored(paid().cancel("customer", now()).unwrap().unwrap()).shipment_stopped(false, now()).unwrap());
+    let by_cancellation =
+        PaymentRefunded { reason: Some(events::payments::ORDER_CANCELLED.to_owned()), ..refund(payment(1), 1_000) };
+    let refunded = cancelled.payment_refunded(&by_cancellation, now()).unwrap();
+    assert_eq!((refunded.event, refunded.order.status), (None, Status::Cancelled));
+}
+
+#[test]
+fn mails_follow_the_account_only_where_its_address_was_taken() {
+    assert_eq!(paid().with_address_of_account("new@example.com").unwrap().email, "new@example.com");
+    let sent = Order { follows_account: false, ..paid() };
+    assert_eq!(sent.with_address_of_account("new@example.com"), None);
+    assert_eq!(paid().with_address_of_account("ada@example.com"), None);
 }
 
 #[test]
@@ -131,7 +229,7 @@ fn as_many_payments_are_declined_as_an_order_may_have() {
 
 #[test]
 fn a_decline_that_reaches_a_cancelled_order_is_recorded_and_emits_nothing() {
-    let order = stored(reserved(Some("tok_soft")).cancel(now()).unwrap().unwrap());
+    let order = stored(reserved(Some("tok_soft")).cancel("customer", now()).unwrap().unwrap());
     let late = order.payment_failed(payment(1), decline(false), ATTEMPTS, now()).unwrap();
     assert_eq!((late.event, late.order.payment_status), (None, PaymentStatus::Failed));
     let voided = order.payment_voided(payment(1), now()).unwrap();
@@ -177,11 +275,11 @@ fn an_order_expires_after_the_promised_time_and_not_at_it() {
 
 #[test]
 fn late_facts_make_a_cancelled_order_emit_its_end_again() {
-    let order = stored(reserved(Some("tok_ok")).cancel(now()).unwrap().unwrap());
+    let order = stored(reserved(Some("tok_ok")).cancel("customer", now()).unwrap().unwrap());
     let late = order.payment_captured(payment(1), now()).unwrap();
     assert!(matches!(late.event, Some(OrderEvent::Cancelled(_))));
     assert!(!late.has_moved);
-    let refunded = stored(stored(late).payment_refunded(payment(1), now()).unwrap());
+    let refunded = stored(stored(late).payment_refunded(&refund(payment(1), 1_000), now()).unwrap());
     assert_eq!(refunded.payment_status, PaymentStatus::Refunded);
     assert!(matches!(order.stock_reserved(payment(9), now(), ttl()).unwrap().event, Some(OrderEvent::Cancelled(_))));
 }
@@ -190,6 +288,9 @@ fn late_facts_make_a_cancelled_order_emit_its_end_again() {
 fn every_status_has_a_name_that_reads_back() {
     for status in Status::ALL {
         assert_eq!(status.as_str().parse(), Ok(*status));
+    }
+    for cancellation in Cancellation::ALL {
+        assert_eq!(cancellation.as_str().parse(), Ok(*cancellation));
     }
     for status in PaymentStatus::ALL {
         assert_eq!(status.as_str().parse(), Ok(*status));
@@ -204,9 +305,16 @@ enum Step {
     Captured(u128),
     Failed(u128, bool),
     Voided(u128),
-    Refunded(u128),
+    Refunded(u128, i64),
+    Moved(u128, ShipmentStatus),
+    Stopped,
     Cancel,
+    AskAgain,
     Expire,
+}
+
+fn moved() -> impl Strategy<Value = (u128, ShipmentStatus)> {
+    (1_u128..3, prop_oneof![Just(ShipmentStatus::Dispatched), Just(ShipmentStatus::Delivered)])
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -217,12 +325,17 @@ fn step() -> impl Strategy<Value = Step> {
         (1_u128..4).prop_map(Step::Captured),
         (1_u128..4, any::<bool>()).prop_map(|(id, is_final)| Step::Failed(id, is_final)),
         (1_u128..4).prop_map(Step::Voided),
-        (1_u128..4).prop_map(Step::Refunded),
+        (1_u128..4, 1_i64..11).prop_map(|(id, part)| Step::Refunded(id, part * 100)),
+        moved().prop_map(|(id, status)| Step::Moved(id, status)),
+        Just(Step::Stopped),
         Just(Step::Cancel),
+        Just(Step::AskAgain),
         Just(Step::Expire),
     ]
 }
 
+/// The step, if the services that emit its event may take it: shipping answers only if it was asked, and what it
+/// stopped never leaves.
 fn take(order: &Order, step: &Step, next_payment: u128) -> Option<Decision> {
     match step {
         Step::Reserved => order.stock_reserved(payment(next_payment), now(), ttl()),
@@ -233,22 +346,42 @@ fn take(order: &Order, step: &Step, next_payment: u128) -> Option<Decision> {
         // Payments voids only what an ended order asked for.
         Step::Voided(id) if order.status == Status::Cancelled => order.payment_voided(payment(*id), now()),
         Step::Voided(_) => None,
-        Step::Refunded(id) => order.payment_refunded(payment(*id), now()),
-        Step::Cancel => order.cancel(now()).ok().flatten(),
+        Step::Refunded(id, total) if order.captured() > 0 => {
+            order.payment_refunded(&refund(payment(*id), *total), now())
+        }
+        Step::Refunded(..) => None,
+        Step::Moved(id, status) if was_paid(order) => order.shipment_moved(shipment(*id, 1, *status), now()),
+        Step::Moved(..) => None,
+        Step::Stopped => order.shipment_stopped(!order.shipments.is_empty(), now()),
+        Step::Cancel => order.cancel("customer", now()).ok().flatten(),
+        Step::AskAgain => order.ask_again(now()),
         Step::Expire => order.expire(now()),
     }
 }
 
+/// Shipping knows of the order, and has not stopped it.
+fn was_paid(order: &Order) -> bool {
+    !matches!(order.status, Status::Placed | Status::Reserved | Status::Rejected | Status::Cancelled)
+}
+
 fn may_follow(before: Status, after: Status) -> bool {
-    use Status::{Cancelled, Paid, Placed, Rejected, Reserved};
+    use Status::{Cancelled, Cancelling, Delivered, Paid, Placed, Refunded, Rejected, Reserved, Shipped};
     before == after
-        || matches!((before, after), (Placed, Reserved | Rejected | Cancelled) | (Reserved, Paid | Cancelled))
+        || matches!(
+            (before, after),
+            (Placed, Reserved | Rejected | Cancelled)
+                | (Reserved, Paid | Cancelled)
+                | (Paid, Cancelling | Shipped | Delivered | Refunded)
+                | (Cancelling, Cancelled | Paid | Shipped | Delivered | Refunded)
+                | (Shipped, Delivered | Refunded)
+                | (Delivered, Refunded)
+        )
 }
 
 proptest! {
     /// Whatever arrives in whatever order, late, early or twice, an order follows its state machine.
     #[test]
-    fn an_order_follows_its_state_machine(with_token: bool, steps in prop::collection::vec(step(), 0..40)) {
+    fn an_order_follows_its_state_machine(with_token: bool, steps in prop::collection::vec(step(), 0..60)) {
         let mut order = placed(with_token.then_some("tok"));
         let (mut asked, mut paid_emitted, mut next_payment, mut has_ended) = (0, 0, 1, false);
         for step in steps {
@@ -270,23 +403,64 @@ proptest! {
                     prop_assert!(decision.order.awaits_customer());
                     prop_assert!(!has_ended);
                 }
-                Some(OrderEvent::Cancelled(_)) => {
+                Some(OrderEvent::CancellationRequested(_)) => {
+                    prop_assert_eq!(decision.order.status, Status::Cancelling);
+                    prop_assert!(matches!(decision.ask_again, Due::At(_)));
+                }
+                Some(OrderEvent::Cancelled(end)) => {
                     prop_assert_eq!(decision.order.status, Status::Cancelled);
+                    prop_assert_eq!(end.was_paid, paid_emitted == 1);
                     has_ended = true;
                 }
-                Some(OrderEvent::Updated(_)) => prop_assert_eq!(decision.order.status, Status::Rejected),
+                Some(OrderEvent::Updated(news)) => {
+                    let is_reported = decision.has_moved || news.shipment.is_some() || news.refund.is_some();
+                    prop_assert!(is_reported, "no news: {news:?}");
+                }
                 None => {}
             }
             // A state that ends takes its timer along; a state that waits keeps it.
-            if decision.has_moved && decision.order.status != Status::Reserved {
-                prop_assert_eq!(decision.expiry, Expiry::Clear);
+            let was_unpaid = matches!(order.status, Status::Placed | Status::Reserved);
+            if decision.has_moved && was_unpaid && decision.order.status != Status::Reserved {
+                prop_assert_eq!(decision.expiry, Due::Clear);
+            }
+            if order.status == Status::Cancelling && decision.has_moved {
+                prop_assert_eq!(decision.ask_again, Due::Clear);
             }
             order = stored(decision);
             prop_assert!(order.declines <= ATTEMPTS);
             prop_assert!(order.payment_error.is_none() || order.declines > 0);
+            prop_assert!(order.refunded <= order.captured());
+            let is_cancelled_and_shipped = order.status == Status::Cancelled && !order.shipments.is_empty();
+            prop_assert!(!is_cancelled_and_shipped);
         }
         prop_assert!(paid_emitted <= 1);
         prop_assert!(paid_emitted <= asked);
-        prop_assert_eq!(paid_emitted == 1, order.status == Status::Paid);
+        prop_assert_eq!(paid_emitted == 1, was_paid(&order) || order.cancellation.is_some());
+    }
+
+    /// Any order of the news about its shipments and its money, with duplicates, ends in the same state.
+    #[test]
+    fn the_news_of_shipments_and_refunds_may_come_in_any_order(
+        news in prop::collection::vec(
+            prop_oneof![
+                moved().prop_map(|(id, status)| Step::Moved(id, status)),
+                (1_i64..11).prop_map(|part| Step::Refunded(1, part * 100)),
+            ],
+            0..12,
+        ),
+        seed: u64,
+    ) {
+        let end = |news: &[Step]| {
+            let all = news.iter().fold(paid(), |order, step| take(&order, step, 2).map_or(order.clone(), stored));
+            (all.status, all.payment_status, all.refunded, all.shipments)
+        };
+        let mut other: Vec<Step> = news.iter().chain(&news).cloned().collect();
+        // A shuffle that the case itself determines.
+        let mut state = seed | 1;
+        for at in (1..other.len()).rev() {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            other.swap(at, usize::try_from(state >> 33).unwrap() % (at + 1));
+        }
+        prop_assert_eq!(end(&news), end(&other));
     }
 }

@@ -77,6 +77,7 @@ pub(crate) fn make_room(links: &[Link], purpose: Purpose, now: Timestamp) -> (Ve
 
 #[cfg(test)]
 mod tests {
+    use super::super::Roles;
     use super::*;
 
     const DIGEST: Digest = [1; 32];
@@ -88,6 +89,7 @@ mod tests {
             email: "ada@example.com".to_owned(),
             email_verified_at: None,
             created_at: Timestamp::UNIX_EPOCH,
+            roles: Roles::default(),
             version: Version::FIRST,
         }
     }

@@ -52,6 +52,12 @@ impl Session {
         now >= self.expires_at
     }
 
+    /// True if a ban ends the session. While the user is banned, that is any; the report of a ban that has ended since may
+    /// be late, and what began after it goes on.
+    pub fn is_ended_by_ban(&self, banned_at: Timestamp, is_banned: bool) -> bool {
+        is_banned || self.created_at <= banned_at
+    }
+
     /// The token with these digests is shown; `next` is that of the token which would take its place.
     pub fn refresh(&self, family: &Digest, token: &Digest, next: Digest, now: Timestamp) -> Refresh {
         if *family != self.family_digest || self.is_over(now) {
@@ -86,5 +92,15 @@ mod tests {
         assert_eq!(renewed.refresh(&FOREIGN, &SECOND, FIRST, now), Refresh::Refused, "not of this family");
         assert_eq!(renewed.expires_at, begun.expires_at, "a refresh makes no sign-in longer");
         assert_eq!(renewed.refresh(&FAMILY, &SECOND, FIRST, now + LASTS), Refresh::Refused);
+    }
+
+    #[test]
+    fn a_ban_ends_what_began_before_it_and_all_while_it_lasts() {
+        let (id, user, begun) = (Uuid::from_u128(1).into(), Uuid::from_u128(2).into(), Timestamp::UNIX_EPOCH);
+        let session = Session::begin(id, user, FAMILY, FIRST, begun);
+        let (before, after) = (begun - SignedDuration::from_secs(1), begun + SignedDuration::from_secs(1));
+        assert!(session.is_ended_by_ban(after, true) && session.is_ended_by_ban(before, true));
+        assert!(session.is_ended_by_ban(after, false), "an unban brings no session back");
+        assert!(!session.is_ended_by_ban(before, false), "a late report of a ban ends nothing that began after it");
     }
 }

@@ -1,5 +1,6 @@
 //! The questions that a service answers. A new one is a file here and a line in [`all`].
 
+mod account_standing;
 mod activity;
 mod dead_letters;
 mod deliveries;
@@ -8,6 +9,7 @@ mod keys;
 mod may_read;
 mod republish;
 
+pub use account_standing::{AccountStanding, Known};
 pub use activity::LookForActivity;
 pub use dead_letters::{DeadLetterById, DeadLetters, Discard, Letter, Replay};
 pub use deliveries::{Deliveries, EventName, IDS_MAX};
@@ -35,6 +37,7 @@ pub(super) fn all(answers: Answers) -> Answers {
         .to::<LookForActivity>()
         .to::<MayRead>()
         .to::<Keys>()
+        .to::<AccountStanding>()
 }
 
 #[cfg(test)]

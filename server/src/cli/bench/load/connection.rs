@@ -5,7 +5,7 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1::{Connection, SendRequest, handshake};
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue};
-use hyper::{Method, Request, Response, Uri};
+use hyper::{Method, Request, Response, StatusCode, Uri};
 use hyper_util::rt::TokioIo;
 use reqwest::Url;
 use serde::Deserialize;
@@ -27,6 +27,8 @@ const ID_LENGTH: usize = 36;
 pub struct Target {
     host: String,
     port: u16,
+    /// The path before that of a route.
+    prefix: String,
     uri: Uri,
     headers: HeaderMap,
 }
@@ -56,12 +58,13 @@ impl Target {
         })?;
         let port = url.port_or_known_default().unwrap_or(80);
         let not_a_uri = |_| Failure::failed(format!("{url} can't be asked for orders"));
-        let uri = format!("{}/v1/orders", url.path().trim_end_matches('/')).parse().map_err(not_a_uri)?;
+        let prefix = url.path().trim_end_matches('/').to_owned();
+        let uri = format!("{prefix}/v1/orders").parse().map_err(not_a_uri)?;
         let mut headers = HeaderMap::new();
         headers.insert(HOST, host_header(url)?);
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.extend(client.authorization().map(|value| (AUTHORIZATION, value.clone())));
-        Ok(Self { host: host.trim_matches(['[', ']']).to_owned(), port, uri, headers })
+        Ok(Self { host: host.trim_matches(['[', ']']).to_owned(), port, prefix, uri, headers })
     }
 
     pub async fn connect(&self) -> Option<Halves> {
@@ -91,6 +94,24 @@ impl Target {
     }
 }
 
+impl Target {
+    /// Sends another request and reads its answer; `None` if the connection broke.
+    pub async fn ask(
+        &self,
+        sender: &mut SendRequest<Full<Bytes>>,
+        method: Method,
+        path: &str,
+        body: Bytes,
+    ) -> Option<(StatusCode, Bytes)> {
+        let mut request = self.request(body, None);
+        *request.method_mut() = method;
+        *request.uri_mut() = format!("{}{path}", self.prefix).parse().ok()?;
+        let response = sender.send_request(request).await.ok()?;
+        let status = response.status();
+        Some((status, response.into_body().collect().await.ok()?.to_bytes()))
+    }
+}
+
 fn host_header(url: &Url) -> Result<HeaderValue, Failure> {
     let host = url.host_str().unwrap_or_default();
     let text = url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
@@ -100,7 +121,7 @@ fn host_header(url: &Url) -> Result<HeaderValue, Failure> {
 async fn read(response: Response<Incoming>) -> Result<Answered, hyper::Error> {
     let status = response.status();
     let body = response.into_body().collect().await?.to_bytes();
-    if status != hyper::StatusCode::CREATED {
+    if status != StatusCode::CREATED {
         return Ok(Answered::Refused(refusal(status.as_u16(), &body)));
     }
     // An order that was accepted under an id that can't be read will be looked for.

@@ -4,6 +4,7 @@
 //! the server whose speed they measure.
 
 mod connection;
+mod life;
 mod tally;
 
 use std::pin::pin;
@@ -24,6 +25,7 @@ use super::plan::Plan;
 use crate::cli::Failure;
 use connection::Answered;
 pub use connection::Target;
+use life::Life;
 pub use tally::Tally;
 
 /// The time that clients wait while nothing at all is answered. Orders without an answer are then looked for in the
@@ -175,6 +177,10 @@ async fn over_connection(shared: &Shared, sender: &mut SendRequest<Full<Bytes>>,
         let is_usable = tally.answered(answered);
         if tally.was_accepted() {
             shared.accepted.fetch_add(1, Ordering::Relaxed);
+            if let Some((_, order_id)) = tally.accepted.last().filter(|_| load.plan.is_life) {
+                let life = Life { target: &load.target, sender: &mut *sender, order_id: *order_id }.follow().await;
+                tally.lived(life);
+            }
         } else if is_usable {
             // As a client does that is asked to retry later.
             tokio::time::sleep(AFTER_FAILURE).await;

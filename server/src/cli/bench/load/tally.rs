@@ -57,6 +57,13 @@ impl Tally {
         self.was_accepted
     }
 
+    /// The life of an order that was accepted is over, or the step at which it was lost sight of.
+    pub(super) fn lived(&mut self, life: Result<(), String>) {
+        if let Err(step) = life {
+            self.count(format!("an order accepted and not delivered: {step}"));
+        }
+    }
+
     pub(super) fn could_not_connect(&mut self) {
         self.count("no connection".to_owned());
     }

@@ -1,0 +1,60 @@
+//! Accounts that are banned or have roles, as the events say and as the service's own store has them.
+//!
+//! Every service reacts to these events, so that each refuses a banned user by itself. One with a reaction of its own to
+//! them keeps what they say first.
+
+use events::{UserBanned, UserRolesChanged, UserUnbanned};
+use futures_util::future::BoxFuture;
+use http::{Accounts, Problem};
+use kernel::{Event, UserId};
+use storage::Db;
+use storage::accounts::{self, Change, Standing};
+
+use crate::{Failure, Selection};
+
+/// The types that say something about an account's standing.
+pub(crate) fn types() -> Selection {
+    Selection::of::<UserBanned>().and(Selection::of::<UserUnbanned>()).and(Selection::of::<UserRolesChanged>())
+}
+
+/// The part of an account that this event reports; `None` if it is of another type.
+pub(crate) fn change_of(event_type: &str, body: &[u8]) -> Result<Option<Change>, Failure> {
+    Ok(Some(match event_type {
+        UserBanned::TYPE => {
+            let UserBanned { user_id, version, .. } = read(body)?;
+            Change::Ban { user_id, is_banned: true, version }
+        }
+        UserUnbanned::TYPE => {
+            let UserUnbanned { user_id, version, .. } = read(body)?;
+            Change::Ban { user_id, is_banned: false, version }
+        }
+        UserRolesChanged::TYPE => {
+            let UserRolesChanged { user_id, roles, version, .. } = read(body)?;
+            Change::Roles { user_id, roles, version }
+        }
+        _ => return Ok(None),
+    }))
+}
+
+fn read<E: Event>(body: &[u8]) -> Result<E, Failure> {
+    serde_json::from_slice(body).map_err(|error| Failure::park(format!("the body is no {}: {error}", E::TYPE)))
+}
+
+/// Keeps what an event says before the service itself reacts to it.
+pub(crate) async fn keep(db: &Db, event_type: &str, body: &[u8]) -> Result<(), Failure> {
+    if let Some(change) = change_of(event_type, body)? {
+        accounts::keep(db, &change).await?;
+    }
+    Ok(())
+}
+
+/// The accounts as a service's store has them: read by key at each question, so that all instances of the service give
+/// the same answer from the moment that one of them has handled the event.
+#[derive(Clone, Debug)]
+pub(crate) struct StoredAccounts(pub Db);
+
+impl Accounts for StoredAccounts {
+    fn standing(&self, user_id: UserId) -> BoxFuture<'_, Result<Standing, Problem>> {
+        Box::pin(async move { Ok(accounts::standing(&self.0, user_id).await?) })
+    }
+}

@@ -1,0 +1,13 @@
+-- Units of a sold order that are on hand again.
+alter table reservations add column returned text not null default '[]';
+
+-- Corrections of what is on hand, and who made them.
+create table adjustments (
+    adjustment_id blob    not null primary key,
+    product_id    blob    not null,
+    delta         integer not null,
+    reason        text    not null,
+    adjusted_by   text    not null,
+    created_at    integer not null
+) strict;
+create index adjustments_by_product on adjustments (product_id, adjustment_id);

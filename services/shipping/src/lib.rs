@@ -1,0 +1,33 @@
+//! Shipping: what is to be sent, what has left, what arrived, and what a cancellation could still stop.
+//!
+//! Start with `domain.rs`: [`domain::Shipment`] is a shipment's life, and [`domain::cancel`] is where a dispatch and a
+//! cancellation meet. `on_order_paid.rs` is the hot path.
+
+mod deliver_shipment;
+mod dispatch_shipment;
+mod domain;
+mod on_cancellation_requested;
+mod on_order_anonymized;
+mod on_order_paid;
+mod queries;
+mod store;
+
+use events::{CancellationRequested, OrderAnonymized, OrderPaid};
+use service::Service;
+use service::http::Policy;
+use service::storage::{self, Migrations};
+use utoipa_axum::routes;
+
+const MIGRATIONS: Migrations = Migrations { set: "shipping", steps: &[storage::migration!("0001_init")] };
+
+/// The shipping service's wiring.
+pub fn service() -> Service {
+    Service::new("shipping", MIGRATIONS, store::STATEMENTS, ())
+        .routes(Policy::Admin, routes!(queries::list))
+        .routes(Policy::Admin, routes!(queries::get))
+        .routes(Policy::Admin, routes!(dispatch_shipment::handler))
+        .routes(Policy::Admin, routes!(deliver_shipment::handler))
+        .on_many::<OrderPaid>(on_order_paid::handle_many)
+        .on::<CancellationRequested>(on_cancellation_requested::handle)
+        .on::<OrderAnonymized>(on_order_anonymized::handle)
+}
