@@ -23,8 +23,9 @@ const ALARM: Duration = Duration::from_secs(18);
 /// The time that processes may take to find what came back: the longest wait between two attempts, and the work since.
 const BACK: Duration = Duration::from_secs(90);
 
-/// Events that are emitted while bindings are missing: enough that some are lost.
-const SOME: u64 = 10;
+/// Events that are emitted while bindings are missing: enough that some are published meanwhile too, behind what waits
+/// in the outbox of a busy machine.
+const SOME: u64 = 50;
 
 /// The time between two looks at the broker.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
