@@ -32,7 +32,7 @@ const SLOW_CHARGE: Duration = Duration::from_secs(5);
 pub struct RunOptions {
     /// Its services.
     pub scope: Scope,
-    /// Fill an empty shop with a dozen products and a user.
+    /// Fill an empty shop with a dozen products, two customers, and orders in every state.
     pub demo: bool,
     /// Decision about stores that the data folder lists and that are missing.
     pub missing_stores: MissingStores,

@@ -86,8 +86,11 @@ async fn a_first_start_that_was_cut_short_is_begun_again() {
 
 /// A shop that has mailed a customer.
 async fn sell(data: &Path) -> (Process, Client) {
-    let mut process = Process::spawn_with(data, &["--port", "0", "--demo"]);
+    let mut process = Process::spawn_with(data, &["--port", "0"]);
     let client = process.ready().await.unwrap_or_else(|ended| panic!("it ended: {ended:?}"));
+    let product = ["products", "add", "--sku", "123", "--name", "Laptop", "--price", "10", "--stock", "5"];
+    Process::command(&client.url, &product).await;
+    settle(&client).await;
     let order = ["orders", "place", "123=1", "--email", "ada@example.com", "--token", "tok_ok"];
     Process::command(&client.url, &order).await;
     settle(&client).await;
