@@ -89,10 +89,11 @@ impl Charge {
     }
 }
 
-/// The decision about a charge, and if it was looked up because its answer was lost.
+/// The decision of the provider, and if it was looked up because its answer was lost.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Decided {
-    pub charge: Charge,
+pub(crate) struct Decided<T> {
+    /// `None`: the provider knows of nothing under the key, and it is too late to begin.
+    pub answer: Option<T>,
     pub looked_up: bool,
 }
 
@@ -173,11 +174,12 @@ impl Payment {
     }
 
     /// The charge was decided.
-    pub fn decide(&self, decided: &Decided, now: Timestamp) -> Option<(Self, ChargeEvent)> {
+    pub fn decide(&self, decided: &Decided<Charge>, now: Timestamp) -> Option<(Self, ChargeEvent)> {
         if self.status != Status::Charging {
             return None;
         }
-        let Decided { charge, looked_up } = decided.clone();
+        let Decided { answer, looked_up } = decided.clone();
+        let charge = answer.unwrap_or_else(Charge::abandoned);
         let settled = Self { token: None, looked_up, ..self.clone() };
         Some(match charge {
             Charge::Charged => {

@@ -4,6 +4,7 @@
 //! `charge.rs` and `refund.rs` are where the money moves, and why it moves once. `provider.rs` is the port to whoever
 //! moves it.
 
+mod ask_once;
 mod charge;
 mod domain;
 mod on_order_anonymized;

@@ -72,6 +72,11 @@ impl Timer {
         Cause::Timers(vec![self.cause])
     }
 
+    /// The same for a commit that is tried again where it meets a conflict: then it wrote nothing, and ended nothing.
+    pub fn end(&self) -> Cause {
+        Cause::Timers(vec![self.cause.clone()])
+    }
+
     /// The origin of the timer.
     pub fn origin(&self) -> &Origin {
         &self.cause.origin

@@ -8,7 +8,7 @@ use events::{ProductId, RefundId};
 use kernel::{Money, SignedDuration, Timestamp, Uuid};
 use proptest::prelude::*;
 
-use super::refund::{DecidedRefund, Refund, RefundEvent, RefundIntent, RefundRequest, RefundStatus};
+use super::refund::{Refund, RefundEvent, RefundIntent, RefundRequest, RefundStatus};
 use super::tests::payment;
 use super::{Cancelled, Charge, ChargeEvent, Decided, Payment, Status};
 
@@ -85,7 +85,10 @@ impl Machine {
     }
 
     fn decide(&mut self, charge: Charge, now: Timestamp) {
-        let Some((payment, event)) = self.payment.decide(&Decided { charge, looked_up: false }, now) else { return };
+        let Some((payment, event)) = self.payment.decide(&Decided { answer: Some(charge), looked_up: false }, now)
+        else {
+            return;
+        };
         self.payment = payment;
         match event {
             ChargeEvent::Captured(_) => self.captured += 1,
@@ -135,7 +138,7 @@ impl Machine {
             Decision::Refused => Some(Refund::Refused { error: "the card was closed".to_owned() }),
             Decision::Abandoned => None,
         };
-        let decided = DecidedRefund { refund: decision, looked_up: false };
+        let decided = Decided { answer: decision, looked_up: false };
         let Some(settled) = self.payment.settle_refund(refund, &decided, renewal, now) else { return };
         self.payment = settled.payment;
         *refund = settled.refund;

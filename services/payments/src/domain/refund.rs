@@ -6,7 +6,7 @@ use events::payments::ORDER_CANCELLED;
 use events::{OrderId, PaymentId, PaymentRefunded, ProductId, RefundFailed, RefundId};
 use kernel::{Currency, Money, Timestamp, Version};
 
-use super::{FAIL_AFTER, Payment, Status, UNREACHABLE};
+use super::{Decided, FAIL_AFTER, Payment, Status, UNREACHABLE};
 
 /// Refunds of one payment that admins may ask for: far more than an order has lines, and few enough to be shown with
 /// the payment. A cancelled order's money goes back beyond it.
@@ -36,14 +36,6 @@ pub enum Refund {
         /// The reason, for people.
         error: String,
     },
-}
-
-/// The decision about a refund, and if it was looked up because its answer was lost.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct DecidedRefund {
-    /// `None`: the provider knows of no refund, and it is too late for one.
-    pub refund: Option<Refund>,
-    pub looked_up: bool,
 }
 
 /// An intent to give money back.
@@ -229,7 +221,7 @@ impl Payment {
     pub fn settle_refund(
         &self,
         refund: &RefundIntent,
-        decided: &DecidedRefund,
+        decided: &Decided<Refund>,
         renewal: RefundId,
         now: Timestamp,
     ) -> Option<SettledRefund> {
@@ -237,8 +229,8 @@ impl Payment {
             return None;
         }
         let released = Self { pending_refunds: self.pending_refunds - refund.amount.amount, ..self.clone() };
-        let is_abandoned = decided.refund.is_none();
-        let decision = decided.refund.clone().unwrap_or_else(|| Refund::Refused { error: UNREACHABLE.to_owned() });
+        let is_abandoned = decided.answer.is_none();
+        let decision = decided.answer.clone().unwrap_or_else(|| Refund::Refused { error: UNREACHABLE.to_owned() });
         let (payment, refund, event) = match decision {
             Refund::Done => {
                 let refunded_amount = self.refunded_amount + refund.amount.amount;
@@ -336,7 +328,7 @@ pub(crate) mod tests {
         };
         let now = payment.created_at;
         let begun = Payment { lines: vec![line], ..payment }.begin(now).unwrap();
-        begun.decide(&Decided { charge: Charge::Charged, looked_up: false }, now).unwrap().0
+        begun.decide(&Decided { answer: Some(Charge::Charged), looked_up: false }, now).unwrap().0
     }
 
     fn id(number: u128) -> RefundId {
@@ -379,7 +371,7 @@ pub(crate) mod tests {
         let left = Money::new(0, Currency::EUR);
         assert_eq!(refused(&payment, &rest, &[]), Refusal::ExceedsCaptured { left });
 
-        let failed = DecidedRefund { refund: None, looked_up: false };
+        let failed = Decided { answer: None, looked_up: false };
         let settled = payment.settle_refund(&first, &failed, id(3), now).unwrap();
         assert_eq!((settled.payment.status, settled.payment.left().amount), (Status::Captured, 1_500));
         assert_eq!(settled.payment.settle_refund(&settled.refund, &failed, id(3), now), None);
