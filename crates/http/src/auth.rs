@@ -79,7 +79,8 @@ impl Auth {
         }
     }
 
-    /// The sender of these headers, by the token alone: a user is nobody's admin yet, and may be banned. 401 for any token that isn't good, all kinds alike; no token is a guest.
+    /// The sender of these headers, by the token alone: a user is nobody's admin yet, and may be banned. 401 for any
+    /// token that isn't good, all kinds alike; no token is a guest.
     pub fn caller(&self, headers: &HeaderMap) -> Result<Caller, Problem> {
         let guest = self.guest(headers);
         let mut authorizations = headers.get_all(header::AUTHORIZATION).iter();

@@ -1,7 +1,7 @@
 //! Accounts that are banned or have roles, as the events say and as the service's own store has them.
 //!
-//! Every service reacts to these events, so that each refuses a banned user by itself. One with a reaction of its own to
-//! them keeps what they say first.
+//! Every service reacts to these events, so that each refuses a banned user by itself: it keeps what they say, and then
+//! its reaction runs, be it its own or that of every service.
 
 use events::{UserBanned, UserRolesChanged, UserUnbanned};
 use futures_util::future::BoxFuture;
@@ -18,7 +18,7 @@ pub(crate) fn types() -> Selection {
 }
 
 /// The part of an account that this event reports; `None` if it is of another type.
-pub(crate) fn change_of(event_type: &str, body: &[u8]) -> Result<Option<Change>, Failure> {
+fn change_of(event_type: &str, body: &[u8]) -> Result<Option<Change>, Failure> {
     Ok(Some(match event_type {
         UserBanned::TYPE => {
             let UserBanned { user_id, version, .. } = read(body)?;
@@ -40,7 +40,7 @@ fn read<E: Event>(body: &[u8]) -> Result<E, Failure> {
     serde_json::from_slice(body).map_err(|error| Failure::park(format!("the body is no {}: {error}", E::TYPE)))
 }
 
-/// Keeps what an event says before the service itself reacts to it.
+/// Keeps what an event says. Repeated with the reaction after it, which may fail, that changes nothing.
 pub(crate) async fn keep(db: &Db, event_type: &str, body: &[u8]) -> Result<(), Failure> {
     if let Some(change) = change_of(event_type, body)? {
         accounts::keep(db, &change).await?;

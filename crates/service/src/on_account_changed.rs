@@ -1,14 +1,11 @@
-//! An account was banned, unbanned, or has other roles: every service keeps it, so that each refuses and lets in by
-//! itself.
+//! An account was banned, unbanned, or has other roles: every service keeps it before its reaction runs (`accounts.rs`),
+//! and one without a reaction of its own has nothing more to do.
 
 use bytes::Bytes;
-use storage::{Batch, accounts};
+use storage::Batch;
 
-use crate::accounts::change_of;
 use crate::{Committed, Ctx, Delivery, Failure};
 
 pub(crate) async fn handle<S>(ctx: Ctx<S>, delivery: Delivery<Bytes>) -> Result<Committed, Failure> {
-    let change = change_of(&delivery.envelope.event_type, &delivery.event)?;
-    let batch = change.as_ref().map_or_else(Batch::new, accounts::put);
-    Ok(ctx.commit(batch, delivery.cause()).await?)
+    Ok(ctx.commit(Batch::new(), delivery.cause()).await?)
 }

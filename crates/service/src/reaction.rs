@@ -165,7 +165,7 @@ impl<S: Clone + Send + Sync + 'static> Reaction<S> {
     }
 
     /// Adds a reaction: a service handles each type once, so a reaction to one type stands before a selection's, and both
-    /// before what every service has. In the place of that they keep what an event says about an account.
+    /// before what every service has.
     ///
     /// # Panics
     ///
@@ -185,10 +185,9 @@ impl<S: Clone + Send + Sync + 'static> Reaction<S> {
         }
     }
 
-    /// The same reaction; a service's own to an account's standing runs once that is kept. Repeated with the handler, which
-    /// may fail, that changes nothing.
+    /// The same reaction; one to an account's standing runs once that is kept.
     fn after_accounts(self) -> Self {
-        if self.rank == Rank::Common || !accounts::types().contains(self.event_type) {
+        if !accounts::types().contains(self.event_type) {
             return self;
         }
         let handler = match self.handler {

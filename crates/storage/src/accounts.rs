@@ -4,7 +4,7 @@
 
 use kernel::UserId;
 
-use crate::{Batch, Db, Error, Row, params};
+use crate::{Db, Error, Row, params};
 
 /// The role of those who may do what the admin token may.
 const ADMIN: &str = "admin";
@@ -12,21 +12,11 @@ const ADMIN: &str = "admin";
 crate::statements! {
     lookup STANDING "select is_banned, roles from accounts where user_id = $1";
 
-    upsert PUT_BAN "insert into accounts (user_id, is_banned, ban_version, roles, roles_version)
-        values ($1, $2, $3, '', 0)
-        on conflict (user_id) do update set is_banned = excluded.is_banned, ban_version = excluded.ban_version
-        where accounts.ban_version < excluded.ban_version";
-
     claim KEEP_BAN "insert into accounts (user_id, is_banned, ban_version, roles, roles_version)
         values ($1, $2, $3, '', 0)
         on conflict (user_id) do update set is_banned = excluded.is_banned, ban_version = excluded.ban_version
         where accounts.ban_version < excluded.ban_version
         returning user_id";
-
-    upsert PUT_ROLES "insert into accounts (user_id, roles, roles_version, is_banned, ban_version)
-        values ($1, $2, $3, $4, 0)
-        on conflict (user_id) do update set roles = excluded.roles, roles_version = excluded.roles_version
-        where accounts.roles_version < excluded.roles_version";
 
     claim KEEP_ROLES "insert into accounts (user_id, roles, roles_version, is_banned, ban_version)
         values ($1, $2, $3, $4, 0)
@@ -78,19 +68,7 @@ pub async fn standing(db: &Db, user_id: UserId) -> Result<Standing, Error> {
     Ok(db.query_one(&STANDING, params![user_id], standing).await?.unwrap_or_default())
 }
 
-/// The change as part of a commit. A newer one that is known already stays.
-pub fn put(change: &Change) -> Batch {
-    match change {
-        Change::Ban { user_id, is_banned, version } => {
-            Batch::new().upsert(&PUT_BAN, params![*user_id, *is_banned, *version])
-        }
-        Change::Roles { user_id, roles, version } => {
-            Batch::new().upsert(&PUT_ROLES, params![*user_id, roles.join(" "), *version, false])
-        }
-    }
-}
-
-/// Keeps the change at once, apart from any commit: repeated, it changes nothing.
+/// Keeps the change at once, apart from any commit. Repeated, it changes nothing, and a newer one that is known stays.
 pub async fn keep(db: &Db, change: &Change) -> Result<(), Error> {
     match change {
         Change::Ban { user_id, is_banned, version } => {
