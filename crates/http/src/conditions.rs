@@ -50,6 +50,27 @@ impl<T: Serialize> IntoResponse for Tagged<T> {
     }
 }
 
+/// Stands between the parts of a tag; no digest has it.
+const SEPARATOR: u8 = b'.';
+
+/// The response with a tag of two parts, `"CHANGES.SHOWN"`: for a resource that shows more than what its clients change,
+/// such as a product with its rating. The second part is the tag that the response has, which stands for all that is
+/// shown. The first stands for `changes`, as [`IfMatch::check_changes`] compares it.
+pub fn tagged_by(changes: &impl Serialize, mut response: Response) -> Response {
+    let changes = serde_json::to_vec(changes).map(|changes| tag_of(&changes));
+    if let (Ok(changes), Some(shown)) = (changes, response.headers().get(header::ETAG)) {
+        let tag = [b"\"", inside(changes.as_bytes()), &[SEPARATOR], inside(shown.as_bytes()), b"\""].concat();
+        let tag = HeaderValue::from_bytes(&tag).expect("digests in quotation marks are visible ASCII");
+        response.headers_mut().insert(header::ETAG, tag);
+    }
+    response
+}
+
+/// The text of a tag between its quotation marks.
+fn inside(tag: &[u8]) -> &[u8] {
+    tag.strip_prefix(b"\"").and_then(|tag| tag.strip_suffix(b"\"")).unwrap_or(tag)
+}
+
 /// The condition of a request that changes a resource: an extractor. 400 `invalid_condition` if it can't be read.
 ///
 /// Named in the description as `params(IfMatch)`. A route without it refuses requests with a condition.
@@ -62,6 +83,14 @@ impl IfMatch {
         let Some(condition) = &self.0 else { return Ok(()) };
         let body = serde_json::to_vec(&current()).map_err(|_| Problem::internal())?;
         if condition.holds_strongly(&tag_of(&body)) { Ok(()) } else { Err(version_mismatch()) }
+    }
+
+    /// The same for a resource that is [tagged by](tagged_by) what its clients change: the rest of a tag is not compared.
+    pub fn check_changes<T: Serialize>(&self, current: impl FnOnce() -> T) -> Result<(), Problem> {
+        match &self.0 {
+            None => Ok(()),
+            Some(condition) => Self(Some(condition.of_changes())).check(current),
+        }
     }
 }
 
@@ -185,6 +214,18 @@ impl Condition {
         if tags.is_empty() { Err(Malformed) } else { Ok(Self::Tags(tags)) }
     }
 
+    /// The same about the first parts of tags.
+    fn of_changes(&self) -> Self {
+        let first_part = |tag: &EntityTag| {
+            let part = inside(&tag.opaque).split(|byte| *byte == SEPARATOR).next().unwrap_or_default();
+            EntityTag { is_weak: tag.is_weak, opaque: [b"\"", part, b"\""].concat() }
+        };
+        match self {
+            Self::Any => Self::Any,
+            Self::Tags(tags) => Self::Tags(tags.iter().map(first_part).collect()),
+        }
+    }
+
     /// A weak tag never matches strongly (§8.8.3.2); ours are strong.
     fn holds_strongly(&self, current: &HeaderValue) -> bool {
         self.holds(|tag| !tag.is_weak && tag.opaque == current.as_bytes())
@@ -253,6 +294,29 @@ mod tests {
             ["", ",", "a", "\"a", "a\"", "\"a\" \"b\"", "\"a\"b", "w/\"a\"", "W/ \"a\"", "*, \"a\"", "\"a b\""]
         {
             assert_eq!(sent(&[malformed]), Err(Malformed), "{malformed}");
+        }
+    }
+
+    #[test]
+    fn a_change_compares_the_first_part_of_a_tag_and_a_read_all_of_it() {
+        let tag = |changes: i64, shown: &str| {
+            tagged_by(&changes, Tagged(shown).into_response()).headers()[header::ETAG].clone()
+        };
+        assert_ne!(tag(1, "a"), tag(1, "b"));
+        assert_ne!(tag(1, "a"), tag(2, "a"));
+        let changes = |lines: &[&str]| IfMatch(sent(lines).unwrap());
+        let shown = tag(1, "a");
+        let shown = shown.to_str().unwrap();
+        for (lines, expected) in [
+            (&[shown][..], true),
+            (&[tag(1, "b").to_str().unwrap()], true),
+            (&[tag(2, "a").to_str().unwrap()], false),
+            (&["\"x\"", shown], true),
+            (&[&format!("W/{shown}")], false),
+            (&["*"], true),
+            (&[], true),
+        ] {
+            assert_eq!(changes(lines).check_changes(|| 1).is_ok(), expected, "{lines:?}");
         }
     }
 

@@ -41,7 +41,7 @@ pub mod token;
 pub use accounts::Accounts;
 pub use address::{BadNetwork, ClientAddress, Network};
 pub use body::{BODY_BYTES_MAX, Body, PathId, QueryOf};
-pub use conditions::{IfMatch, IfNoneMatch, Tagged};
+pub use conditions::{IfMatch, IfNoneMatch, Tagged, tagged_by};
 pub use cors::{BadOrigin, Origin};
 pub use keyring::Keyring;
 pub use object_token::ObjectToken;

@@ -6,7 +6,6 @@ use events::ProductId;
 use service::decide;
 use service::http::{IfMatch, PathId, Problem, RequestInfo};
 
-use crate::product_tag::IfProductMatch;
 use crate::{Ctx, domain, store};
 
 /// Takes a product off sale.
@@ -16,12 +15,12 @@ use crate::{Ctx, domain, store};
 pub(crate) async fn handler(
     State(ctx): State<Ctx>,
     PathId(product_id): PathId<ProductId>,
-    if_match: IfProductMatch,
+    if_match: IfMatch,
     request: RequestInfo,
 ) -> Result<StatusCode, Problem> {
     decide(&ctx, || async {
         let product = store::product(&ctx.db, product_id).await?.ok_or_else(|| Problem::not_found("product"))?;
-        if_match.check(product.version)?;
+        if_match.check_changes(|| product.version)?;
         let deleted = domain::delete(&product);
         let batch = store::delete(&product, ctx.clock.now()).emit(product.version.next(), &deleted);
         let committed = ctx.commit(batch, request.cause()).await?;

@@ -9,7 +9,7 @@ use service::http::{Body, Fields, IfMatch, PathId, Problem, ProblemBody, Request
 use utoipa::ToSchema;
 
 use crate::domain::{self, ProductChange};
-use crate::product_tag::{IfProductMatch, TaggedProduct};
+use crate::product_tag::TaggedProduct;
 use crate::{Ctx, fields, queries, store};
 
 /// The changes; a field that is left out stays as it is. The limits are those of a new product.
@@ -88,14 +88,14 @@ impl UpdateProduct {
 pub(crate) async fn handler(
     State(ctx): State<Ctx>,
     PathId(product_id): PathId<ProductId>,
-    if_match: IfProductMatch,
+    if_match: IfMatch,
     request: RequestInfo,
     Body(input): Body<UpdateProduct>,
 ) -> Result<TaggedProduct, Problem> {
     let change = input.validate(ctx.state.currency)?;
     let product = decide(&ctx, || async {
         let before = store::product(&ctx.db, product_id).await?.ok_or_else(|| Problem::not_found("product"))?;
-        if_match.check(before.version)?;
+        if_match.check_changes(|| before.version)?;
         let Some(after) = domain::changed(&before, &change) else { return Ok(before) };
         let sku_holder = store::sku_holder(&ctx.db, &after.sku).await?;
         let updated = domain::update(&before, &after, sku_holder)?;
