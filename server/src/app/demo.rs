@@ -1,16 +1,20 @@
 //! A shop to look at: a dozen products, two customers, and orders in every state, made through the same routes that
 //! anybody uses.
 //!
-//! Products and the first customer are there when the shop is ready. The orders follow in the background, because they
-//! take their time: what is shipped must be paid before, and what is reviewed must have arrived.
+//! Products and the first customer are there when the shop is ready, and the orders too, unless they take longer than a
+//! start may: where the broker is unreachable, nothing is paid.
 
 mod client;
 mod orders;
+
+use std::time::Duration;
 
 use axum::http::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use super::App;
+use tokio::sync::oneshot;
+
 use client::Client;
 
 /// sku, name, category, price in cents, stock.
@@ -31,6 +35,9 @@ const PRODUCTS: [(&str, &str, &str, i64, i64); 12] = [
 
 /// The password of the demo's customers, for a shop to play with: it opens nothing but their accounts.
 const PASSWORD: &str = "correct horse battery";
+
+/// The time that a start waits for the orders, which take a part of a second. They are made all the same.
+const ORDERS_WITHIN: Duration = Duration::from_secs(5);
 
 /// The customers by name; the address of each is theirs at example.com.
 const CUSTOMERS: [&str; 2] = ["ada", "grace"];
@@ -56,7 +63,7 @@ pub(super) async fn seed(app: &App) -> anyhow::Result<()> {
     if is_new {
         client.settle().await?;
     }
-    let stopping = app.tasks.stopping();
+    let (stopping, (ended, end)) = (app.tasks.stopping(), oneshot::channel::<()>());
     app.tasks.spawn(async move {
         tokio::select! {
             () = stopping => {}
@@ -64,7 +71,10 @@ pub(super) async fn seed(app: &App) -> anyhow::Result<()> {
                 tracing::warn!("the orders of the demo are incomplete: {error:#}");
             }
         }
+        drop(ended);
     });
+    // What is logged about them stands before what the start prints, the admin token among it.
+    let _ = tokio::time::timeout(ORDERS_WITHIN, end).await;
     Ok(())
 }
 
