@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use server::config::BrokerSetting;
 use server::shop::Shop;
 use test_servers::Vhost;
-use testkit::{Call, Setup, ShopLocation, TestResponse, TestShop, emit, on_each_store};
+use testkit::{Customer, PASSWORD, Setup, ShopLocation, TestResponse, TestShop, emit, on_each_store};
 
 on_each_store! {
     an_order_leaves_in_parts_and_arrives_and_its_customer_is_mailed_each_time,
@@ -27,8 +27,6 @@ on_each_store! {
     a_changed_or_deleted_product_stays_as_it_was_ordered,
     a_ban_cancels_what_is_unpaid_and_what_has_not_left,
 }
-
-const PASSWORD: &str = "correct horse battery";
 
 /// Orders that are dispatched and cancelled at the same time.
 const RACES: usize = 50;
@@ -410,49 +408,33 @@ async fn what_a_partial_refund_left_goes_back_when_the_order_is_cancelled(place:
     assert_eq!(shop.mails(&order_id).await, ["cancelled", "confirmation", "refunded"]);
 }
 
-/// Somebody with an account, signed in.
-struct Customer {
-    user_id: String,
-    access_token: String,
-}
-
-impl Customer {
-    async fn sign_up(shop: &TestShop, name: &str) -> Self {
-        let email = format!("{name}@example.com");
-        let account = json!({"username": name, "email": email, "password": PASSWORD});
-        let user = shop.request(Method::POST, "/v1/users").json(&account).send().await.expect(201);
-        let session = json!({"email": email, "password": PASSWORD});
-        let session = shop.request(Method::POST, "/v1/sessions").json(&session).send().await.expect(201);
-        shop.settle().await;
-        Self { user_id: user.text("/user_id"), access_token: session.text("/access_token") }
+/// An order of the customer: with a token if it is to be paid, with an address for its mails if one is sent.
+async fn order(
+    shop: &TestShop,
+    customer: &Customer,
+    product: &str,
+    token: Option<&str>,
+    email: Option<&str>,
+) -> String {
+    let mut order = json!({"lines": [{"product_id": product, "quantity": 2}]});
+    if let Some(token) = token {
+        order["payment"] = json!({"token": token});
     }
-
-    fn asks<'a>(&self, shop: &'a TestShop, method: Method, path: &str) -> Call<'a> {
-        shop.request(method, path).bearer(&self.access_token)
+    if let Some(email) = email {
+        order["email"] = json!(email);
     }
-
-    /// An order of this customer's: with a token if it is to be paid, with an address for its mails if one is sent.
-    async fn orders(&self, shop: &TestShop, product: &str, token: Option<&str>, email: Option<&str>) -> String {
-        let mut order = json!({"lines": [{"product_id": product, "quantity": 2}]});
-        if let Some(token) = token {
-            order["payment"] = json!({"token": token});
-        }
-        if let Some(email) = email {
-            order["email"] = json!(email);
-        }
-        let placed = self.asks(shop, Method::POST, "/v1/orders").json(&order).send().await.expect(201);
-        shop.settle().await;
-        placed.text("/order_id")
-    }
+    let placed = customer.asks(shop, Method::POST, "/v1/orders").json(&order).send().await.expect(201);
+    shop.settle().await;
+    placed.text("/order_id")
 }
 
 async fn an_account_with_another_address_gets_the_mails_of_its_open_orders(place: ShopLocation) {
     let shop = TestShop::start_on(place).await;
     let product = shop.product("A", 10).await;
     let ada = Customer::sign_up(&shop, "ada").await;
-    let open = ada.orders(&shop, &product, Some("tok_ok"), None).await;
-    let gift = ada.orders(&shop, &product, Some("tok_ok"), Some("grace@example.com")).await;
-    let over = ada.orders(&shop, &product, Some("tok_declined"), None).await;
+    let open = order(&shop, &ada, &product, Some("tok_ok"), None).await;
+    let gift = order(&shop, &ada, &product, Some("tok_ok"), Some("grace@example.com")).await;
+    let over = order(&shop, &ada, &product, Some("tok_declined"), None).await;
     let moved = json!({"email": "ada@example.org", "current_password": PASSWORD});
     let path = format!("/v1/users/{}", ada.user_id);
     ada.asks(&shop, Method::PATCH, &path).json(&moved).send().await.expect(200);
@@ -505,10 +487,10 @@ async fn a_ban_cancels_what_is_unpaid_and_what_has_not_left(place: ShopLocation)
     let shop = TestShop::start_on(place).await;
     let product = shop.product("A", 20).await;
     let (eve, ada) = (Customer::sign_up(&shop, "eve").await, Customer::sign_up(&shop, "ada").await);
-    let unpaid = eve.orders(&shop, &product, None, None).await;
-    let waiting = eve.orders(&shop, &product, Some("tok_ok"), None).await;
-    let part_left = eve.orders(&shop, &product, Some("tok_ok"), None).await;
-    let of_other = ada.orders(&shop, &product, Some("tok_ok"), None).await;
+    let unpaid = order(&shop, &eve, &product, None, None).await;
+    let waiting = order(&shop, &eve, &product, Some("tok_ok"), None).await;
+    let part_left = order(&shop, &eve, &product, Some("tok_ok"), None).await;
+    let of_other = order(&shop, &ada, &product, Some("tok_ok"), None).await;
     let part = json!({"lines": [{"product_id": product, "quantity": 1}]});
     let shipment = pending(&shop, &part_left).await;
     shop.post(&format!("/v1/shipments/{shipment}/dispatch"), &part).await.expect(200);

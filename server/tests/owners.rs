@@ -8,7 +8,7 @@ use axum::http::Method;
 use kernel::{Cause, Clock, Ids, RequestCause, Shards, Version};
 use serde_json::{Value, json};
 use storage::{Batch, Change, Db, Location, Options, params};
-use testkit::{Call, Setup, ShopLocation, TestResponse, TestShop, on_each_store};
+use testkit::{Call, Customer, PASSWORD, Setup, ShopLocation, TestResponse, TestShop, on_each_store};
 
 on_each_store! {
     an_order_is_its_customers_on_every_route_and_not_there_for_anyone_else,
@@ -18,42 +18,13 @@ on_each_store! {
     an_account_that_orders_does_not_know_must_send_an_address,
 }
 
-const PASSWORD: &str = "correct horse battery";
-
-/// Somebody with an account, signed in.
-struct Customer {
-    user_id: String,
-    access_token: String,
+async fn order(shop: &TestShop, customer: &Customer, body: &Value) -> TestResponse {
+    customer.asks(shop, Method::POST, "/v1/orders").json(body).send().await
 }
 
-impl Customer {
-    async fn sign_up(shop: &TestShop, name: &str) -> Self {
-        let email = format!("{name}@example.com");
-        let account = json!({"username": name, "email": email, "password": PASSWORD});
-        let user = shop.request(Method::POST, "/v1/users").json(&account).send().await.expect(201);
-        let access_token = sign_in(shop, &email).await;
-        shop.settle().await;
-        Self { user_id: user.text("/user_id"), access_token }
-    }
-
-    /// A request of this customer's.
-    fn asks<'a>(&self, shop: &'a TestShop, method: Method, path: &str) -> Call<'a> {
-        shop.request(method, path).header("authorization", &format!("Bearer {}", self.access_token))
-    }
-
-    async fn orders(&self, shop: &TestShop, body: &Value) -> TestResponse {
-        self.asks(shop, Method::POST, "/v1/orders").json(body).send().await
-    }
-
-    /// The ids of what this customer lists, newest first.
-    async fn lists(&self, shop: &TestShop, query: &str) -> Vec<String> {
-        ids(&self.asks(shop, Method::GET, &format!("/v1/orders{query}")).send().await.expect(200))
-    }
-}
-
-async fn sign_in(shop: &TestShop, email: &str) -> String {
-    let session = json!({"email": email, "password": PASSWORD});
-    shop.request(Method::POST, "/v1/sessions").json(&session).send().await.expect(201).text("/access_token")
+/// The ids of what the customer lists, newest first.
+async fn list(shop: &TestShop, customer: &Customer, query: &str) -> Vec<String> {
+    ids(&customer.asks(shop, Method::GET, &format!("/v1/orders{query}")).send().await.expect(200))
 }
 
 static FORGET_ACCOUNT: Change = Change::new("FORGET_ACCOUNT", "delete from users where version = $1");
@@ -118,7 +89,7 @@ async fn an_order_is_its_customers_on_every_route_and_not_there_for_anyone_else(
     let product = shop.product("123", 10).await;
     let (ada, bob) = (Customer::sign_up(&shop, "ada").await, Customer::sign_up(&shop, "bob").await);
     let guests = shop.order(&[(&product, 1)], None).await;
-    let placed = ada.orders(&shop, &one_of(&product)).await.expect(201);
+    let placed = order(&shop, &ada, &one_of(&product)).await.expect(201);
     let order_id = placed.text("/order_id");
     assert_eq!(placed.json().get("access_token"), None, "the account opens the order");
     shop.settle().await;
@@ -143,8 +114,8 @@ async fn an_order_is_its_customers_on_every_route_and_not_there_for_anyone_else(
     shop.settle().await;
     assert_eq!(shop.order_now(&order_id).await.text("/status"), "cancelled");
 
-    assert_eq!(ada.lists(&shop, "").await, [order_id.as_str()]);
-    assert!(bob.lists(&shop, "").await.is_empty());
+    assert_eq!(list(&shop, &ada, "").await, [order_id.as_str()]);
+    assert!(list(&shop, &bob, "").await.is_empty());
     assert_eq!(ids(&shop.get("/v1/orders").await), [order_id, guests.text("/order_id")], "the admin lists all");
     shop.request(Method::GET, "/v1/orders").send().await.expect(401);
 }
@@ -158,7 +129,7 @@ async fn a_guests_order_stays_the_guests_whoever_has_signed_in(place: ShopLocati
     let (order_id, token) = (placed.text("/order_id"), placed.text("/access_token"));
     shop.settle().await;
     try_all(&order_id, Some(404), |method, path| ada.asks(&shop, method, path)).await;
-    assert!(ada.lists(&shop, "").await.is_empty());
+    assert!(list(&shop, &ada, "").await.is_empty());
 
     let path = format!("/v1/orders/{order_id}");
     let holds = ada.asks(&shop, Method::GET, &path).header("x-order-token", &token).send().await;
@@ -187,20 +158,20 @@ async fn a_customer_lists_own_orders_by_status_and_page(place: ShopLocation) {
     let (ada, bob) = (Customer::sign_up(&shop, "ada").await, Customer::sign_up(&shop, "bob").await);
     let mut mine = Vec::new();
     for _ in 0..3 {
-        mine.insert(0, ada.orders(&shop, &one_of(&product)).await.expect(201).text("/order_id"));
-        bob.orders(&shop, &one_of(&product)).await.expect(201);
+        mine.insert(0, order(&shop, &ada, &one_of(&product)).await.expect(201).text("/order_id"));
+        order(&shop, &bob, &one_of(&product)).await.expect(201);
     }
     shop.settle().await;
     let cancel = format!("/v1/orders/{}/cancel", mine[1]);
     ada.asks(&shop, Method::POST, &cancel).send().await.expect(200);
-    assert_eq!(ada.lists(&shop, "?status=cancelled").await, mine[1..2]);
-    assert!(bob.lists(&shop, "?status=cancelled").await.is_empty());
+    assert_eq!(list(&shop, &ada, "?status=cancelled").await, mine[1..2]);
+    assert!(list(&shop, &bob, "?status=cancelled").await.is_empty());
 
     let first = ada.asks(&shop, Method::GET, "/v1/orders?limit=2").send().await.expect(200);
     assert_eq!(ids(&first), mine[..2]);
-    assert_eq!(ada.lists(&shop, &format!("?limit=2&cursor={}", first.text("/next"))).await, mine[2..]);
+    assert_eq!(list(&shop, &ada, &format!("?limit=2&cursor={}", first.text("/next"))).await, mine[2..]);
     // A cursor says where to go on, not whose orders.
-    let bobs = bob.lists(&shop, &format!("?cursor={}", first.text("/next"))).await;
+    let bobs = list(&shop, &bob, &format!("?cursor={}", first.text("/next"))).await;
     assert!(bobs.iter().all(|order_id| !mine.contains(order_id)));
 }
 
@@ -208,15 +179,15 @@ async fn an_order_without_an_address_goes_to_that_of_the_account(place: ShopLoca
     let shop = TestShop::start_on(place).await;
     let product = shop.product("123", 10).await;
     let ada = Customer::sign_up(&shop, "ada").await;
-    let first = ada.orders(&shop, &one_of(&product)).await.expect(201).text("/order_id");
+    let first = order(&shop, &ada, &one_of(&product)).await.expect(201).text("/order_id");
     let mut sent = one_of(&product);
     sent["email"] = json!("gift@example.com");
-    let gift = ada.orders(&shop, &sent).await.expect(201).text("/order_id");
+    let gift = order(&shop, &ada, &sent).await.expect(201).text("/order_id");
 
     let moved = json!({"email": "ada.lovelace@example.com", "current_password": PASSWORD});
     ada.asks(&shop, Method::PATCH, &format!("/v1/users/{}", ada.user_id)).json(&moved).send().await.expect(200);
     shop.settle().await;
-    let second = ada.orders(&shop, &one_of(&product)).await.expect(201).text("/order_id");
+    let second = order(&shop, &ada, &one_of(&product)).await.expect(201).text("/order_id");
     // The open one follows the account, and one with an address of its own keeps that.
     let now = "ada.lovelace@example.com";
     for (order_id, email) in [(first, now), (gift, "gift@example.com"), (second, now)] {
@@ -229,7 +200,7 @@ async fn an_account_that_orders_does_not_know_must_send_an_address(place: ShopLo
     let product = shop.product("123", 10).await;
     Customer::sign_up(&shop, "ada").await;
     let shop = shop.restart_after(Setup::default(), forget_account).await;
-    let access_token = sign_in(&shop, "ada@example.com").await;
+    let access_token = Customer::sign_in(&shop, "ada@example.com").await;
     shop.settle().await;
 
     let asks = || {

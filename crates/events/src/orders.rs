@@ -70,6 +70,21 @@ pub struct RefundNews {
     pub amount: Money,
 }
 
+impl Address {
+    /// The country alone, which books keep of a customer who is forgotten.
+    #[must_use]
+    pub fn only_country(&self) -> Self {
+        Self {
+            name: String::new(),
+            street: String::new(),
+            city: String::new(),
+            postal_code: String::new(),
+            state: None,
+            country: self.country.clone(),
+        }
+    }
+}
+
 events! { "orders";
     /// An order was accepted.
     Background "orders.order_placed.v1" by order_id

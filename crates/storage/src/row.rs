@@ -44,6 +44,13 @@ impl Row<'_> {
         serde_json::from_str(&text).map_err(|error| self.corrupt(column, &error))
     }
 
+    /// A JSON column that may be null.
+    pub fn json_or_null<T: DeserializeOwned>(&self, column: &str) -> Result<Option<T>, Error> {
+        let text: Option<String> = self.get(column)?;
+        let read = |text: String| serde_json::from_str(&text).map_err(|error| self.corrupt(column, &error));
+        text.map(read).transpose()
+    }
+
     /// The error for a column whose value makes no sense.
     pub fn corrupt(&self, column: &str, detail: &dyn fmt::Display) -> Error {
         Error::Corrupt { statement: self.statement, column: column.to_owned(), detail: detail.to_string() }

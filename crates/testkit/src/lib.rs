@@ -5,12 +5,14 @@
 //! A test never sleeps: [`TestShop::advance`] moves the clock and settles what came due.
 
 mod broker_variant;
+mod customer;
 mod response;
 mod shop;
 mod shop_location;
 mod unknown;
 
 pub use broker_variant::BrokerVariant;
+pub use customer::{Customer, PASSWORD};
 pub use response::TestResponse;
 pub use shop::{ADMIN_TOKEN, Call, Setup, TestShop, unlimited};
 pub use shop_location::ShopLocation;

@@ -7,7 +7,7 @@ use events::{ProductReviewRemoved, ProductReviewed, ShipmentDelivered};
 use futures_util::future::join_all;
 use kernel::Event;
 use serde_json::{Value, json};
-use testkit::{Call, Setup, ShopLocation, TestResponse, TestShop, emit};
+use testkit::{Call, Customer, PASSWORD, Setup, ShopLocation, TestResponse, TestShop, emit};
 
 testkit::on_each_store! {
     a_product_is_reviewed_once_by_whom_it_was_delivered_to,
@@ -21,48 +21,18 @@ testkit::on_each_store! {
     a_delivery_counts_once_and_needs_no_product,
 }
 
-const PASSWORD: &str = "correct horse battery";
-
-/// Somebody with an account, signed in.
-struct Customer {
-    user_id: String,
-    token: String,
+/// The customer buys one unit of each, which are delivered.
+async fn buy(shop: &TestShop, customer: &Customer, products: &[&str]) {
+    let lines: Vec<Value> = products.iter().map(|id| json!({"product_id": id, "quantity": 1})).collect();
+    let order = json!({"lines": lines, "payment": {"token": "tok_ok"}});
+    let placed = customer.asks(shop, Method::POST, "/v1/orders").json(&order).send().await.expect(201);
+    shop.settle().await;
+    shop.deliver(&placed.text("/order_id")).await;
 }
 
-impl Customer {
-    async fn sign_up(shop: &TestShop, name: &str) -> Self {
-        let email = format!("{name}@example.com");
-        let account = json!({"username": name, "email": email, "password": PASSWORD});
-        let user_id = shop.post("/v1/users", &account).await.expect(201).text("/user_id");
-        let session = json!({"email": email, "password": PASSWORD});
-        let token = shop.post("/v1/sessions", &session).await.expect(201).text("/access_token");
-        shop.settle().await;
-        Self { user_id, token }
-    }
-
-    fn asks<'a>(&self, shop: &'a TestShop, method: Method, path: &str) -> Call<'a> {
-        shop.request(method, path).bearer(&self.token)
-    }
-
-    /// Buys one unit of each, which are delivered.
-    async fn buys(&self, shop: &TestShop, products: &[&str]) {
-        let lines: Vec<Value> = products.iter().map(|id| json!({"product_id": id, "quantity": 1})).collect();
-        let order = json!({"lines": lines, "payment": {"token": "tok_ok"}});
-        let placed = self.asks(shop, Method::POST, "/v1/orders").json(&order).send().await.expect(201);
-        shop.settle().await;
-        let shipments = format!("/v1/shipments?order_id={}", placed.text("/order_id"));
-        for shipment in shop.get(&shipments).await.expect(200).items() {
-            let shipment = format!("/v1/shipments/{}", shipment["shipment_id"].as_str().unwrap());
-            shop.post(&format!("{shipment}/dispatch"), &json!({})).await.expect(200);
-            shop.post(&format!("{shipment}/deliver"), &json!({})).await.expect(200);
-        }
-        shop.settle().await;
-    }
-
-    async fn reviews(&self, shop: &TestShop, product: &str, rating: i64, comment: &str) -> TestResponse {
-        let review = json!({"rating": rating, "comment": comment});
-        self.asks(shop, Method::POST, &reviews_of(product)).json(&review).send().await
-    }
+async fn review(shop: &TestShop, customer: &Customer, product: &str, rating: i64, comment: &str) -> TestResponse {
+    let review = json!({"rating": rating, "comment": comment});
+    customer.asks(shop, Method::POST, &reviews_of(product)).json(&review).send().await
 }
 
 fn reviews_of(product: &str) -> String {
@@ -102,9 +72,9 @@ async fn a_product_is_reviewed_once_by_whom_it_was_delivered_to(place: ShopLocat
     let (laptop, mouse) = (shop.product("laptop", 10).await, shop.product("mouse", 10).await);
     let ada = Customer::sign_up(&shop, "ada").await;
     assert_eq!(rating(&shop, &laptop).await, rated([0; 5], &Value::Null));
-    refused(ada.reviews(&shop, &laptop, 5, "").await, 409, "not_delivered");
+    refused(review(&shop, &ada, &laptop, 5, "").await, 409, "not_delivered");
 
-    ada.buys(&shop, &[&laptop]).await;
+    buy(&shop, &ada, &[&laptop]).await;
     let keyed = async || {
         let call = ada.asks(&shop, Method::POST, &reviews_of(&laptop)).header("idempotency-key", "a-review");
         call.json(&json!({"rating": 4, "comment": "quiet"})).send().await.expect(201)
@@ -113,8 +83,8 @@ async fn a_product_is_reviewed_once_by_whom_it_was_delivered_to(place: ShopLocat
     assert_eq!((made.body.clone(), again.headers["idempotency-replayed"].as_bytes()), (again.body, &b"true"[..]));
     assert_eq!((made.number("/rating"), made.text("/comment")), (4, "quiet".into()));
     assert_eq!(made.text("/user_id"), ada.user_id);
-    refused(ada.reviews(&shop, &laptop, 5, "").await, 409, "already_reviewed");
-    refused(ada.reviews(&shop, &mouse, 5, "").await, 409, "not_delivered");
+    refused(review(&shop, &ada, &laptop, 5, "").await, 409, "already_reviewed");
+    refused(review(&shop, &ada, &mouse, 5, "").await, 409, "not_delivered");
 
     let read = ada.asks(&shop, Method::GET, made.headers["location"].to_str().unwrap()).send().await.expect(200);
     assert_eq!((read.json(), tag(&read)), (made.json(), tag(&made)));
@@ -134,8 +104,8 @@ async fn a_review_is_changed_and_removed_by_its_author_alone(place: ShopLocation
     let shop = TestShop::start_on(place).await;
     let product = shop.product("123", 10).await;
     let (ada, eve) = (Customer::sign_up(&shop, "ada").await, Customer::sign_up(&shop, "eve").await);
-    ada.buys(&shop, &[&product]).await;
-    let made = ada.reviews(&shop, &product, 4, "quiet").await.expect(201);
+    buy(&shop, &ada, &[&product]).await;
+    let made = review(&shop, &ada, &product, 4, "quiet").await.expect(201);
     let path = made.headers["location"].to_str().unwrap().to_owned();
     let put = |who: &Customer, body: &Value| who.asks(&shop, Method::PUT, &path).json(body);
 
@@ -159,7 +129,7 @@ async fn a_review_is_changed_and_removed_by_its_author_alone(place: ShopLocation
     ada.asks(&shop, Method::DELETE, &path).send().await.expect(404);
     ada.asks(&shop, Method::GET, &path).send().await.expect(404);
     assert_eq!(rating(&shop, &product).await, rated([0; 5], &Value::Null));
-    let another = ada.reviews(&shop, &product, 5, "").await.expect(201).text("/review_id");
+    let another = review(&shop, &ada, &product, 5, "").await.expect(201).text("/review_id");
     shop.delete(&format!("{}/{another}", reviews_of(&product))).await.expect(204);
     let events = emitted::<ProductReviewRemoved>(&shop).await;
     assert_eq!(
@@ -173,11 +143,11 @@ async fn a_hidden_review_is_shown_to_admins_only_and_counts_no_longer(place: Sho
     let shop = TestShop::start_on(place).await;
     let product = shop.product("123", 10).await;
     let (ada, eve) = (Customer::sign_up(&shop, "ada").await, Customer::sign_up(&shop, "eve").await);
-    ada.buys(&shop, &[&product]).await;
-    eve.buys(&shop, &[&product]).await;
-    let path = ada.reviews(&shop, &product, 1, "rude").await.expect(201);
+    buy(&shop, &ada, &[&product]).await;
+    buy(&shop, &eve, &[&product]).await;
+    let path = review(&shop, &ada, &product, 1, "rude").await.expect(201);
     let path = path.headers["location"].to_str().unwrap().to_owned();
-    eve.reviews(&shop, &product, 5, "").await.expect(201);
+    review(&shop, &eve, &product, 5, "").await.expect(201);
     assert_eq!(rating(&shop, &product).await, rated([1, 0, 0, 0, 1], &json!(3.0)));
 
     let hide = format!("{path}/hide");
@@ -198,9 +168,9 @@ async fn a_hidden_review_is_shown_to_admins_only_and_counts_no_longer(place: Sho
 
     let better = json!({"rating": 5});
     refused(ada.asks(&shop, Method::PUT, &path).json(&better).send().await, 409, "review_hidden");
-    refused(ada.reviews(&shop, &product, 5, "").await, 409, "already_reviewed");
+    refused(review(&shop, &ada, &product, 5, "").await, 409, "already_reviewed");
     ada.asks(&shop, Method::DELETE, &path).send().await.expect(204);
-    refused(ada.reviews(&shop, &product, 5, "").await, 409, "review_hidden");
+    refused(review(&shop, &ada, &product, 5, "").await, 409, "review_hidden");
     assert_eq!(rating(&shop, &product).await, rated([0, 0, 0, 0, 1], &json!(5.0)));
     let events = emitted::<ProductReviewRemoved>(&shop).await;
     assert_eq!((events.len(), &events[0]["hidden_by"]), (1, &json!("automation")));
@@ -211,7 +181,7 @@ async fn what_can_not_be_reviewed_is_refused(place: ShopLocation) {
     let shop = TestShop::start_on(place).await;
     let (product, other) = (shop.product("123", 10).await, shop.product("456", 10).await);
     let ada = Customer::sign_up(&shop, "ada").await;
-    ada.buys(&shop, &[&product, &other]).await;
+    buy(&shop, &ada, &[&product, &other]).await;
     for (body, field) in [
         (json!({"rating": 0}), "rating"),
         (json!({"rating": 6}), "rating"),
@@ -225,7 +195,7 @@ async fn what_can_not_be_reviewed_is_refused(place: ShopLocation) {
     let good = json!({"rating": 5, "comment": "é".repeat(2_000)});
     refused(shop.post(&reviews_of(&product), &good).await, 403, "forbidden");
     refused(shop.request(Method::POST, &reviews_of(&product)).json(&good).send().await, 401, "unauthenticated");
-    refused(ada.reviews(&shop, &ada.user_id, 5, "").await, 404, "not_found");
+    refused(review(&shop, &ada, &ada.user_id, 5, "").await, 404, "not_found");
     let made = ada.asks(&shop, Method::POST, &reviews_of(&product)).json(&good).send().await.expect(201);
     let path = made.headers["location"].to_str().unwrap().to_owned();
     let elsewhere = path.replace(&product, &other);
@@ -234,7 +204,7 @@ async fn what_can_not_be_reviewed_is_refused(place: ShopLocation) {
     for deleted in [&product, &other] {
         shop.delete(&format!("/v1/products/{deleted}")).await.expect(204);
     }
-    refused(ada.reviews(&shop, &other, 5, "").await, 409, "product_deleted");
+    refused(review(&shop, &ada, &other, 5, "").await, 409, "product_deleted");
     let changed = ada.asks(&shop, Method::PUT, &path).json(&json!({"rating": 1}));
     refused(changed.send().await, 409, "product_deleted");
     shop.get(&reviews_of(&product)).await.expect(404);
@@ -247,8 +217,8 @@ async fn reviews_are_paged_newest_or_best_first(place: ShopLocation) {
     let product = shop.product("123", 10).await;
     for (name, rating) in [("ada", 3), ("bob", 5), ("eve", 3), ("joe", 1), ("kim", 5)] {
         let customer = Customer::sign_up(&shop, name).await;
-        customer.buys(&shop, &[&product]).await;
-        customer.reviews(&shop, &product, rating, name).await.expect(201);
+        buy(&shop, &customer, &[&product]).await;
+        review(&shop, &customer, &product, rating, name).await.expect(201);
     }
     for (sort, expected) in [
         ("", ["kim", "joe", "eve", "bob", "ada"]),
@@ -284,8 +254,8 @@ async fn a_review_does_not_disturb_who_edits_the_product(place: ShopLocation) {
     let read = shop.get(&path).await.expect(200);
     assert_eq!(tag(&read), tag(&created));
     let ada = Customer::sign_up(&shop, "ada").await;
-    ada.buys(&shop, &[&product]).await;
-    ada.reviews(&shop, &product, 5, "").await.expect(201);
+    buy(&shop, &ada, &[&product]).await;
+    review(&shop, &ada, &product, 5, "").await.expect(201);
 
     let unchanged = |tag: &str| shop.request(Method::GET, &path).header("if-none-match", tag);
     let now = unchanged(&tag(&read)).send().await.expect(200);
@@ -309,12 +279,12 @@ async fn a_rating_is_exact_whatever_happens_at_once(place: ShopLocation) {
     let mut customers = Vec::new();
     for nth in 0..8 {
         let customer = Customer::sign_up(&shop, &format!("customer{nth}")).await;
-        customer.buys(&shop, &[&product]).await;
+        buy(&shop, &customer, &[&product]).await;
         customers.push(customer);
     }
     // Each writes twice at once, of which one is refused.
     let twice = (1..).zip(&customers).flat_map(|(nth, customer)| [(nth, customer); 2]);
-    let written = join_all(twice.map(|(nth, customer)| customer.reviews(&shop, &product, nth % 5 + 1, ""))).await;
+    let written = join_all(twice.map(|(nth, customer)| review(&shop, customer, &product, nth % 5 + 1, ""))).await;
     let made: Vec<TestResponse> = written.into_iter().filter(|answer| answer.status.as_u16() != 409).collect();
     assert_eq!(made.len(), customers.len());
     assert_eq!(rating(&shop, &product).await, rated([1, 2, 2, 2, 1], &json!(3.0)));
@@ -346,8 +316,8 @@ async fn a_closed_account_leaves_its_rating_and_nothing_else(place: ShopLocation
     let shop = TestShop::start_on(place).await;
     let product = shop.product("123", 10).await;
     let ada = Customer::sign_up(&shop, "ada").await;
-    ada.buys(&shop, &[&product]).await;
-    let made = ada.reviews(&shop, &product, 4, "I, Ada Lovelace, like it").await.expect(201);
+    buy(&shop, &ada, &[&product]).await;
+    let made = review(&shop, &ada, &product, 4, "I, Ada Lovelace, like it").await.expect(201);
     let close = json!({"current_password": PASSWORD});
     let account = format!("/v1/users/{}", ada.user_id);
     ada.asks(&shop, Method::DELETE, &account).json(&close).send().await.expect(204);
@@ -385,7 +355,7 @@ async fn a_delivery_counts_once_and_needs_no_product(place: ShopLocation) {
         .await;
     shop.settle().await;
     assert!(shop.get("/v1/dead-letters").await.expect(200).items().is_empty());
-    ada.reviews(&shop, &product, 5, "").await.expect(201);
-    refused(ada.reviews(&shop, &product, 5, "").await, 409, "already_reviewed");
+    review(&shop, &ada, &product, 5, "").await.expect(201);
+    refused(review(&shop, &ada, &product, 5, "").await, 409, "already_reviewed");
     shop.stop().await;
 }

@@ -486,21 +486,11 @@ impl Order {
     pub fn without_customer(&self, now: Timestamp) -> Option<Self> {
         let is_settled =
             matches!(self.status, Status::Delivered | Status::Rejected | Status::Cancelled | Status::Refunded);
-        (is_settled && now >= self.updated_at + FORGOTTEN_AFTER).then(|| {
-            let only_country = |to: &Address| Address {
-                name: String::new(),
-                street: String::new(),
-                city: String::new(),
-                postal_code: String::new(),
-                state: None,
-                country: to.country.clone(),
-            };
-            Self {
-                user_id: None,
-                email: String::new(),
-                ship_to: self.ship_to.as_ref().map(only_country),
-                ..self.clone()
-            }
+        (is_settled && now >= self.updated_at + FORGOTTEN_AFTER).then(|| Self {
+            user_id: None,
+            email: String::new(),
+            ship_to: self.ship_to.as_ref().map(Address::only_country),
+            ..self.clone()
         })
     }
 

@@ -370,13 +370,12 @@ fn product(row: &Row<'_>) -> Result<Product, Error> {
 }
 
 fn order_from(row: &Row<'_>) -> Result<Order, Error> {
-    let has_address = row.get::<Option<String>>("ship_to")?.is_some();
     Ok(Order {
         order_id: row.get("order_id")?,
         number: row.get("number")?,
         user_id: row.get("user_id")?,
         email: row.get("email")?,
-        ship_to: if has_address { Some(row.json("ship_to")?) } else { None },
+        ship_to: row.json_or_null("ship_to")?,
         lines: row.json("lines")?,
         total: Money::new(row.get("total_amount")?, row.get("total_currency")?),
         status: row.parse("status")?,

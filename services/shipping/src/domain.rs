@@ -295,15 +295,7 @@ impl Shipment {
 
     /// The shipment without the fields that identify its customer. The country stays, for the books.
     pub fn without_customer(&self) -> Self {
-        let only_country = |to: &Address| Address {
-            name: String::new(),
-            street: String::new(),
-            city: String::new(),
-            postal_code: String::new(),
-            state: None,
-            country: to.country.clone(),
-        };
-        Self { user_id: None, ship_to: self.ship_to.as_ref().map(only_country), ..self.clone() }
+        Self { user_id: None, ship_to: self.ship_to.as_ref().map(Address::only_country), ..self.clone() }
     }
 
     fn check(&self, departure: &Departure) -> Result<(), CannotDispatch> {

@@ -135,7 +135,6 @@ pub(crate) fn answer(answer: &Answer) -> Batch {
 }
 
 fn shipment_from(row: &Row<'_>) -> Result<Shipment, Error> {
-    let has_address = row.get::<Option<String>>("ship_to")?.is_some();
     Ok(Shipment {
         shipment_id: row.get("shipment_id")?,
         order_id: row.get("order_id")?,
@@ -143,7 +142,7 @@ fn shipment_from(row: &Row<'_>) -> Result<Shipment, Error> {
         number: row.get("number")?,
         user_id: row.get("user_id")?,
         status: row.parse("status")?,
-        ship_to: if has_address { Some(row.json("ship_to")?) } else { None },
+        ship_to: row.json_or_null("ship_to")?,
         lines: row.json("lines")?,
         carrier: row.get("carrier")?,
         tracking_number: row.get("tracking_number")?,
