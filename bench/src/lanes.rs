@@ -73,7 +73,8 @@ pub(crate) async fn behind_an_outbox(servers: &Servers, backlog: usize) -> Resul
     let (service, ctx) = emitter(PAYMENTS);
     let emitting = Process::start(servers, vec![Box::new(service)]).await?;
     let db = ctx.await?.db.clone();
-    timeline.until(AT_WORK.min(backlog / 10)).await?;
+    // One effect shows that events are sent; the relay may be far ahead of more of them.
+    timeline.until(1).await?;
     let (mut number, mut ticks) = (backlog, tokio::time::interval(Duration::from_secs(1) / PER_S));
     let some_left = u64::try_from(backlog / 20)?;
     while outbox::unsent(&db) > some_left && number < most {

@@ -4,18 +4,22 @@
 //! and prints one JSON object. The servers are where TMPDIR says: that disk is measured.
 //!
 //! Start with `services.rs` (the services) and `servers.rs` (a process that runs them); then there is one file for each
-//! case.
+//! case. `bans.rs` and `webhooks.rs` measure a whole shop, for they ask each of its services or wait
+//! for what all of them emit.
 
 mod backlog;
+mod bans;
 mod events_to_effect;
 mod instances;
 mod lanes;
 mod lapin_baseline;
 mod load;
+mod rebuild;
 mod relay;
 mod servers;
 mod services;
 mod timeline;
+mod webhooks;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -64,6 +68,20 @@ enum Case {
         #[arg(long)]
         in_outbox: bool,
     },
+    /// From the ban of an account to its refusal by every service of a shop, beside a backlog
+    Bans {
+        /// On PostgreSQL and RabbitMQ, and not on files and the embedded broker
+        #[arg(long)]
+        on_servers: bool,
+    },
+    /// The numbers of analytics, counted anew from the archives of a shop
+    Rebuild,
+    /// Webhooks of a whole shop, to a receiver on this machine
+    Webhooks {
+        /// On PostgreSQL and RabbitMQ, and not on files and the embedded broker
+        #[arg(long)]
+        on_servers: bool,
+    },
     /// A slow reaction in so many instances
     Instances {
         /// Number of instances
@@ -103,20 +121,28 @@ fn main() -> ExitCode {
 }
 
 async fn run(cli: &Cli) -> anyhow::Result<Measured> {
-    let servers = Servers::start(cli.on_shared_servers).await?;
     // So much of the full work.
     let parts = usize::try_from(cli.part_of)?;
     let part = |full: usize| (full / parts).max(1);
+    let are_shared = cli.on_shared_servers;
+    let servers = || Servers::start(are_shared);
     match cli.case {
-        Case::Bare { with_headers } => lapin_baseline::measure(&servers, part(load::RELAYED), with_headers).await,
-        Case::Relay => relay::measure(&servers, part(load::RELAYED)).await,
-        Case::Events => events_to_effect::as_fast_as_it_goes(&servers, part(events_to_effect::SECONDS)).await,
-        Case::Paced => events_to_effect::paced(&servers, part(events_to_effect::SECONDS)).await,
-        Case::Backlog => backlog::measure(&servers, part(load::BACKLOG)).await,
-        Case::Lanes { in_outbox: false } => {
-            lanes::beside_the_broker(&servers, part(load::BACKLOG), part(lanes::SECONDS)).await
+        Case::Bare { with_headers } => {
+            lapin_baseline::measure(&servers().await?, part(load::RELAYED), with_headers).await
         }
-        Case::Lanes { in_outbox: true } => lanes::behind_an_outbox(&servers, part(load::BACKLOG)).await,
-        Case::Instances { count } => instances::measure(&servers, count, part(instances::SECONDS)).await,
+        Case::Relay => relay::measure(&servers().await?, part(load::RELAYED)).await,
+        Case::Events => events_to_effect::as_fast_as_it_goes(&servers().await?, part(events_to_effect::SECONDS)).await,
+        Case::Paced => events_to_effect::paced(&servers().await?, part(events_to_effect::SECONDS)).await,
+        Case::Backlog => backlog::measure(&servers().await?, part(load::BACKLOG)).await,
+        Case::Lanes { in_outbox: false } => {
+            lanes::beside_the_broker(&servers().await?, part(load::BACKLOG), part(lanes::SECONDS)).await
+        }
+        Case::Lanes { in_outbox: true } => lanes::behind_an_outbox(&servers().await?, part(load::BACKLOG)).await,
+        Case::Bans { on_servers: false } => bans::embedded(part(bans::ACCOUNTS), part(bans::ORDERS)).await,
+        Case::Bans { on_servers: true } => bans::on_servers(are_shared, part(bans::ACCOUNTS), part(bans::ORDERS)).await,
+        Case::Rebuild => rebuild::measure(part(rebuild::EVENTS)).await,
+        Case::Webhooks { on_servers: false } => webhooks::embedded(part(webhooks::ORDERS)).await,
+        Case::Webhooks { on_servers: true } => webhooks::on_servers(are_shared, part(webhooks::ORDERS)).await,
+        Case::Instances { count } => instances::measure(&servers().await?, count, part(instances::SECONDS)).await,
     }
 }

@@ -31,23 +31,30 @@ pub(crate) struct Servers {
 }
 
 /// They end with this value.
-enum Started {
+pub(crate) enum Started {
     Own { _postgres: test_servers::Postgres, _rabbitmq: test_servers::RabbitMq },
     Shared { _database: test_servers::Database, _vhost: test_servers::Vhost },
+}
+
+impl Started {
+    /// URLs of an empty database and an empty virtual host, and what they are on.
+    pub fn start(are_shared: bool) -> Result<(String, String, Self)> {
+        Ok(if are_shared {
+            let (database, vhost) = (test_servers::Database::create(), test_servers::Vhost::create());
+            (database.url(), vhost.url(), Self::Shared { _database: database, _vhost: vhost })
+        } else {
+            let postgres = test_servers::Options::default().start()?;
+            let rabbitmq = test_servers::RabbitMq::try_start()?;
+            let (store, broker_url) = (postgres.create_database(), rabbitmq.url());
+            (store, broker_url, Self::Own { _postgres: postgres, _rabbitmq: rabbitmq })
+        })
+    }
 }
 
 impl Servers {
     /// Empty, with all queues and bindings.
     pub async fn start(are_shared: bool) -> Result<Self> {
-        let (store, broker_url, running) = if are_shared {
-            let (database, vhost) = (test_servers::Database::create(), test_servers::Vhost::create());
-            (database.url(), vhost.url(), Started::Shared { _database: database, _vhost: vhost })
-        } else {
-            let postgres = test_servers::Options::default().start()?;
-            let rabbitmq = test_servers::RabbitMq::try_start()?;
-            let (store, broker_url) = (postgres.create_database(), rabbitmq.url());
-            (store, broker_url, Started::Own { _postgres: postgres, _rabbitmq: rabbitmq })
-        };
+        let (store, broker_url, running) = Started::start(are_shared)?;
         let clock = Clock::system();
         let servers = Self {
             store: Location::Postgres(store.parse()?),

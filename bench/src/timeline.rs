@@ -24,6 +24,16 @@ pub(crate) struct Latency {
     pub p99_ms: f64,
 }
 
+impl Latency {
+    /// Of some times, by nearest rank: no more than half of them, or one in a hundred, took longer.
+    pub fn of(mut times: Vec<Duration>) -> Self {
+        times.sort_unstable();
+        let at = |of_100: usize| times.get((times.len() * of_100).div_ceil(100).saturating_sub(1));
+        let ms = |of_100: usize| at(of_100).map_or(0.0, |time| time.as_secs_f64() * 1_000.0);
+        Self { p50_ms: ms(50), p99_ms: ms(99) }
+    }
+}
+
 impl Timeline {
     pub fn new(events: usize) -> Self {
         let never = || (0..events).map(|_| AtomicU64::new(0)).collect();
@@ -86,12 +96,10 @@ impl Timeline {
     /// From the answer of the commit to that of the effect, of events from this number on.
     pub fn latency_from(&self, number: usize) -> Result<Latency> {
         let pairs = self.committed[number..].iter().zip(&self.done[number..]);
-        let mut latencies: Vec<Duration> =
+        let latencies: Vec<Duration> =
             pairs.filter_map(|(committed, done)| Some(time(done)?.saturating_sub(time(committed)?))).collect();
         ensure!(!latencies.is_empty(), "nothing took effect");
-        latencies.sort_unstable();
-        let at = |of_100: usize| latencies[(latencies.len() * of_100 / 100).min(latencies.len() - 1)].as_secs_f64();
-        Ok(Latency { p50_ms: at(50) * 1_000.0, p99_ms: at(99) * 1_000.0 })
+        Ok(Latency::of(latencies))
     }
 
     /// Nothing took effect twice, and the store says the same as who watched.
@@ -127,6 +135,13 @@ pub(crate) fn per_s(count: usize, took: Duration) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_in_a_hundred_may_take_longer() {
+        let Latency { p50_ms, p99_ms } = Latency::of((1..=200).rev().map(Duration::from_millis).collect());
+        assert_eq!((p50_ms.round(), p99_ms.round()), (100.0, 198.0));
+        assert!(Latency::of(Vec::new()).p99_ms.abs() < f64::EPSILON);
+    }
 
     #[test]
     fn what_takes_effect_twice_or_is_not_in_the_store_is_an_error() {

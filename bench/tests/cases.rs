@@ -45,7 +45,24 @@ fn a_backlog() {
 #[test]
 fn lanes() {
     measure(&["lanes"], (20, 10));
-    measure(&["lanes", "--in-outbox"], (20, 4));
+    measure(&["lanes", "--in-outbox"], (10, 4));
+}
+
+#[test]
+fn bans() {
+    measure(&["bans"], (50, 10));
+    measure(&["bans", "--on-servers"], (50, 10));
+}
+
+#[test]
+fn a_rebuild() {
+    measure(&["rebuild"], (200, 20));
+}
+
+#[test]
+fn webhooks() {
+    measure(&["webhooks"], (50, 10));
+    measure(&["webhooks", "--on-servers"], (50, 10));
 }
 
 #[test]

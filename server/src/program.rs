@@ -12,7 +12,7 @@ pub fn main(shop: &Shop) -> ExitCode {
         Ok(cli) => cli,
         Err(ended) => return ended,
     };
-    rustls::crypto::aws_lc_rs::default_provider()
+    rustls::crypto::ring::default_provider()
         .install_default()
         .expect("nothing else has installed a provider before main");
     let environment = Environment::of_process();

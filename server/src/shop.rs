@@ -2,17 +2,19 @@
 //!
 //! Everything that starts, migrates, inspects, lists, generates or tests takes a [`Shop`]. A new service and a new
 //! broker are one line in [`Shop::tradepost`]; a program of one's own adds its service to the same value and hands it
-//! to [`crate::main`].
+//! to [`crate::main`], with the shop's services in it, or [joined](Shop::joined) to a shop that other programs run.
 
 use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
+use admin::DeadLetters;
 use bus::{Adapter, EmbeddedAdapter, Topology};
 use payments::Provider;
 use service::AnyService;
 use service::setting::{AnySetting, Values};
 
+use crate::app::dead_letters::AskedDeadLetters;
 use crate::app::provider::Absent;
 
 /// The console, which has no store and is no service in the sense of the others.
@@ -28,12 +30,18 @@ pub struct Outside {
     pub provider: Arc<dyn Provider>,
     /// The settings of the services.
     pub settings: Values,
+    /// The dead letters of all services of the shop.
+    pub dead_letters: Arc<dyn DeadLetters>,
 }
 
 impl Outside {
     /// Nothing that answers, for services that are only described.
     fn absent() -> Self {
-        Self { provider: Arc::new(Absent), settings: Values::default() }
+        Self {
+            provider: Arc::new(Absent),
+            settings: Values::default(),
+            dead_letters: Arc::new(AskedDeadLetters::default()),
+        }
     }
 }
 
@@ -47,6 +55,8 @@ pub struct Entry {
     port: u16,
     settings: &'static [&'static dyn AnySetting],
     make: Arc<Constructor>,
+    /// True if other programs run it.
+    is_neighbour: bool,
 }
 
 /// The services of a shop and the brokers that it can use.
@@ -68,8 +78,11 @@ impl Shop {
             .service(7084, |_| inventory::service())
             .service(7085, |outside| payments::service(outside.provider.clone()))
             .service(7086, |_| shipping::service())
+            .service(7087, |outside| suppliers::service(&outside.settings))
             .service(7088, |outside| notifications::service(&outside.settings))
-            .service(7090, |_| admin::service())
+            .service(7089, |outside| analytics::service(&outside.settings))
+            .service(7090, |outside| admin::service(&outside.settings, outside.dead_letters.clone()))
+            .service(7091, |outside| webhooks::service(&outside.settings))
             .broker(&EmbeddedAdapter)
             .broker(&bus_rabbitmq::Adapter)
     }
@@ -99,7 +112,17 @@ impl Shop {
             let default = same.map_or(setting.default(), AnySetting::default);
             assert_eq!(default, setting.default(), "{name} declares {} with a default of its own", setting.name());
         }
-        self.services.push(Entry { name, port, settings, make: Arc::new(move |outside| Box::new(make(outside))) });
+        let make = Arc::new(move |outside: &Outside| Box::new(make(outside)) as Box<dyn AnyService>);
+        self.services.push(Entry { name, port, settings, make, is_neighbour: false });
+        self
+    }
+
+    /// Joins the shop that these services are: other programs run them. The program migrates and runs what is added from
+    /// here on. Of its neighbours it reads the archives, when `migrate` copies the history of the events to which its own
+    /// services react, and a console of it asks all of them.
+    #[must_use]
+    pub fn joined(mut self) -> Self {
+        self.services.iter_mut().for_each(|entry| entry.is_neighbour = true);
         self
     }
 
@@ -125,14 +148,40 @@ impl Shop {
         self.make(&Outside::absent())
     }
 
-    /// The consumers, and the event types to which each reacts.
+    /// The services with these settings, for what builds their tables and calls nothing outside.
+    pub fn configured(&self, settings: &Values) -> Vec<Box<dyn AnyService>> {
+        self.make(&Outside { settings: settings.clone(), ..Outside::absent() })
+    }
+
+    /// The consumers that this program runs, and the event types to which each reacts.
     pub fn topology(&self) -> Topology {
-        topology(&self.described())
+        self.topology_of(&self.described())
+    }
+
+    /// The same, of services that are made.
+    pub fn topology_of(&self, services: &[Box<dyn AnyService>]) -> Topology {
+        let own = services.iter().filter(|service| self.is_own(service.name()));
+        own.fold(Topology::new(), |topology, service| topology.consumer(service.name(), service.subscriptions()))
     }
 
     /// The names of the services, which have a store each.
     pub fn services(&self) -> impl Iterator<Item = &'static str> {
         self.services.iter().map(|entry| entry.name)
+    }
+
+    /// The names of the services that this program runs: all, unless it joins a shop.
+    pub fn own_services(&self) -> impl Iterator<Item = &'static str> {
+        self.services().filter(|name| self.is_own(name))
+    }
+
+    /// True if other programs run some of the services.
+    pub fn is_joining(&self) -> bool {
+        self.services.iter().any(|entry| entry.is_neighbour)
+    }
+
+    /// True for a service that this program runs.
+    pub(crate) fn is_own(&self, name: &str) -> bool {
+        self.services.iter().any(|entry| entry.name == name && !entry.is_neighbour)
     }
 
     /// The settings that the services declare, each once.
@@ -142,9 +191,9 @@ impl Shop {
         all.filter(move |setting| names.insert(setting.name()))
     }
 
-    /// Everything that `serve` can run: the services and the console.
+    /// Everything that `serve` can run: the services of this program and the console.
     pub fn names(&self) -> impl Iterator<Item = &'static str> {
-        self.ports().map(|(name, _)| name)
+        self.own_services().chain([CONSOLE])
     }
 
     /// The port of each service, and of the console.
@@ -170,13 +219,6 @@ impl fmt::Debug for Entry {
     }
 }
 
-/// The consumers among these services, and the event types to which each reacts.
-pub fn topology(services: &[Box<dyn AnyService>]) -> Topology {
-    services
-        .iter()
-        .fold(Topology::new(), |topology, service| topology.consumer(service.name(), service.subscriptions()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -187,6 +229,17 @@ mod tests {
         assert_eq!((shop.port_of("payments"), shop.port_of("nobody")), (Some(7085), None));
         assert_eq!(shop.names().last(), Some(CONSOLE));
         assert_eq!(shop.services().count(), shop.described().len());
+    }
+
+    #[test]
+    fn a_program_that_joins_a_shop_serves_its_own_services_and_knows_all() {
+        let joined = Shop::new().service(7081, |outside| users::service(&outside.settings)).joined();
+        let shop = joined.service(7201, |_| shipping::service());
+        assert!(shop.is_joining() && !Shop::tradepost().is_joining());
+        assert_eq!(shop.names().collect::<Vec<_>>(), ["shipping", CONSOLE]);
+        assert_eq!(shop.services().collect::<Vec<_>>(), ["users", "shipping"]);
+        assert_eq!(shop.topology().consumers().collect::<Vec<_>>(), ["shipping"]);
+        assert_eq!(shop.port_of("users"), Some(7081));
     }
 
     #[test]

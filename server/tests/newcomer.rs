@@ -181,6 +181,7 @@ fn the_demo_has_orders_in_every_state_and_makes_them_once() {
     demo.has_its_orders();
     assert_eq!(demo.json(&["reviews", "list", "457"])["items"].as_array().unwrap().len(), 1);
     assert_eq!(demo.json(&["users", "list"])["items"].as_array().unwrap().len(), 2);
+    assert_eq!(demo.json(&["suppliers", "list"])["items"].as_array().unwrap().len(), 2);
     assert_eq!(demo.run(&["dlq", "list"]), "");
 
     demo.start_again();
@@ -193,6 +194,24 @@ fn the_demo_has_orders_in_every_state_and_makes_them_once() {
             DEMO_STATES.len() + 1
         );
     }
+}
+
+#[test]
+fn stock_of_the_demo_that_runs_low_is_filled_up_by_itself() {
+    let demo = Demo::start();
+    let deadline = Instant::now() + DEADLINE;
+    // The suppliers may be made after the start.
+    while demo.json(&["suppliers", "list"])["items"].as_array().unwrap().len() < 2 {
+        assert!(Instant::now() < deadline, "there are no suppliers");
+    }
+    demo.run(&["orders", "place", "123=6", "--email", "ada@example.com", "--token", "tok_ok", "--watch"]);
+    while laptops(&demo) != (14, 0) {
+        assert!(Instant::now() < deadline, "{}", demo.run(&["purchase-orders", "list"]));
+        std::thread::sleep(Duration::from_millis(500));
+    }
+    let orders = demo.json(&["purchase-orders", "list"])["items"].take();
+    assert_eq!((orders.as_array().unwrap().len(), text(&orders[0]["status"])), (1, "received"));
+    assert!(demo.run(&["mail", "list", "--limit", "5"]).contains("orders@simulated.example"));
 }
 
 #[test]

@@ -57,6 +57,24 @@ impl Copy {
     }
 }
 
+/// The commands that the guide gives for a new service.
+fn commands_of_the_guide() -> Vec<String> {
+    let guide = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/how-to/extend.md");
+    let text = fs::read_to_string(guide).unwrap();
+    let (_, rest) = text.split_once("\n## A service in the house\n\n```sh\n").unwrap();
+    rest.split_once("```").unwrap().0.lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn the_commands_of_the_guide_are_those_that_are_tested() {
+    let service = NAMES[0];
+    // The first is run below, and so is the test that the second runs, in the long form.
+    let run = [format!("cargo xtask new-service {service}"), format!("cargo test -p tradepost-{service}")];
+    assert_eq!(commands_of_the_guide(), run);
+    let manifest = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("sample/Cargo.toml")).unwrap();
+    assert!(manifest.contains("name = \"tradepost-sample\""), "a package has the name of its folder");
+}
+
 fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {

@@ -5,11 +5,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bus::{
-    Broker, Destination, Error, Guarantees, Health, Message, PublishResult, Subscribing, Subscription, Topology,
+    Broker, Destination, Error, Guarantees, Health, Message, PublishResult, Publishing, Subscribing, Subscription,
+    Topology,
 };
 use bytes::Bytes;
 use futures_util::FutureExt;
-use futures_util::future::{self, BoxFuture};
+use futures_util::future::{self, BoxFuture, select_all};
 use kernel::{Ids, Lane, Shards};
 use lapin::types::ShortString;
 use lapin::{BasicProperties, Connection};
@@ -23,7 +24,7 @@ use crate::declare::{declare, declare_exchange, is_final, open, waiting};
 use crate::error::{CallError, Unusable};
 use crate::layout::{Layout, Queue};
 use crate::preflight::{self, ServerInfo};
-use crate::publisher::{Publish, Publisher, Publishers, UNCONFIRMED_MAX};
+use crate::publisher::{Publish, Publisher, WAITING_MAX};
 use crate::recent_errors::RecentErrors;
 use crate::reconnecting::{LOOK_EVERY, Reconnecting, Role, Waits};
 use crate::subscription::{Channelled, Source};
@@ -82,19 +83,37 @@ impl Options {
 pub struct RabbitMq {
     shared: Arc<Shared>,
     publish_deadline: Duration,
-    /// The publishes of each lane.
-    immediate: mpsc::Sender<Publish>,
-    background: mpsc::Sender<Publish>,
+    publishes: EachLane<mpsc::Sender<Publish>>,
     /// End with this value.
     _links: JoinSet<()>,
+}
+
+/// One of each lane.
+#[derive(Clone)]
+struct EachLane<T> {
+    immediate: T,
+    background: T,
+}
+
+impl<T> EachLane<T> {
+    fn new(make: impl Fn() -> T) -> Self {
+        Self { immediate: make(), background: make() }
+    }
+
+    fn of(&self, lane: Lane) -> &T {
+        match lane {
+            Lane::Immediate => &self.immediate,
+            Lane::Background => &self.background,
+        }
+    }
 }
 
 pub(crate) struct Shared {
     pub address: Address,
     pub layout: Layout,
     ids: Ids,
-    publishing: Reconnecting,
-    receiving: Reconnecting,
+    publishing: EachLane<Reconnecting>,
+    receiving: EachLane<Reconnecting>,
     recent_errors: RecentErrors,
     /// Number of subscriptions of each consumer here.
     consumers: Mutex<BTreeMap<String, usize>>,
@@ -110,8 +129,8 @@ impl RabbitMq {
             address: Address::parse(url)?,
             layout: Layout::new(&topology, shards)?,
             ids,
-            publishing: Reconnecting::new(),
-            receiving: Reconnecting::new(),
+            publishing: EachLane::new(Reconnecting::new),
+            receiving: EachLane::new(Reconnecting::new),
             recent_errors: RecentErrors::default(),
             consumers: Mutex::default(),
         });
@@ -120,17 +139,20 @@ impl RabbitMq {
         // Callers have stopped waiting by then.
         let patience = publish_deadline * 2;
         let publisher = || {
-            let (publishes, waiting) = mpsc::channel(UNCONFIRMED_MAX);
+            let (publishes, waiting) = mpsc::channel(WAITING_MAX);
             (
                 publishes,
                 Publisher { waiting, patience, waits: waits.clone(), recent_errors: shared.recent_errors.clone() },
             )
         };
         let ((immediate, at_once), (background, in_time)) = (publisher(), publisher());
-        let publishers = Publishers { immediate: at_once, background: in_time };
-        links.spawn(shared.publishing.clone().keep(address(), "publishing", waits.clone(), publishers));
-        links.spawn(shared.receiving.clone().keep(address(), "receiving", waits, Restorer(shared.clone())));
-        Ok(Self { shared, publish_deadline, immediate, background, _links: links })
+        let (publishing, receiving) = (shared.publishing.clone(), shared.receiving.clone());
+        links.spawn(publishing.immediate.keep(address(), "publishing immediate events", waits.clone(), at_once));
+        links.spawn(publishing.background.keep(address(), "publishing background events", waits.clone(), in_time));
+        links.spawn(receiving.immediate.keep(address(), "receiving immediate events", waits.clone(), Idle));
+        let restorer = Restorer(shared.clone());
+        links.spawn(receiving.background.keep(address(), "receiving background events", waits, restorer));
+        Ok(Self { shared, publish_deadline, publishes: EachLane { immediate, background }, _links: links })
     }
 
     /// Makes the exchange and every consumer's queues with their bindings, for `migrate`. What is there stays; what is
@@ -147,7 +169,7 @@ impl RabbitMq {
 
     /// Waits until its health is as wanted, and says how it is.
     pub async fn until(&self, wanted: impl Fn(&Health) -> bool) -> Health {
-        let (mut publishing, mut receiving) = (self.shared.publishing.changes(), self.shared.receiving.changes());
+        let mut changes: Vec<_> = self.shared.links().map(Reconnecting::changes).collect();
         loop {
             let health = self.health();
             if wanted(&health) {
@@ -155,8 +177,7 @@ impl RabbitMq {
             }
             // The senders live as long as this does.
             let _ = tokio::select! {
-                changed = publishing.changed() => changed,
-                changed = receiving.changed() => changed,
+                (changed, ..) = select_all(changes.iter_mut().map(|link| Box::pin(link.changed()))) => changed,
                 // What was refused is forgotten in time.
                 () = tokio::time::sleep(LOOK_EVERY) => Ok(()),
             };
@@ -214,7 +235,7 @@ impl Shared {
         let Some(queue) = self.layout.queue(&consumer, lane, shard) else {
             return Err(Error::Rejected(format!("{consumer} has no {lane} shard {shard}")));
         };
-        let connection = self.receiving().await?;
+        let connection = self.receiving.of(lane).connection(PATIENCE).await?;
         let dead = self.layout.dead(&consumer).filter(|_| lane == Lane::Immediate && shard == 0);
         // Dead-lettered messages need their queue too, whichever lane they were in.
         let needed = self.layout.dead(&consumer).into_iter().chain([queue]);
@@ -247,9 +268,13 @@ impl Shared {
         Ok(sum)
     }
 
-    /// The connection on which nothing is published.
+    /// A connection on which nothing is published.
     pub async fn receiving(&self) -> Result<Arc<Connection>, Error> {
-        self.receiving.connection(PATIENCE).await
+        self.receiving.background.connection(PATIENCE).await
+    }
+
+    fn links(&self) -> impl Iterator<Item = &Reconnecting> {
+        [&self.publishing, &self.receiving].into_iter().flat_map(|it| [&it.immediate, &it.background])
     }
 
     pub fn error(&self, error: &CallError) -> Error {
@@ -301,6 +326,15 @@ impl Drop for Receiving {
 /// Declares anew what may have been deleted.
 struct Restorer(Arc<Shared>);
 
+/// Leaves a connection to who subscribes on it.
+struct Idle;
+
+impl Role for Idle {
+    async fn perform(&mut self, _: Arc<Connection>) -> String {
+        std::future::pending().await
+    }
+}
+
 impl Role for Restorer {
     async fn perform(&mut self, _: Arc<Connection>) -> String {
         loop {
@@ -329,7 +363,7 @@ impl Broker for RabbitMq {
         vec![Destination::new(DESTINATION)]
     }
 
-    fn publish(&self, destination: &Destination, message: Message) -> BoxFuture<'static, PublishResult> {
+    fn publish(&self, destination: &Destination, message: Message) -> Publishing {
         if destination.as_str() != DESTINATION {
             return future::ready(PublishResult::Unroutable).boxed();
         }
@@ -353,8 +387,8 @@ impl Broker for RabbitMq {
     }
 
     fn health(&self) -> Health {
-        let Shared { publishing, receiving, recent_errors, .. } = &*self.shared;
-        let complaint = publishing.complaint().or_else(|| receiving.complaint()).or_else(|| recent_errors.recent());
+        let complaint = self.shared.links().find_map(Reconnecting::complaint);
+        let complaint = complaint.or_else(|| self.shared.recent_errors.recent());
         complaint.map_or(Health::Ready, |reason| Health::Degraded { reason })
     }
 }
@@ -368,11 +402,7 @@ impl RabbitMq {
     }
 
     /// Sends a message to the queues that a routing key leads to.
-    pub(crate) fn publish_by(
-        &self,
-        routing_key: Option<ShortString>,
-        message: Message,
-    ) -> BoxFuture<'static, PublishResult> {
+    pub(crate) fn publish_by(&self, routing_key: Option<ShortString>, message: Message) -> Publishing {
         let id = ShortString::from(message.envelope.id.to_string());
         let properties = wire::encode(&message);
         let confirmation = match self.send(message.envelope.lane, id, routing_key, properties, message.body) {
@@ -396,7 +426,7 @@ impl RabbitMq {
         if body.len() > BODY_BYTES_MAX {
             return Err(refused(format!("its body has {} bytes, and {BODY_BYTES_MAX} may be sent", body.len())));
         }
-        let state = self.shared.publishing.state();
+        let state = self.shared.publishing.of(lane).state();
         if let Some(detail) = state.complaint() {
             // What is blocked was surely not sent, so it is refused; the rest of what is said of it is as true of both.
             let is_blocked = state.connection().is_some();
@@ -405,13 +435,9 @@ impl RabbitMq {
         let routing_key = routing_key.ok_or_else(|| refused("its type is too long for a routing key".to_owned()))?;
         let (reply, confirmation) = oneshot::channel();
         let publish = Publish { id, routing_key, properties, body, reply };
-        let publishes = match lane {
-            Lane::Immediate => &self.immediate,
-            Lane::Background => &self.background,
-        };
-        match publishes.try_send(publish) {
+        match self.publishes.of(lane).try_send(publish) {
             Ok(()) => Ok(confirmation),
-            Err(TrySendError::Full(_)) => Err(refused(format!("{UNCONFIRMED_MAX} messages wait to be sent"))),
+            Err(TrySendError::Full(_)) => Err(refused(format!("{WAITING_MAX} messages wait to be sent"))),
             Err(TrySendError::Closed(_)) => Err(PublishResult::Unknown { detail: "the broker was closed".to_owned() }),
         }
     }

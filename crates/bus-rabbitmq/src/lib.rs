@@ -1,7 +1,8 @@
 //! The broker port on RabbitMQ (3.10 or newer).
 //!
-//! [`RabbitMq`] is the broker: two connections that are made again when they break, one to publish and one to receive,
-//! for a broker whose memory or disk is full holds up everything on a connection that has published.
+//! [`RabbitMq`] is the broker: four connections that are made again when they break. Each lane has one to publish and one
+//! to receive, for a broker reads a connection in its order, and one whose memory or disk is full holds up everything on a
+//! connection that has published.
 //! [`RabbitMq::declare`] makes exchange, queues and bindings; [`RabbitMq::check`] reports a defect in one line.
 //!
 //! Not here: retries, dead letters, and which event has left. Those are in the stores of emitter and consumer.

@@ -1,5 +1,5 @@
-//! Sends messages and reports the result of each, over a channel for each lane: a broker confirms what it got by one
-//! channel in its order, so what is urgent must not stand behind what is not.
+//! Sends messages and reports the result of each, over a connection for each lane: a broker reads a connection and
+//! confirms what came by it in its order, so what is urgent must not stand behind what is not.
 //!
 //! lapin ties a returned message to whichever confirmation it completes next, which need not be that of the message
 //! which was returned. So returned messages are distinguished by their ids, and outcomes are decided when everything
@@ -26,10 +26,13 @@ use crate::layout::EXCHANGE;
 use crate::recent_errors::RecentErrors;
 use crate::reconnecting::{Role, Waits, within};
 
-/// Messages of a lane that may be unconfirmed, and once more as many that may wait to be sent: what half a dozen
-/// services with windows of 1,024 in two lanes send by themselves. Beyond that a message is refused instead of taking
-/// memory.
-pub(crate) const UNCONFIRMED_MAX: usize = 12_288;
+/// Messages of a lane that are sent ahead of their confirmations: enough to keep a broker busy. An immediate event waits
+/// for all that the broker has before it, on whichever connection that came.
+const UNCONFIRMED_MAX: usize = 256;
+
+/// Messages of a lane that may wait to be sent: what two dozen services with windows of 1,024 send by themselves. Beyond
+/// that a message is refused instead of taking memory.
+pub(crate) const WAITING_MAX: usize = 24_576;
 
 /// A message to send.
 pub(crate) struct Publish {
@@ -59,26 +62,11 @@ struct Confirmed {
 
 type Unconfirmed = FuturesUnordered<BoxFuture<'static, Confirmed>>;
 
-/// Those of both lanes, on one connection.
-pub(crate) struct Publishers {
-    pub immediate: Publisher,
-    pub background: Publisher,
-}
-
-impl Role for Publishers {
-    async fn perform(&mut self, connection: Arc<Connection>) -> String {
-        tokio::select! {
-            reason = self.immediate.perform(&connection) => reason,
-            reason = self.background.perform(&connection) => reason,
-        }
-    }
-}
-
-impl Publisher {
+impl Role for Publisher {
     /// Publishes until the connection breaks; answers with what broke it.
-    async fn perform(&mut self, connection: &Connection) -> String {
+    async fn perform(&mut self, connection: Arc<Connection>) -> String {
         loop {
-            let channel = match open_confirming(connection).await {
+            let channel = match open_confirming(&connection).await {
                 Ok(channel) => channel,
                 Err(error) => return error.to_string(),
             };
@@ -99,7 +87,9 @@ impl Publisher {
             self.refuse(wait, &broken).await;
         }
     }
+}
 
+impl Publisher {
     /// Sends nothing for a while.
     async fn refuse(&mut self, wait: Duration, reason: &str) {
         let mut over = pin!(tokio::time::sleep(wait));

@@ -27,5 +27,7 @@ pub use embedded::{Embedded, EmbeddedAdapter};
 pub use error::{AdapterError, Error};
 pub use gathered::Gathered;
 pub use message::{Delivery, Message, Tag};
-pub use port::{Broker, Destination, Guarantees, Health, PublishResult, Settlement, Subscribing, Subscription};
+pub use port::{
+    Broker, Destination, Guarantees, Health, PublishResult, Publishing, Settlement, Subscribing, Subscription,
+};
 pub use topology::Topology;

@@ -98,6 +98,9 @@ pub enum Health {
     },
 }
 
+/// The result of a publish, once the broker has answered.
+pub type Publishing = BoxFuture<'static, PublishResult>;
+
 /// A subscription that is being made.
 pub type Subscribing = BoxFuture<'static, Result<Box<dyn Subscription>, Error>>;
 
@@ -118,7 +121,7 @@ pub trait Broker: Send + Sync + 'static {
     /// Sends a message. It is in flight when this returns; the future returns the result,
     /// and dropping the future does not call the message back.
     /// Messages of one key keep their order as long as each is stored before the next is published.
-    fn publish(&self, destination: &Destination, message: Message) -> BoxFuture<'static, PublishResult>;
+    fn publish(&self, destination: &Destination, message: Message) -> Publishing;
 
     /// The partitions of a consumer's keys: each shard is a subscription of its own.
     fn shards(&self) -> Shards {

@@ -7,7 +7,8 @@ use futures_util::future::BoxFuture;
 use kernel::{Clock, Ids, Lane};
 use tradepost_bus::conformance::{self, Harness};
 use tradepost_bus::{
-    Broker, Destination, Embedded, Error, Guarantees, Health, Message, PublishResult, Settlement, Subscribing, Topology,
+    Broker, Destination, Embedded, Error, Guarantees, Health, Message, PublishResult, Publishing, Settlement,
+    Subscribing, Topology,
 };
 
 #[derive(Default)]
@@ -125,7 +126,7 @@ impl Broker for TextOnly {
         self.0.all_destinations()
     }
 
-    fn publish(&self, destination: &Destination, message: Message) -> BoxFuture<'static, PublishResult> {
+    fn publish(&self, destination: &Destination, message: Message) -> Publishing {
         let body = String::from_utf8_lossy(&message.body).into_owned().into();
         self.0.publish(destination, Message { body, ..message })
     }

@@ -55,10 +55,13 @@ events! { "inventory";
         lines: Vec<ReservedLine>,
     }
 
-    /// An order asked for more than there is; nothing is held for it.
+    /// An order asked for more than there is. If it `waits`, it has a place in the queue, and `StockReserved` follows when
+    /// its units have come; else nothing is held for it. One that waited is rejected when a product is not for sale any more.
     Background "inventory.stock_rejected.v1" by order_id
     StockRejected {
         order_id: OrderId,
         shortages: Vec<Shortage>,
+        #[serde(default)]
+        waits: bool,
     }
 }

@@ -9,15 +9,19 @@
 
 #[macro_use]
 mod macros;
+pub mod redact;
 
+pub use admin::{AlertId, AlertKind, DigestId, DigestKind};
 pub use catalog::{ProductId, ProductKind, ReviewId, ReviewKind};
 pub use kernel::{Event, Lane};
 pub use orders::{OrderId, OrderKind};
 pub use payments::{PaymentId, PaymentKind, RefundId, RefundKind};
 pub use shipping::{ShipmentId, ShipmentKind};
+pub use suppliers::{PurchaseOrderId, PurchaseOrderKind, ReceiptId, ReceiptKind, SupplierId, SupplierKind};
+pub use webhooks::{EndpointId, EndpointKind};
 
 // One line for each service that emits events: its file, and its structs re-exported here.
-emitting! { users, catalog, inventory, orders, payments, shipping, admin }
+emitting! { users, catalog, inventory, orders, payments, shipping, suppliers, admin, webhooks }
 
 /// The description of an event's type, for the catalogue, the runner and the console.
 #[derive(Clone, Copy, Debug)]

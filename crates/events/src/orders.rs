@@ -1,10 +1,13 @@
 //! Events of the orders service.
 
 use crate::{PaymentId, ProductId, RefundId, ShipmentId};
-use kernel::{Money, UserId};
+use kernel::{Money, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 
 kernel::id!(OrderId, OrderKind, "One order. People see its `number` beside it.");
+
+/// The `reason` of an order that is refunded although nothing of it arrived: all its units were refunded before they left.
+pub const NOT_SENT: &str = "not_sent";
 
 /// One line of an order, at the price of the moment it was placed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -86,7 +89,7 @@ impl Address {
 }
 
 events! { "orders";
-    /// An order was accepted.
+    /// An order was accepted. If there is too little stock it is rejected, unless its customer wants to `wait_for_stock`.
     Background "orders.order_placed.v1" by order_id
     OrderPlaced {
         order_id: OrderId,
@@ -152,6 +155,7 @@ events! { "orders";
 
     /// An order ended: by its customer or an admin, by time, or because its payment failed: `payment_id` is the one
     /// that ended it, and `error` the provider's reason. If it `was_paid`, its money goes back and so do its units.
+    /// `cancelled_by` is `customer`, an admin's account, `automation`, or `ban`; it is left out if nobody wished it.
     /// Emitted again when a late reservation or capture reaches a cancelled order.
     Background "orders.order_cancelled.v1" by order_id
     OrderCancelled {
@@ -163,6 +167,8 @@ events! { "orders";
         payment_id: Option<PaymentId>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         error: Option<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cancelled_by: Option<String>,
         lines: Vec<OrderLine>,
         #[serde(default)]
         was_paid: bool,
@@ -175,8 +181,10 @@ events! { "orders";
         version: i64,
     }
 
-    /// An order changed in a way that no other event of this service reports: it was rejected, a shipment of it left or
-    /// all arrived, money went back, or it could not be cancelled any more.
+    /// An order changed in a way that no other event of this service reports: it was rejected, it waits for stock, or has
+    /// it and waits for a payment, a shipment of it left or all arrived, money went back, or it could not be cancelled any
+    /// more. Its `reason` is `not_sent` if it is refunded
+    /// and nothing of it was sent.
     Background "orders.order_updated.v1" by order_id
     OrderUpdated {
         order_id: OrderId,
@@ -190,5 +198,15 @@ events! { "orders";
         shipment: Option<ShipmentNews>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         refund: Option<RefundNews>,
+    }
+
+    /// An order is in a status for longer than the status should last: once for each stay. The next event of the order that
+    /// moves it to another status ends that.
+    Background "orders.order_stuck.v1" by order_id
+    OrderStuck {
+        order_id: OrderId,
+        number: i64,
+        status: String,
+        since: Timestamp,
     }
 }

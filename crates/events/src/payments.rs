@@ -12,7 +12,7 @@ kernel::id!(
 
 kernel::id!(RefundId, RefundKind, "Money of a payment that goes back, in full or in part.");
 
-/// The `reason` of the refund of an order that was cancelled.
+/// The `reason` of the refund of an order that was cancelled. An admin may type it too: `of_cancellation` decides.
 pub const ORDER_CANCELLED: &str = "order_cancelled";
 
 events! { "payments";
@@ -25,7 +25,8 @@ events! { "payments";
     }
 
     /// The provider gave money back: `amount` of this payment, and `refunded_total` in all. Units of `restock` are to
-    /// be sold again. Events without `refunded_total` gave back all.
+    /// be sold again. It is `of_cancellation` if it was made because the order was cancelled. Events without
+    /// `refunded_total` gave back all.
     Background "payments.payment_refunded.v1" by order_id
     PaymentRefunded {
         payment_id: PaymentId,
@@ -39,9 +40,12 @@ events! { "payments";
         restock: Vec<ReservedLine>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        of_cancellation: Option<bool>,
     }
 
-    /// The provider refused to give this money back, for good: an admin must settle it another way.
+    /// This money did not go back, for good: the provider refused, or could not be reached for a day. An admin must settle
+    /// it another way.
     Background "payments.refund_failed.v1" by order_id
     RefundFailed {
         refund_id: RefundId,
@@ -68,5 +72,14 @@ events! { "payments";
         error: String,
         #[serde(rename = "final")]
         is_final: bool,
+    }
+}
+
+impl PaymentRefunded {
+    /// True if the refund was made because the order was cancelled, whose mail says so.
+    #[must_use]
+    pub fn is_of_cancellation(&self) -> bool {
+        // Events from before the field have nothing but their reason.
+        self.of_cancellation.unwrap_or_else(|| self.reason.as_deref() == Some(ORDER_CANCELLED))
     }
 }

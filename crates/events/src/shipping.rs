@@ -19,12 +19,12 @@ pub struct ShipmentLine {
     pub quantity: i64,
 }
 
-/// A shipment and its lines, as an answer to a cancellation.
+/// A shipment and lines of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ShipmentContent {
     /// The shipment.
     pub shipment_id: ShipmentId,
-    /// The units in it.
+    /// Units of it: those in it, or those that were withheld from it.
     pub lines: Vec<ShipmentLine>,
 }
 
@@ -60,5 +60,14 @@ events! { "shipping";
         order_id: OrderId,
         stopped: Vec<ShipmentContent>,
         left: Vec<ShipmentContent>,
+    }
+
+    /// Units of a shipment will not leave, because they were refunded before it did and are sold again. `lines` are all
+    /// that were withheld from it so far.
+    Background "shipping.shipment_reduced.v1" by order_id
+    ShipmentReduced {
+        shipment_id: ShipmentId,
+        order_id: OrderId,
+        lines: Vec<ShipmentLine>,
     }
 }

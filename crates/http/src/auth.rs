@@ -11,7 +11,8 @@ use storage::accounts::Standing;
 use subtle::ConstantTimeEq;
 
 use super::keyring::Keyring;
-use super::{Accounts, ObjectToken, Problem, token};
+use super::token::{self, Claims};
+use super::{Accounts, ObjectToken, Problem};
 
 /// Checks tokens. Holds digests and public keys only.
 #[derive(Clone, Debug)]
@@ -79,21 +80,23 @@ impl Auth {
         }
     }
 
-    /// The sender of these headers, by the token alone: a user is nobody's admin yet, and may be banned. 401 for any
-    /// token that isn't good, all kinds alike; no token is a guest.
-    pub fn caller(&self, headers: &HeaderMap) -> Result<Caller, Problem> {
+    /// The sender of these headers, by the token alone, and the claims of a user's. A user is nobody's admin yet, may be
+    /// banned, and may have signed in before a ban. 401 for any token that isn't good, all kinds alike; no token is a
+    /// guest.
+    pub(super) fn caller(&self, headers: &HeaderMap) -> Result<(Caller, Option<Claims>), Problem> {
         let guest = self.guest(headers);
         let mut authorizations = headers.get_all(header::AUTHORIZATION).iter();
-        let Some(authorization) = authorizations.next() else { return Ok(guest) };
+        let Some(authorization) = authorizations.next() else { return Ok((guest, None)) };
         let bearer = bearer(authorization.as_bytes()).filter(|_| authorizations.next().is_none());
         let token = bearer.ok_or_else(Problem::unauthenticated)?;
         if self.is_admin_token(token) {
-            return Ok(Caller { is_admin: true, ..guest });
+            return Ok((Caller { is_admin: true, ..guest }, None));
         }
         let now = self.clock.now();
         let find = |key_id| self.keyrings.iter().find_map(|keys| keys.find(key_id, now));
         let claims = token::verify(token, find, now).ok_or_else(Problem::unauthenticated)?;
-        Ok(Caller { user_id: Some(claims.sub), session_id: Some(claims.sid), ..guest })
+        let caller = Caller { user_id: Some(claims.sub), session_id: Some(claims.sid), ..guest };
+        Ok((caller, Some(claims)))
     }
 }
 
@@ -166,13 +169,11 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
 
 #[cfg(test)]
 mod tests {
-    use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
     use axum::http::HeaderValue;
-    use jsonwebtoken::{EncodingKey, encode};
     use kernel::{KeyId, SignedDuration, Uuid};
     use storage::published_keys::PublishedKey;
 
-    use super::token::{Claims, header};
+    use super::token::{public_key, sign};
     use super::*;
 
     fn bearing(values: &[&str]) -> HeaderMap {
@@ -185,16 +186,15 @@ mod tests {
         let (clock, hands) = Clock::mock("2026-01-01T12:00:00Z".parse().unwrap());
         let keys = Keyring::default();
         let auth = Auth::new(Vec::new(), clock.clone()).with_keys(vec![keys.clone()]);
-        let pair = Ed25519KeyPair::from_seed_unchecked(&[7; 32]).unwrap();
+        let seed = [7; 32];
         let key_id: KeyId = Uuid::from_u128(3).into();
         let claims = Claims::new(Uuid::from_u128(1).into(), Uuid::from_u128(2).into(), clock.now());
-        let signer = EncodingKey::from_ed_der(pair.to_pkcs8v1().unwrap().as_ref());
-        let token = encode(&header(key_id), &claims, &signer).unwrap();
-        let caller = || auth.caller(&bearing(&[&format!("Bearer {token}")])).map(|caller| caller.user_id);
+        let token = sign(key_id, &claims, &seed).unwrap();
+        let caller = || auth.caller(&bearing(&[&format!("Bearer {token}")])).map(|(caller, _)| caller.user_id);
 
         assert_eq!(caller(), Err(Problem::unauthenticated()), "the key was not published yet");
         let not_after = clock.now() + SignedDuration::from_mins(1);
-        keys.add(PublishedKey { key_id, public_key: pair.public_key().as_ref().to_vec(), not_after });
+        keys.add(PublishedKey { key_id, public_key: public_key(&seed), not_after });
         assert_eq!(caller(), Ok(Some(claims.sub)));
         hands.advance(SignedDuration::from_mins(1));
         assert_eq!(caller(), Err(Problem::unauthenticated()), "the key has ended");
@@ -215,7 +215,7 @@ mod tests {
     #[test]
     fn one_authorization_is_read_whatever_the_case_of_its_scheme_and_two_are_none() {
         let auth = Auth::new(vec![digest(b"secret")], Clock::system());
-        let is_admin = |values: &[&str]| auth.caller(&bearing(values)).map(|caller| caller.is_admin);
+        let is_admin = |values: &[&str]| auth.caller(&bearing(values)).map(|(caller, _)| caller.is_admin);
         assert_eq!(is_admin(&[]), Ok(false));
         assert_eq!(is_admin(&["bearer secret"]), Ok(true));
         for wrong in [&["Basic secret"][..], &["secret"], &["Bearer"], &["Bearer secret", "Bearer secret"]] {

@@ -1,10 +1,12 @@
 //! The part of a route's description that follows from what stands around its handler: the routes need not repeat it.
 
+use std::collections::HashSet;
+
 use axum::http::{Method, StatusCode};
 use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::path::{Operation, ParameterIn, PathItem};
 use utoipa::openapi::schema::{ArrayItems, ObjectBuilder, Type};
-use utoipa::openapi::{Content, Ref, RefOr, Response, ResponseBuilder, Schema};
+use utoipa::openapi::{Content, OpenApi, Ref, RefOr, Response, ResponseBuilder, Schema};
 
 use super::conditions::{ETAG, IF_MATCH, IF_NONE_MATCH};
 use super::idempotency::{IDEMPOTENCY_KEY, IDEMPOTENCY_REPLAYED};
@@ -71,30 +73,49 @@ fn describe_idempotency(method: &Method, operation: &mut Operation) {
         refuse(operation, StatusCode::BAD_REQUEST, &["invalid_idempotency_key"]);
         refuse(operation, StatusCode::CONFLICT, &["idempotency_key_in_flight"]);
         refuse(operation, StatusCode::UNPROCESSABLE_ENTITY, &["idempotency_key_reused"]);
-        with_header(operation, IDEMPOTENCY_REPLAYED, "`true` if this is the answer to an earlier request.");
+        with_header(operation, IDEMPOTENCY_REPLAYED, "`true` if this is the answer to an earlier request.", |_| true);
     } else if *method == Method::POST || *method == Method::PATCH {
         refuse(operation, StatusCode::BAD_REQUEST, &["idempotency_not_supported"]);
     }
 }
 
 fn describe_conditions(method: &Method, operation: &mut Operation) {
-    let (if_match, if_none_match) = (
-        declares(operation, ParameterIn::Header, Some(IF_MATCH)),
-        declares(operation, ParameterIn::Header, Some(IF_NONE_MATCH)),
-    );
-    if if_match || if_none_match {
-        with_header(operation, ETAG, "Changes whenever the body of this resource does.");
-    }
+    let if_match = declares(operation, ParameterIn::Header, Some(IF_MATCH));
     if if_match {
         refuse(operation, StatusCode::BAD_REQUEST, &["invalid_condition"]);
         refuse(operation, StatusCode::PRECONDITION_FAILED, &["version_mismatch"]);
     } else if !method.is_safe() {
         refuse(operation, StatusCode::BAD_REQUEST, &["condition_not_supported"]);
     }
-    if if_none_match {
+    if declares(operation, ParameterIn::Header, Some(IF_NONE_MATCH)) {
         let unchanged = ResponseBuilder::new().description("The resource is what the client has already.").build();
         operation.responses.responses.insert(StatusCode::NOT_MODIFIED.as_str().to_owned(), unchanged.into());
     }
+}
+
+/// Adds the tag to each answer that has one: a resource that is read with `If-None-Match`, or changed with `If-Match`.
+/// An answer without a body has none, nor has one with another resource than the condition is about.
+pub(super) fn tags(api: &mut OpenApi) {
+    let mut resources = HashSet::new();
+    for (_, operation) in api.paths.paths.values_mut().flat_map(operations) {
+        if declares(operation, ParameterIn::Header, Some(IF_NONE_MATCH)) {
+            resources.extend(successes(operation).filter_map(|response| schema_of(response)));
+        }
+    }
+    for (_, operation) in api.paths.paths.values_mut().flat_map(operations) {
+        if [IF_MATCH, IF_NONE_MATCH].iter().any(|name| declares(operation, ParameterIn::Header, Some(name))) {
+            let is_tagged = |response: &Response| schema_of(response).is_some_and(|it| resources.contains(&it));
+            with_header(operation, ETAG, "Changes whenever the body of this resource does.", is_tagged);
+        }
+    }
+}
+
+/// The name of the schema of its body.
+fn schema_of(response: &Response) -> Option<String> {
+    response.content.values().find_map(|content| match content {
+        RefOr::T(Content { schema: Some(RefOr::Ref(to)), .. }) => Some(to.ref_location.clone()),
+        _ => None,
+    })
 }
 
 /// A page names the schema of its items, so that a client has one type for an item of a list and one that is read
@@ -132,12 +153,18 @@ fn problem() -> Content {
     Content::new(Some(RefOr::Ref(Ref::from_schema_name(PROBLEM))))
 }
 
-/// Adds a header to the answers of success.
-fn with_header(operation: &mut Operation, name: &str, description: &str) {
-    for (status, response) in &mut operation.responses.responses {
-        if let RefOr::T(response) = response
-            && status.starts_with('2')
-        {
+/// The answers of success.
+fn successes(operation: &mut Operation) -> impl Iterator<Item = &mut Response> {
+    operation.responses.responses.iter_mut().filter_map(|(status, response)| match response {
+        RefOr::T(response) if status.starts_with('2') => Some(response),
+        _ => None,
+    })
+}
+
+/// Adds a header to those answers of success that have it.
+fn with_header(operation: &mut Operation, name: &str, description: &str, has_it: impl Fn(&Response) -> bool) {
+    for response in successes(operation) {
+        if has_it(response) {
             let text = ObjectBuilder::new().schema_type(Type::String);
             let header = HeaderBuilder::new().schema(Some(text)).description(Some(description)).build();
             response.headers.insert(name.to_owned(), header.into());

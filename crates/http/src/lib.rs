@@ -29,6 +29,7 @@ mod request;
 mod request_id;
 mod shared_document;
 mod shell;
+mod signatures;
 mod strict_objects;
 mod wording;
 
@@ -48,7 +49,7 @@ pub use object_token::ObjectToken;
 pub use overload::OPERATOR_PATH;
 pub use page::{Listing, Page};
 pub use policy::{Policy, Routes};
-pub use problem::{FieldError, Fields, Problem, ProblemBody};
+pub use problem::{FieldError, Fields, Problem, ProblemBody, present};
 pub use request::{RequestInfo, TraceContext, traceparent};
 pub use request_id::current_request_id;
 pub use shared_document::SharedDocument;

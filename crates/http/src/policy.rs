@@ -19,14 +19,15 @@ use super::address::ClientAddress;
 use super::auth::{Auth, Caller};
 use super::conditions::ReadConditions;
 use super::declared::Declared;
-use super::describe::{complete, items_by_reference, operations, refuse};
+use super::describe::{complete, items_by_reference, operations, refuse, tags};
 use super::overload::{Client, InFlight};
-use super::problem::BANNED;
+use super::problem::{BANNED, SESSION_ENDED};
 use super::request::is_read;
+use super::token::Claims;
 use super::{Problem, ProblemBody};
 
-/// The callers of a route. A token that isn't good is answered 401, and one of a banned account 403 `banned`, but on
-/// public routes. An account with the role `admin` is admin like the admin token.
+/// The callers of a route. A token that isn't good is answered 401, one of a banned account 403 `banned`, and one from
+/// before a ban that has ended 401 `session_ended`, but on public routes. An account with the role `admin` is admin like the admin token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Policy {
     /// Anybody, and nobody gets anything else by a user's token: it counts as none, be it good or not. Clients send their
@@ -88,7 +89,7 @@ impl Policy {
         let role = ExtensionsBuilder::new().add("x-role", self.role()).build();
         operation.extensions.get_or_insert_default().merge(role);
         if self != Self::Public {
-            refuse(operation, StatusCode::UNAUTHORIZED, &["unauthenticated"]);
+            refuse(operation, StatusCode::UNAUTHORIZED, &["unauthenticated", SESSION_ENDED]);
             refuse(operation, StatusCode::FORBIDDEN, &[BANNED]);
         }
         if matches!(self, Self::Admin | Self::AdminOrLocal) {
@@ -136,7 +137,9 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
 
     /// The description.
     pub fn openapi(&self) -> OpenApi {
-        self.0.get_openapi().clone()
+        let mut api = self.0.get_openapi().clone();
+        tags(&mut api);
+        api
     }
 
     /// The routes as they run.
@@ -169,14 +172,14 @@ async fn enforce(State(guard): State<Arc<Guard>>, request: Request, next: Next) 
     let policy = guard.policy;
     let is_public = matches!(policy, Policy::Public | Policy::Guest) && is_read(request.method());
     let mut response = match authenticate(&guard, &request) {
-        Ok((auth, caller)) => {
+        Ok((auth, caller, claims)) => {
             let address = request.extensions().get().map(|ClientAddress { ip, .. }| Client::from(*ip));
             // The admin token has no share: what automation may do is bounded by what the process can carry. An account
             // has one, admin or not: its token is in a browser, where others may get hold of it.
             let client = address.filter(|_| !caller.is_automation());
             let conditions = ReadConditions::of(request.method(), request.headers());
             let in_flight = request.extensions().get::<InFlight>().cloned();
-            let answer = |request| let_in(guard, auth, caller, request, next);
+            let answer = |request| let_in(guard, auth, caller, claims, request, next);
             let response = match in_flight {
                 Some(in_flight) => in_flight.carry(client, request, answer).await,
                 None => answer(request).await,
@@ -192,29 +195,36 @@ async fn enforce(State(guard): State<Arc<Guard>>, request: Request, next: Next) 
     response
 }
 
-/// The sender, by the token. Whoever is no user is let in or refused at once; of a user the store says more.
-fn authenticate(guard: &Guard, request: &Request) -> Result<(Arc<Auth>, Caller), Problem> {
+/// The sender, by the token, and the claims of a user's. Whoever is no user is let in or refused at once; of a user the
+/// store says more.
+fn authenticate(guard: &Guard, request: &Request) -> Result<(Arc<Auth>, Caller, Option<Claims>), Problem> {
     let Some(auth) = request.extensions().get::<Arc<Auth>>() else {
         tracing::error!(uri = %request.uri(), "the routes were not finished: nobody can be let in");
         return Err(Problem::internal());
     };
-    let caller = match auth.caller(request.headers()) {
-        Ok(caller) if guard.policy == Policy::Public && caller.user_id.is_some() => auth.guest(request.headers()),
-        Err(_) if guard.policy == Policy::Public => auth.guest(request.headers()),
-        caller => caller?,
+    let (caller, claims) = match auth.caller(request.headers()) {
+        Ok((_, Some(_))) | Err(_) if guard.policy == Policy::Public => (auth.guest(request.headers()), None),
+        sender => sender?,
     };
-    if caller.user_id.is_none() {
+    if claims.is_none() {
         guard.check(&caller, request)?;
     }
-    Ok((auth.clone(), caller))
+    Ok((auth.clone(), caller, claims))
 }
 
 /// Lets a user in or refuses them, then answers. Within the bounds on requests and on their time, for the store is read.
-async fn let_in(guard: Arc<Guard>, auth: Arc<Auth>, caller: Caller, mut request: Request, next: Next) -> Response {
-    let caller = match caller.user_id {
+async fn let_in(
+    guard: Arc<Guard>,
+    auth: Arc<Auth>,
+    caller: Caller,
+    claims: Option<Claims>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let caller = match claims {
         None => caller,
-        Some(user_id) => {
-            let caller = auth.standing(user_id).await.and_then(|standing| known(caller, standing));
+        Some(claims) => {
+            let caller = auth.standing(claims.sub).await.and_then(|standing| known(caller, &claims, standing));
             match caller.and_then(|caller| guard.check(&caller, &request).map(|()| caller)) {
                 Ok(caller) => caller,
                 Err(problem) => return problem.into_response(),
@@ -226,7 +236,40 @@ async fn let_in(guard: Arc<Guard>, auth: Arc<Auth>, caller: Caller, mut request:
 }
 
 /// The caller by all that is known of their account.
-fn known(caller: Caller, standing: Standing) -> Result<Caller, Problem> {
-    let Standing { is_banned, is_admin } = standing;
-    if is_banned { Err(Problem::banned()) } else { Ok(Caller { is_admin, ..caller }) }
+fn known(caller: Caller, claims: &Claims, standing: Standing) -> Result<Caller, Problem> {
+    if standing.is_banned {
+        Err(Problem::banned())
+    } else if standing.has_ended(claims.iat) {
+        Err(Problem::session_ended())
+    } else {
+        Ok(Caller { is_admin: standing.is_admin, ..caller })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::HeaderMap;
+    use kernel::{Clock, Timestamp, Uuid};
+
+    use super::*;
+
+    #[test]
+    fn a_token_from_before_a_ban_is_refused_during_it_and_after_it() {
+        let issued: Timestamp = "2026-01-01T12:00:00.9Z".parse().unwrap();
+        let claims = Claims::new(Uuid::from_u128(1).into(), Uuid::from_u128(2).into(), issued);
+        let answer = |is_banned, tokens_from| {
+            let caller = Auth::new(Vec::new(), Clock::system()).guest(&HeaderMap::new());
+            known(caller, &claims, Standing { is_banned, is_admin: true, tokens_from }).map(|caller| caller.is_admin)
+        };
+        let at = |time: &str| Some(time.parse().unwrap());
+        for (tokens_from, expected) in [
+            (None, Ok(true)),
+            (at("2026-01-01T12:00:00Z"), Ok(true)),
+            (at("2026-01-01T12:00:01Z"), Err(Problem::session_ended())),
+            (at("2026-01-01T13:00:00Z"), Err(Problem::session_ended())),
+        ] {
+            assert_eq!(answer(false, tokens_from), expected, "{tokens_from:?}");
+            assert_eq!(answer(true, tokens_from), Err(Problem::banned()), "{tokens_from:?}");
+        }
+    }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde::Serialize;
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
@@ -73,6 +73,9 @@ const IN_FLIGHT: &str = "idempotency_key_in_flight";
 /// The answer to whoever is shut out.
 pub(super) const BANNED: &str = "banned";
 
+/// The answer to a token of a sign-in that has ended.
+pub(super) const SESSION_ENDED: &str = "session_ended";
+
 impl Problem {
     /// A problem with a stable code and a text that says what to do.
     pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
@@ -88,6 +91,11 @@ impl Problem {
     pub fn unauthenticated() -> Self {
         let detail = "a valid token is needed, as in `Authorization: Bearer …`: sign in, or use the admin token";
         Self::new(StatusCode::UNAUTHORIZED, "unauthenticated", detail)
+    }
+
+    /// 401 `session_ended`: a token that was good, of a sign-in that has ended.
+    pub fn session_ended() -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, SESSION_ENDED, "this sign-in has ended: sign in again")
     }
 
     /// 403 `forbidden`: a good token, of somebody who may not do this.
@@ -112,6 +120,15 @@ impl Problem {
             many => format!("{} fields are not as expected: see `errors`", many.len()),
         };
         Self { errors, ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_body", detail) }
+    }
+
+    /// 400 `invalid_query`: parameters that have bad values.
+    pub fn invalid_query(errors: Vec<FieldError>) -> Self {
+        let detail = match errors.as_slice() {
+            [only] => format!("{}: {}", only.field, only.detail),
+            many => format!("{} parameters are not as expected: see `errors`", many.len()),
+        };
+        Self { errors, ..Self::new(StatusCode::BAD_REQUEST, "invalid_query", detail) }
     }
 
     /// 429 `too_many_requests`: wait so long, then try again.
@@ -274,6 +291,11 @@ impl IntoResponse for Problem {
         }
         response
     }
+}
+
+/// Reads a JSON field whose absence differs from null: absent, by `#[serde(default)]`, is `None`; null is up to `T`.
+pub fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(value: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(value).map(Some)
 }
 
 /// Collects what is wrong with a body, so that one answer names every field.

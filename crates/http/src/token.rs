@@ -7,11 +7,16 @@ use std::sync::LazyLock;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jsonwebtoken::{Algorithm, DecodingKey, Header, Validation, decode};
+use jsonwebtoken::errors::Error;
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode};
 use kernel::{KeyId, SessionId, SignedDuration, Timestamp, UserId};
+use ring::signature::KeyPair as _;
 use serde::{Deserialize, Serialize};
 
-/// The lifetime of a token. Rights that its user has lost hold until then, so it is short.
+use crate::signatures;
+
+/// The lifetime of a token. A sign-in that its user has ended holds until then in most services, so it is short; a ban or
+/// the loss of a role takes effect at once.
 pub const LIFETIME: SignedDuration = SignedDuration::from_mins(15);
 
 /// The greatest difference between the clocks of two machines.
@@ -37,7 +42,8 @@ pub struct Claims {
     pub sub: UserId,
     /// By which sign-in.
     pub sid: SessionId,
-    iat: i64,
+    /// The second since 1970 in which it was issued.
+    pub(super) iat: i64,
     nbf: i64,
     exp: i64,
     token_use: String,
@@ -76,8 +82,18 @@ impl Claims {
     }
 }
 
-/// The header of a token that this key signs.
-pub fn header(key_id: KeyId) -> Header {
+/// A token that says these claims, signed by the key pair that this seed makes (RFC 8032 §5.1.5).
+pub fn sign(key_id: KeyId, claims: &Claims, seed: &[u8; 32]) -> Result<String, Error> {
+    signatures::install();
+    encode(&header(key_id), claims, &EncodingKey::from_ed_der(seed))
+}
+
+/// The key that checks what this seed signs.
+pub fn public_key(seed: &[u8; 32]) -> Vec<u8> {
+    signatures::pair(seed).public_key().as_ref().to_vec()
+}
+
+fn header(key_id: KeyId) -> Header {
     Header { typ: Some(TYPE.to_owned()), kid: Some(key_id.to_string()), ..Header::new(Algorithm::EdDSA) }
 }
 
@@ -108,13 +124,13 @@ pub(super) fn verify(token: &[u8], find: impl Fn(KeyId) -> Option<DecodingKey>, 
         return None;
     }
     let key = find(header.kid.parse().ok()?)?;
+    signatures::install();
     let claims = decode::<Claims>(token, &key, &VALIDATION).ok()?.claims;
     claims.are_good_at(now).then_some(claims)
 }
 
 #[cfg(test)]
 mod tests {
-    use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
     use kernel::Uuid;
     use serde_json::{Value, json};
 
@@ -135,21 +151,17 @@ mod tests {
         serde_json::to_value(Claims::new(user_id, session_id, now())).unwrap()
     }
 
-    fn pair() -> Ed25519KeyPair {
-        Ed25519KeyPair::from_seed_unchecked(&[7; 32]).unwrap()
-    }
+    const SEED: [u8; 32] = [7; 32];
 
     /// A token with a signature that fits, whatever it says.
     fn signed(header: &str, claims: &str) -> String {
         let message = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims));
-        let signature = URL_SAFE_NO_PAD.encode(pair().sign(message.as_bytes()));
+        let signature = URL_SAFE_NO_PAD.encode(signatures::pair(&SEED).sign(message.as_bytes()));
         format!("{message}.{signature}")
     }
 
     fn is_good_at(token: &str, now: Timestamp) -> bool {
-        let find = |key_id: KeyId| {
-            (key_id.to_string() == KEY_ID).then(|| DecodingKey::from_ed_der(pair().public_key().as_ref()))
-        };
+        let find = |key_id: KeyId| (key_id.to_string() == KEY_ID).then(|| DecodingKey::from_ed_der(&public_key(&SEED)));
         verify(token.as_bytes(), find, now).is_some()
     }
 

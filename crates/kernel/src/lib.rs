@@ -21,6 +21,7 @@ mod log_limit;
 mod money;
 mod named;
 mod panics;
+mod role;
 mod shards;
 mod suggestion;
 pub mod text;
@@ -37,10 +38,12 @@ pub use ids::{
     DeadLetterId, DeadLetterKind, EventId, EventKind, Ids, KeyId, KeyKind, RequestId, RequestKind, Secret, SessionId,
     SessionKind, UserId, UserKind, made_at,
 };
+pub use jiff::tz::TimeZone;
 pub use jiff::{SignedDuration, Timestamp};
 pub use log_limit::LogLimit;
 pub use money::{InvalidMoney, Money};
 pub use panics::panic_text;
+pub use role::ADMIN_ROLE;
 pub use shards::{Shards, fnv1a};
 pub use suggestion::suggestion;
 pub use uuid::Uuid;

@@ -13,7 +13,7 @@
 /// ```
 #[macro_export]
 macro_rules! named {
-    ($kind:ident { $($variant:ident = $name:literal),* $(,)? }) => {
+    ($kind:ident { $($variant:ident = $name:expr),* $(,)? }) => {
         impl $kind {
             /// All variants, in the order of their declaration.
             pub const ALL: &[Self] = &[$(Self::$variant),*];

@@ -6,7 +6,7 @@
 use events::{UserBanned, UserRolesChanged, UserUnbanned};
 use futures_util::future::BoxFuture;
 use http::{Accounts, Problem};
-use kernel::{Event, UserId};
+use kernel::{Envelope, Event, UserId};
 use storage::Db;
 use storage::accounts::{self, Change, Standing};
 
@@ -18,15 +18,16 @@ pub(crate) fn types() -> Selection {
 }
 
 /// The part of an account that this event reports; `None` if it is of another type.
-fn change_of(event_type: &str, body: &[u8]) -> Result<Option<Change>, Failure> {
-    Ok(Some(match event_type {
+fn change_of(envelope: &Envelope, body: &[u8]) -> Result<Option<Change>, Failure> {
+    let time = envelope.time;
+    Ok(Some(match envelope.event_type.as_str() {
         UserBanned::TYPE => {
             let UserBanned { user_id, version, .. } = read(body)?;
-            Change::Ban { user_id, is_banned: true, version }
+            Change::Ban { user_id, is_banned: true, version, time }
         }
         UserUnbanned::TYPE => {
             let UserUnbanned { user_id, version, .. } = read(body)?;
-            Change::Ban { user_id, is_banned: false, version }
+            Change::Ban { user_id, is_banned: false, version, time }
         }
         UserRolesChanged::TYPE => {
             let UserRolesChanged { user_id, roles, version, .. } = read(body)?;
@@ -41,8 +42,8 @@ fn read<E: Event>(body: &[u8]) -> Result<E, Failure> {
 }
 
 /// Keeps what an event says. Repeated with the reaction after it, which may fail, that changes nothing.
-pub(crate) async fn keep(db: &Db, event_type: &str, body: &[u8]) -> Result<(), Failure> {
-    if let Some(change) = change_of(event_type, body)? {
+pub(crate) async fn keep(db: &Db, envelope: &Envelope, body: &[u8]) -> Result<(), Failure> {
+    if let Some(change) = change_of(envelope, body)? {
         accounts::keep(db, &change).await?;
     }
     Ok(())

@@ -73,13 +73,15 @@ pub enum Beside {
     Others,
 }
 
-/// Catches all consumers up, each from all others; answers with how many events were copied.
+/// Catches all consumers up, each from all others and from `sources`, the stores of further services; answers with how
+/// many events were copied.
 pub async fn catch_up_all(
     consumers: &[Consumer],
+    sources: &[Db],
     beside: Beside,
     mut report: impl FnMut(String),
 ) -> Result<u64, Error> {
-    let sources: Vec<Db> = consumers.iter().map(|consumer| consumer.db.clone()).collect();
+    let sources: Vec<Db> = consumers.iter().map(|consumer| &consumer.db).chain(sources).cloned().collect();
     let mut copied = 0;
     for consumer in consumers {
         if beside == Beside::Nobody {

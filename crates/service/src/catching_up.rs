@@ -38,6 +38,10 @@ pub(crate) async fn refuse_blind(db: &Db, types: impl Iterator<Item = &'static s
     let missing = missing(db, types).await?;
     let Some(first) = missing.first() else { return Ok(()) };
     let more = if missing.len() > 1 { format!(" and {} more", missing.len() - 1) } else { String::new() };
-    let detail = format!("{} is not subscribed to {first}{more} yet: run `tradepost migrate`", db.service());
+    let detail = format!(
+        "{} is not subscribed to {first}{more} yet: run `tradepost migrate`, \
+         or the `migrate` of the program that has this service",
+        db.service()
+    );
     Err(Error::Unusable { store: db.service().to_owned(), detail })
 }

@@ -126,6 +126,22 @@ impl<S: Clone + Send + Sync + 'static> Service<S> {
         self
     }
 
+    /// Reacts to all types of a selection with one handler, many deliveries at a time: read the set, decide in order, commit
+    /// one batch. They are of one lane and of any types and keys; those of a key are in their order, one behind the other.
+    ///
+    /// A set that fails is handled again without what follows within a key, and then one by one: each alone shows which
+    /// fails, and only its key waits. For the rest it is as with [`on_any`](Self::on_any).
+    pub fn on_any_many(
+        mut self,
+        selection: &Selection,
+        handle: impl AsyncHandler<(Ctx<S>, Vec<Delivery<Bytes>>)>,
+    ) -> Self {
+        for reaction in Reaction::any_many(selection, move |ctx, deliveries| handle.call((ctx, deliveries))) {
+            reaction.add(&mut self.reactions);
+        }
+        self
+    }
+
     /// Handles a kind of durable timer.
     pub fn timer(mut self, kind: TimerKind, handle: impl AsyncHandler<(Ctx<S>, Timer)>) -> Self {
         self.timers.push(ErasedTimer::one(kind, move |ctx, timer| handle.call((ctx, timer))));

@@ -84,8 +84,12 @@ pub(crate) enum Rank {
 }
 
 pub(crate) enum Handler<S> {
+    /// Of one type, one delivery at a time.
     One(HandleOne<S>),
+    /// Of one type, many at a time.
     Many(HandleMany<S>),
+    /// Of all types of a selection, many at a time: all its types have the same.
+    Set(HandleMany<S>),
 }
 
 impl<S> Clone for Handler<S> {
@@ -93,6 +97,7 @@ impl<S> Clone for Handler<S> {
         match self {
             Self::One(handle) => Self::One(handle.clone()),
             Self::Many(handle) => Self::Many(handle.clone()),
+            Self::Set(handle) => Self::Set(handle.clone()),
         }
     }
 }
@@ -138,6 +143,32 @@ impl<S: Clone + Send + Sync + 'static> Reaction<S> {
         Fut: Future<Output = Result<Committed, Failure>> + Send + 'static,
     {
         Self::ranked(selection, Rank::Selected, handle)
+    }
+
+    /// One handler of a service for all types of a selection, many deliveries at a time.
+    pub fn any_many<F, Fut>(selection: &Selection, handle: F) -> impl Iterator<Item = Self>
+    where
+        F: Fn(Ctx<S>, Vec<Delivery<Bytes>>) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<Committed, Failure>> + Send + 'static,
+    {
+        let handle = Arc::new(handle);
+        let accounts = Arc::new(accounts::types());
+        let erased = move |ctx: Ctx<S>, raws: Vec<Raw>| -> Handled {
+            let (handle, accounts) = (handle.clone(), accounts.clone());
+            Box::pin(async move {
+                for raw in raws.iter().filter(|raw| accounts.contains(&raw.envelope.event_type)) {
+                    accounts::keep(&ctx.db, &raw.envelope, &raw.body).await?;
+                }
+                handle(ctx, raws.into_iter().map(Raw::undecoded).collect()).await
+            })
+        };
+        let handle: HandleMany<S> = Arc::new(erased);
+        selection.types().map(move |(event_type, lane)| Self {
+            event_type,
+            lane,
+            handler: Handler::Set(handle.clone()),
+            rank: Rank::Selected,
+        })
     }
 
     /// One handler that every service has for all types of a selection.
@@ -194,7 +225,7 @@ impl<S: Clone + Send + Sync + 'static> Reaction<S> {
             Handler::One(handle) => Handler::One(Arc::new(move |ctx: Ctx<S>, raw: Raw| -> Handled {
                 let handle = handle.clone();
                 Box::pin(async move {
-                    accounts::keep(&ctx.db, &raw.envelope.event_type, &raw.body).await?;
+                    accounts::keep(&ctx.db, &raw.envelope, &raw.body).await?;
                     handle(ctx, raw).await
                 })
             })),
@@ -202,11 +233,13 @@ impl<S: Clone + Send + Sync + 'static> Reaction<S> {
                 let handle = handle.clone();
                 Box::pin(async move {
                     for raw in &raws {
-                        accounts::keep(&ctx.db, &raw.envelope.event_type, &raw.body).await?;
+                        accounts::keep(&ctx.db, &raw.envelope, &raw.body).await?;
                     }
                     handle(ctx, raws).await
                 })
             })),
+            // It keeps what they say itself, for it stays the same for all its types.
+            Handler::Set(handle) => Handler::Set(handle),
         };
         Self { handler, ..self }
     }
@@ -217,7 +250,12 @@ impl<S> Handler<S> {
     pub fn call_one(&self, ctx: Ctx<S>, raw: Raw) -> Handled {
         match self {
             Self::One(handle) => handle(ctx, raw),
-            Self::Many(handle) => handle(ctx, vec![raw]),
+            Self::Many(handle) | Self::Set(handle) => handle(ctx, vec![raw]),
         }
+    }
+
+    /// Tests if both are of one selection that handles many deliveries at a time.
+    pub fn is_of_set_of(&self, other: &Self) -> bool {
+        matches!((self, other), (Self::Set(one), Self::Set(other)) if Arc::ptr_eq(one, other))
     }
 }

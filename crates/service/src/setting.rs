@@ -110,6 +110,16 @@ impl Values {
         set.unwrap_or_else(|expected| panic!("{} was expected of {}", expected, setting.name()));
         self
     }
+
+    /// The same, with a value in place of the default.
+    ///
+    /// # Panics
+    ///
+    /// The setting must take the text.
+    #[must_use]
+    pub fn or(self, setting: &dyn AnySetting, text: &str) -> Self {
+        if self.0.contains_key(setting.name()) { self } else { self.with(setting, text) }
+    }
 }
 
 /// Names only: a value may be a secret.

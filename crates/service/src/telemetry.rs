@@ -214,6 +214,17 @@ impl Metrics {
         self.handled.get_or_create(&labels).inc();
     }
 
+    /// Number of deliveries of these types that a consumer has dealt with: each once, unless it was redelivered.
+    pub fn dealt_with(&self, consumer: &'static str, types: &[String]) -> u64 {
+        let ended = [Outcome::Done, Outcome::Duplicate, Outcome::Parked];
+        let labels = types.iter().flat_map(|event_type| {
+            let of_type =
+                move |outcome: Outcome| Handled { consumer, r#type: event_type.clone(), outcome: outcome.as_str() };
+            ended.into_iter().map(of_type)
+        });
+        labels.map(|labels| self.handled.get_or_create(&labels).get()).sum()
+    }
+
     pub(crate) fn took_effect(
         &self,
         consumer: &'static str,

@@ -3,7 +3,7 @@
 use kernel::{Event, EventId, Lane, Origin, Timestamp, Version};
 use uuid::Uuid;
 
-use crate::{Change, Insert, Upsert, Value};
+use crate::{Add, Change, Insert, Upsert, Value};
 
 /// Statements, events and timers that take effect together or not at all.
 ///
@@ -31,6 +31,7 @@ pub(crate) enum Write {
     Insert(&'static Insert, Vec<Value>),
     Change(&'static Change, Vec<Value>),
     Upsert(&'static Upsert, Vec<Value>),
+    Add(&'static Add, Vec<Value>),
 }
 
 #[derive(Debug)]
@@ -85,6 +86,16 @@ impl Batch {
     /// Projects another's fact, unless a newer one is there.
     pub fn upsert(mut self, statement: &'static Upsert, params: Vec<Value>) -> Self {
         self.writes.push(Write::Upsert(statement, params));
+        self
+    }
+
+    /// Adds to sums: the key, the period if there is one, and what is added to each sum.
+    ///
+    /// Fold what is of one key beforehand, and add in the order of the keys: two additions to one row in a batch are
+    /// slow, and others that add to the same rows in another order wait for each other.
+    pub fn add(mut self, statement: &'static Add, params: Vec<Value>) -> Self {
+        debug_assert_eq!(params.len(), statement.parameters(), "{} binds every column", statement.name());
+        self.writes.push(Write::Add(statement, params));
         self
     }
 

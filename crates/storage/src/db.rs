@@ -100,6 +100,26 @@ impl Db {
         Ok(db)
     }
 
+    /// Opens a store that other programs serve, to read it. Nothing is made or changed, so it must be there, with the
+    /// tables and the number of shards that this program knows.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unusable`] if it is not so, and of files, which one process has for itself.
+    pub async fn open_to_read(mut options: Options) -> Result<Self, Error> {
+        options.location = options.location.of(options.service)?;
+        let engine = match &options.location {
+            Location::Postgres(server) => Engine::Postgres(Postgres::open_to_read(server, &options).await?),
+            Location::Folder(folder) => {
+                let detail = "a file has one process, so no other program can read it".to_owned();
+                return Err(Error::Unusable { store: folder.display().to_string(), detail });
+            }
+        };
+        let db = Self { engine: Arc::new(engine), options: Arc::new(options) };
+        db.refuse_other_shards().await?;
+        Ok(db)
+    }
+
     /// The service whose store this is.
     pub fn service(&self) -> &'static str {
         self.options.service

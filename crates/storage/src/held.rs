@@ -5,6 +5,7 @@
 use kernel::{DeadLetterId, Envelope, EventId, Lane, Timestamp};
 use uuid::Uuid;
 
+use crate::decisions::{Decision, decide};
 use crate::envelope::{self, envelope, envelope_values, storable};
 use crate::kit::kit;
 use crate::outbox::numbers;
@@ -353,16 +354,19 @@ pub async fn due_by(db: &Db, now: Timestamp) -> Result<i64, Error> {
     Ok(found.into_iter().next().unwrap_or_default())
 }
 
-/// Makes a parked delivery due now, with all its attempts before it. False if it is not parked (any more).
-pub async fn replay(db: &Db, id: DeadLetterId, now: Timestamp) -> Result<bool, Error> {
-    let met = db.sweep(vec![(&REPLAY, params![id, now])]).await?;
-    Ok(met == [1])
+/// Makes a parked delivery due now, with all its attempts before it, and keeps who decided it. False if it is not parked
+/// (any more).
+pub async fn replay(db: &Db, id: DeadLetterId, decided_by: &str, now: Timestamp) -> Result<bool, Error> {
+    let statements = vec![decide(id, Decision::Replay, decided_by, now), (&REPLAY, params![id, now])];
+    let met = db.sweep(statements).await?;
+    Ok(met.last() == Some(&1))
 }
 
-/// Gives a parked delivery up: it counts as handled, and the next of its key goes. False if it is not parked (any
-/// more).
-pub async fn discard(db: &Db, id: DeadLetterId, now: Timestamp) -> Result<bool, Error> {
+/// Gives a parked delivery up: it counts as handled, and the next of its key goes. Keeps who decided it. False if it is
+/// not parked (any more).
+pub async fn discard(db: &Db, id: DeadLetterId, decided_by: &str, now: Timestamp) -> Result<bool, Error> {
     let statements = vec![
+        decide(id, Decision::Discard, decided_by, now),
         (&DISCARD, params![id, now]),
         (&RELEASE_BEHIND_DISCARDED, params![id, now]),
         (&REMOVE_DISCARDED, params![id]),

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::kit::kit;
 use crate::statement::Sql;
-use crate::{Db, Error, params};
+use crate::{Db, Error, decisions, params};
 
 kit! {
     static SEEN: Sql =
@@ -42,11 +42,14 @@ pub async fn handled(db: &Db, events: Vec<EventId>) -> Result<HashMap<EventId, H
     Ok(db.read(&SEEN, params![events], map).await?.into_iter().collect())
 }
 
-/// Forgets at most `limit` events that were emitted and handled before `horizon`; answers with how many.
+/// Forgets at most `limit` events that were emitted and handled before `horizon`, and as many decisions about dead letters
+/// from before; answers with how many of whichever are more.
 ///
 /// Event ids are UUIDv7, so their order is that of their times.
 pub async fn forget(db: &Db, horizon: Timestamp, limit: i64) -> Result<usize, Error> {
-    Ok(db.sweep(vec![(&FORGET, params![first_id_of(horizon), horizon, limit])]).await?.into_iter().sum())
+    let handled = (&FORGET, params![first_id_of(horizon), horizon, limit]);
+    let forgotten = db.sweep(vec![handled, decisions::forget(horizon, limit)]).await?;
+    Ok(forgotten.into_iter().max().unwrap_or_default())
 }
 
 /// The smallest UUIDv7 of a millisecond (RFC 9562 §5.7).

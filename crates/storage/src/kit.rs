@@ -19,6 +19,7 @@ const ALL: &[&[&Sql]] = &[
     crate::archive::STATEMENTS,
     crate::backlog::STATEMENTS,
     crate::commit::STATEMENTS,
+    crate::decisions::STATEMENTS,
     crate::held::STATEMENTS,
     crate::idempotency::STATEMENTS,
     crate::inbox::STATEMENTS,

@@ -12,10 +12,12 @@
 //!
 //! **Invariants**
 //! - No event without its change, no change without its cause's row: they share a transaction.
-//! - A row that exists changes only under the version that was read ([`Change`]) or by a newer fact ([`Upsert`]).
+//! - A row that exists changes only under the version that was read ([`Change`]), by a newer fact ([`Upsert`]), or by a sum
+//!   that grows ([`Add`]).
 //! - A commit that was answered `Ok` is on the disk.
 //! - Nothing in SQL makes a time, an id or a random number.
 
+mod addition;
 mod batch;
 mod commit;
 mod db;
@@ -36,6 +38,7 @@ mod wake_ups;
 pub mod accounts;
 pub mod archive;
 pub mod backlog;
+pub mod decisions;
 pub mod held;
 pub mod idempotency;
 pub mod inbox;
@@ -45,6 +48,7 @@ pub mod shards;
 pub mod subscriptions;
 pub mod timers;
 
+pub use addition::Add;
 pub use batch::Batch;
 pub use db::{Committed, Db, Location, Options};
 pub use error::Error;

@@ -41,6 +41,8 @@ pub(crate) const KIT: Migrations = Migrations {
         crate::migration!("0004_shards"),
         crate::migration!("0005_backlog"),
         crate::migration!("0006_accounts"),
+        crate::migration!("0007_decisions"),
+        crate::migration!("0008_ended_tokens"),
     ],
 };
 

@@ -131,16 +131,11 @@ pub async fn release(db: &Db, instance_id: Uuid, shards: &[Shard]) -> Result<(),
 impl Db {
     /// Holds the store to the number of shards that it was made with, and partitions what an earlier version left unpartitioned.
     pub(crate) async fn settle_shards(&self) -> Result<(), Error> {
-        let count = self.shards().count(Lane::Background).to_string();
-        let mut known = self.shard_count().await?;
-        if known.is_none() {
+        if self.shard_count().await?.is_none() {
+            let count = self.shards().count(Lane::Background).to_string();
             self.sweep(vec![(&SET_COUNT, params![&count])]).await?;
-            known = self.shard_count().await?;
         }
-        if let Some(known) = known.filter(|known| *known != count) {
-            let detail = format!("its keys are split into {known} shards, for good: set `shards` to {known}");
-            return Err(Error::Unusable { store: self.store(), detail });
-        }
+        self.refuse_other_shards().await?;
         for (find, give) in [(&POINTERS_WITHOUT, &GIVE_POINTERS), (&HELD_WITHOUT, &GIVE_HELD)] {
             loop {
                 let map = |row: &Row<'_>| Ok((row.get::<Uuid>("key")?, row.get::<Lane>("lane")?));
@@ -154,6 +149,14 @@ impl Db {
             }
         }
         Ok(())
+    }
+
+    /// Refuses a store that was made with another number of shards.
+    pub(crate) async fn refuse_other_shards(&self) -> Result<(), Error> {
+        let count = self.shards().count(Lane::Background).to_string();
+        let Some(known) = self.shard_count().await?.filter(|known| *known != count) else { return Ok(()) };
+        let detail = format!("its keys are split into {known} shards, for good: set `shards` to {known}");
+        Err(Error::Unusable { store: self.store(), detail })
     }
 
     async fn shard_count(&self) -> Result<Option<String>, Error> {

@@ -2,8 +2,8 @@
 
 use std::sync::OnceLock;
 
-use crate::Type;
 use crate::tokens::tokens;
+use crate::{Add, Type};
 
 /// The text of a statement for each database.
 #[derive(Debug)]
@@ -181,6 +181,8 @@ pub enum Registered {
     Claim(&'static Claim),
     /// A new row.
     Insert(&'static Insert),
+    /// An addition to sums.
+    Add(&'static Add),
 }
 
 impl Registered {
@@ -192,6 +194,7 @@ impl Registered {
             Self::Upsert(it) => it.0.name(),
             Self::Claim(it) => it.0.name(),
             Self::Insert(it) => it.name(),
+            Self::Add(it) => it.name(),
         }
     }
 
@@ -203,6 +206,7 @@ impl Registered {
             Self::Upsert(it) => it.0.sqlite(),
             Self::Claim(it) => it.0.sqlite(),
             Self::Insert(it) => it.sqlite(),
+            Self::Add(it) => it.sqlite(),
         }
     }
 
@@ -214,6 +218,7 @@ impl Registered {
             Self::Upsert(it) => it.0.postgres(),
             Self::Claim(it) => it.0.postgres(),
             Self::Insert(it) => it.postgres(),
+            Self::Add(it) => it.postgres(),
         }
     }
 
@@ -256,8 +261,10 @@ fn upsert_is_guarded(text: &str) -> bool {
 ///     change MARK_PAID "update orders set status = 'paid', version = version + 1 where order_id = $1 and version = $2";
 ///     upsert PUT_PRODUCT "insert into products (product_id, version) values ($1, $2)
 ///         on conflict (product_id) do update set version = excluded.version where products.version < excluded.version";
+///     add ADD_SALES into sales (day, currency) sums (orders, amount);
+///     add COUNT_MINUTE into minutes (slot) of minute sums (events);
 /// }
-/// assert_eq!(STATEMENTS.len(), 4);
+/// assert_eq!(STATEMENTS.len(), 6);
 /// ```
 #[macro_export]
 macro_rules! statements {
@@ -296,6 +303,21 @@ macro_rules! statements_inner {
             stringify!($name), stringify!($table), &[$((stringify!($column), $crate::Type::$kind)),*],
         );
         $crate::statements_inner!([$($done,)* $crate::Registered::Insert(&$name),] $($rest)*);
+    };
+    ([$($done:expr,)*] add $name:ident into $table:ident ($($key:ident),* $(,)?) sums ($($sum:ident),* $(,)?);
+        $($rest:tt)*) => {
+        static $name: $crate::Add = $crate::Add::new(
+            stringify!($name), stringify!($table), &[$(stringify!($key)),*], None, &[$(stringify!($sum)),*],
+        );
+        $crate::statements_inner!([$($done,)* $crate::Registered::Add(&$name),] $($rest)*);
+    };
+    ([$($done:expr,)*] add $name:ident into $table:ident ($($key:ident),* $(,)?) of $period:ident
+        sums ($($sum:ident),* $(,)?); $($rest:tt)*) => {
+        static $name: $crate::Add = $crate::Add::new(
+            stringify!($name), stringify!($table), &[$(stringify!($key)),*], Some(stringify!($period)),
+            &[$(stringify!($sum)),*],
+        );
+        $crate::statements_inner!([$($done,)* $crate::Registered::Add(&$name),] $($rest)*);
     };
 }
 

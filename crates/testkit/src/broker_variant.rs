@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bus::{
     Adapter, AdapterError, Broker, Destination, Embedded, EmbeddedAdapter, Error, Finding, Guarantees, Health, Message,
-    PublishResult, Subscribing, Subscription,
+    Publishing, Subscribing, Subscription,
 };
 use futures_util::FutureExt;
 use futures_util::future::{self, BoxFuture};
@@ -27,12 +27,7 @@ pub trait BrokerVariant: Debug + Send + Sync + 'static {
     }
 
     /// Sends a message.
-    fn publish(
-        &self,
-        embedded: &Embedded,
-        destination: &Destination,
-        message: Message,
-    ) -> BoxFuture<'static, PublishResult> {
+    fn publish(&self, embedded: &Embedded, destination: &Destination, message: Message) -> Publishing {
         embedded.publish(destination, message)
     }
 
@@ -78,7 +73,7 @@ impl Broker for VariantBroker {
         self.embedded.all_destinations()
     }
 
-    fn publish(&self, destination: &Destination, message: Message) -> BoxFuture<'static, PublishResult> {
+    fn publish(&self, destination: &Destination, message: Message) -> Publishing {
         self.variant.publish(&self.embedded, destination, message)
     }
 

@@ -34,7 +34,7 @@ const ANSWER_BYTES_MAX: usize = 16 << 20;
 pub struct Setup {
     /// The services.
     pub shop: Shop,
-    /// The broker.
+    /// The broker, unless the place has one.
     pub broker: BrokerSetting,
     /// Settings of all services.
     pub settings: Settings,
@@ -241,8 +241,8 @@ async fn open(place: &ShopLocation, clock: Clock, hands: &MockClock, setup: Setu
     let options = Options {
         scope: Scope::Whole { data: place.data() },
         store: place.store(),
+        broker: place.broker(&setup.shop).unwrap_or(setup.broker),
         shop: setup.shop,
-        broker: setup.broker,
         settings: setup.settings,
         clock,
         admin_token: Some(ADMIN_TOKEN.to_owned()),

@@ -1,29 +1,36 @@
-//! The location of a test's shop: every flow runs on each database.
+//! The location of a test's shop: every flow runs on each database, and what a broker could change on RabbitMQ too.
 
 use std::path::{Path, PathBuf};
 
-use server::config::Flags;
+use server::config::{BrokerSetting, Flags};
+use server::shop::Shop;
 use service::storage::Location;
 use tempfile::TempDir;
-use test_servers::Database;
+use test_servers::{Database, Vhost};
 
 /// A place for one shop, which goes with the test.
 #[derive(Debug)]
 pub struct ShopLocation {
     folder: TempDir,
     database: Option<Database>,
+    vhost: Option<Vhost>,
 }
 
 impl ShopLocation {
     /// A folder alone.
     pub fn folder() -> Self {
         let folder = tempfile::tempdir().expect("the machine has room for a temporary folder");
-        Self { folder, database: None }
+        Self { folder, database: None, vhost: None }
     }
 
     /// A PostgreSQL database, and a folder for what is no service's.
     pub fn database() -> Self {
         Self { database: Some(Database::create()), ..Self::folder() }
+    }
+
+    /// A PostgreSQL database, a virtual host of RabbitMQ, and a folder for what is no service's.
+    pub fn servers() -> Self {
+        Self { vhost: Some(Vhost::create()), ..Self::database() }
     }
 
     /// Fills it with a shop that an earlier version left: the dumps of its stores and its manifest. Answers with the
@@ -62,6 +69,12 @@ impl ShopLocation {
             Some(database) => Location::Postgres(database.url().parse().expect("a test's server has a proper URL")),
         }
     }
+
+    /// Its broker, if it has one.
+    pub fn broker(&self, shop: &Shop) -> Option<BrokerSetting> {
+        let vhost = self.vhost.as_ref()?;
+        Some(BrokerSetting::parse(shop, &vhost.url()).expect("a test's server has a proper URL"))
+    }
 }
 
 fn load_store(dump: &Path, data: &Path) {
@@ -95,6 +108,21 @@ macro_rules! on_each_store {
                 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
                 async fn $test() {
                     super::$test($crate::ShopLocation::database()).await;
+                }
+            )*
+        }
+    };
+}
+
+/// Makes a test of each of these functions, which take a [`ShopLocation`], on PostgreSQL and RabbitMQ.
+#[macro_export]
+macro_rules! on_rabbitmq {
+    ($($test:ident),* $(,)?) => {
+        mod rabbitmq {
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $test() {
+                    super::$test($crate::ShopLocation::servers()).await;
                 }
             )*
         }

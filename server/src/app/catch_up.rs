@@ -55,19 +55,20 @@ const RECORDED_BEFORE: RecordedBefore = &[
     ),
 ];
 
-/// Copies what consumers are missing from the archives of all services; answers with how many events that were. The
-/// live destinations must exist.
+/// Copies what consumers are missing from the archives of all services, of which `neighbours` are run by other programs;
+/// answers with how many events that were. The live destinations must exist.
 pub(super) async fn catch_up(
     broker: &BrokerSetting,
     services: &[Box<dyn AnyService>],
     stores: &[Db],
+    neighbours: &[Db],
     report: &mut (impl FnMut(String) + Send),
 ) -> anyhow::Result<u64> {
     // On a broker of one process, the open stores give whatever is committed from now on a pointer to each consumer.
     let beside = if broker.is_shared() { Beside::Others } else { Beside::Nobody };
     let consumers = consumers(services, stores);
     catch_up::begin(&consumers).await?;
-    Ok(catch_up::catch_up_all(&consumers, beside, report).await?)
+    Ok(catch_up::catch_up_all(&consumers, neighbours, beside, report).await?)
 }
 
 /// The work of `migrate`, before the services of a whole shop start. If no consumer is missing history, a broker that is
@@ -83,7 +84,7 @@ pub(super) async fn before_start(
     if broker.is_shared() && (is_missing || broker::is_reachable(broker).await) {
         broker::declare(broker, setup, &mut report).await?;
     }
-    catch_up(broker, services, stores, &mut report).await.map(drop)
+    catch_up(broker, services, stores, &[], &mut report).await.map(drop)
 }
 
 fn consumers(services: &[Box<dyn AnyService>], stores: &[Db]) -> Vec<Consumer> {

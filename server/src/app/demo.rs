@@ -1,11 +1,12 @@
-//! A shop to look at: a dozen products, two customers, and orders in every state, made through the same routes that
-//! anybody uses.
+//! A shop to look at: a dozen products, two customers, two suppliers, and orders in every state, made through the same
+//! routes that anybody uses.
 //!
-//! Products and the first customer are there when the shop is ready, and the orders too, unless they take longer than a
+//! Products and the first customer are there when the shop is ready, and the others too, unless they take longer than a
 //! start may: where the broker is unreachable, nothing is paid.
 
 mod client;
 mod orders;
+mod suppliers;
 
 use std::time::Duration;
 
@@ -67,15 +68,23 @@ pub(super) async fn seed(app: &App) -> anyhow::Result<()> {
     app.tasks.spawn(async move {
         tokio::select! {
             () = stopping => {}
-            made = orders::make(&client) => if let Err(error) = made {
-                tracing::warn!("the orders of the demo are incomplete: {error:#}");
-            }
+            () = rest(&client, &currency["code"]) => {}
         }
         drop(ended);
     });
     // What is logged about them stands before what the start prints, the admin token among it.
     let _ = tokio::time::timeout(ORDERS_WITHIN, end).await;
     Ok(())
+}
+
+/// Makes what follows from events: suppliers know the products by them, and orders move on by them.
+async fn rest(client: &Client, currency: &Value) {
+    if let Err(error) = suppliers::make(client, currency).await {
+        tracing::warn!("the suppliers of the demo are incomplete: {error:#}");
+    }
+    if let Err(error) = orders::make(client).await {
+        tracing::warn!("the orders of the demo are incomplete: {error:#}");
+    }
 }
 
 async fn register(client: &Client, customer: &str) -> anyhow::Result<bool> {

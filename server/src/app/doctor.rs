@@ -65,9 +65,10 @@ impl Check {
     }
 }
 
-/// Looks at everything that the settings name.
+/// Looks at everything that the settings name. A program that joins a shop looks at what its own services need.
 pub async fn doctor(shop: &Shop, settings: &config::Settings) -> anyhow::Result<Vec<Check>> {
-    let services = shop.described();
+    let mut services = shop.described();
+    services.retain(|service| shop.is_own(service.name()));
     let broker = &settings.broker;
     let mut checks = Vec::new();
     match settings.location() {

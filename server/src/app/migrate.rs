@@ -7,11 +7,11 @@ use payments::Simulated;
 use service::AnyService;
 use service::storage::{Db, Location, Options, Turn};
 
-use super::broker;
 use super::catch_up::catch_up;
 use super::provider::{LEDGER, LEDGER_OF};
 use super::retry::while_unavailable;
 use super::start::prepare;
+use super::{broker, neighbours};
 use crate::config;
 use crate::shop::Shop;
 
@@ -42,17 +42,21 @@ async fn try_to_migrate(
     report: &mut (impl FnMut(String) + Send),
 ) -> anyhow::Result<Migrated> {
     let (store, clock) = (settings.location(), Clock::system());
-    prepare(&store, shop.services()).await?;
+    let services = shop.described();
+    neighbours::refuse_unpublished(shop, &services)?;
+    prepare(&store, shop.own_services().chain(neighbours::sources(shop, &services))).await?;
     let _turn = turn(&store, report).await?;
+    // First of all: a shop that can't be joined stays as it is.
+    let neighbours = neighbours::open(shop, &services, settings, &store, &clock).await?;
     // Before the tables: what is committed from now on is live, and a broker that refuses leaves all as it was.
     broker::declare(&settings.broker, broker::setup(shop.topology(), settings.shards, &clock), report).await?;
-    let services = shop.described();
+    let own: Vec<_> = services.into_iter().filter(|service| shop.is_own(service.name())).collect();
     let mut stores = Vec::new();
-    for service in &services {
+    for service in &own {
         stores.push(open(&**service, settings, &store, &clock).await?);
     }
-    let copied = catch_up(&settings.broker, &services, &stores, report).await;
-    for store in &stores {
+    let copied = catch_up(&settings.broker, &own, &stores, &neighbours, report).await;
+    for store in stores.iter().chain(&neighbours) {
         store.close().await;
     }
     let mut done = Migrated {
@@ -60,7 +64,7 @@ async fn try_to_migrate(
         consumers: shop.topology().consumers().map(str::to_owned).collect(),
         copied: copied?,
     };
-    if shop.port_of(LEDGER_OF).is_some() {
+    if shop.is_own(LEDGER_OF) {
         let ids = Ids::new(clock.clone());
         Simulated::open(store.of(LEDGER_OF)?, clock, ids).await?.close().await;
         done.schemas.push(LEDGER.to_owned());

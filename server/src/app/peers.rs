@@ -43,7 +43,7 @@ mod tests {
     #[test]
     fn services_in_other_processes_are_asked_only_with_an_admin_token() {
         // The only test of this process that makes clients.
-        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("tradepost.toml");
         std::fs::write(&path, "").unwrap();

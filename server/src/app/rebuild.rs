@@ -12,7 +12,7 @@ use kernel::{Clock, Ids};
 use service::catch_up::{self, Consumer};
 use service::http::auth::Auth;
 use service::http::overload::Overload;
-use service::storage::{Db, Location, Rebuild, backlog, held};
+use service::storage::{Db, Location, Rebuild, held};
 use service::telemetry::Metrics;
 use service::{AnyService, CatchingUp, Operator, Running, Runtime, Tasks, Tracer};
 
@@ -21,15 +21,29 @@ use super::migrate::{self, open};
 use super::retry::while_unavailable;
 use super::run::shared_settings;
 use super::start::prepare;
-use super::{DRAIN, broker};
+use super::{DRAIN, broker, neighbours};
 use crate::config;
 use crate::shop::Shop;
 
-/// The time between two looks at the work that is left.
+/// The time between two looks at the events that were handled.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
-/// The time between two reports about progress.
-const REPORT_EVERY: Duration = Duration::from_secs(5);
+/// The time between two looks at the work that is left, which counts rows.
+const COUNT_EVERY: Duration = Duration::from_secs(2);
+
+/// The progress of a rebuild.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RebuildProgress {
+    /// A step that takes its time, in words.
+    Line(String),
+    /// Number of events that were handled, and of all that are to be.
+    Handled {
+        /// Those that were handled.
+        done: u64,
+        /// All of them.
+        of: u64,
+    },
+}
 
 /// The result of a rebuild.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,12 +56,12 @@ pub struct Rebuilt {
 
 /// Builds a service's tables anew. No process may run the service meanwhile; of files, none may run the shop.
 ///
-/// `report` gets lines about the progress.
+/// `report` gets the progress, several times a second.
 pub async fn rebuild(
     shop: &Shop,
     settings: &config::Settings,
     name: &str,
-    mut report: impl FnMut(String) + Send,
+    mut report: impl FnMut(RebuildProgress) + Send,
 ) -> anyhow::Result<Rebuilt> {
     let services = shop.described();
     let service =
@@ -74,18 +88,21 @@ async fn try_to_rebuild(
     shop: &Shop,
     settings: &config::Settings,
     name: &'static str,
-    report: &mut (impl FnMut(String) + Send),
+    report: &mut (impl FnMut(RebuildProgress) + Send),
 ) -> anyhow::Result<Rebuilt> {
     let (store, clock) = (settings.location(), Clock::system());
-    prepare(&store, shop.services()).await?;
-    let _turn = migrate::turn(&store, report).await?;
+    let services = shop.configured(&settings.services);
+    prepare(&store, shop.own_services().chain(neighbours::sources(shop, &services))).await?;
+    let mut line = |line| report(RebuildProgress::Line(line));
+    let _turn = migrate::turn(&store, &mut line).await?;
     let rebuild = Rebuild::begin(&store, name).await?;
     if settings.broker.is_shared() {
         // What is committed from now on waits in the service's queues.
-        broker::declare(&settings.broker, broker::setup(shop.topology(), settings.shards, &clock), report).await?;
+        broker::declare(&settings.broker, broker::setup(shop.topology(), settings.shards, &clock), &mut line).await?;
     }
-    let (mut sources, mut projection) = (Vec::new(), None);
-    for service in shop.described() {
+    let mut sources = neighbours::open(shop, &services, settings, &store, &clock).await?;
+    let mut projection = None;
+    for service in services.into_iter().filter(|service| shop.is_own(service.name())) {
         if service.name() == name {
             projection = Some(service);
         } else {
@@ -112,41 +129,40 @@ async fn build(
     settings: &config::Settings,
     rebuild: &Rebuild,
     sources: &[Db],
-    report: &mut (impl FnMut(String) + Send),
+    report: &mut (impl FnMut(RebuildProgress) + Send),
 ) -> anyhow::Result<Rebuilt> {
     let runtime = runtime(&*service, settings, rebuild.location())?;
     let db = service.open(&runtime).await?;
     let consumer: Consumer = catch_up::consumer(&*service, db.clone(), &[]);
     let types: Vec<String> = consumer.types.iter().copied().map(str::to_owned).collect();
-    let events = catch_up::catch_up(&consumer, sources, &mut *report).await?;
+    let line = |line| report(RebuildProgress::Line(line));
+    let events = catch_up::catch_up(&consumer, sources, line).await?;
     let running = service.start(db.clone(), &runtime).await?;
-    let handled = handle(&db, &running.operator, &types, events, report).await;
+    let handled = handle(&db, &running.operator, || {
+        // Some may be redelivered.
+        let done = runtime.metrics.dealt_with(db.service(), &types).min(events);
+        report(RebuildProgress::Handled { done, of: events });
+        done == events
+    });
+    let handled = handled.await;
     let drained = runtime.tasks.stop(DRAIN).await;
     Running::close(&running.operator, drained).await;
     Ok(Rebuilt { events, parked: handled? })
 }
 
-/// Waits until every event was handled or is parked; answers with the number of the latter.
-async fn handle(
-    db: &Db,
-    operator: &Operator,
-    types: &[String],
-    events: u64,
-    report: &mut (impl FnMut(String) + Send),
-) -> anyhow::Result<u64> {
-    let mut reported = Instant::now();
+/// Waits until every event was handled or is parked; answers with the number of the latter. `report` answers if all seem to
+/// be.
+async fn handle(db: &Db, operator: &Operator, mut report: impl FnMut() -> bool) -> anyhow::Result<u64> {
+    let mut counted = Instant::now();
     loop {
-        // In this order: what is being handled may be held a moment later.
-        let pending = operator.activity().await?.pending;
-        let counts = held::counts(db).await?;
-        if pending == 0 && counts.due == 0 {
-            return Ok(u64::try_from(counts.parked).unwrap_or_default());
-        }
-        if reported.elapsed() > REPORT_EVERY {
-            reported = Instant::now();
-            let left = backlog::count(db, types.to_vec()).await?;
-            let left = if left < backlog::COUNTED { left.to_string() } else { format!("more than {left}") };
-            report(format!("{}: {left} of {events} events are left", db.service()));
+        if report() || counted.elapsed() > COUNT_EVERY {
+            counted = Instant::now();
+            // In this order: what is being handled may be held a moment later.
+            let pending = operator.activity().await?.pending;
+            let counts = held::counts(db).await?;
+            if pending == 0 && counts.due == 0 {
+                return Ok(u64::try_from(counts.parked).unwrap_or_default());
+            }
         }
         tokio::time::sleep(LOOK_EVERY).await;
     }

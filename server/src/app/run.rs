@@ -8,6 +8,7 @@ use anyhow::{Context, anyhow};
 use kernel::Clock;
 use service::http::listener::{self, Bounds};
 use service::http::overload::{Limits, Rate};
+use service::setting::Values;
 use service::{Backoff, Settings};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -27,12 +28,15 @@ const QUIET: &str = "lapin=off";
 /// The time that the simulated provider takes for `tok_slow`.
 const SLOW_CHARGE: Duration = Duration::from_secs(5);
 
+/// The time after which the demo's supplier delivers.
+const DEMO_DELIVERY: &str = "10s";
+
 /// The options of a process beside its settings.
 #[derive(Clone, Debug)]
 pub struct RunOptions {
     /// Its services.
     pub scope: Scope,
-    /// Fill an empty shop with a dozen products, two customers, and orders in every state.
+    /// Fill an empty shop with a dozen products, two customers, two suppliers, and orders in every state.
     pub demo: bool,
     /// Decision about stores that the data folder lists and that are missing.
     pub missing_stores: MissingStores,
@@ -125,13 +129,19 @@ fn start_options(shop: Shop, settings: &config::Settings, options: &RunOptions, 
         clock: Clock::system(),
         admin_token: settings.admin_token.as_ref().map(|token| token.reveal().to_owned()),
         admin_token_previous: settings.admin_token_previous.as_ref().map(|token| token.reveal().to_owned()),
-        services: settings.services.clone(),
+        services: services(settings, options.demo),
         slow_charge: SLOW_CHARGE,
         tracer: traces.tracer(),
         peers: settings.peers.clone(),
         missing_stores: options.missing_stores,
         report: |line| say(&format!("{line}\n")),
     }
+}
+
+/// The settings that services declare. A demo simulates deliveries, so that its stock is filled up without an admin.
+fn services(settings: &config::Settings, is_demo: bool) -> Values {
+    let services = settings.services.clone();
+    if is_demo { services.or(&suppliers::settings::SIMULATED_DELIVERY, DEMO_DELIVERY) } else { services }
 }
 
 /// The settings that all services share.

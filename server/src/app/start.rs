@@ -18,11 +18,12 @@ use service::storage::{Db, Location};
 use service::telemetry::Metrics;
 use service::{AnyService, CannotStart, CatchingUp, Operator, Running, Runtime, Tasks};
 
+use super::dead_letters::AskedDeadLetters;
 use super::folder::Folder;
 use super::retry::{waited_in_vain, while_unavailable};
 use super::{App, DRAIN, Options, Scope, broker, catch_up, docs, peers, provider, token};
 use crate::config::BrokerSetting;
-use crate::shop::{CONSOLE, Outside, topology};
+use crate::shop::{CONSOLE, Outside};
 
 impl App {
     /// Opens what is needed and starts the services.
@@ -41,10 +42,11 @@ impl App {
             // A console alone: it uses neither, and says what is wrong with others while they are unreachable.
             options.broker = BrokerSetting::embedded();
         }
-        let setup = broker::setup(topology(&described), options.settings.shards, &options.clock);
+        let setup = broker::setup(options.shop.topology_of(&described), options.settings.shards, &options.clock);
         // Before they are made once more: the descriptions of their routes are the most that a start holds.
         drop(described);
-        let mut start = Start { options, ids, auth, here, setup, broker: None };
+        let dead_letters = AskedDeadLetters::default();
+        let mut start = Start { options, ids, auth, here, setup, broker: None, dead_letters };
         let location = start.options.store.clone();
         let started = while_unavailable(&location, async || start.attempt(&mut folder).await).await?;
         start.finish(started, folder, own_token, token.made)
@@ -61,6 +63,8 @@ struct Start {
     setup: Setup,
     /// Once there is a connection, or one that is being made.
     broker: Option<Arc<dyn Broker>>,
+    /// Asks nobody until the services run.
+    dead_letters: AskedDeadLetters,
 }
 
 /// Services at work.
@@ -83,7 +87,11 @@ impl Start {
         };
         let options = &self.options;
         let provider = provider::open(options, &self.ids).await?;
-        let outside = Outside { provider: or_absent(provider.as_ref()), settings: options.services.clone() };
+        let outside = Outside {
+            provider: or_absent(provider.as_ref()),
+            settings: options.services.clone(),
+            dead_letters: Arc::new(self.dead_letters.clone()),
+        };
         let services = options.shop.make(&outside);
         let runtime = self.runtime(broker, &services);
         let services: Vec<_> = services.into_iter().filter(|service| options.scope.includes(service.name())).collect();
@@ -156,7 +164,8 @@ impl Start {
         own_token: String,
         made_token: Option<String>,
     ) -> anyhow::Result<App> {
-        let (Self { options, ids, auth, .. }, Started { runtime, running, provider }) = (self, started);
+        let (Self { options, ids, auth, here, dead_letters, .. }, Started { runtime, running, provider }) =
+            (self, started);
         let operators: Arc<Vec<Operator>> = Arc::new(running.iter().map(|it| it.operator.clone()).collect());
         // What all services share takes a token that any of them knows the key of.
         let auth = auth.with_keys(running.iter().map(|it| it.keys.clone()).collect());
@@ -164,8 +173,12 @@ impl Start {
             Some(any) => auth.with_accounts(any.accounts.clone()),
             None => auth,
         });
+        let peers = || peers(&options.shop, &options.peers, options.admin_token.as_deref(), &operators);
+        if here.contains(&admin::NAME) {
+            dead_letters.ask_from_now_on(peers()?);
+        }
         let of_console = if options.scope.includes(CONSOLE) {
-            let peers = peers(&options.shop, &options.peers, options.admin_token.as_deref(), &operators)?;
+            let peers = peers()?;
             start_console(&options.scope, peers, &running, &runtime)
         } else {
             Router::new()

@@ -228,7 +228,7 @@ mod tests {
     #[test]
     fn a_collector_that_never_answers_fills_the_queue_and_no_more() {
         // Each test has a process of its own, or another one was first.
-        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let endpoint = format!("http://{}", silent.local_addr().unwrap());
         let target = Target { endpoint, share: 1.0, service: "tradepost".to_owned() };

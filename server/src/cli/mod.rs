@@ -4,6 +4,8 @@
 //! on the settings; all others talk HTTP to a running server and keep nothing themselves.
 
 mod admin_token;
+mod alerts;
+mod analytics;
 mod arguments;
 mod backup;
 mod bench;
@@ -24,6 +26,7 @@ mod payments;
 mod problem;
 mod products;
 mod progress;
+mod purchase_orders;
 mod rebuild;
 mod reviews;
 mod serve;
@@ -31,10 +34,12 @@ mod shipments;
 mod sse;
 mod stock;
 mod story;
+mod suppliers;
 mod table;
 mod terminal;
 mod up;
 mod users;
+mod webhooks;
 
 use std::process::ExitCode;
 
@@ -116,21 +121,36 @@ enum Command {
     /// List shipments, and record that they left and arrived
     #[command(subcommand)]
     Shipments(shipments::Command),
+    /// List, show, add, change and delete suppliers
+    #[command(subcommand)]
+    Suppliers(suppliers::Command),
+    /// Order from suppliers, and record what came
+    #[command(subcommand)]
+    PurchaseOrders(purchase_orders::Command),
     /// List, show, ban and promote users
     #[command(subcommand)]
     Users(users::Command),
     /// List reviews of a product, and hide one
     #[command(subcommand)]
     Reviews(reviews::Command),
+    /// Show sales, orders, products and events in numbers, and count them anew
+    #[command(subcommand)]
+    Analytics(analytics::Command),
     /// List, follow and republish the events of all services
     #[command(subcommand)]
     Events(events::Command),
+    /// List, show and acknowledge alerts: what a person should look at
+    #[command(subcommand)]
+    Alerts(alerts::Command),
     /// List, replay and discard dead letters
     #[command(subcommand)]
     Dlq(dlq::Command),
     /// List and show mail that was sent or captured
     #[command(subcommand)]
     Mail(mail::Command),
+    /// Send events to others: add, test, rotate, resend and remove endpoints
+    #[command(subcommand)]
+    Webhooks(webhooks::Command),
     /// Put a running shop under load, and check its books
     #[command(subcommand)]
     Bench(bench::Command),
@@ -165,7 +185,7 @@ pub fn parse(shop: &Shop) -> Result<Cli, ExitCode> {
 /// The command line, with the services and brokers of this shop in its help.
 fn command(shop: &Shop) -> clap::Command {
     let services: Vec<&str> = shop.names().collect();
-    let stores: Vec<&str> = shop.services().collect();
+    let stores: Vec<&str> = shop.own_services().collect();
     let broker = format!("Message broker URL: {} [default: the first]", settings::broker_examples(shop));
     let mut command = Cli::command().mut_subcommand("serve", |serve| {
         serve.mut_arg("services", |services_of| services_of.value_parser(PossibleValuesParser::new(services)))
@@ -202,6 +222,9 @@ impl Cli {
             Command::Doctor(doctor) => doctor.run(shop, environment, &mut out).await,
             Command::Migrate(migrate) => migrate.run(shop, environment, &mut out).await,
             Command::Rebuild(rebuild) => rebuild.run(shop, environment, &mut out).await,
+            Command::Analytics(analytics::Command::Rebuild(location)) => {
+                rebuild::build("analytics", location, shop, environment, &mut out).await
+            }
             Command::Backup(backup) => backup.run(shop, environment, &mut out),
             Command::AdminToken(command) => command.run(shop, environment, &mut out),
             Command::Config(command) => command.run(shop, environment, &mut out),
@@ -227,11 +250,16 @@ impl Command {
             Self::Stock(command) => command.run(client, out).await,
             Self::Payments(command) => command.run(client, out).await,
             Self::Shipments(command) => command.run(client, out).await,
+            Self::Suppliers(command) => command.run(client, out).await,
+            Self::PurchaseOrders(command) => command.run(client, out).await,
             Self::Users(command) => command.run(client, out).await,
             Self::Reviews(command) => command.run(client, out).await,
+            Self::Analytics(command) => command.run(client, out).await,
             Self::Events(command) => command.run(shop, client, out).await,
+            Self::Alerts(command) => command.run(client, out).await,
             Self::Dlq(command) => command.run(client, out).await,
             Self::Mail(command) => command.run(client, out).await,
+            Self::Webhooks(command) => command.run(client, out).await,
             Self::Bench(command) => command.run(client, out).await,
             Self::Up(_)
             | Self::Serve(_)

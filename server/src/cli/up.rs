@@ -18,7 +18,7 @@ The first Ctrl-C drains, the second ends at once.";
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct Up {
-    /// Begin with a dozen products, two customers, and orders in every state
+    /// Begin with a dozen products, two customers, two suppliers, and orders in every state
     #[arg(long)]
     demo: bool,
     /// The folder that holds all data [default: ./tradepost-data]
@@ -37,6 +37,7 @@ pub struct Up {
 
 impl Up {
     pub async fn run(self, shop: &Shop, environment: &Environment) -> Result<(), Failure> {
+        refuse_joining(shop)?;
         let flags = Flags { data_dir: self.data, ..self.listening.with(self.engines.into_flags()) };
         let loaded = config::load(shop, &flags, self.file.path.as_deref(), environment)?;
         let scope = Scope::Whole { data: loaded.settings.data_dir.clone() };
@@ -45,6 +46,16 @@ impl Up {
         let ended = app::run(shop.clone(), loaded.settings, options).await;
         ended.map_err(|error| not_run(&error))
     }
+}
+
+/// Refuses to run a shop that other programs run.
+fn refuse_joining(shop: &Shop) -> Result<(), Failure> {
+    if !shop.is_joining() {
+        return Ok(());
+    }
+    let own: Vec<&str> = shop.own_services().collect();
+    let text = format!("up: this program joins a shop, and runs only {} of it", own.join(", "));
+    Err(Failure::new(Exit::Usage, text).with_help("run `migrate`, then `serve`, beside the processes of the shop"))
 }
 
 /// The reason why a process did not run, or ended.

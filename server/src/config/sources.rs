@@ -260,6 +260,7 @@ fn scalar(value: &Value) -> Option<String> {
         Value::String(text) => Some(text.clone()),
         Value::Integer(number) => Some(number.to_string()),
         Value::Float(number) => Some(number.to_string()),
+        Value::Boolean(is_so) => Some(is_so.to_string()),
         _ => None,
     }
 }

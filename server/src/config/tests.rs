@@ -47,6 +47,22 @@ fn a_share_is_a_number_with_or_without_quotes_and_nothing_is_traced_without_an_a
 }
 
 #[test]
+fn a_switch_is_true_or_false_with_or_without_quotes() {
+    for (toml, allows_loopback) in [
+        ("", false),
+        ("webhooks_allow_loopback = true", true),
+        ("webhooks_allow_loopback = \"true\"", true),
+        ("webhooks_allow_loopback = false", false),
+    ] {
+        let (_folder, path) = folder(toml);
+        let settings =
+            load(&Shop::tradepost(), &Flags::default(), Some(&path), &Environment::default()).unwrap().settings;
+        assert_eq!(webhooks::settings::ALLOW_LOOPBACK.of(&settings.services), allows_loopback, "{toml}");
+    }
+    assert_eq!(errors("webhooks_allow_loopback = 1", &Environment::default()).len(), 1);
+}
+
+#[test]
 fn a_flag_wins_over_a_variable_over_the_file_over_the_default() {
     let (_folder, path) = folder("port = 1\nworkers = 2\nretry_attempts = 3\n");
     let environment = Environment::from([("TRADEPOST_PORT", "10"), ("TRADEPOST_WORKERS", "20")]);

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that can't go on says where it stopped")]
 
+mod alerts;
+mod analytics;
 mod operations;
 mod orders;
 mod payments;
@@ -10,4 +12,6 @@ mod products;
 mod reviews;
 mod shipments;
 mod shop;
+mod suppliers;
 mod users;
+mod webhooks;

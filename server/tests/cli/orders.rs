@@ -48,6 +48,22 @@ fn orders_are_listed_and_shown_by_number() {
 }
 
 #[test]
+fn an_order_waits_for_stock_and_shows_its_place() {
+    let mut waiting = order("backordered", "none");
+    waiting["waiting"] = json!({"position": 3});
+    let shop = Shop::open()
+        .on("GET /v1/products?sku=123&limit=1", page(json!([product()]), None))
+        .on("POST /v1/orders", order("placed", "none"))
+        .on(&format!("GET /v1/orders/{ID}"), waiting)
+        .on(&format!("GET /v1/orders/{ID}/events"), story());
+    shop.as_admin(&["orders", "place", "123=1", "--email", "ada@example.com", "--token", "tok_ok", "--wait"])
+        .succeeds();
+    assert_eq!(shop.asked()[1].body["wait_for_stock"], json!(true));
+    let shown = shop.as_admin(&["orders", "show", ID]).succeeds();
+    assert!(shown.contains("status          backordered\nplace in queue  3\n"), "{shown}");
+}
+
+#[test]
 fn an_order_that_can_not_be_watched_stands() {
     let shop = Shop::open()
         .on("GET /v1/products?sku=123&limit=1", page(json!([product()]), None))

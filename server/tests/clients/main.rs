@@ -1,4 +1,5 @@
-//! Foreign tools read the API's description: a validator, and clients that are used as they were made.
+//! Foreign tools: a validator and clients that are used as they were made read the API's description, and libraries of
+//! receivers verify webhooks.
 //!
 //! `docs/openapi.json` is what they read; `generated.rs` holds it to the code.
 
@@ -58,6 +59,23 @@ fn a_client_made_for_typescript_places_an_order() {
     assert!(printed.starts_with("order "), "{printed}");
 }
 
+#[test]
+fn the_official_library_for_python_verifies_webhooks() {
+    let shop = Shop::start();
+    let printed = succeed(shop.known_to(packages().python().arg(here().join("receive_webhook.py"))));
+    assert!(printed.starts_with("verified "), "{printed}");
+}
+
+#[test]
+fn the_official_library_for_javascript_verifies_webhooks() {
+    let (packages, work) = (packages(), tempfile::tempdir().unwrap());
+    symlink(packages.node_modules(), work.path().join("node_modules")).unwrap();
+    std::fs::copy(here().join("receive_webhook.mjs"), work.path().join("receive_webhook.mjs")).unwrap();
+    let shop = Shop::start();
+    let printed = succeed(shop.known_to(Command::new("node").arg("receive_webhook.mjs")).current_dir(work.path()));
+    assert!(printed.starts_with("verified "), "{printed}");
+}
+
 /// A demo shop in a process of its own, ended with the test.
 struct Shop {
     process: Child,
@@ -71,6 +89,8 @@ impl Shop {
         let mut command = Command::new(env!("CARGO_BIN_EXE_tradepost"));
         command.args(["up", "--demo", "--port", "0"]).env_remove("TRADEPOST_BLESS");
         command.current_dir(folder.path()).stdin(Stdio::null());
+        // Receivers of webhooks are on this machine.
+        command.env("TRADEPOST_WEBHOOKS_ALLOW_LOOPBACK", "true");
         let mut process = command.env("TRADEPOST_ADMIN_TOKEN", ADMIN_TOKEN).stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(process.stderr.take().unwrap()).lines().map_while(Result::ok);
         let url = lines.find_map(|line| Some(line.split_once("ready ")?.1.trim().to_owned()));

@@ -38,6 +38,6 @@ const order = await shop.GET("/v1/orders/{id}", {
 });
 check(order.data?.total.amount === laptop.price.amount, order);
 type Paid = "paid" | "cancelling" | "shipped" | "delivered" | "refunded";
-const known: ("placed" | "reserved" | Paid | "rejected" | "cancelled")[] = [order.data.status];
+const known: ("placed" | "backordered" | "reserved" | Paid | "rejected" | "cancelled")[] = [order.data.status];
 check(known.length === 1, order.data);
 console.log(`order ${order.data.number}`);

@@ -87,6 +87,8 @@ impl Clerk {
         let has_left = shipments.iter().any(|it| it.status != "pending");
         match (draft.plan, of_status("pending"), of_status("dispatched")) {
             (_, None, None) if shipments.is_empty() => Ok(Looked::NotYet),
+            // Its customer cancelled it meanwhile, and the money goes back without a clerk.
+            _ if of_status("stopped").is_some() => Ok(Looked::Done),
             (Plan::Race, Some(shipment), _) if !has_left => {
                 let sent = json!({"carrier": "DHL", "tracking_number": "T-race"});
                 let (dispatched, cancelled) =

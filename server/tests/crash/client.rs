@@ -36,7 +36,7 @@ struct Page<T> {
 impl Client {
     pub fn new(url: &str) -> Self {
         // Another client of this process may have installed it.
-        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder().no_proxy().tls_certs_only([]).timeout(ANSWER_PATIENCE).build();
         let http = http.expect("a client without TLS needs nothing from outside");
         Self { http, url: url.to_owned(), routes: None }

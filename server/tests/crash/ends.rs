@@ -204,10 +204,12 @@ fn of_mail(order: &Order, payments: &[&Payment], mails: &[&Mail]) -> Option<Stri
 }
 
 /// Waits until the provider is being asked for money.
-pub async fn until_charging(client: &Client) {
+pub async fn until_charging(client: &Client, journal: &Journal) {
     loop {
         let newest: Vec<Payment> = client.first("/v1/payments").await.expect(ALIVE);
-        if newest.iter().any(|payment| payment.status == "charging") {
+        let mut charging = newest.iter().filter(|payment| payment.status == "charging");
+        // What loses its answer by its token stays so for long.
+        if charging.any(|payment| journal.token_of(&payment.order_id) != Some("tok_timeout")) {
             return;
         }
     }

@@ -12,6 +12,11 @@ pub fn short_or_long<T>(short: T, long: T) -> T {
     if is_long() { long } else { short }
 }
 
+/// Orders of a long run; half of them in a short one.
+pub fn orders(long: usize) -> usize {
+    short_or_long(long / 2, long)
+}
+
 /// The least and the most rounds of a run: as many as it is asked for, or else these.
 pub fn rounds(short: RangeInclusive<u64>) -> RangeInclusive<u64> {
     let asked = setting("TRADEPOST_CRASH_ROUNDS").or(is_long().then_some(LONG_ROUNDS));

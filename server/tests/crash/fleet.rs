@@ -15,20 +15,23 @@ use crate::process::Process;
 /// Each service, and how many of it run.
 pub type Sizes = [(&'static str, usize)];
 
+/// The services and the console. Read once: a shop describes its whole API whenever it is made.
+static NAMES: LazyLock<Vec<&str>> = LazyLock::new(|| Tradepost::tradepost().names().collect());
+
 /// The services of the shop, each with a store.
 pub fn services() -> impl Iterator<Item = &'static str> {
-    Tradepost::tradepost().services().collect::<Vec<_>>().into_iter()
+    NAMES.iter().copied().filter(|name| *name != CONSOLE)
 }
 
 /// So many of each service, and of the console.
 pub fn of_each(count: usize) -> Vec<(&'static str, usize)> {
-    Tradepost::tradepost().names().map(|name| (name, count)).collect()
+    NAMES.iter().map(|name| (*name, count)).collect()
 }
 
 /// One of each, and two of those whose work must be shared.
 pub fn two_of_some() -> Vec<(&'static str, usize)> {
     let shared = ["orders", "inventory"];
-    Tradepost::tradepost().names().map(|name| (name, if shared.contains(&name) { 2 } else { 1 })).collect()
+    NAMES.iter().map(|name| (*name, if shared.contains(name) { 2 } else { 1 })).collect()
 }
 
 /// Connections of one store in one process: one writes, two read.
@@ -346,9 +349,8 @@ impl Routes {
         let service = service_of(path);
         let up = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let ports: Vec<u16> = up.iter().filter(|(name, _)| *name == service).map(|(_, port)| *port).collect();
-        // Nobody listens where a service would be that has no process now.
-        let port =
-            ports.get(turn % ports.len().max(1)).copied().or(Tradepost::tradepost().port_of(service)).unwrap_or(1);
+        // Nobody listens on port 1, where a service has no process now.
+        let port = ports.get(turn % ports.len().max(1)).copied().unwrap_or(1);
         format!("http://127.0.0.1:{port}")
     }
 }
@@ -361,10 +363,9 @@ static ROUTES: LazyLock<Vec<(Vec<String>, &'static str)>> = LazyLock::new(|| {
         let operations = operations.as_object().expect("a path has operations");
         operations.values().find_map(|operation| operation["tags"][0].as_str()).map(str::to_owned)
     };
-    let shop = Tradepost::tradepost();
     let served = paths.iter().map(|(path, operations)| {
         let tag = tag(operations);
-        let service = shop.names().find(|name| tag.as_deref() == Some(name)).unwrap_or(CONSOLE);
+        let service = NAMES.iter().copied().find(|name| tag.as_deref() == Some(name)).unwrap_or(CONSOLE);
         (path.split('/').map(str::to_owned).collect(), service)
     });
     served.collect()

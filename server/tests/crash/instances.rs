@@ -2,11 +2,12 @@
 
 use std::time::{Duration, Instant};
 
+use crate::extent::short_or_long;
 use crate::fleet::{Fleet, of_each};
 use crate::selling::Selling;
 
-/// Orders of each stage.
-const ORDERS: usize = 300;
+/// Orders of each stage in a short run and a long one.
+const ORDERS: (usize, usize) = (80, 300);
 
 /// Longer than a lease, a rebalance and a busy machine take together: instances that are late at each beat take six
 /// beats to find that one is gone.
@@ -16,9 +17,10 @@ const SHARED_OUT: Duration = Duration::from_secs(90);
 async fn instances_share_the_work_and_take_over_what_one_leaves() {
     let mut run = Selling::on(Fleet::start(&of_each(1)).await).await;
     until_owners(&run.fleet, "inventory", &[9]).await;
+    let orders = short_or_long(ORDERS.0, ORDERS.1);
     for happens in [Happens::Join, Happens::Die, Happens::Freeze, Happens::Leave] {
-        let mut load = run.order(ORDERS).await;
-        load.answered(ORDERS / 4).await;
+        let mut load = run.order(orders).await;
+        load.answered(orders / 4).await;
         let fleet = &mut run.fleet;
         match happens {
             Happens::Join => {

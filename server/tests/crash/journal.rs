@@ -202,6 +202,13 @@ impl Journal {
         self.lock()[at].draft.clone()
     }
 
+    /// The payment token of an order that was answered.
+    pub fn token_of(&self, order_id: &str) -> Option<&'static str> {
+        let entries = self.lock();
+        let entry = entries.iter().rev().find(|entry| matches!(&entry.placed, Placed::As(id) if id == order_id))?;
+        entry.draft.token
+    }
+
     /// Remembers what is planned for an order, if it will ever be paid.
     pub fn plan_for(&self, at: usize, order_id: &str) {
         let Draft { plan, token, .. } = self.draft(at);

@@ -11,7 +11,7 @@ use test_servers::{Database, Vhost};
 use crate::books::ALIVE;
 use crate::client::Client;
 use crate::ends::{FullBooks, provider_totals, until_charging};
-use crate::extent::rounds;
+use crate::extent::{rounds, short_or_long};
 use crate::journal::Journal;
 use crate::load::Load;
 use crate::process::Process;
@@ -23,8 +23,9 @@ use crate::watch::{Counters, Watch};
 /// after the last has missed the work.
 const ROUNDS: RangeInclusive<u64> = 6..=20;
 
-/// Enough that a kill finds work at every stage, from the request to the mail.
-const ORDERS: usize = 500;
+/// Orders of each round in a short run and a long one: enough that a kill finds work at every stage, from the request to
+/// the mail.
+const ORDERS: (usize, usize) = (150, 500);
 
 /// The time for which the background works on after the last placement of a round, at least on a machine that is not
 /// idle.
@@ -125,7 +126,7 @@ impl Run {
     /// cause.
     async fn round(&mut self, round: u64) -> bool {
         self.shop.restock(&self.client).await;
-        self.journal.plan(ORDERS, &mut self.rng);
+        self.journal.plan(short_or_long(ORDERS.0, ORDERS.1), &mut self.rng);
         let kill = self.choose(round);
         let watch = Watch::start(&self.client);
         let mut load = Load::start(&self.client, &self.shop, &self.journal);
@@ -134,7 +135,7 @@ impl Run {
             Then::AtOnce => {}
             Then::WhileCharging => {
                 // If there is none any more, this moment is as random as any other.
-                let _ = tokio::time::timeout(BACKGROUND, until_charging(&self.client)).await;
+                let _ = tokio::time::timeout(BACKGROUND, until_charging(&self.client, &self.journal)).await;
             }
             Then::After(delay) => tokio::time::sleep(delay).await,
         }

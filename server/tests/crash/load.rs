@@ -118,7 +118,7 @@ pub async fn insist(
             Err(unanswered) => return Err(unanswered),
         };
         match answer["code"].as_str() {
-            Some("outcome_unknown") if patience != Patience::None => return Ok(None),
+            Some("outcome_unknown" | "timed_out") if patience != Patience::None => return Ok(None),
             Some("store_unavailable" | "busy" | "overloaded" | "draining") if patience != Patience::None => {
                 tokio::time::sleep(COME_BACK).await;
             }

@@ -24,6 +24,7 @@ mod load;
 mod missing_stores;
 mod outages;
 mod process;
+mod queues;
 mod refusals;
 mod rng;
 mod selling;

@@ -10,7 +10,7 @@ use test_servers::Postgres;
 
 use crate::client::Client;
 use crate::ends::FullBooks;
-use crate::extent::short_or_long;
+use crate::extent::{orders, short_or_long};
 use crate::fleet;
 use crate::journal::Journal;
 use crate::load::Load;
@@ -98,9 +98,9 @@ impl Run {
 
     async fn round(&mut self, outage: Outage) {
         self.shop.restock(&self.client).await;
-        self.journal.plan(ORDERS, &mut self.rng);
+        self.journal.plan(orders(ORDERS), &mut self.rng);
         let mut load = Load::start_through_outages(&self.client, &self.shop, &self.journal);
-        load.answered(self.rng.between(1..ORDERS)).await;
+        load.answered(self.rng.between(1..orders(ORDERS))).await;
         match outage {
             Outage::Killed => {
                 self.server.kill();

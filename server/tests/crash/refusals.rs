@@ -6,7 +6,7 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
-use test_servers::{Database, Postgres, RabbitMq, Vhost};
+use test_servers::{Database, Postgres, Proxy, Vhost};
 
 use crate::books::ALIVE;
 use crate::process::{Ended, Process};
@@ -176,9 +176,9 @@ async fn health_says_by_its_exit_code_whether_a_process_is_ready() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_unreachable_broker_is_waited_for_by_migrate_for_a_while_and_by_serve_for_ever() {
     let database = Database::create();
-    let mut server = RabbitMq::start();
-    let url = server.create_vhost();
-    server.stop();
+    let vhost = Vhost::create();
+    let (proxy, url) = Proxy::before(&vhost.url()).await;
+    proxy.refuse().await;
     let ended = Process::migrate(&database.url(), &url).ended().await;
     assert_eq!(ended.status.code(), Some(1), "{ended:?}");
     assert!(ended.stderr.lines().last().is_some_and(|line| line.contains("no broker can be reached at")), "{ended:?}");
@@ -186,16 +186,16 @@ async fn an_unreachable_broker_is_waited_for_by_migrate_for_a_while_and_by_serve
 
     let mut patient = Process::migrate(&database.url(), &url);
     patient.says("It is tried again").await;
-    server.restart();
+    proxy.heal().await;
     let ended = patient.ended().await;
     assert!(ended.status.success(), "{ended:?}");
 
-    server.stop();
+    proxy.refuse().await;
     let mut process = Process::serve(&["orders"], 0, &database.url(), &url, &[]);
     let client = process.ready().await.unwrap_or_else(|ended| panic!("it ended: {ended:?}"));
     let (status, text) = client.get("/readyz").await;
     assert!(status == 200 && text.contains("degraded") && text.contains("broker"), "{status} {text}");
-    server.restart();
+    proxy.heal().await;
     while !client.text("/readyz").await.expect(ALIVE).contains("\"ready\"") {
         tokio::time::sleep(std::time::Duration::from_millis(100)).await;
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use server::shop::Shop;
 
-use crate::extent::{rounds, short_or_long};
+use crate::extent::{orders, rounds, short_or_long};
 use crate::fleet::{Fleet, TAKEN_OVER, of_each};
 use crate::rng::Rng;
 use crate::selling::Selling;
@@ -67,10 +67,10 @@ fn schedule(rng: &mut Rng) -> VecDeque<(&'static str, Hit)> {
 
 /// One round: customers order, processes are hit, and in the end all is well.
 async fn hit_and_settle(run: &mut Selling, hits: &mut VecDeque<(&'static str, Hit)>) {
-    let mut load = run.order(ORDERS).await;
+    let mut load = run.order(orders(ORDERS)).await;
     let (mut left, mut answers) = (Vec::new(), 0);
     for _ in 0..HITS_OF_A_ROUND.min(hits.len()) {
-        answers += run.rng.between(1..ORDERS / HITS_OF_A_ROUND);
+        answers += run.rng.between(1..orders(ORDERS) / HITS_OF_A_ROUND);
         load.answered(answers).await;
         let (service, hit) = hits.pop_front().expect("no more are taken than there are");
         let running = run.fleet.of(service);

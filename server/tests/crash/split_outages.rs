@@ -46,7 +46,7 @@ enum Heals {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_broker_that_stops_and_dies_leaves_balanced_books() {
+async fn a_broker_and_a_database_that_stop_and_die_leave_balanced_books() {
     let mut run = Selling::on(Fleet::start_on_own_servers(&two_of_some()).await).await;
     run.outage("stopped", Heals::ByItself, async |run| {
         run.fleet.rabbitmq().stop();
@@ -64,11 +64,34 @@ async fn a_broker_that_stops_and_dies_leaves_balanced_books() {
         run.fleet.rabbitmq().restart();
     })
     .await;
+    run.outage("database killed", Heals::ByItself, async |run| {
+        run.fleet.postgres().kill();
+        // What can't be handled is left where it is: received and given back again and again, the broker would in the
+        // end take it for what nobody can handle.
+        let deadline = Instant::now() + BACK;
+        while run.consumers() > 0 {
+            assert!(Instant::now() < deadline, "somebody receives what can't be handled");
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+        for _ in 0..20 {
+            tokio::time::sleep(LOOK_AGAIN).await;
+            assert_eq!(run.consumers(), 0, "somebody subscribes to what can't be handled");
+        }
+        run.fleet.postgres().restart();
+    })
+    .await;
+    run.outage("connections ended", Heals::ByItself, async |run| {
+        for _ in 0..10 {
+            run.fleet.postgres().terminate_connections();
+            tokio::time::sleep(run.rng.duration(Duration::ZERO..Duration::from_millis(200))).await;
+        }
+    })
+    .await;
     run.finish().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn alarms_of_the_broker_delay_events_and_lose_none() {
+async fn alarms_and_a_timeout_of_the_broker_delay_events_and_lose_none() {
     let mut run = Selling::on(Fleet::start_on_own_servers(&of_each(1)).await).await;
     run.outage("memory alarm", Heals::ByItself, async |run| {
         run.fleet.rabbitmq().set_memory_alarm(true);
@@ -87,6 +110,21 @@ async fn alarms_of_the_broker_delay_events_and_lose_none() {
         run.fleet.rabbitmq().set_disk_alarm(false);
     })
     .await;
+    for setting in ["consumer_timeout, 3000", "channel_tick_interval, 500"] {
+        run.fleet.eval(&format!("application:set_env(rabbit, {setting})"));
+    }
+    // Connections made before keep the old value.
+    run.fleet.eval("[rabbit_networking:close_connection(P, \"test\") || P <- rabbit_networking:connections()]");
+    tokio::time::sleep(SUBSCRIBED_AGAIN).await;
+    run.outage("consumer timeout", Heals::ByItself, async |run| {
+        let at = run.fleet.of("inventory")[0];
+        run.fleet.freeze(at);
+        tokio::time::sleep(Duration::from_secs(8)).await;
+        run.fleet.thaw(at);
+    })
+    .await;
+    let log = run.fleet.rabbitmq().log();
+    assert!(log.contains("delivery acknowledgement on channel"), "the timeout never came:\n{log}");
     run.finish().await;
 }
 
@@ -128,56 +166,6 @@ async fn a_queue_that_is_deleted_and_a_binding_that_is_removed_are_restored_and_
         run.until_bound(queue, event_type).await;
         let missed = run.lost("notifications", event_type).await;
         assert_ne!(missed, 0, "nothing was missed, so nothing shows that it comes back");
-    })
-    .await;
-    run.finish().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_consumer_that_the_broker_disconnects_for_its_silence_subscribes_again() {
-    let mut run = Selling::on(Fleet::start_on_own_servers(&of_each(1)).await).await;
-    for setting in ["consumer_timeout, 3000", "channel_tick_interval, 500"] {
-        run.fleet.eval(&format!("application:set_env(rabbit, {setting})"));
-    }
-    // Connections made before keep the old value.
-    run.fleet.eval("[rabbit_networking:close_connection(P, \"test\") || P <- rabbit_networking:connections()]");
-    tokio::time::sleep(SUBSCRIBED_AGAIN).await;
-    run.outage("consumer timeout", Heals::ByItself, async |run| {
-        let at = run.fleet.of("inventory")[0];
-        run.fleet.freeze(at);
-        tokio::time::sleep(Duration::from_secs(8)).await;
-        run.fleet.thaw(at);
-    })
-    .await;
-    let log = run.fleet.rabbitmq().log();
-    assert!(log.contains("delivery acknowledgement on channel"), "the timeout never came:\n{log}");
-    run.finish().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_database_that_fails_under_many_processes_leaves_balanced_books() {
-    let mut run = Selling::on(Fleet::start_on_own_servers(&two_of_some()).await).await;
-    run.outage("database killed", Heals::ByItself, async |run| {
-        run.fleet.postgres().kill();
-        // What can't be handled is left where it is: received and given back again and again, the broker would in the
-        // end take it for what nobody can handle.
-        let deadline = Instant::now() + BACK;
-        while run.consumers() > 0 {
-            assert!(Instant::now() < deadline, "somebody receives what can't be handled");
-            tokio::time::sleep(LOOK_AGAIN).await;
-        }
-        for _ in 0..20 {
-            tokio::time::sleep(LOOK_AGAIN).await;
-            assert_eq!(run.consumers(), 0, "somebody subscribes to what can't be handled");
-        }
-        run.fleet.postgres().restart();
-    })
-    .await;
-    run.outage("connections ended", Heals::ByItself, async |run| {
-        for _ in 0..10 {
-            run.fleet.postgres().terminate_connections();
-            tokio::time::sleep(run.rng.duration(Duration::ZERO..Duration::from_millis(200))).await;
-        }
     })
     .await;
     run.finish().await;

@@ -21,7 +21,10 @@ fn service_at(host_name: &str) -> &'static str {
         .unwrap_or_else(|| panic!("no service is {host_name}"))
 }
 
-/// Compares the console's addresses of the others to the ports.
+/// The processes that ask the others.
+const ASKING: [&str; 2] = [CONSOLE, admin::NAME];
+
+/// Compares such a process' addresses of the others to the ports.
 fn hold_peers(variables: &BTreeMap<String, String>) {
     for (name, port) in Shop::tradepost().ports().filter(|(name, _)| *name != CONSOLE) {
         let variable = format!("TRADEPOST_PEERS_{}", name.to_uppercase());
@@ -40,7 +43,7 @@ fn compose_has_each_service_at_its_port() {
         assert_eq!(command, ["serve", service_at(&name)]);
         let variables = service["environment"].as_object().unwrap();
         let variables: BTreeMap<_, _> = variables.iter().map(|(key, value)| (key.clone(), plain(value))).collect();
-        if name == CONSOLE {
+        if ASKING.contains(&name.as_str()) {
             hold_peers(&variables);
         }
         found.insert(name, variables["TRADEPOST_PORT"].clone());
@@ -61,7 +64,7 @@ fn kubernetes_has_each_service_at_its_port() {
         let variables = container["env"].as_array().unwrap().iter();
         let variables: BTreeMap<_, _> = variables.map(|it| (plain(&it["name"]), plain(&it["value"]))).collect();
         assert_eq!(plain(&container["ports"][0]["containerPort"]), variables["TRADEPOST_PORT"], "{name}");
-        if name == CONSOLE {
+        if ASKING.contains(&name.as_str()) {
             hold_peers(&variables);
         }
         found.insert(name, variables["TRADEPOST_PORT"].clone());

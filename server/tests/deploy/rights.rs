@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bus::conformance;
-use bus::{Broker, Destination, Error, Health, Message, PublishResult, Settlement, Topology};
+use bus::{Broker, Destination, Error, Health, Message, PublishResult, Publishing, Settlement, Topology};
 use bus_rabbitmq::{Options, RabbitMq};
-use futures_util::future::BoxFuture;
 use kernel::{Clock, Ids, Lane, Shards};
 use server::shop::Shop;
 use test_servers::Vhost;
@@ -138,7 +137,7 @@ async fn the_rights_of_each_user_are_enough_for_its_service_and_not_for_anothers
 
 /// Publishes until it is refused for the right that is missing: what was refused before breaks the channel, and what
 /// comes while it is opened again is refused for that.
-async fn expect_refused(topic: &str, publish: impl Fn() -> BoxFuture<'static, PublishResult>) {
+async fn expect_refused(topic: &str, publish: impl Fn() -> Publishing) {
     let tries = async {
         loop {
             match publish().await {

@@ -71,7 +71,7 @@ impl Drop for Shop {
 /// Sells one, and waits until all of it is done.
 async fn sell_one(shop: &Shop) {
     // Another test of this process may have been first.
-    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     let product = json!({"sku": "123", "name": "a", "price": {"amount": 100, "currency": "EUR"}, "stock": 5});
     let product = shop.post(&client, "/v1/products", &product).await["product_id"].clone();

@@ -6,13 +6,14 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use kernel::{Timestamp, UserId, Version};
 use serde::{Deserialize, Serialize};
+use service::decide;
 use service::http::auth::Caller;
 use service::http::idempotency::{self, Claim, IdempotencyKey, KeyedBody, RepeatableResponse};
 use service::http::{Fields, PathId, Problem, ProblemBody, RequestInfo};
 use service::storage::Batch;
-use service::{Ctx, decide};
 use utoipa::ToSchema;
 
+use crate::Ctx;
 use crate::domain::{self, Ban, Refusal, User};
 use crate::store;
 

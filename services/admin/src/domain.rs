@@ -1,4 +1,15 @@
-//! The decisions: who may be banned, and by whom.
+//! The decisions: who may be banned, and by whom, and which alerts are raised and resolved.
+//!
+//! Of alerts, start with `alert.rs`; a [`Condition`] is what is known of the subject of one.
+
+mod alert;
+mod condition;
+
+pub(crate) use alert::{Alert, AlreadyResolved, Followed, KEPT_FOR, Kind, Status, digest, follow};
+pub(crate) use condition::{
+    Condition, DeadLetters, Fact, Finding, Level, LowStock, Overdue, PurchaseOrder, Receipt, Refund, Refunds, Shortage,
+    Switch, Switched, Units,
+};
 
 use events::{UserBanned, UserUnbanned};
 use kernel::{Timestamp, UserId, Version};

@@ -1,9 +1,9 @@
 //! A user closed their account: it is banned no more, and why it was is forgotten.
 
 use events::UserDeleted;
-use service::{Committed, Ctx, Delivery, Failure};
+use service::{Committed, Delivery, Failure};
 
-use crate::store;
+use crate::{Ctx, store};
 
 /// Bans of one account that are deleted at the most: more than anybody ever made.
 const BANS_MAX: i64 = 1_000;

@@ -2,9 +2,9 @@
 
 use events::UserRegistered;
 use service::storage::Batch;
-use service::{Committed, Ctx, Delivery, Failure, causes};
+use service::{Committed, Delivery, Failure, causes};
 
-use crate::store;
+use crate::{Ctx, store};
 
 pub(crate) async fn handle_many(ctx: Ctx, deliveries: Vec<Delivery<UserRegistered>>) -> Result<Committed, Failure> {
     let add = |batch: Batch, delivery: &Delivery<UserRegistered>| batch.and(store::add(delivery.event.user_id));

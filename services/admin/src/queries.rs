@@ -4,11 +4,10 @@ use axum::Json;
 use axum::extract::State;
 use kernel::{Timestamp, UserId};
 use serde::Serialize;
-use service::Ctx;
 use service::http::{PathId, Problem};
 use utoipa::ToSchema;
 
-use crate::{domain, store};
+use crate::{Ctx, domain, store};
 
 /// Bans that an answer lists at the most: an account with more has been let in again as often.
 const HISTORY_MAX: i64 = 100;

@@ -1,4 +1,9 @@
-//! Accounts and their bans, in the database.
+//! Accounts and their bans in the database, and the statements of all tables.
+//!
+//! Alerts are written and read in `alerts`, conditions in `conditions`, by statements that stand here.
+
+pub(crate) mod alerts;
+pub(crate) mod conditions;
 
 use kernel::{UserId, Uuid, Version};
 use service::storage::{self, Batch, Db, Error, Row, params};
@@ -49,6 +54,50 @@ storage::statements! {
     lookup GUARD "select version from guards where name = $1";
 
     change CHANGE_GUARD "update guards set version = version + 1 where name = $1 and version = $2";
+
+    lookup ALERTS "select alert_id, kind, subject, status, detail, since, acknowledged_by, acknowledged_at,
+            resolved_at, mailed_at, version
+        from alerts where alert_id = any($1)";
+
+    query ALERT_PAGE "select alert_id, kind, subject, status, detail, since, acknowledged_by, acknowledged_at,
+            resolved_at, mailed_at, version
+        from alerts where (status = $1 or $1 is null) and (kind = $2 or $2 is null) and alert_id < $3
+        order by alert_id desc limit $4";
+
+    query UNMAILED "select alert_id, kind, subject, status, detail, since, acknowledged_by, acknowledged_at,
+            resolved_at, mailed_at, version
+        from alerts where status = 'open' and mailed_at is null order by alert_id limit $1";
+
+    query EXPIRED_ALERTS "select alert_id, version from alerts where resolved_at < $1 order by resolved_at limit $2";
+
+    insert INSERT_ALERT into alerts (
+        alert_id uuid, kind text, subject text, status text, detail text, since time, version int,
+    );
+
+    change SET_ALERT "update alerts set status = $2, detail = $3, since = $4, acknowledged_by = $5,
+            acknowledged_at = $6, resolved_at = $7, mailed_at = $8, version = version + 1
+        where alert_id = $1 and version = $9";
+
+    change DELETE_ALERT "delete from alerts where alert_id = $1 and version = $2";
+
+    lookup CONDITIONS "select subject, state, alert_id, version from conditions
+        where kind = $1 and subject = any($2)";
+
+    query EXPIRED_CONDITIONS "select kind, subject, version from conditions
+        where alert_id is null and changed_at < $1 order by changed_at limit $2";
+
+    insert INSERT_CONDITION into conditions (
+        kind text, subject text, state json, alert_id uuid, changed_at time, version int,
+    );
+
+    change SET_CONDITION "update conditions set state = $3, alert_id = $4, changed_at = $5, version = version + 1
+        where kind = $1 and subject = $2 and version = $6";
+
+    change DELETE_CONDITION "delete from conditions where kind = $1 and subject = $2 and version = $3";
+
+    lookup LAST_DIGEST "select sent_at, version from digests where name = $1";
+
+    change SET_LAST_DIGEST "update digests set sent_at = $2, version = version + 1 where name = $1 and version = $3";
 }
 
 /// The account, if there is one.

@@ -3,14 +3,16 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use kernel::UserId;
+use service::decide;
 use service::http::auth::Caller;
 use service::http::{PathId, Problem, ProblemBody, RequestInfo};
-use service::{Ctx, decide};
 
+use crate::Ctx;
 use crate::domain::{self, End};
 use crate::store;
 
-/// Ends a ban: the account may sign in again. The sign-ins that it had have ended for good.
+/// Ends a ban: the account may sign in again. The sign-ins that it had have ended for good, and so have their tokens in
+/// every service.
 #[utoipa::path(
     delete, path = "/v1/users/{id}/ban", operation_id = "unban_user", tag = "admin",
     params(("id" = UserId, Path)),

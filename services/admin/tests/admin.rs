@@ -14,6 +14,7 @@ use testkit::{ShopLocation, TestResponse, TestShop, on_each_store};
 
 on_each_store! {
     a_banned_user_is_refused_by_every_service_and_signs_in_again_after_the_unban,
+    a_token_is_good_after_the_unban_if_it_was_issued_after_it_be_it_in_the_same_second,
     a_ban_holds_once_it_is_answered_behind_whatever_else_is_to_be_done,
     a_ban_is_refused_for_a_reason_of_its_own,
     the_history_says_who_when_and_why,
@@ -42,6 +43,13 @@ impl Account {
         let tokens = sign_in(shop, &email, PASSWORD).await.expect(201);
         let (token, refresh_token) = (tokens.text("/access_token"), tokens.text("/refresh_token"));
         Self { user_id, email, token, refresh_token }
+    }
+
+    /// The same account with the tokens of another sign-in.
+    async fn sign_in_again(&self, shop: &TestShop) -> Self {
+        let tokens = sign_in(shop, &self.email, PASSWORD).await.expect(201);
+        let (token, refresh_token) = (tokens.text("/access_token"), tokens.text("/refresh_token"));
+        Self { user_id: self.user_id.clone(), email: self.email.clone(), token, refresh_token }
     }
 
     fn path(&self, rest: &str) -> String {
@@ -124,11 +132,59 @@ async fn a_banned_user_is_refused_by_every_service_and_signs_in_again_after_the_
     assert_eq!(refused(&refresh(&shop, &ada).await), is(401, "unauthenticated"));
 
     shop.delete(&ada.path("/ban")).await.expect(204);
-    ada.ask(&shop, Method::GET, "/v1/orders", &Value::Null).await.expect(200);
+    for (method, path) in routes_of_users(&shop).await {
+        let answer = ada.ask(&shop, method.clone(), &path, &Value::Null).await;
+        assert_eq!(refused(&answer), is(401, "session_ended"), "{method} {path}");
+    }
+    ada.ask(&shop, Method::GET, "/v1/products", &Value::Null).await.expect(200);
     assert_eq!(refused(&refresh(&shop, &ada).await), is(401, "unauthenticated"), "a sign-in does not come back");
-    let of_users = ada.ask(&shop, Method::GET, &ada.path(""), &Value::Null).await;
-    assert_eq!(refused(&of_users), is(401, "session_ended"));
-    sign_in(&shop, &ada.email, PASSWORD).await.expect(201);
+    let again = ada.sign_in_again(&shop).await;
+    again.ask(&shop, Method::GET, "/v1/orders", &Value::Null).await.expect(200);
+    shop.stop().await;
+}
+
+/// A route of each service and of the console, and the answer to a customer: on most, that they are no admin.
+fn a_route_of_each_service(of: &Account) -> [(u16, String); 10] {
+    [
+        (200, of.path("")),
+        (404, "/v1/products/019360a4-8c1e-7b3a-9d2f-5e6c7a8b9c0d/reviews".to_owned()),
+        (200, "/v1/orders".to_owned()),
+        (403, "/v1/stock".to_owned()),
+        (403, "/v1/payments".to_owned()),
+        (403, "/v1/shipments".to_owned()),
+        (403, "/v1/mail".to_owned()),
+        (403, of.path("/ban")),
+        (403, "/v1/events".to_owned()),
+        (403, "/metrics".to_owned()),
+    ]
+}
+
+async fn a_token_is_good_after_the_unban_if_it_was_issued_after_it_be_it_in_the_same_second(place: ShopLocation) {
+    let shop = TestShop::start_on(place).await;
+    let mut ada = Account::open(&shop, "ada").await;
+    // All in one second, twice, and with some seconds between the steps.
+    for seconds in [0, 0, 3] {
+        shop.advance(Duration::from_secs(seconds)).await;
+        ban(&shop, &ada).await.expect(202);
+        shop.advance(Duration::from_secs(seconds)).await;
+        shop.settle().await;
+        shop.delete(&ada.path("/ban")).await.expect(204);
+        shop.advance(Duration::from_secs(seconds)).await;
+        let again = ada.sign_in_again(&shop).await;
+        let refreshed = refresh(&shop, &again).await.expect(200).text("/access_token");
+        for (status, path) in a_route_of_each_service(&ada) {
+            let old = ada.ask(&shop, Method::GET, &path, &Value::Null).await;
+            assert_eq!(refused(&old), is(401, "session_ended"), "{path}");
+            for token in [&again.token, &refreshed] {
+                let new = shop.request(Method::GET, &path).bearer(token).send().await;
+                assert_eq!(new.status.as_u16(), status, "{path}");
+            }
+        }
+        // The next ban has a second of its own.
+        shop.advance(Duration::from_secs(1)).await;
+        ada = again;
+    }
+    shop.get("/v1/orders").await.expect(200);
     shop.stop().await;
 }
 
@@ -277,9 +333,10 @@ async fn an_instance_that_handled_nothing_refuses_what_its_store_knows(place: Sh
     let shop = TestShop::start_on(place).await;
     let ada = Account::open(&shop, "ada").await;
     let (clock, _hands) = Clock::mock("2026-01-01T12:00:00Z".parse().unwrap());
+    let time = clock.now();
     let another = another_instance(location, clock).await;
     let user_id = ada.user_id.parse().unwrap();
-    let change = |is_banned, version| Change::Ban { user_id, is_banned, version };
+    let change = |is_banned, version| Change::Ban { user_id, is_banned, version, time };
     ada.ask(&shop, Method::GET, "/v1/orders", &Value::Null).await.expect(200);
     // As another instance does that is given the event.
     accounts::keep(&another, &change(true, 2)).await.unwrap();
@@ -287,7 +344,9 @@ async fn an_instance_that_handled_nothing_refuses_what_its_store_knows(place: Sh
     assert_eq!(refused(&answer), is(403, "banned"));
     ada.ask(&shop, Method::GET, &ada.path(""), &Value::Null).await.expect(200);
     accounts::keep(&another, &change(false, 3)).await.unwrap();
-    ada.ask(&shop, Method::GET, "/v1/orders", &Value::Null).await.expect(200);
+    let answer = ada.ask(&shop, Method::GET, "/v1/orders", &Value::Null).await;
+    assert_eq!(refused(&answer), is(401, "session_ended"));
+    ada.ask(&shop, Method::GET, &ada.path(""), &Value::Null).await.expect(200);
     another.close().await;
     shop.stop().await;
 }

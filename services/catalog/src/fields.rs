@@ -1,7 +1,6 @@
 //! The bounds of a product's fields.
 
 use kernel::{Currency, Money, text};
-use serde::{Deserialize, Deserializer};
 use service::http::Fields;
 use utoipa::ToSchema;
 
@@ -63,11 +62,6 @@ pub(crate) fn check_stock(fields: &mut Fields, stock: i64) {
 
 pub(crate) fn check_threshold(fields: &mut Fields, threshold: i64) {
     check_units(fields, threshold, "low_stock_threshold");
-}
-
-/// For JSON fields whose absence differs from null: absent is `None`, null is up to `T`.
-pub(crate) fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(value: D) -> Result<Option<T>, D::Error> {
-    T::deserialize(value).map(Some)
 }
 
 fn check_line(fields: &mut Fields, text: &str, field: &str, length_max: usize) {

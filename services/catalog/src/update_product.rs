@@ -16,24 +16,24 @@ use crate::{Ctx, fields, queries, store};
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct UpdateProduct {
-    #[serde(default, deserialize_with = "fields::present")]
+    #[serde(default, deserialize_with = "service::http::present")]
     #[schema(value_type = String, required = false, min_length = 1, max_length = 64, pattern = "^[A-Za-z0-9._-]*$")]
     sku: Option<String>,
-    #[serde(default, deserialize_with = "fields::present")]
+    #[serde(default, deserialize_with = "service::http::present")]
     #[schema(value_type = String, required = false, min_length = 1, max_length = 200)]
     name: Option<String>,
-    #[serde(default, deserialize_with = "fields::present")]
+    #[serde(default, deserialize_with = "service::http::present")]
     #[schema(value_type = String, required = false, max_length = 5_000)]
     description: Option<String>,
     /// Null takes the product out of its category.
-    #[serde(default, deserialize_with = "fields::present")]
+    #[serde(default, deserialize_with = "service::http::present")]
     #[schema(value_type = Option<String>, required = false, min_length = 1, max_length = 100)]
     #[expect(clippy::option_option, reason = "absent and null are different changes")]
     category: Option<Option<String>>,
-    #[serde(default, deserialize_with = "fields::present")]
+    #[serde(default, deserialize_with = "service::http::present")]
     #[schema(value_type = fields::Price, required = false)]
     price: Option<Money>,
-    #[serde(default, deserialize_with = "fields::present")]
+    #[serde(default, deserialize_with = "service::http::present")]
     #[schema(value_type = i64, required = false, minimum = 0, maximum = 1_000_000_000)]
     low_stock_threshold: Option<i64>,
 }

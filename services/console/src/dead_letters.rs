@@ -7,7 +7,7 @@ use kernel::{DeadLetterId, EventId, Timestamp, Uuid};
 use serde::{Deserialize, Serialize};
 use service::http::auth::Caller;
 use service::http::{Listing, Page, PathId, Problem, ProblemBody, QueryOf};
-use service::operator::{DeadLetterById, DeadLetters, Discard, Letter, Replay};
+use service::operator::{DeadLetterById, DeadLetters, Discard, Letter, OnBehalfOf, Replay};
 use service::storage::held::{Held, LISTED_BYTES_MAX, SHOWN_BYTES_MAX};
 use utoipa::{IntoParams, ToSchema};
 
@@ -133,7 +133,7 @@ pub(crate) async fn replay(
     PathId(id): PathId<DeadLetterId>,
 ) -> Result<(StatusCode, Json<DeadLetter>), Problem> {
     let (peer, letter) = find(&console, id).await?;
-    if !peer.ask(Replay { id }).await? {
+    if !peer.ask(Replay { id, caller: OnBehalfOf(caller.clone()) }).await? {
         return Err(missing());
     }
     record(&caller, "replay", &letter);
@@ -155,14 +155,14 @@ pub(crate) async fn discard(
     PathId(id): PathId<DeadLetterId>,
 ) -> Result<Json<DeadLetter>, Problem> {
     let (peer, letter) = find(&console, id).await?;
-    if !peer.ask(Discard { id }).await? {
+    if !peer.ask(Discard { id, caller: OnBehalfOf(caller.clone()) }).await? {
         return Err(missing());
     }
     record(&caller, "discard", &letter);
     Ok(Json(letter))
 }
 
-/// Logs a decision and who took it: nothing stays in the consumer's store of what is discarded, or replayed and handled.
+/// Logs a decision and who took it. The consumer's store keeps both too, for as long as it knows what it has handled.
 fn record(caller: &Caller, decision: &'static str, letter: &DeadLetter) {
     tracing::info!(
         actor = caller.actor(),

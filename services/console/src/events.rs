@@ -5,8 +5,8 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use kernel::{EventId, Timestamp, Uuid};
 use serde::{Deserialize, Serialize};
-use service::http::{Listing, Page, PathId, Problem, ProblemBody, QueryOf};
-use service::operator::{ArchivedEvent, EventById, EventsBefore};
+use service::http::{Listing, Page, Problem, ProblemBody, QueryOf};
+use service::operator::{ArchivedEvent, EventsBefore};
 use service::storage::archive::StoredEvent;
 use utoipa::{IntoParams, ToSchema};
 
@@ -112,22 +112,4 @@ pub(crate) fn of_peer((peer, events): (Peer, Vec<ArchivedEvent>)) -> impl Iterat
 /// A type begins with the name of the service that emits it: no other has to search its events in vain.
 fn may_emit(service: &str, event_type: Option<&str>) -> bool {
     event_type.is_none_or(|name| name.strip_prefix(service).is_some_and(|rest| rest.starts_with('.')))
-}
-
-/// One event.
-#[utoipa::path(
-    get, path = "/v1/events/{id}", operation_id = "get_event", tag = "console", params(("id" = EventId, Path)),
-    responses(
-        (status = 200, body = Event),
-        (status = 503, body = ProblemBody, description = "`peer_away`: it may be at a service that is unreachable"),
-    )
-)]
-pub(crate) async fn get(
-    State(console): State<Console>,
-    PathId(event_id): PathId<EventId>,
-) -> Result<Json<Event>, Problem> {
-    let gathered =
-        gather(console.peers.iter(), move |peer| async move { peer.ask(EventById { event_id }).await }).await?;
-    let (peer, ArchivedEvent(event)) = gathered.only(|| Problem::not_found("event"))?;
-    Ok(Json(Event::new(peer.service(), event)))
 }

@@ -4,6 +4,7 @@
 
 mod accounts;
 mod dead_letters;
+mod event;
 mod events;
 mod gather;
 mod keys;
@@ -63,7 +64,7 @@ fn described() -> Routes<Console> {
     Routes::new()
         .add(Policy::Own, routes!(story::handler))
         .add(Policy::Admin, routes!(events::list))
-        .add(Policy::Admin, routes!(events::get))
+        .add(Policy::Admin, routes!(event::handler))
         .add(Policy::Admin, routes!(tail::handler))
         .add(Policy::Admin, routes!(republish::handler))
         .add(Policy::Admin, routes!(dead_letters::list))

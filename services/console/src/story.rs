@@ -11,12 +11,14 @@ use service::DeliveryStatus;
 use service::http::auth::Caller;
 use service::http::{PathId, Problem, ProblemBody};
 use service::operator::{EventsAbout, MayRead, OnBehalfOf};
+use service::storage::decisions::Decision;
 use utoipa::ToSchema;
 use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
 
 use crate::Console;
 use crate::events::{Event, of_peer};
 use crate::gather::{Missing, gather};
+use crate::redact::for_caller;
 
 /// Events of a story at the most. An order has about ten.
 const EVENTS_MAX: i64 = 1_000;
@@ -33,7 +35,7 @@ pub(crate) struct Story {
 
 /// An event, and its status at each service that reacts to it.
 #[derive(Serialize, ToSchema)]
-struct StoryEvent {
+pub(crate) struct StoryEvent {
     #[serde(flatten)]
     event: Event,
     deliveries: Vec<Delivery>,
@@ -51,6 +53,15 @@ pub(crate) struct Delivery {
     /// The reason why the last attempt failed: for the admin only, for it quotes internal errors.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
+    /// The last decision about it, if it was a dead letter: for the admin only, as long as `inbox_retention`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Decision>)]
+    decision: Option<&'static str>,
+    /// The id of the account that took it, or `automation`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    decided_by: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    decided_at: Option<Timestamp>,
 }
 
 fn known_statuses() -> Object {
@@ -59,8 +70,18 @@ fn known_statuses() -> Object {
 
 impl Delivery {
     fn new(consumer: &'static str, status: DeliveryStatus, caller: &Caller) -> Self {
-        let DeliveryStatus { status, attempts, handled_at, reason } = status;
-        Self { consumer, status, attempts, handled_at, reason: reason.filter(|_| caller.is_admin) }
+        let DeliveryStatus { status, attempts, handled_at, reason, decided } = status;
+        let decided = decided.filter(|_| caller.is_admin);
+        Self {
+            consumer,
+            status,
+            attempts,
+            handled_at,
+            reason: reason.filter(|_| caller.is_admin),
+            decision: decided.as_ref().map(|decided| decided.decision.as_str()),
+            decided_at: decided.as_ref().map(|decided| decided.decided_at),
+            decided_by: decided.map(|decided| decided.decided_by),
+        }
     }
 }
 
@@ -91,12 +112,10 @@ pub(crate) async fn handler(
         .await?;
     let mut events: Vec<Event> = found.answers.into_iter().flat_map(of_peer).collect();
     events.sort_unstable_by_key(|event| event.event_id);
-    let (mut deliveries, silent) = deliveries(&console, &events, &caller).await?;
-    let steps = events.into_iter().map(|event| {
-        let deliveries = deliveries.remove(&event.event_id).unwrap_or_default();
-        StoryEvent { event, deliveries }
-    });
-    let items = steps.collect();
+    for event in &mut events {
+        for_caller(&caller, &event.event_type, &mut event.data);
+    }
+    let (items, silent) = with_deliveries(&console, events, &caller).await?;
     let missing = unasked.and(found.missing).and(silent);
     Ok((missing.clone(), Json(Story { items, missing: missing.services() })))
 }
@@ -120,6 +139,20 @@ fn not_theirs() -> Problem {
     Problem::not_found("order, or it is not yours")
 }
 
+/// The events, each with its status at every service that reacts to it.
+pub(crate) async fn with_deliveries(
+    console: &Console,
+    events: Vec<Event>,
+    caller: &Caller,
+) -> Result<(Vec<StoryEvent>, Missing), Problem> {
+    let (mut deliveries, missing) = deliveries(console, &events, caller).await?;
+    let steps = events.into_iter().map(|event| {
+        let deliveries = deliveries.remove(&event.event_id).unwrap_or_default();
+        StoryEvent { event, deliveries }
+    });
+    Ok((steps.collect(), missing))
+}
+
 type Deliveries = HashMap<EventId, Vec<Delivery>>;
 
 async fn deliveries(console: &Console, events: &[Event], caller: &Caller) -> Result<(Deliveries, Missing), Problem> {
@@ -140,20 +173,31 @@ async fn deliveries(console: &Console, events: &[Event], caller: &Caller) -> Res
 
 #[cfg(test)]
 mod tests {
+    use service::storage::decisions::Decided;
+
     use super::*;
 
     #[test]
-    fn the_reason_of_a_failure_is_for_the_admin_only() {
+    fn the_reason_of_a_failure_and_who_decided_about_it_are_for_the_admin_only() {
         let status = DeliveryStatus {
             status: "retrying",
             attempts: 2,
             handled_at: None,
             reason: Some("no such table: reservations".to_owned()),
+            decided: Some(Decided {
+                decision: Decision::Replay,
+                decided_by: "automation".to_owned(),
+                decided_at: Timestamp::UNIX_EPOCH,
+            }),
         };
         let seen_by = |is_admin| {
             let caller = Caller { is_admin, user_id: None, session_id: None, object_token: None };
-            Delivery::new("inventory", status.clone(), &caller).reason
+            let Delivery { reason, decision, decided_by, decided_at, .. } =
+                Delivery::new("inventory", status.clone(), &caller);
+            (reason, decision, decided_by, decided_at)
         };
-        assert_eq!((seen_by(true), seen_by(false)), (status.reason.clone(), None));
+        let of_admin =
+            (status.reason.clone(), Some("replay"), Some("automation".to_owned()), Some(Timestamp::UNIX_EPOCH));
+        assert_eq!((seen_by(true), seen_by(false)), (of_admin, (None, None, None, None)));
     }
 }

@@ -1,5 +1,6 @@
-//! Correcting what is on hand: a delivery, a count, breakage.
+//! Correcting what is on hand: a delivery, a count, breakage. Orders that wait for units get them first.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use axum::extract::State;
@@ -12,6 +13,7 @@ use service::http::{Fields, IfMatch, PathId, Problem, ProblemBody, RequestInfo};
 use service::{Ctx, decide};
 use utoipa::ToSchema;
 
+use crate::book_units::book;
 use crate::domain::{self, BelowZero, Shelf};
 use crate::queries::Stock;
 use crate::store;
@@ -77,6 +79,7 @@ async fn adjust(
         if_match.check(|| Stock::from(level.clone()))?;
         let mut shelf = Shelf::new([level]);
         shelf.adjust(product_id, input.delta)?;
+        let booked = book(ctx, &mut shelf, &input.reason, &HashSet::new()).await?;
         let adjusted = shelf.changed().into_iter().next().ok_or_else(Problem::internal)?.level;
         let answer = RepeatableResponse::new(StatusCode::CREATED, &Stock::from(adjusted)).tagged();
         let adjustment = domain::Adjustment {
@@ -87,7 +90,7 @@ async fn adjust(
             adjusted_by: by.to_owned(),
             created_at: ctx.clock.now(),
         };
-        let batch = store::set_levels(&shelf, &input.reason).and(store::insert_adjustment(&adjustment));
+        let batch = booked.and(store::insert_adjustment(&adjustment));
         ctx.commit(batch, request.cause_keyed(claim.keep(&answer))).await?;
         Ok(answer)
     })

@@ -1,5 +1,9 @@
 //! Decisions about units of stock.
 
+mod queue;
+
+pub(crate) use queue::{Queue, Served};
+
 use std::collections::BTreeMap;
 
 use events::inventory::ReservedLine;
@@ -16,6 +20,8 @@ pub(crate) struct Level {
     pub name: String,
     pub on_hand: i64,
     pub reserved: i64,
+    /// Units that orders still wait for.
+    pub waiting: i64,
     pub low_stock_threshold: i64,
     /// The available units are at the threshold or below it, and `StockLow` was emitted for it.
     pub is_low: bool,
@@ -55,6 +61,7 @@ impl Level {
             name: product.name.clone(),
             on_hand: product.initial_stock,
             reserved: 0,
+            waiting: 0,
             low_stock_threshold: product.low_stock_threshold,
             is_low: false,
             is_closed: false,
@@ -84,13 +91,21 @@ impl Level {
 /// The state of an order's units.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Status {
+    /// Some units are held, and the order waits for the others.
+    Waiting,
     Held,
     Sold,
     Released,
     Rejected,
 }
 
-kernel::named!(Status { Held = "held", Sold = "sold", Released = "released", Rejected = "rejected" });
+kernel::named!(Status {
+    Waiting = "waiting",
+    Held = "held",
+    Sold = "sold",
+    Released = "released",
+    Rejected = "rejected",
+});
 
 /// The units that are, or were, held for an order.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -98,6 +113,8 @@ pub(crate) struct Reservation {
     pub order_id: OrderId,
     pub status: Status,
     pub lines: Vec<ReservedLine>,
+    /// Of an order that waits, or waited: the units that it got until then, each product once.
+    pub held: Vec<ReservedLine>,
     /// Of what was sold: units that are on hand again, each product once.
     pub returned: Vec<ReservedLine>,
     pub version: Version,
@@ -166,6 +183,8 @@ pub(crate) struct Changed {
     pub level: Level,
     /// The shortage that began with it.
     pub shortage: Option<StockLow>,
+    /// False if nothing but the number of units changed that orders wait for.
+    pub has_moved: bool,
 }
 
 /// Some products' levels, on which a batch of orders is decided one after another.
@@ -206,6 +225,53 @@ impl Shelf {
         Ok(())
     }
 
+    /// Holds what there is of each line for an order that waits for the rest, and answers with what it holds. `None` if
+    /// a product is not for sale any more: no units of it will come.
+    pub fn wait(&mut self, lines: &[ReservedLine]) -> Option<Vec<ReservedLine>> {
+        let wanted = totals(lines);
+        let is_sold = |product_id| self.levels.get(product_id).is_some_and(|level| !level.is_closed);
+        if !wanted.keys().all(is_sold) {
+            return None;
+        }
+        let mut held = Vec::new();
+        for (product_id, wanted) in wanted {
+            let quantity = wanted.min(self.offered(product_id));
+            self.change(product_id, |level| {
+                level.reserved += quantity;
+                level.waiting += wanted - quantity;
+            });
+            held.extend((quantity > 0).then_some(ReservedLine { product_id, quantity }));
+        }
+        Some(held)
+    }
+
+    /// Holds units for an order that waits for them.
+    pub fn give(&mut self, product_id: ProductId, units: i64) {
+        self.change(product_id, |level| {
+            level.reserved += units;
+            level.waiting -= units;
+        });
+    }
+
+    /// An order does not wait any more: what it held is free.
+    pub fn abandon(&mut self, waiting: &Reservation) {
+        self.release(&waiting.held);
+        for (product_id, units) in waiting.missing() {
+            self.change(product_id, |level| level.waiting -= units);
+        }
+    }
+
+    /// Units that orders which wait may have.
+    pub fn free(&self, product_id: ProductId) -> i64 {
+        self.levels.get(&product_id).filter(|level| !level.is_closed).map_or(0, Level::available)
+    }
+
+    /// Products of which there are units that orders wait for.
+    pub fn unserved(&self) -> Vec<ProductId> {
+        let awaited = self.levels.values().filter(|level| level.waiting > 0);
+        awaited.map(|level| level.product_id).filter(|product_id| self.free(*product_id) > 0).collect()
+    }
+
     /// Turns what is held into a sale.
     pub fn sell(&mut self, lines: &[ReservedLine]) {
         for (product_id, quantity) in totals(lines) {
@@ -230,6 +296,17 @@ impl Shelf {
         }
     }
 
+    /// Adds units that a supplier delivered, also of a product that is not for sale any more: they are there. False if a
+    /// product's stock was never opened; then nothing is added.
+    pub fn receive(&mut self, lines: &[ReservedLine]) -> bool {
+        let units = totals(lines);
+        let is_known = units.keys().all(|product_id| self.levels.contains_key(product_id));
+        for (product_id, quantity) in units.into_iter().filter(|_| is_known) {
+            self.change(product_id, |level| level.on_hand = level.on_hand.saturating_add(quantity));
+        }
+        is_known
+    }
+
     /// Corrects what is on hand.
     pub fn adjust(&mut self, product_id: ProductId, delta: i64) -> Result<(), BelowZero> {
         let available = self.levels.get(&product_id).map_or(0, Level::available);
@@ -245,15 +322,18 @@ impl Shelf {
         let pairs = self.levels.iter().filter_map(|(id, level)| Some((level, self.before.get(id)?)));
         pairs
             .filter(|(level, before)| level != before)
-            .map(|(level, _)| {
+            .map(|(level, before)| {
+                let has_moved = (level.on_hand, level.reserved) != (before.on_hand, before.reserved);
                 let (level, shortage) = level.clone().noticed();
-                Changed { level, shortage }
+                Changed { level, shortage, has_moved }
             })
             .collect()
     }
 
+    /// Units that a new order may have: what no order waits for.
     fn offered(&self, product_id: ProductId) -> i64 {
-        self.levels.get(&product_id).filter(|level| !level.is_closed).map_or(0, Level::available)
+        let waiting = self.levels.get(&product_id).map_or(0, |level| level.waiting);
+        (self.free(product_id) - waiting).max(0)
     }
 
     fn change(&mut self, product_id: ProductId, change: impl FnOnce(&mut Level)) {
@@ -266,6 +346,7 @@ impl Shelf {
             level.reserved,
             level.on_hand
         );
+        assert!(0 <= level.waiting, "{} units of {} would be waited for", level.waiting, level.sku);
     }
 }
 
@@ -293,6 +374,7 @@ mod tests {
             name: "Thing".to_owned(),
             on_hand,
             reserved: 0,
+            waiting: 0,
             low_stock_threshold: 2,
             is_low: false,
             is_closed: false,
@@ -349,6 +431,15 @@ mod tests {
     }
 
     #[test]
+    fn units_that_came_are_on_hand_if_their_stock_is_open() {
+        let mut shelf = Shelf::new([level(1, 5), Level { is_closed: true, ..level(2, 1) }]);
+        assert!(shelf.receive(&[line(1, 3), line(1, 1), line(2, 2)]));
+        let on_hand: Vec<i64> = shelf.changed().iter().map(|changed| changed.level.on_hand).collect();
+        assert_eq!(on_hand, [9, 3]);
+        assert!(!Shelf::new([level(1, 5)]).receive(&[line(1, 1), line(3, 1)]));
+    }
+
+    #[test]
     fn a_closed_product_is_not_held_any_more() {
         let mut shelf = Shelf::new([Level { is_closed: true, ..level(1, 5) }]);
         assert!(matches!(shelf.reserve(&[line(1, 1)]), Err(CannotReserve::TooLittle(_))));
@@ -362,6 +453,7 @@ mod tests {
         Return(usize, i64),
         CancelPaid(usize),
         Adjust(i64),
+        Receive(i64),
     }
 
     fn step() -> impl Strategy<Value = Step> {
@@ -372,6 +464,7 @@ mod tests {
             (0_usize..8, 1_i64..20).prop_map(|(at, units)| Step::Return(at, units)),
             (0_usize..8).prop_map(Step::CancelPaid),
             (-20_i64..20).prop_map(Step::Adjust),
+            (1_i64..20).prop_map(Step::Receive),
         ]
     }
 
@@ -441,6 +534,7 @@ mod tests {
                             order_id: Uuid::from_u128(7).into(),
                             status: Status::Sold,
                             lines: vec![line(1, quantity)],
+                            held: Vec::new(),
                             returned: Vec::new(),
                             version: Version::FIRST,
                         });
@@ -455,6 +549,10 @@ mod tests {
                     Step::Adjust(delta) => if shelf.adjust(Uuid::from_u128(1).into(), delta).is_ok() {
                         stocked += delta;
                     },
+                    Step::Receive(units) => {
+                        prop_assert!(shelf.receive(&[line(1, units)]));
+                        stocked += units;
+                    }
                     Step::Pay(_) | Step::Cancel(_) | Step::Return(..) | Step::CancelPaid(_) => {}
                 }
                 let now = &shelf.levels[&Uuid::from_u128(1).into()];

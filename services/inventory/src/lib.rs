@@ -3,6 +3,7 @@
 //! Start with `domain.rs`: [`domain::Shelf`] is where every unit is decided. `on_order_placed.rs` is the hot path.
 
 mod adjust_stock;
+mod book_units;
 mod domain;
 mod on_order_cancelled;
 mod on_order_paid;
@@ -11,10 +12,15 @@ mod on_payment_refunded;
 mod on_product_created;
 mod on_product_deleted;
 mod on_product_updated;
+mod on_purchase_order_received;
 mod queries;
+mod serve_waiting;
 mod store;
 
-use events::{OrderCancelled, OrderPaid, OrderPlaced, PaymentRefunded, ProductCreated, ProductDeleted, ProductUpdated};
+use events::{
+    OrderCancelled, OrderPaid, OrderPlaced, PaymentRefunded, ProductCreated, ProductDeleted, ProductUpdated,
+    PurchaseOrderReceived,
+};
 use service::Service;
 use service::http::Policy;
 use service::storage::{self, Migrations};
@@ -26,6 +32,8 @@ const MIGRATIONS: Migrations = Migrations {
         storage::migration!("0001_init"),
         storage::migration!("0002_shortages"),
         storage::migration!("0003_returns"),
+        storage::migration!("0004_waiting"),
+        storage::migration!("0005_receipts"),
     ],
 };
 
@@ -42,4 +50,6 @@ pub fn service() -> Service {
         .on_many::<OrderPaid>(on_order_paid::handle_many)
         .on_many::<OrderCancelled>(on_order_cancelled::handle_many)
         .on::<PaymentRefunded>(on_payment_refunded::handle)
+        .on::<PurchaseOrderReceived>(on_purchase_order_received::handle)
+        .timer(store::SERVE_WAITING, serve_waiting::handle)
 }

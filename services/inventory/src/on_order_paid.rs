@@ -29,7 +29,7 @@ pub(crate) async fn handle_many(ctx: Ctx, deliveries: Vec<Delivery<OrderPaid>>) 
             }
             // Released, if this event was lost and is republished after the order's cancellation: all of it is on hand.
             Status::Sold | Status::Released => {}
-            Status::Rejected => return Err(Failure::park("a paid order's units were never held")),
+            Status::Waiting | Status::Rejected => return Err(Failure::park("a paid order's units were never held")),
         }
     }
     batch = batch.and(store::set_levels(&shelf, "sold"));

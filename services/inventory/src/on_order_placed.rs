@@ -1,7 +1,8 @@
-//! An order was placed: hold its units, or reject it.
+//! An order was placed: hold its units, or let it wait for them, or reject it.
 //!
-//! Many orders are decided at once, in the order of their arrival, on levels that are read once:
-//! a thousand buyers of one product become one change of its row.
+//! Many orders are decided at once, in the order of their placement, on levels that are read once:
+//! a thousand buyers of one product become one change of its row. The levels say how many units are waited for, so the
+//! queues are not read.
 
 use events::inventory::ReservedLine;
 use events::{OrderPlaced, Shortage, StockRejected, StockReserved};
@@ -9,7 +10,7 @@ use kernel::Version;
 use service::storage::Batch;
 use service::{Committed, Ctx, Delivery, Failure, causes};
 
-use crate::domain::{CannotReserve, Shelf, Status};
+use crate::domain::{CannotReserve, Reservation, Shelf, Status};
 use crate::store;
 
 pub(crate) async fn handle_many(ctx: Ctx, deliveries: Vec<Delivery<OrderPlaced>>) -> Result<Committed, Failure> {
@@ -22,11 +23,14 @@ pub(crate) async fn handle_many(ctx: Ctx, deliveries: Vec<Delivery<OrderPlaced>>
     let mut shelf = Shelf::new(store::levels(&ctx.db, products).await?);
 
     let mut batch = Batch::new();
-    for delivery in deliveries.iter().filter(|delivery| !decided.contains_key(&delivery.event.order_id)) {
+    let mut placed: Vec<_> =
+        deliveries.iter().filter(|delivery| !decided.contains_key(&delivery.event.order_id)).collect();
+    placed.sort_unstable_by_key(|delivery| delivery.event.order_id);
+    for delivery in placed {
         let lines = lines(&delivery.event);
         let part = match shelf.reserve(&lines) {
             Ok(()) => reserved(&delivery.event, lines),
-            Err(CannotReserve::TooLittle(shortages)) => rejected(&delivery.event, &lines, shortages),
+            Err(CannotReserve::TooLittle(shortages)) => short(&mut shelf, &delivery.event, lines, shortages),
             Err(CannotReserve::Unknown(shortages)) if delivery.is_last_attempt => {
                 rejected(&delivery.event, &lines, shortages)
             }
@@ -50,7 +54,23 @@ fn reserved(order: &OrderPlaced, lines: Vec<ReservedLine>) -> Batch {
         .emit(Version::FIRST, &StockReserved { order_id: order.order_id, lines })
 }
 
+/// There is too little: the order waits, if its customer wants that and more may come.
+fn short(shelf: &mut Shelf, order: &OrderPlaced, lines: Vec<ReservedLine>, shortages: Vec<Shortage>) -> Batch {
+    let held = if order.wait_for_stock { shelf.wait(&lines) } else { None };
+    let Some(held) = held else { return rejected(order, &lines, shortages) };
+    let waiting = Reservation {
+        order_id: order.order_id,
+        status: Status::Waiting,
+        lines,
+        held,
+        returned: Vec::new(),
+        version: Version::FIRST,
+    };
+    let event = StockRejected { order_id: order.order_id, shortages, waits: true };
+    store::insert_waiting(&waiting).emit(Version::FIRST, &event)
+}
+
 fn rejected(order: &OrderPlaced, lines: &Vec<ReservedLine>, shortages: Vec<Shortage>) -> Batch {
     store::insert_reservation(order.order_id, Status::Rejected, lines)
-        .emit(Version::FIRST, &StockRejected { order_id: order.order_id, shortages })
+        .emit(Version::FIRST, &StockRejected { order_id: order.order_id, shortages, waits: false })
 }

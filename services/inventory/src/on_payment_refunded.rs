@@ -1,9 +1,13 @@
-//! Money went back, and with it units: those that came back to the shop are on hand again.
+//! Money went back, and with it units: those that came back to the shop are on hand again. Orders that wait get them
+//! first.
+
+use std::collections::HashSet;
 
 use events::PaymentRefunded;
 use service::storage::Batch;
 use service::{Committed, Ctx, Delivery, Failure};
 
+use crate::book_units::book;
 use crate::domain::{Shelf, Status};
 use crate::store;
 
@@ -21,12 +25,12 @@ pub(crate) async fn handle(ctx: Ctx, delivery: Delivery<PaymentRefunded>) -> Res
             let mut shelf = Shelf::new(store::levels(&ctx.db, products).await?);
             shelf.put_back(&back);
             store::set_returned(&reservation.with_returned(&back), Status::Sold)
-                .and(store::set_levels(&shelf, "returned"))
+                .and(book(&ctx, &mut shelf, "returned", &HashSet::new()).await?)
         }
         // The order was cancelled: all of it is on hand again.
         Some((_, Status::Released | Status::Rejected)) => Batch::new(),
         // The sale is reported by another service, and may arrive later.
-        Some((_, Status::Held)) | None => return Err(Failure::retry("the units are not sold yet")),
+        Some((_, Status::Waiting | Status::Held)) | None => return Err(Failure::retry("the units are not sold yet")),
     };
     Ok(ctx.commit(batch, delivery.cause()).await?)
 }

@@ -26,7 +26,7 @@ pub(crate) struct Letter<'a> {
 /// Writes the letter of each event that has one, unless it was written before.
 ///
 /// Of one recipient so many an hour are written as the shop allows; see
-/// [`Template::beyond_quota`](crate::domain::Template::beyond_quota). With a mail server it is queued and its timer
+/// [`Content::beyond_quota`](crate::templates::Content::beyond_quota). With a mail server it is queued and its timer
 /// set; without, it is captured, which is no outside effect.
 pub(crate) async fn write_each<E: Event>(
     ctx: Ctx,
@@ -34,6 +34,17 @@ pub(crate) async fn write_each<E: Event>(
     letter: impl Fn(&E) -> Option<Letter<'_>> + Send + Sync,
 ) -> Result<Committed, Failure> {
     write_each_occasion(ctx, deliveries, |event, _| letter(event)).await
+}
+
+/// The same, together with other writes about the events.
+pub(crate) async fn write_each_and<E: Event>(
+    ctx: Ctx,
+    deliveries: Vec<Delivery<E>>,
+    others: Batch,
+    letter: impl Fn(&E) -> Option<Letter<'_>> + Send + Sync,
+) -> Result<Committed, Failure> {
+    let letters = letters(&ctx, &deliveries, |event, _| [letter(event), None]).await?;
+    Ok(ctx.commit(others.and(letters), causes(deliveries)).await?)
 }
 
 /// The same for letters about what happened: `letter` also gets the event's id.
@@ -51,6 +62,15 @@ pub(crate) async fn write_all<E: Event>(
     deliveries: Vec<Delivery<E>>,
     letters_of: impl Fn(&E, Uuid) -> [Option<Letter<'_>>; LETTERS_MAX] + Send + Sync,
 ) -> Result<Committed, Failure> {
+    let batch = letters(&ctx, &deliveries, letters_of).await?;
+    Ok(ctx.commit(batch, causes(deliveries)).await?)
+}
+
+async fn letters<E: Event>(
+    ctx: &Ctx,
+    deliveries: &[Delivery<E>],
+    letters_of: impl Fn(&E, Uuid) -> [Option<Letter<'_>>; LETTERS_MAX] + Send + Sync,
+) -> Result<Batch, Error> {
     let letters = || {
         deliveries.iter().flat_map(|delivery| {
             let letters = letters_of(&delivery.event, delivery.origin().causation_id);
@@ -60,25 +80,42 @@ pub(crate) async fn write_all<E: Event>(
     let topics = letters().map(|(letter, _)| letter.topic.id()).collect();
     let mut written: HashSet<_> = store::written(&ctx.db, topics).await?.into_iter().collect();
     let now = ctx.clock.now();
-    let new: Vec<_> =
-        letters().filter(|(letter, _)| written.insert((letter.topic.id(), letter.content.template()))).collect();
-    let mut batch = replace_earlier(&ctx, new.iter().map(|(letter, _)| letter)).await?;
-    for (letter, origin) in new {
-        match due(&ctx, &letter, now) {
-            Some(due) => batch = batch.and(write(&ctx, &letter, now, due).caused_by(origin)),
+    let mut new = Vec::new();
+    for (letter, origin) in letters() {
+        if !written.insert((letter.topic.id(), letter.content.template())) {
+            continue;
+        }
+        match due(ctx, &letter, now) {
+            Some(due) => new.push((letter, origin, due)),
             None => ctx.state.over_limit.count([letter.content.template().as_str(), "dropped"]),
         }
     }
-    Ok(ctx.commit(batch, causes(deliveries)).await?)
+    // A letter that is dropped replaces nothing: the mail before it is the only one.
+    // Where mail is captured, one waits only beyond its recipient's limit, and then so does the letter that replaces it.
+    let is_replacing = |due: &Timestamp| !ctx.state.mailer.captures() || *due > now;
+    let replacing = new.iter().filter(|(.., due)| is_replacing(due)).map(|(letter, ..)| letter);
+    let mut batch = replace_earlier(ctx, replacing).await?;
+    for (letter, origin, due) in new {
+        batch = batch.and(write(ctx, &letter, now, due).caused_by(origin));
+    }
+    Ok(batch)
+}
+
+/// Writes one letter that follows from no event. The caller's commit makes sure that it is written once.
+pub(crate) fn letter(ctx: &Ctx, letter: &Letter<'_>, now: Timestamp) -> Batch {
+    if let Some(due) = due(ctx, letter, now) {
+        return write(ctx, letter, now, due);
+    }
+    ctx.state.over_limit.count([letter.content.template().as_str(), "dropped"]);
+    Batch::new()
 }
 
 /// Cancels the mails that are still to be sent about orders which end by these letters: the mail server was
-/// unreachable, and they say that an order waits.
+/// unreachable, or their recipient got too many, and they say that an order waits.
 async fn replace_earlier<'a>(ctx: &Ctx, letters: impl Iterator<Item = &'a Letter<'a>>) -> Result<Batch, Error> {
     let ended = letters.filter(|letter| letter.content.is_end_of_order());
     let ended: Vec<OrderId> = ended.filter_map(|letter| letter.topic.order_id()).collect();
-    // Where mail is captured, none of them waits.
-    if ended.is_empty() || ctx.state.mailer.captures() {
+    if ended.is_empty() {
         return Ok(Batch::new());
     }
     let earlier = store::queued_of_orders(&ctx.db, ended).await?;
@@ -94,7 +131,7 @@ fn due(ctx: &Ctx, letter: &Letter<'_>, now: Timestamp) -> Option<Timestamp> {
         return None;
     }
     let quota = ctx.state.mailer.quota();
-    match letter.content.template().beyond_quota() {
+    match letter.content.beyond_quota() {
         Beyond::Send => Some(now),
         Beyond::Hold => Some(quota.reserve(letter.recipient, now)),
         Beyond::Drop => quota.take(letter.recipient, now).then_some(now),

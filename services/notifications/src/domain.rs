@@ -1,6 +1,8 @@
 //! A mail: what it says never changes; whether it went out is decided once.
 
-use events::{OrderId, PaymentId, RefundId, ShipmentId};
+pub(crate) mod back_in_stock;
+
+use events::{DigestId, OrderId, PaymentId, RefundId, ShipmentId};
 use kernel::{SignedDuration, Timestamp, UserId, Uuid, Version};
 
 kernel::id!(MailId, MailKind, "One mail that is to be sent once.");
@@ -14,6 +16,8 @@ pub(crate) enum Template {
     Welcome,
     Confirmation,
     Rejection,
+    Backordered,
+    PaymentDue,
     PaymentFailed,
     Cancelled,
     TooLateToCancel,
@@ -23,6 +27,13 @@ pub(crate) enum Template {
     PasswordReset,
     PasswordChanged,
     Verification,
+    BackInStock,
+    /// To a supplier, as are the next two.
+    PurchaseOrder,
+    PurchaseOrderChanged,
+    PurchaseOrderCancelled,
+    /// To the admin.
+    Alerts,
 }
 
 /// The treatment of a mail whose recipient got as many as the hour allows.
@@ -38,7 +49,7 @@ pub(crate) enum Beyond {
 
 impl Template {
     /// Mails that cost nothing to cause are dropped, for held they would flood the recipient for days. Mails that cost
-    /// money, or guard an account, must arrive.
+    /// money, or guard an account, must arrive. `Cancelled` is that of an order which was never paid.
     pub fn beyond_quota(self) -> Beyond {
         match self {
             // The users service has at most three of these links for each account.
@@ -48,10 +59,22 @@ impl Template {
             | Self::Dispatched
             | Self::Delivered
             | Self::Refunded
-            | Self::PasswordChanged => Beyond::Hold,
-            Self::Welcome | Self::Verification | Self::Rejection | Self::PaymentFailed | Self::Cancelled => {
-                Beyond::Drop
-            }
+            | Self::PasswordChanged
+            // So many requests of one address are open as [`back_in_stock`] allows.
+            | Self::BackInStock
+            // They cost money, and a supplier gets few.
+            | Self::PurchaseOrder
+            | Self::PurchaseOrderChanged
+            | Self::PurchaseOrderCancelled
+            // Admin sends one in each interval.
+            | Self::Alerts => Beyond::Hold,
+            Self::Welcome
+            | Self::Verification
+            | Self::Rejection
+            | Self::Backordered
+            | Self::PaymentDue
+            | Self::PaymentFailed
+            | Self::Cancelled => Beyond::Drop,
         }
     }
 }
@@ -72,6 +95,8 @@ kernel::named!(Template {
     Welcome = "welcome",
     Confirmation = "confirmation",
     Rejection = "rejection",
+    Backordered = "backordered",
+    PaymentDue = "payment_due",
     PaymentFailed = "payment_failed",
     Cancelled = "cancelled",
     TooLateToCancel = "too_late_to_cancel",
@@ -81,6 +106,11 @@ kernel::named!(Template {
     PasswordReset = "password_reset",
     PasswordChanged = "password_changed",
     Verification = "verification",
+    BackInStock = "back_in_stock",
+    PurchaseOrder = "purchase_order",
+    PurchaseOrderChanged = "purchase_order_changed",
+    PurchaseOrderCancelled = "purchase_order_cancelled",
+    Alerts = "alerts",
 });
 
 kernel::named!(Status { Queued = "queued", Sent = "sent", Captured = "captured", Failed = "failed" });
@@ -98,6 +128,12 @@ pub(crate) enum Topic {
     Refund(RefundId, OrderId),
     /// Something that happened to an account, by the event that says so.
     Account(Uuid, UserId),
+    /// A request to be mailed when a product is in stock again.
+    BackInStock(Uuid),
+    /// A purchase order, or a change of one by the event that says so.
+    PurchaseOrder(Uuid),
+    /// Alerts that were raised.
+    Digest(DigestId),
 }
 
 impl Topic {
@@ -109,12 +145,15 @@ impl Topic {
             Self::Shipment(shipment_id, _) => shipment_id.into(),
             Self::Refund(refund_id, _) => refund_id.into(),
             Self::Account(occasion, _) => occasion,
+            Self::BackInStock(request_id) => request_id,
+            Self::PurchaseOrder(occasion) => occasion,
+            Self::Digest(digest_id) => digest_id.into(),
         }
     }
 
     pub fn order_id(self) -> Option<OrderId> {
         match self {
-            Self::User(_) | Self::Account(..) => None,
+            Self::User(_) | Self::Account(..) | Self::BackInStock(_) | Self::PurchaseOrder(_) | Self::Digest(_) => None,
             Self::Order(order_id)
             | Self::Payment(_, order_id)
             | Self::Shipment(_, order_id)
@@ -126,7 +165,13 @@ impl Topic {
     pub fn user_id(self) -> Option<UserId> {
         match self {
             Self::User(user_id) | Self::Account(_, user_id) => Some(user_id),
-            Self::Order(_) | Self::Payment(..) | Self::Shipment(..) | Self::Refund(..) => None,
+            Self::Order(_)
+            | Self::Payment(..)
+            | Self::Shipment(..)
+            | Self::Refund(..)
+            | Self::BackInStock(_)
+            | Self::PurchaseOrder(_)
+            | Self::Digest(_) => None,
         }
     }
 }

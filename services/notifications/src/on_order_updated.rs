@@ -1,6 +1,7 @@
 //! An order moved on: if its customer waits for the news, say so.
 
 use events::OrderUpdated;
+use events::orders::NOT_SENT;
 use service::{Committed, Delivery, Failure};
 
 use crate::Ctx;
@@ -26,13 +27,16 @@ fn letters(order: &OrderUpdated) -> [Option<Letter<'_>>; 2] {
             (_, "rejected") => {
                 Some((of_order, Content::Rejection { number, reason: order.reason.as_deref().unwrap_or_default() }))
             }
+            (_, "backordered") => Some((of_order, Content::Backordered { number })),
+            ("backordered", "reserved") => Some((of_order, Content::PaymentDue { number })),
             ("cancelling", _) => Some((of_order, Content::TooLateToCancel { number })),
             _ => None,
         }
     };
-    // If its money had gone back before, that was mailed.
+    // If its money had gone back before, that was mailed. If it was refunded before it left, it never arrives.
     let is_there = |status: &str| matches!(status, "delivered" | "refunded");
-    let has_arrived = is_there(&order.status) && !is_there(&order.previous_status);
+    let is_sent = order.reason.as_deref() != Some(NOT_SENT);
+    let has_arrived = is_sent && is_there(&order.status) && !is_there(&order.previous_status);
     let arrival = has_arrived.then_some((of_order, Content::Delivered { number }));
     [news, arrival].map(|letter| letter.map(|(topic, content)| Letter { topic, recipient: &order.email, content }))
 }

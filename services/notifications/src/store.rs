@@ -1,4 +1,6 @@
-//! The mails' table.
+//! The mails' table, and those of requests for mails.
+
+pub(crate) mod back_in_stock;
 
 use crate::MailId;
 use events::OrderId;
@@ -30,6 +32,31 @@ storage::statements! {
         text text, html text, status text, attempts int, error text, created_at time, sent_at time, version int,
         user_id uuid, held_until time,
     );
+    lookup OF_TOPICS "select mail_id, version from mails where topic_id = any($1)";
+    lookup RECIPIENTS "select distinct recipient from mails where user_id = $1";
+    lookup ADDRESS "select email from addresses where user_id = $1";
+    upsert PUT_ADDRESS "insert into addresses (user_id, email, version) values ($1, $2, $3)
+        on conflict (user_id) do update set email = excluded.email, version = excluded.version
+        where addresses.version < excluded.version";
+    lookup PRODUCTS "select product_id, name, is_deleted, product_version, is_in_stock, stock_version, version
+        from products where product_id = any($1)";
+    insert INSERT_PRODUCT into products (product_id uuid, name text, is_deleted bool, product_version int,
+        is_in_stock bool, stock_version int, version int);
+    change SET_PRODUCT "update products set name = $2, is_deleted = $3, product_version = $4, is_in_stock = $5,
+        stock_version = $6, version = version + 1 where product_id = $1 and version = $7";
+    insert INSERT_REQUEST into requests (request_id uuid, product_id uuid, email text, email_key text, created_at time,
+        version int);
+    lookup REQUEST "select request_id, version from requests where request_id = $1";
+    lookup REQUEST_OF_LINK "select request_id, product_id, email, created_at, version from requests
+        where link_digest = $1";
+    lookup OPEN_OF_EMAIL "select request_id, product_id, email, created_at, version from requests
+        where email_key = $1 and mailed_at is null";
+    query OPEN_OF_PRODUCT "select request_id, product_id, email, created_at, version from requests
+        where product_id = $1 and mailed_at is null order by request_id limit $2";
+    query REQUESTS_OF_EMAILS "select request_id, version from requests where email_key = any($1)";
+    change MAILED "update requests set mailed_at = $2, link_digest = $3, version = version + 1
+        where request_id = $1 and version = $4";
+    change DELETE_REQUEST "delete from requests where request_id = $1 and version = $2";
     change UPDATE "update mails set status = $2, attempts = $3, error = $4, sent_at = $5, version = version + 1
         where mail_id = $1 and version = $6";
 }
@@ -102,6 +129,16 @@ pub(crate) async fn mails_of_order(db: &Db, order_id: OrderId) -> Result<Vec<Mai
 /// All mails about an account and no order.
 pub(crate) async fn mails_of_user(db: &Db, user_id: UserId) -> Result<Vec<MailVersion>, Error> {
     db.query(&OF_USER, params![user_id], kept).await
+}
+
+/// All mails about these topics.
+pub(crate) async fn mails_of_topics(db: &Db, topics: Vec<Uuid>) -> Result<Vec<MailVersion>, Error> {
+    db.query(&OF_TOPICS, params![topics], kept).await
+}
+
+/// The addresses to which mails about an account and no order went.
+pub(crate) async fn recipients(db: &Db, user_id: UserId) -> Result<Vec<String>, Error> {
+    db.query(&RECIPIENTS, params![user_id], |row| row.get("recipient")).await
 }
 
 /// Removes mails, and the timers of those that are still to be sent.

@@ -30,17 +30,18 @@ impl Buyer {
     ///
     /// 403 `account_closed` if the account was closed: its token is good for some minutes more.
     pub async fn of(ctx: &Ctx, caller: &Caller, client: ClientAddress, sent: Option<String>) -> Result<Self, Problem> {
-        let of_account = match caller.user_id {
-            Some(user_id) => store::user_email(&ctx.db, user_id).await?,
+        let account = match caller.user_id {
+            Some(user_id) => store::account(&ctx.db, user_id).await?,
             None => None,
         };
-        if of_account.as_ref().is_some_and(String::is_empty) {
+        if account.as_ref().is_some_and(|account| account.closed_in.is_some()) {
             return Err(Problem::new(StatusCode::FORBIDDEN, "account_closed", "the account was closed"));
         }
         let placed_from = (!caller.is_automation()).then(|| customer_network(client.ip));
         let follows_account = sent.is_none();
         // An admin who names an address orders for a guest.
         let user_id = caller.user_id.filter(|_| follows_account || !caller.is_admin);
+        let of_account = account.and_then(|account| account.email);
         let email = sent.or(of_account).ok_or_else(email_unknown)?;
         Ok(Self { user_id, email, follows_account, placed_from })
     }

@@ -1,38 +1,28 @@
-//! Cancels the orders of a banned customer that have not left, some in each commit.
+//! Cancels the orders of a banned customer that have not left, some in each commit, for as long as the ban lasts.
 
-use kernel::Uuid;
-use service::storage::Batch;
+use service::storage::{Batch, accounts};
 use service::{Committed, Failure, Timer};
 
-use crate::domain::{BAN, Status};
+use crate::account_timers::{CANCEL_OF_BANNED, next_changes};
+use crate::domain::{BAN, Order, Status};
 use crate::{Ctx, store};
 
-/// Orders that are cancelled in one commit.
-const PAGE: i64 = 100;
-
 /// The statuses in which an order can be cancelled.
-const OPEN: [Status; 3] = [Status::Placed, Status::Reserved, Status::Paid];
+const OPEN: [Status; 4] = [Status::Placed, Status::Backordered, Status::Reserved, Status::Paid];
 
 pub(crate) async fn handle(ctx: Ctx, timer: Timer) -> Result<Committed, Failure> {
-    let now = ctx.clock.now();
-    let (mut batch, mut reached) = (Batch::new(), Vec::new());
-    let mut after = Uuid::nil().into();
-    // A page may hold nothing but orders of which a part has left: the next one is looked at then.
-    while reached.is_empty() {
-        let orders = store::orders_of_user_after(&ctx.db, timer.key.into(), after, &OPEN, PAGE).await?;
-        let Some(last) = orders.last() else { break };
-        after = last.order_id;
-        for decision in orders.iter().filter_map(|order| order.cancel(BAN, now).ok().flatten()) {
-            batch = batch.and(store::apply(&decision));
-            reached.push(decision.order.status);
-        }
-    }
-    if !reached.is_empty() {
-        batch = batch.schedule(store::CANCEL_OF_BANNED.name, timer.key, now);
+    let (user_id, now) = (timer.key.into(), ctx.clock.now());
+    // Since the timer was set the ban may have ended, and the customer may order again.
+    let is_banned = accounts::standing(&ctx.db, user_id).await?.is_banned;
+    let cancelled = |order: &Order| order.cancel(BAN, now).ok().flatten();
+    let decisions = if is_banned { next_changes(&ctx, user_id, &OPEN, cancelled).await? } else { Vec::new() };
+    let mut batch = decisions.iter().fold(Batch::new(), |batch, decision| batch.and(store::apply(decision)));
+    if !decisions.is_empty() {
+        batch = batch.and(CANCEL_OF_BANNED.go_on(user_id, now));
     }
     let committed = ctx.commit(batch, timer.cause()).await?;
-    for status in reached {
-        ctx.state.by_status.count([status.as_str()]);
+    for decision in decisions {
+        ctx.state.by_status.count([decision.order.status.as_str()]);
     }
     Ok(committed)
 }

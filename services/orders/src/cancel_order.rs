@@ -11,12 +11,9 @@ use service::http::idempotency::{self, Claim, IdempotencyKey, RepeatableResponse
 use service::http::{IfMatch, PathId, Problem, ProblemBody, RequestInfo};
 
 use crate::access::own_order;
-use crate::domain::{self, Status, TooLate};
+use crate::domain::{self, CUSTOMER, Status, TooLate};
 use crate::queries::Order;
 use crate::{Ctx, store};
-
-/// The one who cancels an order of their own.
-const CUSTOMER: &str = "customer";
 
 impl From<TooLate> for Problem {
     fn from(TooLate(status): TooLate) -> Self {
@@ -54,9 +51,9 @@ pub(crate) async fn handler(
 }
 
 /// The order, and if it is cancelled or only to be.
-fn answer(order: &domain::Order) -> RepeatableResponse {
+fn answer(order: &domain::Order, caller: &Caller) -> RepeatableResponse {
     let status = if order.status == Status::Cancelling { StatusCode::ACCEPTED } else { StatusCode::OK };
-    RepeatableResponse::new(status, &Order::from(order.clone())).tagged()
+    RepeatableResponse::new(status, &Order::seen_by(caller, order.clone())).tagged()
 }
 
 async fn cancel(
@@ -69,10 +66,10 @@ async fn cancel(
 ) -> Result<RepeatableResponse, Problem> {
     decide(ctx, || async {
         let order = own_order(ctx, caller, order_id).await?;
-        if_match.check(|| Order::from(order.clone()))?;
+        if_match.check_changes(|| Order::seen_by(caller, order.clone()))?;
         let by = if caller.is_admin { caller.actor() } else { CUSTOMER.to_owned() };
-        let Some(decision) = order.cancel(&by, ctx.clock.now())? else { return Ok(answer(&order)) };
-        let answer = answer(&decision.order);
+        let Some(decision) = order.cancel(&by, ctx.clock.now())? else { return Ok(answer(&order, caller)) };
+        let answer = answer(&decision.order, caller);
         ctx.commit(store::apply(&decision), request.cause_keyed(claim.keep(&answer))).await?;
         ctx.state.by_status.count([decision.order.status.as_str()]);
         Ok(answer)

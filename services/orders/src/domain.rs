@@ -1,15 +1,20 @@
 //! An order's transitions: state + input + now → changes + events, or a refusal.
 
 mod cancellation;
+mod refunds;
 mod shipment;
+mod stock;
 
-pub(crate) use cancellation::{BAN, Cancellation, TooLate};
+pub(crate) use cancellation::{BAN, CUSTOMER, Cancellation, TooLate};
+pub(crate) use refunds::DecidedRefund;
 pub(crate) use shipment::{Shipment, ShipmentStatus};
+pub(crate) use stock::Rejection;
 
 use events::orders::RefundNews;
+use events::shipping::ShipmentContent;
 use events::{
-    Address, CancellationRequested, OrderCancelled, OrderId, OrderLine, OrderPaid, OrderPlaced, OrderUpdated,
-    PaymentDeclined, PaymentId, PaymentRefunded, PaymentRequested, ProductId,
+    Address, CancellationRequested, OrderCancelled, OrderId, OrderLine, OrderPaid, OrderPlaced, OrderStuck,
+    OrderUpdated, PaymentDeclined, PaymentId, PaymentRefunded, PaymentRequested, ProductId,
 };
 use kernel::{Currency, Money, SignedDuration, Timestamp, UserId, Version};
 
@@ -18,6 +23,9 @@ const PAYMENT_FAILED: &str = "payment_failed";
 
 /// The reason of an order whose payments were declined as often as is allowed.
 const TOO_MANY_ATTEMPTS: &str = "too_many_attempts";
+
+/// The reason of an order that waited for stock as long as it may.
+const NOT_IN_STOCK: &str = "not_in_stock";
 
 /// Beyond the promised time, for it begins when the customer can see the order, and not when it is decided: between the
 /// two are the commit and the answer, tens of milliseconds, or seconds where the store is slow.
@@ -32,6 +40,8 @@ const FORGOTTEN_AFTER: SignedDuration = SignedDuration::from_hours(24);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Status {
     Placed,
+    /// Waits for stock.
+    Backordered,
     Reserved,
     /// Waits until somebody ships it.
     Paid,
@@ -43,7 +53,7 @@ pub(crate) enum Status {
     Delivered,
     Rejected,
     Cancelled,
-    /// All of it had arrived, and all its money went back.
+    /// All of it had arrived, and all its money went back; or money went back and none of it is to be sent any more.
     Refunded,
 }
 
@@ -62,6 +72,7 @@ pub(crate) enum PaymentStatus {
 
 kernel::named!(Status {
     Placed = "placed",
+    Backordered = "backordered",
     Reserved = "reserved",
     Paid = "paid",
     Cancelling = "cancelling",
@@ -104,8 +115,14 @@ pub(crate) struct Order {
     pub declines: i64,
     /// Minor units that went back, in the currency of the total.
     pub refunded: i64,
+    /// Those that were decided, by id. None are known from before they were kept.
+    pub refunds: Vec<DecidedRefund>,
     /// Those that left, by id.
     pub shipments: Vec<Shipment>,
+    /// Units that will not leave, by shipment: they were refunded before they did.
+    pub withheld: Vec<ShipmentContent>,
+    /// Products of which there was too little, if it waits for stock.
+    pub waits_for: Vec<ProductId>,
     pub cancellation: Option<Cancellation>,
     /// The one who wished to cancel it: `customer`, an admin's account, `automation`, or `ban`.
     pub cancelled_by: Option<String>,
@@ -116,6 +133,8 @@ pub(crate) struct Order {
     pub access_digest: Vec<u8>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
+    /// The time at which it was reported as stuck in the status that it has.
+    pub stuck_at: Option<Timestamp>,
     pub version: Version,
 }
 
@@ -207,10 +226,14 @@ pub(crate) enum Due {
 pub(crate) struct Decision {
     pub order: Order,
     pub event: Option<OrderEvent>,
+    /// The report that it is in its status for too long.
+    pub stuck: Option<OrderStuck>,
     /// The timer that cancels an unpaid order.
     pub expiry: Due,
     /// The timer that asks shipping again about a cancellation.
     pub ask_again: Due,
+    /// Products for which it waited, and does not any more.
+    pub waited_for: Vec<ProductId>,
     /// The status is another than before.
     pub has_moved: bool,
 }
@@ -262,13 +285,17 @@ pub(crate) fn place(
         payment_error: None,
         declines: 0,
         refunded: 0,
+        refunds: Vec::new(),
         shipments: Vec::new(),
+        withheld: Vec::new(),
+        waits_for: Vec::new(),
         cancellation: None,
         cancelled_by: None,
         placed_from: draft.placed_from,
         access_digest: draft.access_digest,
         created_at: now,
         updated_at: now,
+        stuck_at: None,
         version: Version::FIRST,
     })
 }
@@ -298,14 +325,16 @@ impl Order {
         self.lines.iter().map(|line| line.quantity).sum()
     }
 
-    /// Its units are held, or soon will be, and nothing is paid or being paid for them: its customer must act.
+    /// Its units are held, or soon will be, and nothing is paid or being paid for them. An order that waits for stock holds
+    /// some for a long time before its payment token is tried.
     pub fn awaits_customer(&self) -> bool {
-        let is_open = matches!(self.status, Status::Placed | Status::Reserved);
-        is_open && self.payment_token.is_none() && self.payment_status != PaymentStatus::Requested
+        let has_time = matches!(self.status, Status::Placed | Status::Reserved);
+        let is_unpaid = self.payment_token.is_none() && self.payment_status != PaymentStatus::Requested;
+        self.status == Status::Backordered || has_time && is_unpaid
     }
 
     /// The event of an order that was accepted.
-    pub fn placed(&self) -> OrderPlaced {
+    pub fn placed(&self, wait_for_stock: bool) -> OrderPlaced {
         OrderPlaced {
             order_id: self.order_id,
             number: self.number,
@@ -314,43 +343,8 @@ impl Order {
             ship_to: self.ship_to.clone(),
             lines: self.lines.clone(),
             total: self.total,
-            wait_for_stock: false,
+            wait_for_stock,
         }
-    }
-
-    /// The stock is held: ask for the money, if there is a token, and wait for it as long as the reservation lasts.
-    pub fn stock_reserved(&self, payment_id: PaymentId, now: Timestamp, ttl: SignedDuration) -> Option<Decision> {
-        match self.status {
-            Status::Placed => {
-                let reserved = Self { status: Status::Reserved, ..self.clone() };
-                let mut decision = match self.payment_token.clone() {
-                    Some(token) => reserved.ask_for_payment(payment_id, token),
-                    None => Decision::of(reserved),
-                };
-                decision.expiry = Due::At(expires_at(now, ttl));
-                Some(decision.after(self, now))
-            }
-            // Held for an order that ended meanwhile: emitting the end again makes the inventory release it.
-            Status::Cancelled => Some(self.cancelled_again(now)),
-            Status::Reserved
-            | Status::Paid
-            | Status::Cancelling
-            | Status::Shipped
-            | Status::Delivered
-            | Status::Rejected
-            | Status::Refunded => None,
-        }
-    }
-
-    /// There is too little stock.
-    pub fn stock_rejected(&self, now: Timestamp) -> Option<Decision> {
-        if self.status != Status::Placed {
-            return None;
-        }
-        let reason = Some("out_of_stock".to_owned());
-        let order = Self { status: Status::Rejected, reason: reason.clone(), payment_token: None, ..self.clone() };
-        let event = OrderEvent::Updated(OrderUpdated { reason, ..order.updated(self.status) });
-        Some(Decision { event: Some(event), expiry: Due::Clear, ..Decision::of(order) }.after(self, now))
     }
 
     /// The money came.
@@ -427,14 +421,19 @@ impl Order {
     /// Money went back. It is reported, unless the mail about the cancellation says so.
     pub fn payment_refunded(&self, refund: &PaymentRefunded, now: Timestamp) -> Option<Decision> {
         let refunded = refund.refunded_total.unwrap_or(refund.amount).amount;
-        if self.payment_id != Some(refund.payment_id) || refunded <= self.refunded {
+        if self.payment_id != Some(refund.payment_id) {
             return None;
         }
+        let refunds = self.refunds_after(refund);
+        // An older sum arrives late: it says nothing but that the refund succeeded.
+        if refunded <= self.refunded {
+            return refunds.map(|refunds| Decision::of(Self { refunds, ..self.clone() }).after(self, now));
+        }
+        let refunds = refunds.unwrap_or_else(|| self.refunds.clone());
         let is_all = refunded >= self.total.amount;
         let payment_status = if is_all { PaymentStatus::Refunded } else { PaymentStatus::PartiallyRefunded };
-        let order = Self { payment_status, refunded, ..self.clone() }.rested();
-        let is_reported = refund.reason.as_deref() != Some(events::payments::ORDER_CANCELLED);
-        let news = refund.refund_id.filter(|_| is_reported);
+        let order = Self { payment_status, refunded, refunds, ..self.clone() }.rested();
+        let news = refund.refund_id.filter(|_| !refund.is_of_cancellation());
         let news = news.map(|refund_id| RefundNews { refund_id, amount: refund.amount });
         let event = (news.is_some() || order.status != self.status)
             .then(|| OrderEvent::Updated(OrderUpdated { refund: news, ..order.updated(self.status) }));
@@ -452,9 +451,9 @@ impl Order {
     /// The customer gives a payment token.
     pub fn request_payment(&self, payment_id: PaymentId, token: String, now: Timestamp) -> Result<Decision, CannotPay> {
         match (self.status, self.payment_status) {
-            (Status::Placed, _) if self.payment_token.is_some() => Err(CannotPay::Pending),
+            (Status::Placed | Status::Backordered, _) if self.payment_token.is_some() => Err(CannotPay::Pending),
             (Status::Reserved, PaymentStatus::Requested) => Err(CannotPay::Pending),
-            (Status::Placed, _) => {
+            (Status::Placed | Status::Backordered, _) => {
                 let order = Self { payment_token: Some(token), ..self.clone() };
                 Ok(Decision::of(order).after(self, now))
             }
@@ -466,9 +465,10 @@ impl Order {
         }
     }
 
-    /// Its time to be paid is over.
+    /// Its time to be paid, or to wait for stock, is over.
     pub fn expire(&self, now: Timestamp) -> Option<Decision> {
         match self.status {
+            Status::Backordered => Some(self.clone().end(NOT_IN_STOCK).after(self, now)),
             Status::Placed | Status::Reserved => Some(self.clone().end("expired").after(self, now)),
             _ => None,
         }
@@ -519,7 +519,7 @@ impl Order {
             email: self.email.clone(),
             previous_status: previous.as_str().to_owned(),
             status: self.status.as_str().to_owned(),
-            reason: None,
+            reason: self.why_not_sent(previous),
             shipment: None,
             refund: None,
         }
@@ -548,6 +548,7 @@ impl Order {
             reason,
             payment_id: self.payment_id.filter(|_| is_by_payment),
             error: self.payment_error.clone().filter(|_| is_by_payment),
+            cancelled_by: self.cancelled_by.clone(),
             lines: self.lines.clone(),
             was_paid: self.cancellation.is_some(),
         }
@@ -556,11 +557,18 @@ impl Order {
 
 impl Decision {
     fn of(order: Order) -> Self {
-        Self { order, event: None, expiry: Due::Keep, ask_again: Due::Keep, has_moved: false }
+        let (expiry, ask_again) = (Due::Keep, Due::Keep);
+        Self { order, event: None, stuck: None, expiry, ask_again, waited_for: Vec::new(), has_moved: false }
     }
 
     fn after(mut self, before: &Order, now: Timestamp) -> Self {
         self.has_moved = self.order.status != before.status;
+        if self.has_moved {
+            self.order.stuck_at = None;
+        }
+        if self.order.status != Status::Backordered {
+            self.waited_for = std::mem::take(&mut self.order.waits_for);
+        }
         self.order.updated_at = now;
         self
     }

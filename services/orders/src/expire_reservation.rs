@@ -1,4 +1,4 @@
-//! An order that is unpaid for too long is cancelled. Only orders decides that, on its own row.
+//! An order that is unpaid, or waits for stock, for too long is cancelled. Only orders decides that, on its own row.
 
 use events::OrderId;
 use service::storage::Batch;

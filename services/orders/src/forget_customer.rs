@@ -1,10 +1,12 @@
-//! The orders of a closed account keep what books need; name, address and e-mail go, a day after the order is settled.
+//! The orders of a closed account keep what books need; name, address and e-mail go, a day after the order is settled,
+//! and with the last of them the address of the account.
 
 use events::OrderAnonymized;
 use kernel::{SignedDuration, Uuid};
 use service::storage::Batch;
 use service::{Committed, Failure, Timer};
 
+use crate::account_timers::FORGET_CUSTOMER;
 use crate::{Ctx, store};
 
 /// Orders that are looked at in one commit.
@@ -31,7 +33,9 @@ pub(crate) async fn handle(ctx: Ctx, timer: Timer) -> Result<Committed, Failure>
         (false, _) => Some(now + LOOK_AGAIN_AFTER),
     };
     if let Some(next) = next {
-        batch = batch.schedule(store::FORGET_CUSTOMER.name, timer.key, next);
+        batch = batch.and(FORGET_CUSTOMER.go_on(user_id, next));
+    } else if let Some(closed_in) = store::account(&ctx.db, user_id).await?.and_then(|account| account.closed_in) {
+        batch = batch.and(store::forget_address(user_id, closed_in));
     }
     Ok(ctx.commit(batch, timer.cause()).await?)
 }

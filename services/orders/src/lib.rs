@@ -4,6 +4,7 @@
 //! All reactions go through `decide_each.rs`: read the orders, decide each, commit one batch.
 
 mod access;
+mod account_timers;
 mod ask_shipping;
 mod buyer;
 mod cancel_of_banned;
@@ -21,8 +22,10 @@ mod on_payment_voided;
 mod on_product_created;
 mod on_product_deleted;
 mod on_product_updated;
+mod on_refund_failed;
 mod on_shipment_delivered;
 mod on_shipment_dispatched;
+mod on_shipment_reduced;
 mod on_shipment_stopped;
 mod on_stock_rejected;
 mod on_stock_reserved;
@@ -40,8 +43,8 @@ mod unpaid;
 
 use events::{
     PaymentCaptured, PaymentFailed, PaymentRefunded, PaymentVoided, ProductCreated, ProductDeleted, ProductUpdated,
-    ShipmentDelivered, ShipmentDispatched, ShipmentStopped, StockRejected, StockReserved, UserBanned, UserDeleted,
-    UserProfileUpdated, UserRegistered,
+    RefundFailed, ShipmentDelivered, ShipmentDispatched, ShipmentReduced, ShipmentStopped, StockRejected,
+    StockReserved, UserBanned, UserDeleted, UserProfileUpdated, UserRegistered,
 };
 use service::Service;
 use service::http::Policy;
@@ -50,6 +53,7 @@ use service::storage::{self, Migrations};
 use service::telemetry::Counter;
 use utoipa_axum::routes;
 
+use account_timers::{CANCEL_OF_BANNED, FOLLOW_ACCOUNT, FORGET_CUSTOMER};
 use numbers::Numbers;
 use settings::Settings;
 use unpaid::Pending;
@@ -76,6 +80,11 @@ const MIGRATIONS: Migrations = Migrations {
         storage::migration!("0003_numbers"),
         storage::migration!("0004_payments"),
         storage::migration!("0005_fulfilment"),
+        storage::migration!("0006_refunds"),
+        storage::migration!("0007_withheld"),
+        storage::migration!("0008_closed_accounts"),
+        storage::migration!("0009_waiting"),
+        storage::migration!("0010_stuck"),
     ],
 };
 
@@ -112,13 +121,17 @@ pub fn service(values: &Values) -> Service<Orders> {
         .on_many::<PaymentFailed>(on_payment_failed::handle_many)
         .on_many::<PaymentRefunded>(on_payment_refunded::handle_many)
         .on_many::<PaymentVoided>(on_payment_voided::handle_many)
+        .on_many::<RefundFailed>(on_refund_failed::handle_many)
         .on_many::<ShipmentDispatched>(on_shipment_dispatched::handle_many)
         .on_many::<ShipmentDelivered>(on_shipment_delivered::handle_many)
+        .on_many::<ShipmentReduced>(on_shipment_reduced::handle_many)
         .on_many::<ShipmentStopped>(on_shipment_stopped::handle_many)
         .timer(store::ASK_SHIPPING, ask_shipping::handle)
-        .timer(store::CANCEL_OF_BANNED, cancel_of_banned::handle)
-        .timer(store::CANCEL_LATE_OF_BANNED, cancel_of_banned::handle)
-        .timer(store::FOLLOW_ACCOUNT, follow_account::handle)
-        .timer(store::FORGET_CUSTOMER, forget_customer::handle)
+        .timer(CANCEL_OF_BANNED.at_once, cancel_of_banned::handle)
+        .timer(CANCEL_OF_BANNED.late, cancel_of_banned::handle)
+        .timer(FOLLOW_ACCOUNT.at_once, follow_account::handle)
+        .timer(FOLLOW_ACCOUNT.late, follow_account::handle)
+        .timer(FORGET_CUSTOMER.at_once, forget_customer::handle)
+        .timer(FORGET_CUSTOMER.late, forget_customer::handle)
         .timer_many(store::EXPIRE_RESERVATION, expire_reservation::handle_many)
 }

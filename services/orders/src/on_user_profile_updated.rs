@@ -4,11 +4,12 @@ use events::UserProfileUpdated;
 use kernel::Version;
 use service::{Committed, Delivery, Failure};
 
+use crate::account_timers::FOLLOW_ACCOUNT;
 use crate::{Ctx, store};
 
 pub(crate) async fn handle(ctx: Ctx, delivery: Delivery<UserProfileUpdated>) -> Result<Committed, Failure> {
     let event = &delivery.event;
     let batch = store::put_user(event.user_id, &event.email, Version::from_stored(event.version));
-    let batch = batch.schedule(store::FOLLOW_ACCOUNT.name, event.user_id, ctx.clock.now());
+    let batch = batch.and(FOLLOW_ACCOUNT.set(event.user_id, ctx.clock.now()));
     Ok(ctx.commit(batch, delivery.cause()).await?)
 }

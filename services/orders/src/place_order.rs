@@ -39,6 +39,10 @@ pub(crate) struct PlaceOrder {
     expected_total: Option<Money>,
     /// Without it the order waits for `POST /v1/orders/{id}/payment` until its reservation expires.
     payment: Option<PaymentToken>,
+    /// If there is too little stock: wait for it, in the order in which orders are placed. Else the order is rejected.
+    #[serde(default)]
+    #[schema(required = false)]
+    wait_for_stock: bool,
 }
 
 /// A product and how many of it.
@@ -122,9 +126,10 @@ impl PlaceOrder {
         fields.finish()
     }
 
-    /// Units that are held without a payment once this is placed.
+    /// Units that are held without a payment once this is placed. What waits for stock holds some before it is paid.
     fn unpaid_units(&self) -> i64 {
-        if self.payment.is_some() { 0 } else { self.lines.iter().map(|line| line.quantity).sum() }
+        let is_paid_at_once = self.payment.is_some() && !self.wait_for_stock;
+        if is_paid_at_once { 0 } else { self.lines.iter().map(|line| line.quantity).sum() }
     }
 
     fn draft(self, order_id: OrderId, number: i64, buyer: Buyer, currency: Currency, token: &str) -> Draft {
@@ -223,6 +228,7 @@ async fn place_once(
     let units = if caller.is_automation() { 0 } else { input.unpaid_units() };
     let _until_committed = unpaid::admit(ctx, &buyer, units).await?;
     let access_token = ObjectToken::make(&ctx.ids);
+    let wait_for_stock = input.wait_for_stock;
     let draft =
         input.draft(ctx.ids.next(), numbers::next(ctx).await?, buyer, ctx.state.settings.currency, &access_token);
     let (status, answer) = decide(ctx, || async {
@@ -232,8 +238,11 @@ async fn place_once(
         let order = place(draft.clone(), &products, &changing, now)?;
         let ttl = ctx.state.settings.reservation_ttl();
         let expires_at = expires_at(now, ttl);
-        let batch =
-            store::insert(&order, &order.placed()).schedule(store::EXPIRE_RESERVATION.name, order.order_id, expires_at);
+        let batch = store::insert(&order, &order.placed(wait_for_stock)).schedule(
+            store::EXPIRE_RESERVATION.name,
+            order.order_id,
+            expires_at,
+        );
         let (status, location) = (order.status, format!("/v1/orders/{}", order.order_id));
         let answer = RepeatableResponse::created(&location, &PlacedOrder::new(order, access_token.clone()));
         ctx.commit(batch, request.cause_keyed(claim.keep(&answer))).await?;

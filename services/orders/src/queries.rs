@@ -3,16 +3,17 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
 use events::shipping::ShipmentLine;
 use events::{Address, OrderId, OrderLine, ProductId, ShipmentId};
 use kernel::{Money, Timestamp};
 use serde::{Deserialize, Serialize};
 use service::http::auth::Caller;
-use service::http::{IfNoneMatch, Listing, Page, PathId, Problem, QueryOf, Tagged};
+use service::http::{IfNoneMatch, Listing, Page, PathId, Problem, QueryOf, Tagged, tagged_by};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::access::{admit_reader, is_own, own_order};
-use crate::domain::{self, Status};
+use crate::domain::{self, CUSTOMER, Status};
 use crate::{Ctx, store};
 
 /// An order.
@@ -23,8 +24,8 @@ pub(crate) struct Order {
     number: i64,
     #[schema(value_type = Status, inline)]
     status: &'static str,
-    /// The reason why it was rejected or cancelled: `out_of_stock`, `cancelled`, `expired`, `payment_failed`,
-    /// `too_many_attempts`, `account_banned`.
+    /// The reason why it was rejected or cancelled: `out_of_stock`, `cancelled`, `expired`, `not_in_stock`,
+    /// `payment_failed`, `too_many_attempts`, `account_banned`.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
     email: String,
@@ -36,12 +37,33 @@ pub(crate) struct Order {
     /// Those that left.
     #[schema(max_items = 1000)]
     shipments: Vec<Shipment>,
+    /// Units that will not be sent: they were refunded before they left.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false, max_items = 1000)]
+    withheld: Vec<ShipmentUnits>,
     /// The state of a wish to cancel it after it was paid: `too_late` if something had left and it goes on.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<domain::Cancellation>, inline)]
     cancellation: Option<&'static str>,
+    /// The place in the queue of an order that waits for stock. Shown of one order, and not in lists.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    waiting: Option<Waiting>,
+    /// The one who cancelled it, or wished to: `customer`, the id of an admin's account, `automation`, or `ban`. Admins
+    /// see all of these, and customers only that they did it themselves.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "customer")]
+    cancelled_by: Option<String>,
     created_at: Timestamp,
     updated_at: Timestamp,
+}
+
+/// The place of an order among those that wait for the same products.
+#[derive(Serialize, ToSchema)]
+#[schema(as = OrderWaiting)]
+pub(crate) struct Waiting {
+    /// 1 if no order that waits for one of its products was placed before it.
+    #[schema(minimum = 1)]
+    position: i64,
 }
 
 /// An order's money.
@@ -54,7 +76,8 @@ pub(crate) struct Payment {
     captured: Money,
     /// Money that went back.
     refunded: Money,
-    /// The reason why it was declined, in the payment provider's words.
+    /// The reason why it was declined, in the payment provider's words. For admins also the reason why money did not go
+    /// back: of the latest refund that failed, until later ones have given back as much, or all is back.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "the card was declined")]
     error: Option<String>,
@@ -78,7 +101,7 @@ pub(crate) struct Shipment {
     lines: Vec<ShipmentUnits>,
 }
 
-/// Units of a product that left.
+/// Units of a product that left, or that will not.
 #[derive(Serialize, ToSchema)]
 #[schema(as = OrderShipmentLine)]
 pub(crate) struct ShipmentUnits {
@@ -88,18 +111,21 @@ pub(crate) struct ShipmentUnits {
     quantity: i64,
 }
 
+impl From<ShipmentLine> for ShipmentUnits {
+    fn from(line: ShipmentLine) -> Self {
+        let ShipmentLine { product_id, sku, name, quantity } = line;
+        Self { product_id, sku, name, quantity }
+    }
+}
+
 impl From<domain::Shipment> for Shipment {
     fn from(shipment: domain::Shipment) -> Self {
-        let line = |line: ShipmentLine| {
-            let ShipmentLine { product_id, sku, name, quantity } = line;
-            ShipmentUnits { product_id, sku, name, quantity }
-        };
         Self {
             shipment_id: shipment.shipment_id,
             status: shipment.status.as_str(),
             carrier: written(shipment.carrier),
             tracking_number: written(shipment.tracking_number),
-            lines: shipment.lines.into_iter().map(line).collect(),
+            lines: shipment.lines.into_iter().map(ShipmentUnits::from).collect(),
         }
     }
 }
@@ -162,14 +188,16 @@ fn written(text: String) -> Option<String> {
     Some(text).filter(|text| !text.trim().is_empty())
 }
 
-impl From<domain::Order> for Order {
-    fn from(order: domain::Order) -> Self {
+impl Order {
+    /// As it is shown to this caller: who cancelled it and why money did not go back are the admin's affair.
+    pub fn seen_by(caller: &Caller, order: domain::Order) -> Self {
         let money = |amount| Money::new(amount, order.total.currency);
+        let refund_error = order.refund_error().filter(|_| caller.is_admin).map(str::to_owned);
         let payment = Payment {
             status: order.payment_status.as_str(),
             captured: money(order.captured()),
             refunded: money(order.refunded),
-            error: order.payment_error,
+            error: order.payment_error.or(refund_error),
         };
         Self {
             order_id: order.order_id,
@@ -182,11 +210,24 @@ impl From<domain::Order> for Order {
             total: order.total,
             payment,
             shipments: order.shipments.into_iter().map(Shipment::from).collect(),
+            withheld: order.withheld.into_iter().flat_map(|withheld| withheld.lines).map(ShipmentUnits::from).collect(),
             cancellation: order.cancellation.map(domain::Cancellation::as_str),
+            waiting: None,
+            cancelled_by: order.cancelled_by.and_then(|by| actor_seen_by(caller, by)),
             created_at: order.created_at,
             updated_at: order.updated_at,
         }
     }
+}
+
+/// The one who cancelled an order, as this caller may know: the admin all of them, others themselves alone.
+fn actor_seen_by(caller: &Caller, by: String) -> Option<String> {
+    if caller.is_admin {
+        return Some(by);
+    }
+    // An account cancels in its own name while it has the role `admin`.
+    let is_own = by == CUSTOMER || caller.user_id.is_some_and(|user_id| user_id.to_string() == by);
+    is_own.then(|| CUSTOMER.to_owned())
 }
 
 /// The orders to list.
@@ -229,7 +270,9 @@ pub(crate) async fn list(
         let mut orders = store::orders_of_number(db, number).await?;
         let is_wanted = |order: &domain::Order| status.is_none_or(|status| order.status.as_str() == status);
         orders.retain(|order| is_own(order, &caller) && is_wanted(order) && order.order_id < before);
-        return Ok(Json(page.listing(orders, |order| order.order_id.into()).map(Order::from)));
+        return Ok(Json(
+            page.listing(orders, |order| order.order_id.into()).map(|order| Order::seen_by(&caller, order)),
+        ));
     }
     let orders = match (caller.user_id, caller.object_token()) {
         _ if caller.is_admin => store::orders_before(db, before, status, limit).await?,
@@ -237,7 +280,7 @@ pub(crate) async fn list(
         (None, Some(token)) => store::orders_of_token(db, token, before, status, limit).await?,
         (None, None) => return Err(Problem::unauthenticated()),
     };
-    Ok(Json(page.listing(orders, |order| order.order_id.into()).map(Order::from)))
+    Ok(Json(page.listing(orders, |order| order.order_id.into()).map(|order| Order::seen_by(&caller, order))))
 }
 
 /// One order.
@@ -250,6 +293,13 @@ pub(crate) async fn get(
     State(ctx): State<Ctx>,
     caller: Caller,
     PathId(order_id): PathId<OrderId>,
-) -> Result<Tagged<Order>, Problem> {
-    Ok(Tagged(own_order(&ctx, &caller, order_id).await?.into()))
+) -> Result<Response, Problem> {
+    let order = own_order(&ctx, &caller, order_id).await?;
+    if order.status != Status::Backordered {
+        return Ok(Tagged(Order::seen_by(&caller, order)).into_response());
+    }
+    let position = store::waiting_before(&ctx.db, &order).await? + 1;
+    let (changes, order) = (Order::seen_by(&caller, order.clone()), Order::seen_by(&caller, order));
+    // The place changes with other orders: a change of this one does not compare it.
+    Ok(tagged_by(&changes, Tagged(Order { waiting: Some(Waiting { position }), ..order }).into_response()))
 }

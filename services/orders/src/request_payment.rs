@@ -77,9 +77,10 @@ async fn pay(
 ) -> Result<RepeatableResponse, Problem> {
     decide(ctx, || async {
         let order = own_order(ctx, caller, order_id).await?;
-        if_match.check(|| Order::from(order.clone()))?;
+        if_match.check_changes(|| Order::seen_by(caller, order.clone()))?;
         let decision = order.request_payment(ctx.ids.next(), input.token.clone(), ctx.clock.now())?;
-        let answer = RepeatableResponse::new(StatusCode::ACCEPTED, &Order::from(decision.order.clone())).tagged();
+        let answer =
+            RepeatableResponse::new(StatusCode::ACCEPTED, &Order::seen_by(caller, decision.order.clone())).tagged();
         ctx.commit(store::apply(&decision), request.cause_keyed(claim.keep(&answer))).await?;
         Ok(answer)
     })

@@ -4,31 +4,21 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use events::shipping::ShipmentLine;
-use events::{Event, OrderId, OrderPlaced, ProductId, ProductUpdated, ShipmentId, UserProfileUpdated};
+use events::{Event, OrderId, OrderPlaced, ProductId, ProductUpdated, RefundId, ShipmentId, UserProfileUpdated};
 use kernel::{Currency, Money, UserId, Version};
 use serde::{Deserialize, Serialize};
 use service::TimerKind;
 use service::storage::{self, Batch, Db, Error, Row, Value, params};
 
-use crate::domain::{Cancellation, Decision, Due, Order, OrderEvent, Product, Shipment, ShipmentStatus, Status};
+use crate::domain::{
+    Cancellation, DecidedRefund, Decision, Due, Order, OrderEvent, Product, Shipment, ShipmentStatus, Status,
+};
 
 /// Set when an order is placed, moved when its stock is held, removed when it is paid or ends.
 pub(crate) const EXPIRE_RESERVATION: TimerKind = TimerKind::internal("expire_reservation");
 
-/// Set when a customer closes their account, until no order knows them.
-pub(crate) const FORGET_CUSTOMER: TimerKind = TimerKind::internal("forget_customer");
-
 /// Set when a paid order is to be cancelled, until shipping has answered.
 pub(crate) const ASK_SHIPPING: TimerKind = TimerKind::internal("ask_shipping");
-
-/// Set when a customer is banned.
-pub(crate) const CANCEL_OF_BANNED: TimerKind = TimerKind::internal("cancel_of_banned");
-
-/// The same a while later, for an order that was let in just before the ban.
-pub(crate) const CANCEL_LATE_OF_BANNED: TimerKind = TimerKind::internal("cancel_late_of_banned");
-
-/// Set when an account has another address, until its open orders have it.
-pub(crate) const FOLLOW_ACCOUNT: TimerKind = TimerKind::internal("follow_account");
 
 storage::statements! {
     lookup PRODUCTS concat!("select product_id, sku, name, price_amount, price_currency, ",
@@ -43,46 +33,60 @@ storage::statements! {
             price_amount = excluded.price_amount, price_currency = excluded.price_currency,
             is_deleted = excluded.is_deleted, version = excluded.version
         where products.version < excluded.version";
-    lookup USER_EMAIL concat!("select email, ", storage::is_held!("$2", "users.user_id"), " as is_changing
+    lookup ACCOUNT concat!("select email, closed_version, ", storage::is_held!("$2", "users.user_id"), " as is_changing
         from users where user_id = $1");
     upsert PUT_USER "insert into users (user_id, email, version) values ($1, $2, $3)
         on conflict (user_id) do update set email = excluded.email, version = excluded.version
         where users.version < excluded.version";
+    upsert CLOSE_ACCOUNT "insert into users (user_id, email, version, closed_version) values ($1, $2, 0, $3)
+        on conflict (user_id) do update set closed_version = excluded.closed_version
+        where users.closed_version < excluded.closed_version";
     lookup ORDERS "select order_id, number, user_id, email, ship_to, lines, total_amount, total_currency, status,
-            reason, payment_status, payment_id, payment_token, payment_error, declines, refunded, shipments,
-            cancellation, cancelled_by, follows_account, placed_from, access_digest, created_at, updated_at, version
+            reason, payment_status, payment_id, payment_token, payment_error, declines, refunded, refunds, shipments,
+            withheld, waits_for, cancellation, cancelled_by, follows_account, placed_from, access_digest, created_at,
+            updated_at, stuck_at, version
         from orders where order_id = any($1)";
     query ORDERS_BEFORE "select order_id, number, user_id, email, ship_to, lines, total_amount, total_currency, status,
-            reason, payment_status, payment_id, payment_token, payment_error, declines, refunded, shipments,
-            cancellation, cancelled_by, follows_account, placed_from, access_digest, created_at, updated_at, version
+            reason, payment_status, payment_id, payment_token, payment_error, declines, refunded, refunds, shipments,
+            withheld, waits_for, cancellation, cancelled_by, follows_account, placed_from, access_digest, created_at,
+            updated_at, stuck_at, version
         from orders where order_id < $1 and (status = $2 or $2 is null) order by order_id desc limit $3";
     query ORDERS_OF_NUMBER "select order_id, number, user_id, email, ship_to, lines, total_amount, total_currency, status,
-            reason, payment_status, payment_id, payment_token, payment_error, declines, refunded, shipments,
-            cancellation, cancelled_by, follows_account, placed_from, access_digest, created_at, updated_at, version
+            reason, payment_status, payment_id, payment_token, payment_error, declines, refunded, refunds, shipments,
+            withheld, waits_for, cancellation, cancelled_by, follows_account, placed_from, access_digest, created_at,
+            updated_at, stuck_at, version
         from orders where number = $1";
     lookup ORDER_OF_TOKEN "select order_id from orders where access_digest = $1";
     query ORDERS_OF_TOKEN "select order_id, number, user_id, email, ship_to, lines, total_amount, total_currency, status,
-            reason, payment_status, payment_id, payment_token, payment_error, declines, refunded, shipments,
-            cancellation, cancelled_by, follows_account, placed_from, access_digest, created_at, updated_at, version
+            reason, payment_status, payment_id, payment_token, payment_error, declines, refunded, refunds, shipments,
+            withheld, waits_for, cancellation, cancelled_by, follows_account, placed_from, access_digest, created_at,
+            updated_at, stuck_at, version
         from orders where access_digest = $1 and order_id < $2 and (status = $3 or $3 is null)
         order by order_id desc limit $4";
     query ORDERS_OF_USER "select order_id, number, user_id, email, ship_to, lines, total_amount, total_currency, status,
-            reason, payment_status, payment_id, payment_token, payment_error, declines, refunded, shipments,
-            cancellation, cancelled_by, follows_account, placed_from, access_digest, created_at, updated_at, version
+            reason, payment_status, payment_id, payment_token, payment_error, declines, refunded, refunds, shipments,
+            withheld, waits_for, cancellation, cancelled_by, follows_account, placed_from, access_digest, created_at,
+            updated_at, stuck_at, version
         from orders where user_id = $1 and order_id < $2 and (status = $3 or $3 is null)
         order by order_id desc limit $4";
     query ORDERS_OF_USER_AFTER "select order_id, number, user_id, email, ship_to, lines, total_amount, total_currency, status,
-            reason, payment_status, payment_id, payment_token, payment_error, declines, refunded, shipments,
-            cancellation, cancelled_by, follows_account, placed_from, access_digest, created_at, updated_at, version
+            reason, payment_status, payment_id, payment_token, payment_error, declines, refunded, refunds, shipments,
+            withheld, waits_for, cancellation, cancelled_by, follows_account, placed_from, access_digest, created_at,
+            updated_at, stuck_at, version
         from orders where user_id = $1 and order_id > $2 and status = any($3) order by order_id limit $4";
     insert INSERT_ORDER into orders (order_id uuid, number int, user_id uuid, email text, ship_to json, lines json,
         total_amount int, total_currency text, status text, reason text, payment_status text, payment_id uuid,
         payment_token text, payment_error text, declines int, follows_account bool, placed_from text, units int,
         awaits_customer bool, access_digest bytes, created_at time, updated_at time, version int);
     change SET_ORDER "update orders set status = $2, reason = $3, payment_status = $4, payment_id = $5,
-        payment_token = $6, payment_error = $7, declines = $8, refunded = $9, shipments = $10, cancellation = $11,
-        cancelled_by = $12, awaits_customer = $13, updated_at = $14, version = version + 1
-        where order_id = $1 and version = $15";
+        payment_token = $6, payment_error = $7, declines = $8, refunded = $9, refunds = $10, shipments = $11,
+        withheld = $12, waits_for = $13, cancellation = $14, cancelled_by = $15, awaits_customer = $16,
+        updated_at = $17, stuck_at = $18, version = version + 1
+        where order_id = $1 and version = $19";
+    insert BEGIN_WAIT into waiting (product_id uuid, order_id uuid, version int);
+    change END_WAIT "delete from waiting where product_id = $1 and order_id = $2 and version = $3";
+    query WAITING_BEFORE "select cast(count(distinct order_id) as bigint) as orders from waiting
+        where product_id = any($1) and order_id < $2";
     change SET_EMAIL "update orders set email = $2, version = version + 1 where order_id = $1 and version = $3";
     change FORGET "update orders set user_id = $2, email = $3, ship_to = $4, placed_from = null, version = version + 1
         where order_id = $1 and version = $5";
@@ -125,11 +129,15 @@ pub(crate) fn put_product(product: &Product, is_deleted: bool, version: Version)
     Batch::new().upsert(&PUT_PRODUCT, row)
 }
 
-/// The address of an account, unless it is not known here, or is known to be out of date.
-pub(crate) async fn user_email(db: &Db, user_id: UserId) -> Result<Option<String>, Error> {
-    let found = |row: &Row<'_>| Ok((row.get("email")?, row.get::<bool>("is_changing")?));
-    let found = db.query_one(&USER_EMAIL, params![user_id, UserProfileUpdated::SOURCE], found).await?;
-    Ok(found.and_then(|(email, is_changing)| (!is_changing).then_some(email)))
+/// An account, if it is known here.
+pub(crate) async fn account(db: &Db, user_id: UserId) -> Result<Option<Account>, Error> {
+    let account = |row: &Row<'_>| {
+        let (email, closed): (String, i64) = (row.get("email")?, row.get("closed_version")?);
+        let is_known = !email.is_empty() && !row.get::<bool>("is_changing")?;
+        let closed_in = (closed > 0).then(|| Version::from_stored(closed));
+        Ok(Account { email: Some(email).filter(|_| is_known), closed_in })
+    };
+    db.query_one(&ACCOUNT, params![user_id, UserProfileUpdated::SOURCE], account).await
 }
 
 /// Keeps the address that users published, unless a newer one is known.
@@ -137,9 +145,23 @@ pub(crate) fn put_user(user_id: UserId, email: &str, version: Version) -> Batch 
     Batch::new().upsert(&PUT_USER, params![user_id, email, version])
 }
 
-/// An account that is closed has no address, whatever is learnt of it later.
-pub(crate) fn put_closed_account(user_id: UserId, version: Version) -> Batch {
-    put_user(user_id, "", version)
+/// Keeps that an account is closed. Its address stays, and follows what is learnt of it later, for orders that are open.
+pub(crate) fn close_account(user_id: UserId, version: Version) -> Batch {
+    Batch::new().upsert(&CLOSE_ACCOUNT, params![user_id, "", version])
+}
+
+/// Removes the address of a closed account, whatever is learnt of it later.
+pub(crate) fn forget_address(user_id: UserId, closed_in: Version) -> Batch {
+    put_user(user_id, "", closed_in)
+}
+
+/// An account, as orders need it.
+#[derive(Clone, Debug)]
+pub(crate) struct Account {
+    /// None if it is known to be out of date, or is forgotten.
+    pub email: Option<String>,
+    /// The version that closed it.
+    pub closed_in: Option<Version>,
 }
 
 /// The order without its customer, under the version that was read.
@@ -171,6 +193,14 @@ pub(crate) async fn unpaid_units(db: &Db, email: &str, placed_from: Option<&str>
     let unpaid = |row: &Row<'_>| Ok(UnpaidUnits { of_email: row.get("of_email")?, of_address: row.get("of_address")? });
     let found = db.query_one(&UNPAID_UNITS, params![email, placed_from], unpaid).await?;
     Ok(found.unwrap_or(UnpaidUnits { of_email: 0, of_address: 0 }))
+}
+
+/// The number of orders that wait for one of the products of this one and were placed before it: their ids begin with
+/// their time.
+pub(crate) async fn waiting_before(db: &Db, order: &Order) -> Result<i64, Error> {
+    let before =
+        db.query_one(&WAITING_BEFORE, params![order.waits_for.clone(), order.order_id], |row| row.get("orders"));
+    Ok(before.await?.unwrap_or_default())
 }
 
 /// Orders below an id, newest first.
@@ -284,8 +314,27 @@ pub(crate) fn apply(decision: &Decision) -> Batch {
         Some(OrderEvent::Cancelled(event)) => batch.emit(made, event),
         Some(OrderEvent::Updated(event)) => batch.emit(made, event),
     };
+    let batch = match &decision.stuck {
+        None => batch,
+        Some(event) => batch.emit(made, event),
+    };
+    let batch = queue(batch, decision);
     let batch = due(batch, &EXPIRE_RESERVATION, order.order_id, decision.expiry);
     due(batch, &ASK_SHIPPING, order.order_id, decision.ask_again)
+}
+
+/// An order is in the table of those that wait from when it waits for stock until it does not.
+fn queue(batch: Batch, decision: &Decision) -> Batch {
+    let order_id = decision.order.order_id;
+    let begins = decision.has_moved && decision.order.status == Status::Backordered;
+    let begun = if begins { decision.order.waits_for.as_slice() } else { &[] };
+    let batch = begun
+        .iter()
+        .fold(batch, |batch, product_id| batch.insert(&BEGIN_WAIT, params![*product_id, order_id, Version::FIRST]));
+    decision
+        .waited_for
+        .iter()
+        .fold(batch, |batch, product_id| batch.change(&END_WAIT, Version::FIRST, params![*product_id, order_id]))
 }
 
 fn due(batch: Batch, timer: &TimerKind, order_id: OrderId, due: Due) -> Batch {
@@ -297,6 +346,7 @@ fn due(batch: Batch, timer: &TimerKind, order_id: OrderId, due: Due) -> Batch {
 }
 
 fn set_order(order: &Order) -> Batch {
+    let refunds: Vec<StoredRefund> = order.refunds.iter().map(StoredRefund::from).collect();
     let shipments: Vec<StoredShipment> = order.shipments.iter().map(StoredShipment::from).collect();
     let row = params![
         order.order_id,
@@ -308,11 +358,15 @@ fn set_order(order: &Order) -> Batch {
         order.payment_error.clone(),
         order.declines,
         order.refunded,
+        Value::json(&refunds),
         Value::json(&shipments),
+        Value::json(&order.withheld),
+        Value::json(&order.waits_for),
         order.cancellation.map(Cancellation::as_str),
         order.cancelled_by.clone(),
         order.awaits_customer(),
         order.updated_at,
+        order.stuck_at,
     ];
     Batch::new().change(&SET_ORDER, order.version, row)
 }
@@ -320,6 +374,28 @@ fn set_order(order: &Order) -> Batch {
 /// Writes another e-mail address of an order: for others nothing changed.
 pub(crate) fn set_email(order: &Order) -> Batch {
     Batch::new().change(&SET_EMAIL, order.version, params![order.order_id, &order.email])
+}
+
+/// A refund as it is stored.
+#[derive(Serialize, Deserialize)]
+struct StoredRefund {
+    refund_id: RefundId,
+    amount: i64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+}
+
+impl From<&DecidedRefund> for StoredRefund {
+    fn from(refund: &DecidedRefund) -> Self {
+        let DecidedRefund { refund_id, amount, error } = refund.clone();
+        Self { refund_id, amount, error }
+    }
+}
+
+fn refunds(row: &Row<'_>) -> Result<Vec<DecidedRefund>, Error> {
+    let stored: Vec<StoredRefund> = row.json("refunds")?;
+    let read = |StoredRefund { refund_id, amount, error }| DecidedRefund { refund_id, amount, error };
+    Ok(stored.into_iter().map(read).collect())
 }
 
 /// A shipment as it is stored.
@@ -386,7 +462,10 @@ fn order_from(row: &Row<'_>) -> Result<Order, Error> {
         payment_error: row.get("payment_error")?,
         declines: row.get("declines")?,
         refunded: row.get("refunded")?,
+        refunds: refunds(row)?,
         shipments: shipments(row)?,
+        withheld: row.json("withheld")?,
+        waits_for: row.json("waits_for")?,
         cancellation: cancellation(row)?,
         cancelled_by: row.get("cancelled_by")?,
         follows_account: row.get("follows_account")?,
@@ -394,6 +473,7 @@ fn order_from(row: &Row<'_>) -> Result<Order, Error> {
         access_digest: row.get("access_digest")?,
         created_at: row.get("created_at")?,
         updated_at: row.get("updated_at")?,
+        stuck_at: row.get("stuck_at")?,
         version: row.get("version")?,
     })
 }

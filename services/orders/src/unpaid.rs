@@ -141,7 +141,7 @@ impl Admission {
 fn refused(Exceeded { held, max, owner }: &Exceeded) -> Problem {
     let detail = format!(
         "orders of {owner} hold {held} unpaid units, and may hold {max}: \
-         pay or cancel one of them, send a payment token along, or order less"
+         pay or cancel one of them, order less, or send a payment token along without `wait_for_stock`"
     );
     Problem::new(StatusCode::TOO_MANY_REQUESTS, "unpaid_limit", detail)
 }

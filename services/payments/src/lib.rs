@@ -36,6 +36,7 @@ pub struct Payments {
     provider: Arc<dyn Provider>,
     looked_up: Counter<0>,
     refunds_looked_up: Counter<0>,
+    refunds_failed: Counter<0>,
 }
 
 type Ctx = service::Ctx<Payments>;
@@ -44,10 +45,17 @@ type Ctx = service::Ctx<Payments>;
 pub fn service(provider: Arc<dyn Provider>) -> Service<Payments> {
     let looked_up = Counter::new("charges_looked_up", "Charges whose lost answer was looked up", []);
     let refunds_looked_up = Counter::new("refunds_looked_up", "Refunds whose lost answer was looked up", []);
-    let state = Payments { provider, looked_up: looked_up.clone(), refunds_looked_up: refunds_looked_up.clone() };
+    let refunds_failed = Counter::new("refunds_failed", "Refunds that failed for good", []);
+    let state = Payments {
+        provider,
+        looked_up: looked_up.clone(),
+        refunds_looked_up: refunds_looked_up.clone(),
+        refunds_failed: refunds_failed.clone(),
+    };
     Service::new("payments", MIGRATIONS, store::STATEMENTS, state)
         .counter(&looked_up)
         .counter(&refunds_looked_up)
+        .counter(&refunds_failed)
         .routes(Policy::Admin, routes!(queries::list))
         .routes(Policy::Admin, routes!(queries::get))
         .routes(Policy::Admin, routes!(refund_payment::handler))

@@ -45,11 +45,15 @@ async fn settle(ctx: &Ctx, timer: &Timer, decided: &Decided<Refund>) -> Result<C
         let (refund, payment) = store::refund_of(&ctx.db, timer).await?;
         let now = ctx.clock.now();
         let settled = payment.settle_refund(&refund, decided, ctx.ids.next(), now);
-        let batch = settled.map_or_else(Batch::new, |settled| batch(&settled, now));
-        match ctx.commit(batch, timer.end()).await {
-            Err(Error::Conflict { .. }) => {}
-            committed => return Ok(committed?),
+        let batch = settled.as_ref().map_or_else(Batch::new, |settled| batch(settled, now));
+        let committed = match ctx.commit(batch, timer.end()).await {
+            Err(Error::Conflict { .. }) => continue,
+            committed => committed?,
+        };
+        if settled.is_some_and(|settled| matches!(settled.event, RefundEvent::Failed(_))) {
+            ctx.state.refunds_failed.count([]);
         }
+        return Ok(committed);
     }
     Err(Failure::retry("the payment changed while its refund was decided"))
 }

@@ -19,7 +19,9 @@ impl From<CannotDeliver> for Problem {
         let (code, detail) = match refusal {
             CannotDeliver::NotDispatched => ("not_dispatched", "the shipment has not left: dispatch it first"),
             CannotDeliver::AlreadyDelivered => ("already_delivered", "the shipment has arrived already"),
-            CannotDeliver::Stopped => ("shipment_stopped", "the shipment's order was cancelled: it never left"),
+            CannotDeliver::Stopped => {
+                ("shipment_stopped", "its order was cancelled, or its units were refunded: it never left")
+            }
         };
         Self::new(StatusCode::CONFLICT, code, detail)
     }
@@ -55,7 +57,7 @@ async fn deliver(
 ) -> Result<RepeatableResponse, Problem> {
     decide(ctx, || async {
         let shipment = store::shipment(&ctx.db, shipment_id).await?;
-        let shipment = shipment.ok_or_else(|| Problem::not_found("shipment"))?;
+        let shipment = shipment.ok_or_else(|| Problem::not_found("shipment: an order has one once it is paid"))?;
         if_match.check(|| Shipment::from(shipment.clone()))?;
         let (delivered, event) = shipment.deliver(actor, ctx.clock.now())?;
         let batch = store::deliver(&delivered, &event);

@@ -88,9 +88,10 @@ impl From<CannotDispatch> for Problem {
             CannotDispatch::AlreadyDispatched => {
                 conflict("already_dispatched", "the shipment has left already: see its tracking number".to_owned())
             }
-            CannotDispatch::Stopped => {
-                conflict("shipment_stopped", "the shipment's order is cancelled: keep its units".to_owned())
-            }
+            CannotDispatch::Stopped => conflict(
+                "shipment_stopped",
+                "its order was cancelled, or its units were refunded: keep them".to_owned(),
+            ),
             CannotDispatch::Required(fields) => {
                 let required = |field: &str| FieldError {
                     field: field.to_owned(),
@@ -156,7 +157,7 @@ async fn dispatch(
 ) -> Result<RepeatableResponse, Problem> {
     decide(ctx, || async {
         let shipment = store::shipment(&ctx.db, shipment_id).await?;
-        let shipment = shipment.ok_or_else(|| Problem::not_found("shipment"))?;
+        let shipment = shipment.ok_or_else(|| Problem::not_found("shipment: an order has one once it is paid"))?;
         if_match.check(|| Shipment::from(shipment.clone()))?;
         let dispatched = shipment.dispatch(departure, ctx.ids.next(), ctx.clock.now())?;
         let batch = store::dispatch(&dispatched);

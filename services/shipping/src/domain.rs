@@ -1,13 +1,18 @@
 //! A shipment's life: pending → dispatched → delivered, or pending → stopped.
 //!
 //! An order's shipments are a chain: a dispatch of a part leaves the rest as the next shipment, so at most the last one
-//! is pending. A cancellation stops the chain if nothing of it has left, else it stops nothing.
+//! is pending. A cancellation stops the chain if nothing of it has left, else it stops nothing. A refund of units that
+//! have not left withholds them from the pending one, see [`refund`].
+
+mod refund;
+
+pub(crate) use refund::{Reduced, Refund, Withheld, withhold};
 
 use std::collections::BTreeMap;
 
 use events::{
     Address, CancellationRequested, OrderId, OrderPaid, ProductId, ShipmentContent, ShipmentDelivered,
-    ShipmentDispatched, ShipmentId, ShipmentLine, ShipmentStopped,
+    ShipmentDispatched, ShipmentId, ShipmentLine, ShipmentReduced, ShipmentStopped,
 };
 use kernel::{Timestamp, UserId, Version};
 
@@ -23,7 +28,7 @@ pub(crate) enum Status {
     Pending,
     Dispatched,
     Delivered,
-    /// Its order was cancelled before any of it left.
+    /// Its order was cancelled before any of it left, or all its units were refunded before they did.
     Stopped,
 }
 
@@ -58,6 +63,8 @@ pub(crate) struct Shipment {
     pub status: Status,
     pub ship_to: Option<Address>,
     pub lines: Vec<ShipmentLine>,
+    /// Units that it has lost: they were refunded before it left.
+    pub withheld: Vec<ShipmentLine>,
     /// Empty until it leaves, and of one that is collected.
     pub carrier: String,
     pub tracking_number: String,
@@ -127,8 +134,9 @@ pub(crate) enum CannotDeliver {
 pub(crate) enum Paid {
     /// It is new.
     New(Shipment),
-    /// It was stopped before the payment was known: now it has its lines, and stays stopped.
-    Known(Shipment),
+    /// A cancellation or a refund was known before the payment. Now it has its lines: those of an order that was cancelled
+    /// stay stopped, and those that were refunded are withheld.
+    Known(Shipment, Option<ShipmentReduced>),
 }
 
 /// The answer to a cancellation.
@@ -143,10 +151,12 @@ pub(crate) struct Answer {
     pub event: ShipmentStopped,
 }
 
-/// The shipment of a paid order of which `first` is known; `None` if its payment is known already.
+/// The shipment of a paid order of which `first` is known, without the units of these refunds; `None` if its payment is
+/// known already.
 pub(crate) fn paid(
     order: &OrderPaid,
     first: Option<&Shipment>,
+    refunds: &[Refund],
     shipment_id: ShipmentId,
     now: Timestamp,
 ) -> Option<Paid> {
@@ -163,7 +173,12 @@ pub(crate) fn paid(
             Some(Paid::New(Shipment { user_id, ship_to, lines: lines.collect(), ..made }))
         }
         Some(first) if first.is_of_unpaid_order() => {
-            Some(Paid::Known(Shipment { user_id, ship_to, lines: lines.collect(), updated_at: now, ..first.clone() }))
+            let (number, lines) = (order.number, lines.collect());
+            let known = Shipment { number, user_id, ship_to, lines, updated_at: now, ..first.clone() };
+            Some(match known.reduced(&mut refund::units(refunds), now) {
+                Some(Reduced { shipment, event }) => Paid::Known(shipment, Some(event)),
+                None => Paid::Known(known, None),
+            })
         }
         Some(_) => None,
     }
@@ -187,12 +202,13 @@ pub(crate) fn cancel(
         let event = ShipmentStopped { order_id, stopped: Vec::new(), left };
         return Answer { stopped: Vec::new(), unpaid: None, version, event };
     }
-    let stopped: Vec<Shipment> =
-        shipments.iter().filter(|it| it.status == Status::Pending).map(|it| it.moved(Status::Stopped, now)).collect();
+    let pending = shipments.iter().filter(|it| it.status == Status::Pending);
+    let stopped = pending.map(|it| Shipment { number: request.number, ..it.moved(Status::Stopped, now) });
+    let stopped: Vec<Shipment> = stopped.collect();
     let unpaid = shipments
         .is_empty()
         .then(|| Shipment { status: Status::Stopped, ..Shipment::first(unpaid_id, order_id, request.number, now) });
-    let contents = shipments.iter().filter(|it| !it.is_of_unpaid_order()).map(Shipment::content).collect();
+    let contents = shipments.iter().filter(|it| !it.lines.is_empty()).map(Shipment::content).collect();
     let version = if stopped.is_empty() { version } else { version.next() };
     Answer { stopped, unpaid, version, event: ShipmentStopped { order_id, stopped: contents, left } }
 }
@@ -209,6 +225,7 @@ impl Shipment {
             status: Status::Pending,
             ship_to: None,
             lines: Vec::new(),
+            withheld: Vec::new(),
             carrier: String::new(),
             tracking_number: String::new(),
             dispatched_by: None,
@@ -240,7 +257,7 @@ impl Shipment {
         }
         self.check(departure)?;
         let (leaving, staying) = match &departure.lines {
-            Some(wanted) => split(&self.lines, wanted)?,
+            Some(wanted) => self.split(wanted)?,
             None => (self.lines.clone(), Vec::new()),
         };
         if !staying.is_empty() && self.part >= PARTS_MAX {
@@ -307,13 +324,41 @@ impl Shipment {
         }
     }
 
+    /// The lines that leave, and those that stay. A product of which all units were withheld is there no times.
+    fn split(&self, wanted: &[(ProductId, i64)]) -> Result<(Vec<ShipmentLine>, Vec<ShipmentLine>), CannotDispatch> {
+        let lines = self.lines.iter().map(|line| (line.product_id, line.quantity));
+        let there = totals(lines.chain(self.withheld.iter().map(|line| (line.product_id, 0))));
+        let is_there = |(product_id, _): &(ProductId, i64)| there.contains_key(product_id);
+        let unknown: Vec<usize> =
+            (0..).zip(wanted).filter(|(_, line)| !is_there(line)).map(|(index, _)| index).collect();
+        if !unknown.is_empty() {
+            return Err(CannotDispatch::NotInShipment(unknown));
+        }
+        let mut to_leave = totals(wanted.iter().copied());
+        let excess: Vec<Excess> = to_leave
+            .iter()
+            .map(|(&product_id, &asked)| (product_id, asked, there.get(&product_id).copied().unwrap_or(0)))
+            .filter(|(_, asked, there)| asked > there)
+            .map(|(product_id, asked, there)| Excess { product_id, sku: self.sku_of(product_id), asked, there })
+            .collect();
+        if !excess.is_empty() {
+            return Err(CannotDispatch::Exceeds(excess));
+        }
+        Ok(take(&self.lines, &mut to_leave))
+    }
+
+    fn sku_of(&self, product_id: ProductId) -> String {
+        let mut lines = self.lines.iter().chain(&self.withheld);
+        lines.find(|line| line.product_id == product_id).map(|line| line.sku.clone()).unwrap_or_default()
+    }
+
     fn has_left(&self) -> bool {
         matches!(self.status, Status::Dispatched | Status::Delivered)
     }
 
-    /// It was made by a cancellation that came before the payment. A paid order has lines.
-    fn is_of_unpaid_order(&self) -> bool {
-        self.lines.is_empty()
+    /// It was made by a cancellation or a refund that came before the payment. A paid order has lines.
+    pub fn is_of_unpaid_order(&self) -> bool {
+        self.lines.is_empty() && self.withheld.is_empty()
     }
 
     fn content(&self) -> ShipmentContent {
@@ -325,43 +370,21 @@ impl Shipment {
     }
 }
 
-/// The lines that leave, and those that stay. A product may be in more than one line, on either side.
-fn split(
-    lines: &[ShipmentLine],
-    wanted: &[(ProductId, i64)],
-) -> Result<(Vec<ShipmentLine>, Vec<ShipmentLine>), CannotDispatch> {
-    let there = totals(lines.iter().map(|line| (line.product_id, line.quantity)));
-    let is_there = |(product_id, _): &(ProductId, i64)| there.contains_key(product_id);
-    let unknown: Vec<usize> = (0..).zip(wanted).filter(|(_, line)| !is_there(line)).map(|(index, _)| index).collect();
-    if !unknown.is_empty() {
-        return Err(CannotDispatch::NotInShipment(unknown));
-    }
-    let mut to_leave = totals(wanted.iter().copied());
-    let excess: Vec<Excess> = to_leave
-        .iter()
-        .map(|(&product_id, &asked)| (product_id, asked, there.get(&product_id).copied().unwrap_or(0)))
-        .filter(|(_, asked, there)| asked > there)
-        .map(|(product_id, asked, there)| Excess { product_id, sku: sku_of(lines, product_id), asked, there })
-        .collect();
-    if !excess.is_empty() {
-        return Err(CannotDispatch::Exceeds(excess));
-    }
-    let (mut leaving, mut staying) = (Vec::new(), Vec::new());
+/// The lines with these units, and those with the others. A product may be in more than one line, on either side. What is
+/// found is taken out of `wanted`.
+fn take(lines: &[ShipmentLine], wanted: &mut BTreeMap<ProductId, i64>) -> (Vec<ShipmentLine>, Vec<ShipmentLine>) {
+    let (mut taken, mut staying) = (Vec::new(), Vec::new());
     for line in lines {
-        let to_leave = to_leave.entry(line.product_id).or_default();
-        let leaves = line.quantity.min(*to_leave);
-        *to_leave -= leaves;
-        for (units, side) in [(leaves, &mut leaving), (line.quantity - leaves, &mut staying)] {
+        let wanted = wanted.entry(line.product_id).or_default();
+        let units = line.quantity.min(*wanted);
+        *wanted -= units;
+        for (units, side) in [(units, &mut taken), (line.quantity - units, &mut staying)] {
             if units > 0 {
                 side.push(ShipmentLine { quantity: units, ..line.clone() });
             }
         }
     }
-    Ok((leaving, staying))
-}
-
-fn sku_of(lines: &[ShipmentLine], product_id: ProductId) -> String {
-    lines.iter().find(|line| line.product_id == product_id).map(|line| line.sku.clone()).unwrap_or_default()
+    (taken, staying)
 }
 
 /// Units of each product.

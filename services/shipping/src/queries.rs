@@ -28,8 +28,12 @@ pub(crate) struct Shipment {
     method: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     ship_to: Option<Recipient>,
-    /// None only if the order was cancelled before its payment was known here.
+    /// None only if all were withheld, or the order was cancelled before its payment was known here.
     lines: Vec<Line>,
+    /// Units that it has lost: they were refunded before it left.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    withheld: Vec<Line>,
     #[serde(skip_serializing_if = "String::is_empty")]
     #[schema(required = false, example = "DHL")]
     carrier: String,
@@ -104,6 +108,7 @@ impl From<domain::Shipment> for Shipment {
             method: shipment.method().as_str(),
             ship_to: shipment.ship_to.map(Recipient::from),
             lines: shipment.lines.into_iter().map(Line::from).collect(),
+            withheld: shipment.withheld.into_iter().map(Line::from).collect(),
             carrier: shipment.carrier,
             tracking_number: shipment.tracking_number,
             dispatched_by: shipment.dispatched_by,

@@ -1,18 +1,19 @@
-//! The shipments' table.
+//! The tables of shipments, and of refunds that are withheld from them.
 
 use std::collections::HashMap;
 
-use events::{OrderId, ShipmentDelivered, ShipmentId};
+use events::{OrderId, RefundId, ShipmentDelivered, ShipmentId, ShipmentReduced};
+use kernel::Timestamp;
 use service::storage::{self, Batch, Db, Error, Row, Value, params};
 
-use crate::domain::{Answer, Dispatched, FIRST_PART, Shipment, Status};
+use crate::domain::{Answer, Dispatched, FIRST_PART, Reduced, Refund, Shipment, Status, Withheld};
 
 /// The columns of a shipment, for every read.
 macro_rules! select {
     ($rest:literal) => {
         concat!(
-            "select shipment_id, order_id, part, number, user_id, status, ship_to, lines, carrier, tracking_number,
-                dispatched_by, delivered_by, dispatched_at, delivered_at, created_at, updated_at, version
+            "select shipment_id, order_id, part, number, user_id, status, ship_to, lines, withheld, carrier,
+                tracking_number, dispatched_by, delivered_by, dispatched_at, delivered_at, created_at, updated_at, version
             from shipments ",
             $rest
         )
@@ -20,27 +21,33 @@ macro_rules! select {
 }
 
 storage::statements! {
-    lookup SHIPMENT select!("where shipment_id = $1");
+    lookup SHIPMENT select!("where shipment_id = $1 and number > 0");
     lookup FIRST_OF_ORDERS select!("where order_id = any($1) and part = $2");
     lookup OF_ORDER select!("where order_id = $1 order by part");
-    query PAGE select!("where shipment_id < $1 and (status = $2 or $2 is null) order by shipment_id desc limit $3");
-    query PAGE_OF_PENDING
-        select!("where status = 'pending' and shipment_id < $1 order by shipment_id desc limit $2");
-    query PAGE_OF_ORDER select!(
-        "where order_id = $1 and shipment_id < $2 and (status = $3 or $3 is null) order by shipment_id desc limit $4"
+    query PAGE select!(
+        "where shipment_id < $1 and number > 0 and (status = $2 or $2 is null) order by shipment_id desc limit $3"
     );
+    query PAGE_OF_PENDING
+        select!("where status = 'pending' and shipment_id < $1 and number > 0 order by shipment_id desc limit $2");
+    query PAGE_OF_ORDER select!(
+        "where order_id = $1 and shipment_id < $2 and number > 0 and (status = $3 or $3 is null)
+            order by shipment_id desc limit $4"
+    );
+    lookup REFUND "select refund_id, order_id, restock from refunds where refund_id = $1";
+    lookup REFUNDS_OF_ORDERS "select refund_id, order_id, restock from refunds where order_id = any($1)";
+    insert INSERT_REFUND into refunds (refund_id uuid, order_id uuid, restock json, created_at time);
     insert INSERT into shipments (
         shipment_id uuid, order_id uuid, part int, number int, user_id uuid, status text, ship_to json, lines json,
-        carrier text, tracking_number text, dispatched_by text, delivered_by text, dispatched_at time,
+        withheld json, carrier text, tracking_number text, dispatched_by text, delivered_by text, dispatched_at time,
         delivered_at time, created_at time, updated_at time, version int,
     );
-    change UPDATE "update shipments set user_id = $2, status = $3, ship_to = $4, lines = $5, carrier = $6,
-            tracking_number = $7, dispatched_by = $8, delivered_by = $9, dispatched_at = $10, delivered_at = $11,
-            updated_at = $12, version = version + 1
-        where shipment_id = $1 and version = $13";
+    change UPDATE "update shipments set number = $2, user_id = $3, status = $4, ship_to = $5, lines = $6, withheld = $7,
+            carrier = $8, tracking_number = $9, dispatched_by = $10, delivered_by = $11, dispatched_at = $12,
+            delivered_at = $13, updated_at = $14, version = version + 1
+        where shipment_id = $1 and version = $15";
 }
 
-/// One shipment.
+/// One shipment. Those that stand for an order of which nothing but a refund is known are read by order only.
 pub(crate) async fn shipment(db: &Db, shipment_id: ShipmentId) -> Result<Option<Shipment>, Error> {
     db.query_one(&SHIPMENT, params![shipment_id], shipment_from).await
 }
@@ -72,6 +79,23 @@ pub(crate) async fn page(
     }
 }
 
+/// True if this refund is kept, and its units are withheld.
+pub(crate) async fn is_withheld(db: &Db, refund_id: RefundId) -> Result<bool, Error> {
+    Ok(db.query_one(&REFUND, params![refund_id], refund_from).await?.is_some())
+}
+
+/// The refunds of some orders.
+pub(crate) async fn refunds(db: &Db, orders: Vec<OrderId>) -> Result<HashMap<OrderId, Vec<Refund>>, Error> {
+    let mut refunds: HashMap<OrderId, Vec<Refund>> = HashMap::new();
+    // Hardly ever is there one before the payment.
+    if !orders.is_empty() {
+        for refund in db.query(&REFUNDS_OF_ORDERS, params![orders], refund_from).await? {
+            refunds.entry(refund.order_id).or_default().push(refund);
+        }
+    }
+    Ok(refunds)
+}
+
 /// A new shipment.
 pub(crate) fn insert(shipment: &Shipment) -> Batch {
     let row = params![
@@ -83,6 +107,7 @@ pub(crate) fn insert(shipment: &Shipment) -> Batch {
         shipment.status.as_str(),
         shipment.ship_to.as_ref().map(Value::json),
         Value::json(&shipment.lines),
+        Value::json(&shipment.withheld),
         &shipment.carrier,
         &shipment.tracking_number,
         shipment.dispatched_by.clone(),
@@ -100,10 +125,12 @@ pub(crate) fn insert(shipment: &Shipment) -> Batch {
 pub(crate) fn update(shipment: &Shipment) -> Batch {
     let row = params![
         shipment.shipment_id,
+        shipment.number,
         shipment.user_id,
         shipment.status.as_str(),
         shipment.ship_to.as_ref().map(Value::json),
         Value::json(&shipment.lines),
+        Value::json(&shipment.withheld),
         &shipment.carrier,
         &shipment.tracking_number,
         shipment.dispatched_by.clone(),
@@ -113,6 +140,28 @@ pub(crate) fn update(shipment: &Shipment) -> Batch {
         shipment.updated_at,
     ];
     Batch::new().change(&UPDATE, shipment.version, row)
+}
+
+/// Writes the lines of a shipment that waited for its payment, and what was withheld of them.
+pub(crate) fn fill(shipment: &Shipment, reduced: Option<&ShipmentReduced>) -> Batch {
+    let batch = update(shipment);
+    match reduced {
+        Some(event) => batch.emit(shipment.version.next(), event),
+        None => batch,
+    }
+}
+
+/// Keeps a refund, and writes what it withholds.
+pub(crate) fn withhold(refund: &Refund, withheld: &Withheld, now: Timestamp) -> Batch {
+    let row = params![refund.refund_id, refund.order_id, Value::json(&refund.restock), now];
+    let kept = Batch::new().insert(&INSERT_REFUND, row);
+    match withheld {
+        Withheld::From(reduced) => {
+            reduced.iter().fold(kept, |batch, Reduced { shipment, event }| batch.and(fill(shipment, Some(event))))
+        }
+        Withheld::BeforeOrder(shipment) => kept.and(insert(shipment)),
+        Withheld::BeforePayment(shipment) => kept.and(update(shipment)),
+    }
 }
 
 /// Writes a dispatch, the shipment of the rest, and the event.
@@ -144,6 +193,7 @@ fn shipment_from(row: &Row<'_>) -> Result<Shipment, Error> {
         status: row.parse("status")?,
         ship_to: row.json_or_null("ship_to")?,
         lines: row.json("lines")?,
+        withheld: row.json("withheld")?,
         carrier: row.get("carrier")?,
         tracking_number: row.get("tracking_number")?,
         dispatched_by: row.get("dispatched_by")?,
@@ -154,4 +204,8 @@ fn shipment_from(row: &Row<'_>) -> Result<Shipment, Error> {
         updated_at: row.get("updated_at")?,
         version: row.get("version")?,
     })
+}
+
+fn refund_from(row: &Row<'_>) -> Result<Refund, Error> {
+    Ok(Refund { refund_id: row.get("refund_id")?, order_id: row.get("order_id")?, restock: row.json("restock")? })
 }

@@ -3,9 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use axum::http::Method;
+use events::inventory::ReservedLine;
 use events::{
-    CancellationRequested, Event, OrderAnonymized, OrderLine, OrderPaid, ShipmentDelivered, ShipmentDispatched,
-    ShipmentStopped,
+    CancellationRequested, Event, OrderAnonymized, OrderLine, OrderPaid, PaymentRefunded, ShipmentDelivered,
+    ShipmentDispatched, ShipmentReduced, ShipmentStopped,
 };
 use futures_util::future::join_all;
 use kernel::{Currency, Money, Uuid};
@@ -20,6 +21,7 @@ testkit::on_each_store! {
     shipments_are_listed_by_order_and_status,
     a_cancellation_stops_all_or_nothing_and_is_answered_alike,
     a_cancellation_before_the_payment_stops_what_the_payment_makes,
+    a_refund_before_the_payment_is_withheld_from_what_the_payment_makes,
     a_dispatch_and_a_cancellation_have_one_winner,
     a_shipment_forgets_its_customer,
 }
@@ -149,7 +151,9 @@ async fn what_cannot_be_shipped_is_refused(place: ShopLocation) {
     assert_eq!(deliver(&shop, &shipment_id).await.expect(409).text("/code"), "not_dispatched");
     let unknown = Uuid::from_u128(1).to_string();
     for refused in [dispatch(&shop, &unknown).await, deliver(&shop, &unknown).await] {
-        assert_eq!(refused.expect(404).text("/code"), "not_found");
+        let refused = refused.expect(404);
+        assert_eq!(refused.text("/code"), "not_found");
+        assert_eq!(refused.text("/detail"), "there is no such shipment: an order has one once it is paid");
     }
     let made = of_order(&shop, &order_id).await;
     assert_eq!((made.len(), &made[0]["status"]), (1, &json!("pending")), "a refusal changes nothing");
@@ -232,29 +236,61 @@ async fn a_cancellation_before_the_payment_stops_what_the_payment_makes(place: S
     let nothing = json!({"order_id": order_id, "stopped": [], "left": []});
     assert_eq!(published(&shop, ShipmentStopped::TYPE, &order_id).await, [nothing]);
 
-    let line = OrderLine {
-        product_id: Uuid::from_u128(1).into(),
-        sku: "123".to_owned(),
-        name: "Laptop".to_owned(),
-        quantity: 2,
-        unit_price: Money::new(1_000, Currency::EUR),
-    };
-    let paid = OrderPaid {
-        order_id: order_id.parse().unwrap(),
-        number: 1,
-        user_id: None,
-        email: "ada@example.com".to_owned(),
-        payment_id: Uuid::from_u128(2).into(),
-        amount: Money::new(2_000, Currency::EUR),
-        ship_to: None,
-        lines: vec![line],
-    };
+    let paid = payment_of(&order_id);
     let shop = restart_emitting(shop, &[paid.clone(), paid]).await;
     shop.settle().await;
     let made = of_order(&shop, &order_id).await;
     assert_eq!((made.len(), &made[0]["status"]), (1, &json!("stopped")));
     assert_eq!(units(&made[0]), [("123".into(), 2)]);
     assert_eq!(dispatch(&shop, &id(&made[0])).await.expect(409).text("/code"), "shipment_stopped");
+    shop.stop().await;
+}
+
+async fn a_refund_before_the_payment_is_withheld_from_what_the_payment_makes(place: ShopLocation) {
+    let shop = TestShop::start_on(place).await;
+    let orders = [7, 8, 9].map(|number| Uuid::from_u128(number).to_string());
+    let refund = |order_id: &str, number: u128, quantity| PaymentRefunded {
+        payment_id: Uuid::from_u128(2).into(),
+        refund_id: Some(Uuid::from_u128(number).into()),
+        order_id: order_id.parse().unwrap(),
+        amount: Money::new(1_000, Currency::EUR),
+        refunded_total: Some(Money::new(1_000, Currency::EUR)),
+        restock: vec![ReservedLine { product_id: Uuid::from_u128(1).into(), quantity }],
+        reason: None,
+        of_cancellation: Some(false),
+    };
+    let [part, whole, cancelled] = &orders;
+    // All of the second order, in two refunds; each is reported twice.
+    let refunds = [refund(part, 1, 1), refund(whole, 2, 1), refund(whole, 3, 1), refund(cancelled, 4, 1)];
+    let shop = restart_emitting(shop, &refunds).await;
+    shop.settle().await;
+    let shop = restart_emitting(shop, &refunds).await;
+    shop.settle().await;
+    let shop = restart_emitting(shop, &[cancellation(cancelled)]).await;
+    shop.settle().await;
+    for order_id in [part, whole] {
+        assert_eq!(of_order(&shop, order_id).await, Vec::<Value>::new(), "nothing is there to be shipped");
+    }
+    let pending = shop.get("/v1/shipments?status=pending").await.expect(200).items();
+    assert_eq!(pending, Vec::<Value>::new());
+
+    let paid: Vec<OrderPaid> = orders.iter().map(|order_id| payment_of(order_id)).collect();
+    let shop = restart_emitting(shop, &paid).await;
+    shop.settle().await;
+    let shipment = of_order(&shop, part).await.remove(0);
+    assert_eq!((&shipment["status"], &shipment["number"]), (&json!("pending"), &json!(1)));
+    assert_eq!((units(&shipment), &shipment["withheld"][0]["quantity"]), (vec![("123".into(), 1)], &json!(1)));
+    let reduced = published(&shop, ShipmentReduced::TYPE, part).await;
+    let expected = json!({"shipment_id": id(&shipment), "order_id": part, "lines": shipment["withheld"]});
+    assert_eq!(reduced, [expected]);
+
+    let shipment = of_order(&shop, whole).await.remove(0);
+    assert_eq!((&shipment["status"], &shipment["withheld"][0]["quantity"]), (&json!("stopped"), &json!(2)));
+    assert_eq!(dispatch(&shop, &id(&shipment)).await.expect(409).text("/code"), "shipment_stopped");
+
+    let shipment = of_order(&shop, cancelled).await.remove(0);
+    assert_eq!((&shipment["status"], units(&shipment)), (&json!("stopped"), vec![("123".into(), 2)]));
+    assert_eq!(published(&shop, ShipmentReduced::TYPE, cancelled).await, Vec::<Value>::new());
     shop.stop().await;
 }
 
@@ -352,7 +388,28 @@ fn cancellation(order_id: &str) -> CancellationRequested {
     CancellationRequested { order_id: order_id.parse().unwrap(), number: 1, requested_by: "customer".to_owned() }
 }
 
-/// The same shop, in which orders have emitted these events for shipping.
+/// The payment of an order of two laptops, which its customer collects.
+fn payment_of(order_id: &str) -> OrderPaid {
+    let line = OrderLine {
+        product_id: Uuid::from_u128(1).into(),
+        sku: "123".to_owned(),
+        name: "Laptop".to_owned(),
+        quantity: 2,
+        unit_price: Money::new(1_000, Currency::EUR),
+    };
+    OrderPaid {
+        order_id: order_id.parse().unwrap(),
+        number: 1,
+        user_id: None,
+        email: "ada@example.com".to_owned(),
+        payment_id: Uuid::from_u128(2).into(),
+        amount: Money::new(2_000, Currency::EUR),
+        ship_to: None,
+        lines: vec![line],
+    }
+}
+
+/// The same shop, in which other services have emitted these events for shipping.
 async fn restart_emitting<E: Event>(shop: TestShop, events: &[E]) -> TestShop {
     shop.restart_after(Setup::default(), async |store, clock| emit(store, clock, events, &["shipping"]).await).await
 }

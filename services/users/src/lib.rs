@@ -18,7 +18,6 @@
 
 mod admins;
 mod attempts;
-mod banned;
 mod current_password;
 mod delete_user;
 mod domain;

@@ -1,7 +1,6 @@
 //! Reads, and the user as clients see one.
 
 use axum::extract::State;
-use axum::http::StatusCode;
 use kernel::{Timestamp, UserId};
 use serde::Serialize;
 use service::http::auth::Caller;
@@ -38,8 +37,8 @@ impl From<domain::User> for User {
 
 /// The user, who is there for themselves and for the admin: anybody else is answered 404.
 ///
-/// 401 `session_ended` if the sign-in of the caller's token has ended: here that is known at once, in other services
-/// the token is good until it expires.
+/// 401 `session_ended` if the sign-in of the caller's token has ended, however it did: other services know it of a ban
+/// only, else the token is good there until it expires.
 pub(crate) async fn own(ctx: &Ctx, caller: &Caller, user_id: UserId) -> Result<domain::User, Problem> {
     if !caller.owns(user_id) {
         return Err(Problem::not_found("user"));
@@ -47,8 +46,7 @@ pub(crate) async fn own(ctx: &Ctx, caller: &Caller, user_id: UserId) -> Result<d
     if let Some(session_id) = caller.session_id {
         let session = store::session(&ctx.db, session_id).await?;
         if session.is_none_or(|session| session.is_over(ctx.clock.now())) {
-            let detail = "this sign-in has ended: sign in again";
-            return Err(Problem::new(StatusCode::UNAUTHORIZED, "session_ended", detail));
+            return Err(Problem::session_ended());
         }
     }
     store::user(&ctx.db, user_id).await?.ok_or_else(|| Problem::not_found("user"))

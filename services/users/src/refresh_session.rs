@@ -4,12 +4,13 @@ use axum::extract::State;
 use serde::Deserialize;
 use service::decide;
 use service::http::{Body, Problem, RequestInfo};
+use service::storage::accounts;
 use utoipa::ToSchema;
 
 use crate::domain::Refresh;
 use crate::refresh_token::{RefreshToken, Sent};
 use crate::tokens::{self, TokenResponse, Tokens};
-use crate::{Ctx, banned, store};
+use crate::{Ctx, store};
 
 /// The session that goes on.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -43,10 +44,13 @@ async fn refresh(
     let session = store::session(&ctx.db, shown.session_id).await?.ok_or_else(Problem::unauthenticated)?;
     let (family, secret) = (shown.family_digest(), shown.secret_digest());
     match session.refresh(&family, &secret, next.secret_digest(), ctx.clock.now()) {
-        // The report of the ban ends the session in a moment.
-        Refresh::Renewed(_) if banned::is_banned(ctx, session.user_id).await? => Err(Problem::unauthenticated()),
         Refresh::Renewed(renewed) => {
-            let access_token = tokens::access_token(ctx, &renewed).await?;
+            let standing = accounts::standing(&ctx.db, session.user_id).await?;
+            // The report of the ban ends the session in a moment.
+            if standing.is_banned {
+                return Err(Problem::unauthenticated());
+            }
+            let access_token = tokens::access_token(ctx, &renewed, &standing).await?;
             ctx.commit(store::renew_session(&renewed), request.cause()).await?;
             Ok(access_token)
         }

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use service::decide;
 use service::http::auth::Caller;
 use service::http::{Body, ClientAddress, Fields, Problem, ProblemBody, RequestInfo};
+use service::storage::accounts::{self, Standing};
 use utoipa::ToSchema;
 
 use crate::domain::Session;
@@ -15,7 +16,7 @@ use crate::password::{Hasher, Password, PasswordHash, Verdict};
 use crate::refresh_token::RefreshToken;
 use crate::store::Account;
 use crate::tokens::{self, TokenResponse, Tokens};
-use crate::{Ctx, attempts, banned, fields, store};
+use crate::{Ctx, attempts, fields, store};
 
 /// The credentials of a sign-in.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -55,11 +56,11 @@ pub(crate) async fn handler(
     let account = store::account(&ctx.db, &input.email).await?;
     let (user_id, rehashed) = check(&ctx.state.hasher, account, &input.password).await?;
     attempts::proved(&ctx, from, &input.email);
-    refuse_banned(&ctx, user_id).await?;
+    let standing = admitted(&ctx, user_id).await?;
     let token = RefreshToken::first(ctx.ids.next(), &ctx.ids);
     let (family, secret, now) = (token.family_digest(), token.secret_digest(), ctx.clock.now());
     let session = Session::begin(token.session_id, user_id, family, secret, now);
-    let access_token = tokens::access_token(&ctx, &session).await?;
+    let access_token = tokens::access_token(&ctx, &session, &standing).await?;
     decide(&ctx, || async {
         let mut batch = store::begin_session(&session);
         for oldest in store::sessions_to_end(&ctx.db, user_id).await? {
@@ -73,12 +74,14 @@ pub(crate) async fn handler(
     })
     .await?;
     // A ban that was reported since the first look may not have seen this session: nobody gets its tokens.
-    refuse_banned(&ctx, user_id).await?;
+    admitted(&ctx, user_id).await?;
     Ok((StatusCode::CREATED, tokens::answer(access_token, &token)))
 }
 
-async fn refuse_banned(ctx: &Ctx, user_id: UserId) -> Result<(), Problem> {
-    if banned::is_banned(ctx, user_id).await? { Err(Problem::banned()) } else { Ok(()) }
+/// The standing of the account, as this service knows it; 403 if it is banned.
+async fn admitted(ctx: &Ctx, user_id: UserId) -> Result<Standing, Problem> {
+    let standing = accounts::standing(&ctx.db, user_id).await?;
+    if standing.is_banned { Err(Problem::banned()) } else { Ok(standing) }
 }
 
 /// The owner of the password, and its new hash if the costs were raised. A password is hashed also if there is no

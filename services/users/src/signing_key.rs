@@ -1,10 +1,8 @@
 //! Key pairs: made, published to the others, and used. The private half stays in this service's store.
 
-use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use events::SigningKeyPublished;
-use jsonwebtoken::EncodingKey;
 use kernel::{Cause, Ids, RequestCause, Timestamp, Version};
 use service::CannotStart;
 use service::http::Problem;
@@ -23,16 +21,12 @@ pub(crate) fn make(ids: &Ids, newest: Option<&SigningKey>, now: Timestamp, there
     let key = SigningKey {
         key_id: ids.next(),
         generation: newest.map_or(1, |key| key.generation + 1),
-        public_key: pair(&PrivateKey(seed)).public_key().as_ref().to_vec(),
+        public_key: token::public_key(&seed),
         private_key: PrivateKey(seed),
         times: Times::of_new(now, there_is_another),
         version: Version::FIRST,
     };
     store::insert_signing_key(&key).emit(key.version, &published(&key))
-}
-
-fn pair(private_key: &PrivateKey) -> Ed25519KeyPair {
-    Ed25519KeyPair::from_seed_unchecked(&private_key.0).expect("any 32 bytes are the seed of an Ed25519 key pair")
 }
 
 fn published(key: &SigningKey) -> SigningKeyPublished {
@@ -71,9 +65,7 @@ pub(crate) async fn sign(ctx: &Ctx, claims: &Claims) -> Result<String, Problem> 
         tracing::error!("no key can sign: the timer `rotate_signing_key` is late");
         Problem::internal()
     })?;
-    let document = pair(&key.private_key).to_pkcs8v1().expect("a key pair has an encoding");
-    let encoding = EncodingKey::from_ed_der(document.as_ref());
-    jsonwebtoken::encode(&token::header(key.key_id), claims, &encoding).map_err(|error| {
+    token::sign(key.key_id, claims, &key.private_key.0).map_err(|error| {
         tracing::error!(%error, "a token could not be signed");
         Problem::internal()
     })

@@ -28,6 +28,11 @@ pub(crate) enum Case {
     Backlog,
     Lanes,
     LanesInOutbox,
+    Bans,
+    BansOnServers,
+    Rebuild,
+    Webhooks,
+    WebhooksOnServers,
     OneInstance,
     ThreeInstances,
 }
@@ -66,6 +71,11 @@ impl Case {
             Self::Backlog => "backlog",
             Self::Lanes => "lanes",
             Self::LanesInOutbox => "lanes-in-outbox",
+            Self::Bans => "bans",
+            Self::BansOnServers => "bans-on-servers",
+            Self::Rebuild => "rebuild",
+            Self::Webhooks => "webhooks",
+            Self::WebhooksOnServers => "webhooks-on-servers",
             Self::OneInstance => "one-instance",
             Self::ThreeInstances => "three-instances",
         }
@@ -92,6 +102,15 @@ impl Case {
             Self::Backlog => "PostgreSQL and RabbitMQ: 100,000 events that wait in the broker",
             Self::Lanes => "PostgreSQL and RabbitMQ: immediate events beside 100,000 others in the broker",
             Self::LanesInOutbox => "PostgreSQL and RabbitMQ: immediate events behind 100,000 others in one outbox",
+            Self::Bans => "Tradepost, embedded: a ban in all services, behind the events of 100,000 orders",
+            Self::BansOnServers => {
+                "PostgreSQL and RabbitMQ: a ban in all services, behind the events of 100,000 orders"
+            }
+            Self::Rebuild => "Tradepost, embedded: the numbers of 1,000,000 events, counted anew from the archives",
+            Self::Webhooks => "Tradepost, embedded: messages of 2,000 orders, to a receiver on this machine",
+            Self::WebhooksOnServers => {
+                "PostgreSQL and RabbitMQ: messages of 2,000 orders, to a receiver on this machine"
+            }
             Self::OneInstance => "PostgreSQL and RabbitMQ: a reaction that waits 10 ms, one instance",
             Self::ThreeInstances => "PostgreSQL and RabbitMQ: a reaction that waits 10 ms, three instances",
         }
@@ -122,7 +141,9 @@ impl Case {
             Self::Events => "≥ 3,000/s",
             Self::EventsPaced => "p50 < 10 ms",
             Self::Backlog => "0.8 to 1.2 ×",
-            Self::Lanes | Self::LanesInOutbox => "p99 ≤ 50 ms",
+            Self::Lanes | Self::LanesInOutbox | Self::Bans | Self::BansOnServers => "p99 ≤ 50 ms",
+            Self::Rebuild => "≥ 17,000/s",
+            Self::Webhooks | Self::WebhooksOnServers => "≥ 1,000/s",
             Self::ThreeInstances => "≥ 2.5 ×",
             _ => "",
         }
@@ -149,6 +170,11 @@ impl Case {
             Self::Backlog => split::run(bench, self, &["backlog"]),
             Self::Lanes => split::run(bench, self, &["lanes"]),
             Self::LanesInOutbox => split::run(bench, self, &["lanes", "--in-outbox"]),
+            Self::Bans => split::run(bench, self, &["bans"]),
+            Self::BansOnServers => split::run(bench, self, &["bans", "--on-servers"]),
+            Self::Rebuild => split::run(bench, self, &["rebuild"]),
+            Self::Webhooks => split::run(bench, self, &["webhooks"]),
+            Self::WebhooksOnServers => split::run(bench, self, &["webhooks", "--on-servers"]),
             Self::OneInstance => split::run(bench, self, &["instances", "1"]),
             Self::ThreeInstances => split::run(bench, self, &["instances", "3"]),
         }

@@ -89,9 +89,9 @@ fn a_service_is_wired_on_one_screen() {
 fn subscriptions_stand_in_lib_rs_and_nowhere_else() {
     let mut broken = Vec::new();
     for file in tree::files().iter().filter(|file| file.is_rust() && file.in_service().is_some() && !is_wiring(file)) {
-        let found = file
-            .code()
-            .filter(|(_, line)| [".on::<", ".on_many::<", ".on_any("].iter().any(|call| line.contains(call)));
+        let found = file.code().filter(|(_, line)| {
+            [".on::<", ".on_many::<", ".on_any(", ".on_any_many("].iter().any(|call| line.contains(call))
+        });
         broken.extend(found.map(|(number, line)| file.at(number, line)));
     }
     hold("Who reacts to an event is read in the services' lib.rs, so subscriptions stand only there.", &broken);

@@ -73,3 +73,33 @@ fn has_absolute(line: &str, folder: &str) -> bool {
         before.is_none_or(|c| !(c.is_alphanumeric() || "_-./~}".contains(c)))
     })
 }
+
+#[test]
+fn every_rust_file_is_compiled() {
+    let files = tree::files();
+    let names = |path: &str, module: &str| {
+        let parent = files.iter().find(|file| file.path == path);
+        let is_part = |c: char| c.is_alphanumeric() || c == '_';
+        let code = |line: &str| line.split_once("//").map_or(line, |(code, _comment)| code).to_owned();
+        parent
+            .is_some_and(|it| it.text.lines().any(|line| code(line).split(|c| !is_part(c)).any(|word| word == module)))
+    };
+    let mut broken = Vec::new();
+    for file in files.iter().filter(|file| file.is_rust()) {
+        let (folder, name) = file.path.rsplit_once('/').unwrap_or(("", &file.path));
+        let is_root = ["lib.rs", "main.rs", "build.rs"].contains(&name)
+            || folder.ends_with("/tests")
+            || folder.ends_with("/examples");
+        // `mod.rs` is named where its folder stands.
+        let (folder, module) = match name {
+            "mod.rs" => folder.rsplit_once('/').expect("a module stands in a crate"),
+            name => (folder, name.trim_end_matches(".rs")),
+        };
+        let parents = ["mod.rs", "lib.rs", "main.rs"].map(|parent| format!("{folder}/{parent}"));
+        let is_named = parents.iter().any(|parent| names(parent, module)) || names(&format!("{folder}.rs"), module);
+        if !is_root && !is_named {
+            broken.push(file.path.clone());
+        }
+    }
+    hold("A file that no module names is never compiled: name it in its parent, or delete it.", &broken);
+}

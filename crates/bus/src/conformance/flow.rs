@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use futures_util::future::{BoxFuture, try_join};
+use futures_util::future::try_join;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use kernel::Lane;
 use tokio::task::JoinSet;
@@ -12,7 +12,7 @@ use super::Case;
 use super::stage::{
     FIRST, FOR_BOTH, FOR_FIRST, SECOND, Stage, URGENT, Verdict, Violation, ensure, ensure_in_order, ensure_same,
 };
-use crate::{PublishResult, Settlement, Subscription};
+use crate::{PublishResult, Publishing, Settlement, Subscription};
 
 pub const CASES: &[Case] = &[
     Case::new("each key keeps its order", |stage| order_per_key(stage).boxed()),
@@ -111,7 +111,7 @@ async fn full_queue(stage: Stage) -> Verdict {
 }
 
 /// Publishes until something is refused. Answers with how many were not, and those that are yet unconfirmed.
-async fn fill(stage: &Stage) -> Verdict<(usize, FuturesUnordered<BoxFuture<'static, PublishResult>>)> {
+async fn fill(stage: &Stage) -> Verdict<(usize, FuturesUnordered<Publishing>)> {
     let mut unconfirmed = FuturesUnordered::new();
     let mut accepted = 0;
     while accepted < FILL_MAX {

@@ -11,7 +11,8 @@ use futures_util::future::{self, BoxFuture};
 use kernel::Lane;
 
 use crate::{
-    Broker, Destination, Error, Guarantees, Health, Message, PublishResult, Subscribing, Subscription, Topology,
+    Broker, Destination, Error, Guarantees, Health, Message, PublishResult, Publishing, Subscribing, Subscription,
+    Topology,
 };
 pub use adapter::EmbeddedAdapter;
 use queue::Queue;
@@ -84,7 +85,7 @@ impl Broker for Embedded {
         self.topology.consumers().map(Destination::new).collect()
     }
 
-    fn publish(&self, destination: &Destination, message: Message) -> BoxFuture<'static, PublishResult> {
+    fn publish(&self, destination: &Destination, message: Message) -> Publishing {
         let Some(queue) = self.queue(destination.as_str(), message.envelope.lane) else {
             return future::ready(PublishResult::Unroutable).boxed();
         };

@@ -19,8 +19,9 @@ use futures_util::future::BoxFuture;
 use http::auth::Caller;
 use kernel::{Clock, DeadLetterId, EventId, Timestamp, UserId, Uuid};
 use serde::{Deserialize, Serialize};
-use storage::accounts::{self, Standing};
+use storage::accounts::{self, Account};
 use storage::archive::{self, StoredEvent};
+use storage::decisions::{self, Decided};
 use storage::held::{self, Held, HeldState};
 use storage::published_keys::{self, PublishedKey};
 use storage::{Db, Error, backlog, inbox, outbox, timers};
@@ -93,6 +94,9 @@ pub struct DeliveryStatus {
     pub handled_at: Option<Timestamp>,
     /// The reason why the last attempt failed.
     pub reason: Option<String>,
+    /// The last decision about it, if it was a dead letter.
+    #[serde(with = "questions::decided", skip_serializing_if = "Option::is_none")]
+    pub decided: Option<Decided>,
 }
 
 impl DeliveryStatus {
@@ -101,6 +105,10 @@ impl DeliveryStatus {
 
     /// All that can have become of an event.
     pub const STATUSES: [&'static str; 5] = [Self::PENDING, "done", "retrying", "waiting", "parked"];
+
+    fn pending() -> Self {
+        Self { status: Self::PENDING, attempts: 0, handled_at: None, reason: None, decided: None }
+    }
 }
 
 /// The unfinished work of a service.
@@ -148,9 +156,9 @@ impl Operator {
         published_keys::known(&self.db, self.clock.now()).await
     }
 
-    /// The standing of an account, as the service's store has it now.
-    pub async fn standing(&self, user_id: UserId) -> Result<Standing, Error> {
-        accounts::standing(&self.db, user_id).await
+    /// An account's standing, as the service's store has it now, and how new that is.
+    pub async fn account(&self, user_id: UserId) -> Result<Account, Error> {
+        accounts::account(&self.db, user_id).await
     }
 
     /// The service's events about a subject, oldest first.
@@ -214,10 +222,10 @@ impl Operator {
         // Held ones first: what is handled between the two is found there, or in the inbox.
         let held = held::of_events(&self.db, wanted.clone()).await?;
         let handled = inbox::handled(&self.db, wanted.clone()).await?;
+        let mut decided = decisions::newest(&self.db, wanted.clone()).await?;
         let held: HashMap<EventId, Held> = held.into_iter().map(|held| (held.envelope.id, held)).collect();
-        let status = |id: EventId| {
-            let pending =
-                DeliveryStatus { status: DeliveryStatus::PENDING, attempts: 0, handled_at: None, reason: None };
+        let mut status = |id: EventId| {
+            let pending = DeliveryStatus { decided: decided.remove(&id), ..DeliveryStatus::pending() };
             match (handled.get(&id), held.get(&id)) {
                 (Some(done), _) => DeliveryStatus {
                     status: "done",
@@ -251,16 +259,17 @@ impl Operator {
         held::parked_one(&self.db, id).await
     }
 
-    /// Handles a dead letter again, with all its attempts before it. False if it isn't one (any more).
-    pub async fn replay(&self, id: DeadLetterId) -> Result<bool, Error> {
-        let replayed = held::replay(&self.db, id, self.clock.now()).await?;
+    /// Handles a dead letter again, with all its attempts before it, and keeps who decided it. False if it isn't one (any
+    /// more).
+    pub async fn replay(&self, id: DeadLetterId, decided_by: &str) -> Result<bool, Error> {
+        let replayed = held::replay(&self.db, id, decided_by, self.clock.now()).await?;
         self.wake();
         Ok(replayed)
     }
 
-    /// Gives a dead letter up; what waits behind it goes on. False if it isn't one (any more).
-    pub async fn discard(&self, id: DeadLetterId) -> Result<bool, Error> {
-        let discarded = held::discard(&self.db, id, self.clock.now()).await?;
+    /// Gives a dead letter up, and keeps who decided it; what waits behind it goes on. False if it isn't one (any more).
+    pub async fn discard(&self, id: DeadLetterId, decided_by: &str) -> Result<bool, Error> {
+        let discarded = held::discard(&self.db, id, decided_by, self.clock.now()).await?;
         self.wake();
         Ok(discarded)
     }

@@ -58,9 +58,9 @@ impl<S: Clone + Send + Sync + 'static> Runner<S> {
         self.until_decided(|| handler.call_one(self.ctx.clone(), raw.clone())).await
     }
 
-    /// Handles a set of one type at once. `None` if the type is handled one by one.
+    /// Handles a set of one type, or of one selection, at once. `None` if the type is handled one by one.
     pub(super) async fn attempt_many(&self, event_type: &str, raws: &[Raw]) -> Option<Result<(), Failure>> {
-        let Some(Handler::Many(handle)) = self.handlers.get(event_type) else { return None };
+        let Some(Handler::Many(handle) | Handler::Set(handle)) = self.handlers.get(event_type) else { return None };
         Some(self.until_decided(|| handle(self.ctx.clone(), raws.to_vec())).await)
     }
 

@@ -9,6 +9,7 @@
 mod attempt;
 mod backlog;
 mod held;
+mod sets;
 mod window;
 
 use std::collections::{HashMap, HashSet};

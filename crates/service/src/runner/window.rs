@@ -11,6 +11,7 @@ use storage::held::{Held, HeldState};
 
 use super::attempt::{STORE_UNAVAILABLE, digest};
 use super::backlog::Acknowledge;
+use super::sets::Attempted;
 use super::{OTHER_BYTES, Runner, WINDOW};
 use crate::Failure;
 use crate::telemetry::Outcome;
@@ -21,19 +22,19 @@ use crate::traces::Span;
 const HELD_MAX: usize = 100_000;
 
 /// A delivery of the window, ready to be handled.
-struct Ready {
-    message: Message,
-    tag: Tag,
-    digest: [u8; 16],
+pub(super) struct Ready {
+    pub(super) message: Message,
+    pub(super) tag: Tag,
+    pub(super) digest: [u8; 16],
     /// Begun with the handling.
-    span: Span,
+    pub(super) span: Span,
 }
 
 /// The results of a window so far.
 #[derive(Default)]
-struct WindowResult {
+pub(super) struct WindowResult {
     /// Dealt with: to be acknowledged.
-    settled: Vec<Tag>,
+    pub(super) settled: Vec<Tag>,
     /// To be held, then acknowledged.
     held: Vec<(Held, Tag)>,
 }
@@ -50,6 +51,11 @@ impl<S: Clone + Send + Sync + 'static> Runner<S> {
         self.learn_what_others_held(&deliveries).await?;
         let ready = self.sort(deliveries, &mut result).await?;
         self.settle(subscription, &mut result).await?;
+        let (ready, unavailable) = self.handle_sets(ready, &mut result).await;
+        self.settle(subscription, &mut result).await?;
+        if let Some(reason) = unavailable {
+            return Err(reason);
+        }
         let mut keys = by_key(ready);
         while !keys.is_empty() {
             let round = next_round(&mut keys);
@@ -122,51 +128,29 @@ impl<S: Clone + Send + Sync + 'static> Runner<S> {
 
     /// Handles at most one delivery of each key. Answers with a reason if the store is unavailable.
     async fn handle_round(&mut self, round: Vec<Ready>, result: &mut WindowResult) -> Option<String> {
-        let mut types: Vec<(String, Vec<Ready>)> = Vec::new();
+        let mut alike: Vec<Vec<Ready>> = Vec::new();
         for ready in round {
-            match types.iter_mut().find(|(name, _)| *name == ready.message.envelope.event_type) {
-                Some((_, of_type)) => of_type.push(ready),
-                None => types.push((ready.message.envelope.event_type.clone(), vec![ready])),
+            match alike.iter_mut().find(|of_type| self.are_handled_together(&of_type[0], &ready)) {
+                Some(of_type) => of_type.push(ready),
+                None => alike.push(vec![ready]),
             }
         }
-        for (event_type, of_type) in types {
-            if let Some(reason) = self.handle_type(&event_type, of_type, result).await {
+        for of_type in alike {
+            if let Some(reason) = self.handle_type(of_type, result).await {
                 return Some(reason);
             }
         }
         None
     }
 
-    async fn handle_type(
-        &mut self,
-        event_type: &str,
-        mut of_type: Vec<Ready>,
-        result: &mut WindowResult,
-    ) -> Option<String> {
-        let began = Instant::now();
-        // One span for each, also where many are handled at once: each belongs to a trace of its own.
-        for ready in &mut of_type {
-            ready.span = self.begin_span(&ready.message.envelope);
-        }
-        let raw = |ready: &Ready| self.raw(&ready.message, ready.span, ready.digest, 1, None);
-        let raws: Vec<_> = of_type.iter().map(raw).collect();
-        match self.attempt_many(event_type, &raws).await {
-            Some(Ok(())) => {
-                for ready in of_type {
-                    self.report(&ready.message.envelope, ready.span, Outcome::Done, 1, None, began);
-                    result.settled.push(ready.tag);
-                }
-                return None;
-            }
-            Some(Err(Failure::StoreUnavailable(reason))) => {
-                for ready in of_type {
-                    self.end_span(&ready.message.envelope, ready.span, STORE_UNAVAILABLE, 1, Some(&reason));
-                }
-                return Some(reason);
-            }
+    /// Handles deliveries of one type, or of one selection.
+    async fn handle_type(&mut self, of_type: Vec<Ready>, result: &mut WindowResult) -> Option<String> {
+        let (of_type, raws) = match self.attempt_set(of_type, result).await {
+            Attempted::Done => return None,
+            Attempted::Unavailable(reason) => return Some(reason),
             // One of them fails: each alone shows which.
-            Some(Err(_)) | None => {}
-        }
+            Attempted::OneFails(of_type, raws) => (of_type, raws),
+        };
         let workers = self.ctx.settings.workers;
         let outcomes: Vec<_> = {
             let runner = &*self;

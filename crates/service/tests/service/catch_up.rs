@@ -130,7 +130,8 @@ async fn a_store_that_has_no_record_and_was_used_has_been_delivered_what_its_ser
     ];
     assert!(catch_up::begin(&consumers).await.unwrap(), "a type is new to it");
     let mut lines = Vec::new();
-    let copied = catch_up::catch_up_all(&consumers, catch_up::Beside::Others, |line| lines.push(line)).await.unwrap();
+    let copied =
+        catch_up::catch_up_all(&consumers, &[], catch_up::Beside::Others, |line| lines.push(line)).await.unwrap();
     assert_eq!(copied, 2 * u64::try_from(SUBJECTS).unwrap(), "only what is new to it is copied");
     assert!(lines.first().is_some_and(|line| line.starts_with("orders: copies the archives")), "{lines:?}");
     assert!(!catch_up::begin(&consumers).await.unwrap());

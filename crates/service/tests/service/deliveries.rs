@@ -113,7 +113,7 @@ async fn other_bytes_that_waited_behind_a_dead_letter_are_parked_too() {
     house.publish("orders", Message { body, ..message(&emitted) }).await;
 
     let refused = house.dead_letters("orders").await.remove(0);
-    assert!(house.operator("orders").discard(refused.dead_letter_id).await.unwrap());
+    assert!(house.operator("orders").discard(refused.dead_letter_id, "automation").await.unwrap());
     house.settle().await;
 
     let parked = house.dead_letters("orders").await;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use bus::{Broker, Destination, Embedded, Error, Guarantees, Health, Message, PublishResult, Subscribing};
+use bus::{Broker, Destination, Embedded, Error, Guarantees, Health, Message, PublishResult, Publishing, Subscribing};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, ready};
 use kernel::{Lane, Uuid};
@@ -64,7 +64,7 @@ impl Broker for Choosy {
         self.broker.all_destinations()
     }
 
-    fn publish(&self, destination: &Destination, message: Message) -> BoxFuture<'static, PublishResult> {
+    fn publish(&self, destination: &Destination, message: Message) -> Publishing {
         let is_meant = String::from_utf8_lossy(&message.body).contains("refused");
         if is_meant && self.refuses.load(Ordering::SeqCst) {
             return ready(PublishResult::Unroutable).boxed();

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use kernel::{SignedDuration, Uuid};
+use storage::decisions::Decision;
 use storage::held::HeldState;
 use tempfile::tempdir;
 
@@ -164,11 +165,11 @@ async fn later_events_of_a_parked_key_wait_while_other_keys_flow_and_a_replay_le
 
     script.heal("ada");
     let parked = house.dead_letters("orders").await.remove(0).dead_letter_id;
-    assert!(house.operator("orders").replay(parked).await.unwrap());
+    assert!(house.operator("orders").replay(parked, "automation").await.unwrap());
     house.settle().await;
 
     assert_eq!(house.effects_on("orders", ada).await, ["ada", "countess", "lovelace"]);
-    assert!(!house.operator("orders").replay(parked).await.unwrap());
+    assert!(!house.operator("orders").replay(parked, "automation").await.unwrap());
     house.stop().await;
 }
 
@@ -191,7 +192,12 @@ async fn a_discard_lets_what_waits_go_in_order_and_the_key_flows_again() {
     house.settle().await;
 
     assert_eq!(house.effects_on("orders", ada).await, ["countess", "lovelace", "byron"]);
-    assert_eq!(house.delivery("orders", "users", 0).await.status, "done", "a discarded delivery is settled");
+    let discarded = house.delivery("orders", "users", 0).await;
+    assert_eq!(discarded.status, "done", "a discarded delivery is settled");
+    let decided = discarded.decided.unwrap();
+    assert_eq!((decided.decision, decided.decided_by.as_str()), (Decision::Discard, "automation"));
+    assert_eq!(decided.decided_at, house.runtime.clock.now());
+    assert_eq!(house.delivery("orders", "users", 1).await.decided, None, "nobody decided about what followed");
     house.stop().await;
 }
 
@@ -219,6 +225,6 @@ async fn what_is_held_is_held_after_a_restart() {
 
 async fn discard_first(house: &House) {
     let parked = house.dead_letters("orders").await.remove(0).dead_letter_id;
-    assert!(house.operator("orders").discard(parked).await.unwrap());
+    assert!(house.operator("orders").discard(parked, "automation").await.unwrap());
     house.settle().await;
 }

@@ -5,13 +5,13 @@ use events::{
     EmailVerificationRequested, PaymentFailed, SigningKeyPublished, UserBanned, UserPasswordChanged, UserRolesChanged,
     UserUnbanned,
 };
-use kernel::{Envelope, Event, Lane, Uuid};
+use kernel::{Envelope, Event, Lane, Timestamp, Uuid};
 use storage::Batch;
 use storage::accounts::Standing;
 use tempfile::tempdir;
 use tradepost_service::{AnyService, Committed, Ctx, Delivery, Failure, Selection};
 
-use crate::support::{House, Script, Step, consumer, emitter, listener};
+use crate::support::{House, Script, Step, batch_listener, consumer, emitter, listener, message};
 
 #[test]
 fn a_selection_subscribes_to_exactly_its_types_and_each_stands_once() {
@@ -59,9 +59,14 @@ async fn what_is_said_of_an_account_is_kept_by_every_service_and_before_its_own_
     let services = vec![emitter("users", &script), listener, consumer("orders", &script)];
     let house = House::start(folder.path(), services).await;
     let (ada, bob): (Uuid, Uuid) = (house.runtime.ids.next(), house.runtime.ids.next());
-    let standing = async |service: &str, user: Uuid| house.operator(service).standing(user.into()).await.unwrap();
-    let (banned, admin) =
-        (Standing { is_banned: true, is_admin: false }, Standing { is_banned: false, is_admin: true });
+    let standing =
+        async |service: &str, user: Uuid| house.operator(service).account(user.into()).await.unwrap().standing;
+    let next_second = house.runtime.clock.now().as_second() + 1;
+    let tokens_from = Some(Timestamp::from_second(next_second).unwrap());
+    let (banned, admin) = (
+        Standing { is_banned: true, is_admin: false, tokens_from },
+        Standing { is_banned: false, is_admin: true, tokens_from },
+    );
 
     let ban = UserBanned { user_id: ada.into(), reason: String::new(), banned_by: String::new(), version: 2 };
     let unban = UserUnbanned { user_id: bob.into(), unbanned_by: String::new(), version: 3 };
@@ -86,6 +91,95 @@ async fn what_is_said_of_an_account_is_kept_by_every_service_and_before_its_own_
     assert_eq!(house.effects_on("analytics", bob).await, [UserUnbanned::TYPE]);
     assert_eq!(house.dead_letters("analytics").await.len(), 2);
     assert_eq!(house.dead_letters("orders").await.len(), 0);
+    house.stop().await;
+}
+
+/// Emits a history of these subjects, each from `v1` on, for a listener that comes later.
+async fn with_history(folder: &std::path::Path, versions: i64) -> [Uuid; 4] {
+    let house = House::start(folder, vec![emitter("users", &Script::new())]).await;
+    let subjects: [Uuid; 4] = std::array::from_fn(|_| house.runtime.ids.next());
+    for version in 1..=versions {
+        let name = format!("v{version}");
+        let facts: Vec<(Uuid, &str, i64)> = subjects.iter().map(|it| (*it, name.as_str(), version)).collect();
+        house.emit("users", &facts).await;
+    }
+    house.settle().await;
+    house.stop().await;
+    subjects
+}
+
+#[tokio::test]
+async fn one_handler_is_given_many_types_and_keys_at_once_and_each_key_in_its_order() {
+    let folder = tempdir().unwrap();
+    let subjects = with_history(folder.path(), 50).await;
+    let script = Script::new();
+    let services = vec![emitter("users", &script), batch_listener("analytics", &Selection::every(), &script)];
+    let house = House::start(folder.path(), services).await;
+    house.settle().await;
+
+    let names: Vec<String> = (1..=50).map(|version| format!("v{version}")).collect();
+    for subject in subjects {
+        assert_eq!(house.effects_on("analytics", subject).await, names);
+    }
+    // A window of a shard at a time, where 200 deliveries were handled.
+    let calls = script.calls("set") + script.calls("one");
+    assert!(calls <= subjects.len(), "{calls} calls");
+
+    for event in house.emitted("users").await {
+        house.publish("analytics", message(&event)).await;
+    }
+    house.settle().await;
+    assert_eq!(house.effects("analytics").await.len(), 200, "each takes effect once");
+    let live = house.runtime.ids.next();
+    house.emit("users", &[(live, "ada", 1), (live, "countess", 2)]).await;
+    house.settle().await;
+    assert_eq!(house.effects_on("analytics", live).await, ["ada", "countess"]);
+    house.stop().await;
+}
+
+#[tokio::test]
+async fn of_a_set_that_fails_only_the_key_that_fails_waits() {
+    let folder = tempdir().unwrap();
+    let subjects = with_history(folder.path(), 5).await;
+    let script = Script::new();
+    let house = House::start(folder.path(), vec![emitter("users", &script)]).await;
+    let bob = house.runtime.ids.next();
+    house.emit("users", &[(bob, "before", 1), (bob, "bad", 2), (bob, "behind", 3), (bob, "last", 4)]).await;
+    house.settle().await;
+    house.stop().await;
+
+    let script = Script::new().always("bad", Step::Refuse).first("v3", &[Step::Panic, Step::Conflict]);
+    let services = vec![emitter("users", &script), batch_listener("analytics", &Selection::every(), &script)];
+    let house = House::start(folder.path(), services).await;
+    house.advance(crate::support::RETRY_MAX).await;
+    assert_eq!(house.effects_on("analytics", bob).await, ["before"]);
+    let parked = house.dead_letters("analytics").await;
+    assert_eq!((parked.len(), parked[0].reason.as_deref()), (1, Some("never")));
+    for subject in subjects {
+        assert_eq!(house.effects_on("analytics", subject).await, ["v1", "v2", "v3", "v4", "v5"]);
+    }
+    house.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_said_of_an_account_is_kept_before_a_set_is_handled() {
+    let folder = tempdir().unwrap();
+    let script = Script::new().always(UserBanned::TYPE, Step::Refuse);
+    let listener = batch_listener("analytics", &Selection::every(), &script);
+    assert_eq!(listener.subscriptions().len(), events::all().count());
+    let house = House::start(folder.path(), vec![emitter("users", &script), listener]).await;
+    let (ada, bob): (Uuid, Uuid) = (house.runtime.ids.next(), house.runtime.ids.next());
+    let ban =
+        |user: Uuid| UserBanned { user_id: user.into(), reason: String::new(), banned_by: String::new(), version: 2 };
+    for user in [ada, bob] {
+        house.publish("analytics", said(&house, &ban(user))).await;
+    }
+    house.settle().await;
+    for user in [ada, bob] {
+        let account = house.operator("analytics").account(user.into()).await.unwrap();
+        assert!(account.standing.is_banned);
+    }
+    assert_eq!(house.dead_letters("analytics").await.len(), 2, "the handler refused them all the same");
     house.stop().await;
 }
 

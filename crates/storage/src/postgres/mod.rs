@@ -53,6 +53,16 @@ impl Postgres {
         Ok(Self { writer, readers, signals })
     }
 
+    /// Opens a schema that other programs serve: the writer connects only if it is given something to write.
+    pub async fn open_to_read(server: &Server, options: &Options) -> Result<Self, Error> {
+        tables::refuse_unreadable(server, options.service).await?;
+        let signals = Arc::new(WakeUps::new(&options.destinations, 0));
+        let readers = Readers::new(server, options.service);
+        let link = Reconnecting::new(server.clone(), options.service, Role::Writer, None);
+        let writer = Writer::start(link, options, signals.clone());
+        Ok(Self { writer, readers, signals })
+    }
+
     pub async fn close(&self) {
         self.writer.close().await;
         self.readers.close().await;

@@ -176,6 +176,7 @@ impl<'a> PlanSteps<'_, 'a> {
             Write::Insert(insert, params) => (insert.name(), insert.postgres(), params, Expected::Anything),
             Write::Change(change, params) => (change.0.name(), change.0.postgres(), params, Expected::Unchanged),
             Write::Upsert(upsert, params) => (upsert.0.name(), upsert.0.postgres(), params, Expected::Anything),
+            Write::Add(add, params) => (add.name(), add.postgres(), params, Expected::Anything),
         };
         self.push(name, text, Cow::Borrowed(params), expected);
     }

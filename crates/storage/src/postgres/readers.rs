@@ -86,7 +86,7 @@ impl Readers {
         let connection = link.get().await?;
         let prepared = match statement {
             Registered::Query(_) | Registered::Claim(_) => connection.prepare(statement.postgres()).await,
-            Registered::Change(_) | Registered::Upsert(_) | Registered::Insert(_) => {
+            Registered::Change(_) | Registered::Upsert(_) | Registered::Insert(_) | Registered::Add(_) => {
                 connection.prepare_many(statement.postgres()).await
             }
         };

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use kernel::Timestamp;
 use tokio_postgres::Transaction;
+use tokio_postgres::error::SqlState;
 
 use super::connection::{Connection, Role, classify};
 use super::server::Server;
@@ -86,6 +87,40 @@ async fn run(
 async fn version(transaction: &Transaction<'_>, set: &str) -> Result<i64, tokio_postgres::Error> {
     let newest = "select coalesce(max(version), 0) from migrations where name = $1";
     Ok(transaction.query_one(newest, &[&set]).await?.get(0))
+}
+
+/// Refuses a schema that is not there, that this program may not read, or whose kit has another version.
+pub(super) async fn refuse_unreadable(server: &Server, service: &str) -> Result<(), Error> {
+    let connection = Connection::open(server, service, Role::Reader).await?;
+    let schema = server.schema(service);
+    let refused = |detail: String| Error::Unusable { store: format!("{server}, schema {schema},"), detail };
+    let newest = "select coalesce(max(version), 0) from migrations where name = $1";
+    let found: i64 = match connection.client.query_one(newest, &[&KIT.set]).await {
+        Ok(row) => row.get(0),
+        // A schema that one may not use is passed over, as if it were not there.
+        Err(error) if is_closed_to_us(&error) => {
+            let user = server.config.get_user().unwrap_or_default();
+            return Err(refused(format!(
+                "it is not there, or {user} may not read it: run the `migrate` of the program that serves it, \
+                 or run `grant usage on schema \"{schema}\" to {user}; \
+                 grant select on all tables in schema \"{schema}\" to {user}` as its owner"
+            )));
+        }
+        Err(error) => return Err(classify(&error, "KIT_VERSION", server)),
+    };
+    let known = KIT.newest();
+    if found != known {
+        return Err(refused(format!(
+            "it has version {found} of the {} tables and this program knows {known}: \
+             build this program from the version of Tradepost that serves it",
+            KIT.set
+        )));
+    }
+    Ok(())
+}
+
+fn is_closed_to_us(error: &tokio_postgres::Error) -> bool {
+    error.code().is_some_and(|code| *code == SqlState::UNDEFINED_TABLE || *code == SqlState::INSUFFICIENT_PRIVILEGE)
 }
 
 /// Number of pointers in the outbox.

@@ -1,6 +1,7 @@
 //! Tasks of the writer: commits, and the kit's own writes.
 
 use std::collections::HashSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use kernel::{Cause, EventId};
 use tokio::sync::oneshot;
@@ -9,7 +10,7 @@ use uuid::Uuid;
 use crate::batch::Write;
 use crate::commit::Commit;
 use crate::statement::Sql;
-use crate::{Error, Value};
+use crate::{Add, Error, Value};
 
 /// One write of a group.
 #[expect(clippy::large_enum_variant, reason = "nearly every task is a commit, and each lives for one group")]
@@ -43,6 +44,11 @@ impl Task {
                 // Only the first column of a new row is its key; the others may name rows that it leaves alone.
                 Write::Insert(_, params) => (params, 1),
                 Write::Change(_, params) | Write::Upsert(_, params) => (params, params.len()),
+                // Its key need not be an id.
+                Write::Add(add, params) => {
+                    keys.insert(row_of(add, params));
+                    continue;
+                }
             };
             let ids = params.iter().take(of_key);
             keys.extend(ids.filter_map(|value| if let Value::Uuid(id) = value { Some(*id) } else { None }));
@@ -65,4 +71,22 @@ impl Task {
             Self::Work { reply, .. } => drop(reply.send(Ok(ran))),
         }
     }
+}
+
+/// Stands for a row of sums: the same for two tasks that add to it. Another row that has the same by chance only waits.
+fn row_of(add: &Add, params: &[Value]) -> Uuid {
+    let mut hasher = DefaultHasher::new();
+    add.table().hash(&mut hasher);
+    for value in params.iter().take(add.keys()) {
+        match value {
+            Value::Uuid(id) => id.hash(&mut hasher),
+            Value::Int(number) => number.hash(&mut hasher),
+            Value::Text(text) => text.hash(&mut hasher),
+            Value::Time(time) => time.hash(&mut hasher),
+            Value::Bool(is_so) => is_so.hash(&mut hasher),
+            Value::Bytes(bytes) => bytes.hash(&mut hasher),
+            Value::Null | Value::Json(_) | Value::Uuids(_) | Value::Ints(_) | Value::Texts(_) => {}
+        }
+    }
+    Uuid::from_u64_pair(0, hasher.finish())
 }

@@ -119,5 +119,6 @@ fn apply_write(context: &Context<'_>, write: &Write) -> Result<(), Error> {
             }
         }
         Write::Upsert(upsert, params) => context.execute(&upsert.0, params).map(|_| ()),
+        Write::Add(add, params) => context.run(add.name(), add.sqlite(), params).map(|_| ()),
     }
 }

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use kernel::{Cause, DeadLetterId, DeliveryCause, Envelope, EventId, Lane, SignedDuration, Uuid};
 use proptest::prelude::*;
+use tradepost_storage::decisions::{self, Decided, Decision};
 use tradepost_storage::held::{self, Attempt, Held, HeldState};
 use tradepost_storage::{Batch, Error, inbox, is_held, params, statements};
 
@@ -22,12 +23,16 @@ on_each_store! {
     what_no_store_has_a_text_for_is_held_and_parked_all_the_same,
     a_parked_delivery_is_replayed_with_all_its_attempts_before_it,
     a_discarded_delivery_counts_as_handled_and_lets_the_next_go,
+    a_decision_about_a_parked_delivery_is_kept_with_who_took_it_until_the_inbox_forgets,
     a_delivery_that_another_instance_has_handled_is_not_held,
     held_deliveries_are_selected_by_the_shards_of_their_keys,
     a_row_is_outdated_while_a_delivery_of_its_source_is_held_in_either_lane,
 }
 
 const LANE: Lane = Lane::Background;
+
+/// Sender of the decisions about dead letters.
+const AUTOMATION: &str = "automation";
 
 /// All shards of a lane.
 const ALL: [u16; 8] = [0, 1, 2, 3, 4, 5, 6, 7];
@@ -151,20 +156,20 @@ async fn a_parked_delivery_is_replayed_with_all_its_attempts_before_it(place: St
     let store = Store::open(&place).await;
     let [first, ..] = three_of_a_key(&store).await;
     let id = park(&store, &first).await;
-    assert!(held::replay(&store, id, store.now()).await.unwrap());
+    assert!(held::replay(&store, id, AUTOMATION, store.now()).await.unwrap());
 
     assert_eq!(due(&store).await, [first.envelope.id]);
     let replayed = held::of_events(&store, vec![first.envelope.id]).await.unwrap().pop().unwrap();
     assert_eq!(replayed.attempts, 0);
-    assert!(!held::replay(&store, id, store.now()).await.unwrap(), "it is no dead letter any more");
-    assert!(!held::discard(&store, id, store.now()).await.unwrap(), "it is no dead letter any more");
+    assert!(!held::replay(&store, id, AUTOMATION, store.now()).await.unwrap(), "it is no dead letter any more");
+    assert!(!held::discard(&store, id, AUTOMATION, store.now()).await.unwrap(), "it is no dead letter any more");
 }
 
 async fn a_discarded_delivery_counts_as_handled_and_lets_the_next_go(place: StoreLocation) {
     let store = Store::open(&place).await;
     let [first, second, _] = three_of_a_key(&store).await;
     let id = park(&store, &first).await;
-    assert!(held::discard(&store, id, store.now()).await.unwrap());
+    assert!(held::discard(&store, id, AUTOMATION, store.now()).await.unwrap());
 
     assert_eq!(due(&store).await, [second.envelope.id]);
     assert!(inbox::handled(&store, vec![first.envelope.id]).await.unwrap().contains_key(&first.envelope.id));
@@ -173,7 +178,57 @@ async fn a_discarded_delivery_counts_as_handled_and_lets_the_next_go(place: Stor
         .await
         .unwrap_err();
     assert_eq!(late, Error::AlreadyDone { events: vec![first.envelope.id] });
-    assert!(!held::discard(&store, id, store.now()).await.unwrap(), "it is gone");
+    assert!(!held::discard(&store, id, AUTOMATION, store.now()).await.unwrap(), "it is gone");
+}
+
+async fn a_decision_about_a_parked_delivery_is_kept_with_who_took_it_until_the_inbox_forgets(place: StoreLocation) {
+    let store = Store::open(&place).await;
+    let [first, second, _] = three_of_a_key(&store).await;
+    let (event_id, id) = (first.envelope.id, park(&store, &first).await);
+    let newest = async || decisions::newest(&store, vec![event_id, second.envelope.id]).await.unwrap();
+    let of_first = |decision, by: &str, decided_at| {
+        HashMap::from([(event_id, Decided { decision, decided_by: by.to_owned(), decided_at })])
+    };
+    assert_eq!(newest().await, HashMap::new());
+
+    assert!(held::replay(&store, id, AUTOMATION, store.now()).await.unwrap());
+    assert_eq!(newest().await, of_first(Decision::Replay, AUTOMATION, store.now()));
+    // It is no dead letter any more, so this is no decision.
+    let replayed_at = store.now();
+    store.hands.advance(SignedDuration::from_secs(1));
+    assert!(!held::discard(&store, id, "ada\0", store.now()).await.unwrap());
+    assert_eq!(newest().await, of_first(Decision::Replay, AUTOMATION, replayed_at));
+
+    park(&store, &first).await;
+    assert!(held::discard(&store, id, "ada\0", store.now()).await.unwrap());
+    assert_eq!(newest().await, of_first(Decision::Discard, "ada\u{fffd}", store.now()), "the last one is shown");
+
+    let retention = SignedDuration::from_hours(24 * 14);
+    store.hands.advance(retention);
+    assert_eq!(inbox::forget(&store, store.now() - retention, 10).await.unwrap(), 1, "the first of the decisions");
+    assert_eq!(newest().await.len(), 1);
+    store.hands.advance(SignedDuration::from_secs(1));
+    inbox::forget(&store, store.now() - retention, 10).await.unwrap();
+    assert_eq!(newest().await, HashMap::new());
+}
+
+/// Two instances of a service share its schema, and each has a connection of its own.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_two_instances_that_decide_at_once_about_a_parked_delivery_one_is_kept() {
+    let place = StoreLocation::database();
+    let (store, other) = (Store::open(&place).await, Store::open(&place).await);
+    for _ in 0..20 {
+        let delivery = arrival(&store, store.ids.next());
+        held::hold(&store, vec![delivery.clone()]).await.unwrap();
+        let id = park(&store, &delivery).await;
+        let (replayed, discarded) =
+            tokio::join!(held::replay(&store, id, "ada", store.now()), held::discard(&other, id, "grace", store.now()));
+        let (replayed, discarded) = (replayed.unwrap(), discarded.unwrap());
+        assert!(replayed != discarded, "one of them finds it parked");
+        let kept = decisions::newest(&store, vec![delivery.envelope.id]).await.unwrap();
+        let who = if replayed { "ada" } else { "grace" };
+        assert_eq!(kept[&delivery.envelope.id].decided_by, who, "the decision that took effect");
+    }
 }
 
 /// Operation on a store of held deliveries.
@@ -253,10 +308,10 @@ impl Model {
                 attempt(&held).failed(store, None, 1, "bad".to_owned(), store.now()).await.unwrap();
             }
             (Step::Replay, _, Some(parked)) => {
-                assert!(held::replay(store, parked.dead_letter_id, store.now()).await.unwrap());
+                assert!(held::replay(store, parked.dead_letter_id, AUTOMATION, store.now()).await.unwrap());
             }
             (Step::Discard, _, Some(parked)) => {
-                assert!(held::discard(store, parked.dead_letter_id, store.now()).await.unwrap());
+                assert!(held::discard(store, parked.dead_letter_id, AUTOMATION, store.now()).await.unwrap());
                 self.decided.entry(parked.envelope.key).or_default().push(parked.envelope.id);
             }
             (Step::Succeed | Step::Park | Step::Replay | Step::Discard, ..) => {}
@@ -374,7 +429,7 @@ async fn a_row_is_outdated_while_a_delivery_of_its_source_is_held_in_either_lane
     };
     assert_eq!(outdated(&source).await, HashSet::from([due, parked, immediate]));
     assert_eq!(outdated("another").await, HashSet::new(), "the key may be known to several services");
-    held::discard(&store, dead_letter, store.now()).await.unwrap();
+    held::discard(&store, dead_letter, AUTOMATION, store.now()).await.unwrap();
     assert_eq!(outdated(&source).await, HashSet::from([due, immediate]));
 }
 

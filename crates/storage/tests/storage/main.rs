@@ -6,6 +6,7 @@
 mod store_location;
 
 mod accounts;
+mod additions;
 mod backlog;
 mod commits;
 mod durability;

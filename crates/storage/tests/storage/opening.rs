@@ -3,12 +3,15 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use kernel::Version;
+use kernel::{Event, Shards, Version};
 use tempfile::tempdir;
-use tradepost_storage::{Batch, Db, Error, Migration, Migrations, params, statements};
+use test_servers::Database;
+use tradepost_storage::{Batch, Db, Error, Migration, Migrations, Options, archive, params, statements};
 
 use crate::store_location::StoreLocation;
-use crate::support::{MIGRATIONS, START, STATEMENTS as OWN, Store, insert, notes, options, request, touch};
+use crate::support::{
+    MIGRATIONS, START, STATEMENTS as OWN, Store, ThingMoved, insert, moved, notes, options, request, touch,
+};
 
 on_each_store! {
     migrations_run_once_and_in_order,
@@ -43,7 +46,7 @@ async fn migrations_run_once_and_in_order(place: StoreLocation) {
         let db = open(&place, NEXT_RELEASE).await.unwrap();
         let steps = db.query(&STEPS, params![], |row| Ok((row.get::<String>("name")?, row.get("version")?)));
         let of = |set: &'static str, steps| (1..=steps).map(move |step: i64| (set.to_owned(), step));
-        let expected: Vec<_> = of("kit", 6).chain(of("warehouse", 2)).collect();
+        let expected: Vec<_> = of("kit", 8).chain(of("warehouse", 2)).collect();
         assert_eq!(steps.await.unwrap(), expected);
         assert_eq!(db.query(&SHELVES, params![], |row| row.get::<String>("shelf")).await.unwrap(), ["A1"]);
         db.close().await;
@@ -95,6 +98,41 @@ async fn a_store_with_newer_tables_of_the_kit_is_refused_and_left_as_it_is() {
 
     assert!(matches!(refused, Error::Newer { set: "kit", found: 99, .. }), "{refused}");
     assert!(files(killed.path()) == before, "the refused store was changed");
+}
+
+#[tokio::test]
+async fn a_store_of_another_program_is_read_and_left_as_it_is() {
+    let database = Database::create();
+    let place = StoreLocation::Database(database);
+    let (options, _hands) = options(&place);
+    let refusal = async |options: &Options| Db::open_to_read(options.clone()).await.unwrap_err().to_string();
+    let refused = refusal(&options).await;
+    assert!(refused.contains("schema warehouse, can't be used: it is not there, or"), "{refused}");
+
+    let store = Store::open(&place).await;
+    store.commit(moved(store.ids.next()), request(&store.ids)).await.unwrap();
+    // With the migrations of a version that the store does not have.
+    let reader = Db::open_to_read(Options { migrations: NEXT_RELEASE, ..options.clone() }).await.unwrap();
+    let newest = archive::newest(&reader).await.unwrap();
+    let types = vec![ThingMoved::TYPE.to_owned()];
+    assert_eq!(archive::of_types(&reader, types, 0, newest, 9).await.unwrap().len(), 1);
+    reader.close().await;
+    let StoreLocation::Database(database) = &place else { unreachable!("it is made above") };
+    assert_eq!(database.execute("select max(version) from warehouse.migrations where name = 'warehouse'"), "1");
+
+    let other = Options { shards: Shards::new(3).unwrap(), ..options.clone() };
+    assert!(refusal(&other).await.contains("set `shards` to 8"));
+    database.execute("delete from warehouse.migrations where name = 'kit' and version > 1");
+    assert!(refusal(&options).await.contains("version 1 of the kit tables and this program knows"));
+    database.execute("drop schema warehouse cascade");
+    store.close().await;
+}
+
+#[tokio::test]
+async fn a_file_is_read_by_no_other_program() {
+    let folder = StoreLocation::folder();
+    let refused = Db::open_to_read(options(&folder).0).await.unwrap_err();
+    assert!(matches!(refused, Error::Unusable { .. }), "{refused}");
 }
 
 async fn a_store_knows_if_the_process_before_ended_cleanly(place: StoreLocation) {

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use self::template::{Template, private_folder};
+use self::template::{Template, private_folder, private_folder_in_memory};
 use crate::chance;
 use crate::error::{Error, expect, output};
 use crate::ports::free_port;
@@ -51,8 +51,8 @@ pub struct Postgres {
 pub struct Options {
     /// Connections at the most, three of which are for superusers. PostgreSQL's default is 100.
     pub max_connections: u32,
-    /// Makes a commit that was answered survive a crash of the machine. Without it tests are faster,
-    /// and commits still survive a crash of the server.
+    /// Makes a commit that was answered survive a crash of the machine. Without it tests are faster, for the data may be
+    /// in memory too, and commits still survive a crash of the server.
     pub fsync: bool,
     /// Accepts TLS connections beside plain ones, with a certificate of [`Postgres::authority`].
     pub tls: bool,
@@ -71,7 +71,7 @@ impl Options {
     pub fn start(self) -> Result<Postgres, Error> {
         let programs = Programs::find()?;
         let template = Template::find_or_make(programs)?;
-        let folder = private_folder(programs)?;
+        let folder = if self.fsync { private_folder(programs)? } else { private_folder_in_memory(programs)? };
         template.copy(programs, &folder.path().join("data"))?;
         let password = template.password()?;
         let mut server = Postgres { running: None, programs, options: self, port: free_port(), password, folder };

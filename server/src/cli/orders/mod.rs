@@ -33,7 +33,7 @@ pub enum Command {
     Place(place::Place),
     /// List orders, the newest first
     List {
-        /// Only orders with this status, such as paid
+        /// Only orders with this status, such as paid or backordered
         #[arg(long)]
         status: Option<String>,
         #[command(flatten)]
@@ -44,7 +44,7 @@ pub enum Command {
         /// Its number or its id
         order: OrderRef,
     },
-    /// Watch what happens to an order until it rests: paid, rejected or cancelled
+    /// Watch what happens to an order until it rests: paid, rejected, cancelled, or waiting for stock
     #[command(after_help = WATCH_HELP)]
     Watch {
         /// Its number or its id
@@ -91,6 +91,7 @@ struct Order {
     #[serde(default)]
     shipments: Vec<Shipment>,
     cancellation: Option<String>,
+    waiting: Option<Waiting>,
     created_at: Value,
 }
 
@@ -108,6 +109,12 @@ struct Payment {
     captured: Option<Money>,
     refunded: Option<Money>,
     error: Option<String>,
+}
+
+/// The place of an order that waits for stock.
+#[derive(Debug, Deserialize)]
+struct Waiting {
+    position: i64,
 }
 
 /// A part of an order that left.

@@ -20,6 +20,7 @@ const AFTER_HELP: &str = "\
 Examples:
   tradepost orders place 123=1 456=2 --email ada@example.com --token tok_ok --watch
   tradepost orders place --line 123=1 --email ada@example.com
+  tradepost orders place 123=1 --email ada@example.com --token tok_ok --wait
 
 Tokens of the simulated payment provider:
   tok_ok              charged
@@ -46,6 +47,9 @@ pub struct Place {
     /// The payment token; without it the order waits for one until its reservation expires
     #[arg(long)]
     token: Option<String>,
+    /// If there is too little stock, wait for it; otherwise the order is rejected
+    #[arg(long)]
+    wait: bool,
     /// A text of your own: repeated with the same one within 24 hours, the command places no second order
     #[arg(long, value_name = "KEY", value_parser = idempotency_key)]
     idempotency_key: Option<HeaderValue>,
@@ -69,6 +73,9 @@ impl Place {
         let mut body = json!({"lines": lines, "email": self.email});
         if let Some(token) = &self.token {
             body["payment"] = json!({"token": token});
+        }
+        if self.wait {
+            body["wait_for_stock"] = json!(true);
         }
         let answer = post(client, &body, self.idempotency_key).await?;
         let placed: Placed = client.view(&answer)?;

@@ -24,6 +24,7 @@ pub async fn show(client: &Client, out: &mut Output, order: OrderRef) -> Result<
         ("order", Some(order.number.to_string())),
         ("id", Some(order.order_id.clone())),
         ("status", Some(order.outcome())),
+        ("place in queue", order.waiting.as_ref().map(|waiting| waiting.position.to_string())),
         ("payment", Some(order.payment.outcome())),
         ("captured", order.payment.came_in().map(|money| money.to_string())),
         ("refunded", order.payment.went_back().map(|money| money.to_string())),

@@ -14,10 +14,8 @@ pub fn parts(shop: &Shop) -> Vec<Part> {
         Part::each(FILE, "healthy", shop.names(), |name| {
             format!("      {}: {{ condition: service_healthy }}", host(name))
         }),
-        Part::new(FILE, "services", services().map(|(name, port)| service(name, port)).collect()),
-        Part::each(FILE, "peers", services(), |(name, port)| {
-            format!("      TRADEPOST_PEERS_{}: http://{}:{port}", name.to_uppercase(), host(name))
-        }),
+        Part::new(FILE, "services", services().map(|(name, port)| service(shop, name, port)).collect()),
+        Part::new(FILE, "peers", peers(shop)),
         Part::new(FILE, "connections", format!("      - -cmax_connections={}\n", postgres::connections_max(shop))),
         Part::each(FILE, "stores", owners(), |name| format!("      - store_{name}")),
         Part::each(FILE, "secrets", owners(), |name| {
@@ -27,8 +25,18 @@ pub fn parts(shop: &Shop) -> Vec<Part> {
     ]
 }
 
-fn service(name: &str, port: u16) -> String {
+/// The addresses of all services, for those that ask them.
+fn peers(shop: &Shop) -> String {
+    let services = shop.ports().filter(|(name, _)| *name != CONSOLE);
+    let variable = |(name, port): (&str, u16)| {
+        format!("      TRADEPOST_PEERS_{}: http://{}:{port}\n", name.to_uppercase(), host(name))
+    };
+    services.map(variable).collect()
+}
+
+fn service(shop: &Shop, name: &str, port: u16) -> String {
     let host = host(name);
+    let peers = if name == admin::NAME { peers(shop) } else { String::new() };
     format!(
         "
   {host}:
@@ -40,7 +48,7 @@ fn service(name: &str, port: u16) -> String {
       TRADEPOST_BROKER_FILE: /run/secrets/broker_{name}
       TRADEPOST_ADMIN_TOKEN_FILE: /run/secrets/admin_token
       TRADEPOST_TRUSTED_PROXIES: 10.89.7.0/24
-    secrets: [admin_token, store_{name}, broker_{name}]
+{peers}    secrets: [admin_token, store_{name}, broker_{name}]
 "
     )
 }

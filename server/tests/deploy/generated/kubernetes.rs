@@ -12,9 +12,13 @@ pub fn parts(shop: &Shop) -> Vec<Part> {
         let variable = format!("TRADEPOST_PEERS_{}", name.to_uppercase());
         format!("            - {{ name: {variable}, value: \"http://{}:{port}\" }}\n", host(name))
     };
-    let with_store = services().map(|(name, port)| workload(name, port, &variables(), &volumes(name)));
+    let peers = || services().map(peer).collect::<String>();
+    // Admin asks the others for their dead letters.
+    let asked = |name| if name == admin::NAME { peers() } else { String::new() };
+    let with_store =
+        services().map(|(name, port)| workload(name, port, &format!("{}{}", asked(name), variables()), &volumes(name)));
     let console = shop.ports().find(|(name, _)| *name == CONSOLE);
-    let console = console.map(|(name, port)| workload(name, port, &services().map(peer).collect::<String>(), ""));
+    let console = console.map(|(name, port)| workload(name, port, &peers(), ""));
     vec![Part::new(FILE, "services", with_store.chain(console).collect())]
 }
 

@@ -1,9 +1,12 @@
 //! The end of an order before it is shipped: at once until it is paid, and then by shipping's answer.
 
-use events::{CancellationRequested, OrderUpdated};
+use events::{CancellationRequested, OrderStuck, OrderUpdated};
 use kernel::{SignedDuration, Timestamp};
 
 use super::{Decision, Due, Order, OrderEvent, Status};
+
+/// The one who cancels an order of their own.
+pub(crate) const CUSTOMER: &str = "customer";
 
 /// The one who cancels the orders of a banned customer.
 pub(crate) const BAN: &str = "ban";
@@ -38,7 +41,7 @@ impl Order {
     pub fn cancel(&self, by: &str, now: Timestamp) -> Result<Option<Decision>, TooLate> {
         let wanted = || Self { cancelled_by: Some(by.to_owned()), ..self.clone() };
         match self.status {
-            Status::Placed | Status::Reserved => {
+            Status::Placed | Status::Backordered | Status::Reserved => {
                 let order = wanted();
                 let reason = order.why_cancelled();
                 Ok(Some(order.end(reason).after(self, now)))
@@ -55,9 +58,21 @@ impl Order {
         }
     }
 
-    /// No answer came to the question if it can be cancelled.
+    /// No answer came to the question if it can be cancelled. The first time that is reported: no other status lasts
+    /// without end.
     pub fn ask_again(&self, now: Timestamp) -> Option<Decision> {
-        (self.status == Status::Cancelling).then(|| self.clone().ask_shipping(now).after(self, now))
+        if self.status != Status::Cancelling {
+            return None;
+        }
+        let stuck = self.stuck_at.is_none().then(|| OrderStuck {
+            order_id: self.order_id,
+            number: self.number,
+            status: self.status.as_str().to_owned(),
+            // Other changes may have come since, and the timer may be late.
+            since: self.updated_at.min(now - ASK_AGAIN_AFTER),
+        });
+        let order = Self { stuck_at: self.stuck_at.or(Some(now)), ..self.clone() };
+        Some(Decision { stuck, ..order.ask_shipping(now) }.after(self, now))
     }
 
     /// Shipping's answer: the order ends if nothing had left, and goes on if something had.

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use events::orders::{ShipmentNews, ShippedLine};
-use events::shipping::ShipmentLine;
-use events::{OrderUpdated, ProductId, ShipmentDelivered, ShipmentDispatched, ShipmentId};
+use events::orders::{NOT_SENT, ShipmentNews, ShippedLine};
+use events::shipping::{ShipmentContent, ShipmentLine};
+use events::{OrderUpdated, ProductId, ShipmentDelivered, ShipmentDispatched, ShipmentId, ShipmentReduced};
 use kernel::Timestamp;
 
 use super::{Decision, Order, OrderEvent, Status};
@@ -77,13 +77,39 @@ impl Order {
         Some(Decision { event, ..Decision::of(order) }.after(self, now))
     }
 
+    /// Units of a shipment will not leave. Of what is known of one, the most counts, so an older event changes nothing.
+    pub fn shipment_reduced(&self, reduced: &ShipmentReduced, now: Timestamp) -> Option<Decision> {
+        let ShipmentReduced { shipment_id, lines, .. } = reduced;
+        let units = |lines: &[ShipmentLine]| -> i64 { lines.iter().map(|line| line.quantity).sum() };
+        let content = ShipmentContent { shipment_id: *shipment_id, lines: lines.clone() };
+        let mut withheld = self.withheld.clone();
+        match withheld.binary_search_by_key(shipment_id, |known| known.shipment_id) {
+            Ok(at) if units(lines) <= units(&withheld[at].lines) => return None,
+            Ok(at) => withheld[at] = content,
+            Err(at) => withheld.insert(at, content),
+        }
+        let order = Self { withheld, ..self.clone() }.rested();
+        let has_moved = order.status != self.status;
+        let event = has_moved.then(|| OrderEvent::Updated(order.updated(self.status)));
+        Some(Decision { event, ..Decision::of(order) }.after(self, now))
+    }
+
+    /// The reason of a move to this status, if no unit of the order was sent: its customer is not mailed that it arrived.
+    pub(super) fn why_not_sent(&self, previous: Status) -> Option<String> {
+        let has_ended = self.status == Status::Refunded && previous != Status::Refunded;
+        (has_ended && self.is_all_withheld()).then(|| NOT_SENT.to_owned())
+    }
+
     /// The order in the status that its shipments and its money say, once it is paid and as long as it is not ended.
     pub(super) fn rested(self) -> Self {
         let is_kept = matches!(self.status, Status::Paid | Status::Shipped | Status::Delivered);
         if !is_kept {
             return self;
         }
-        let status = if !self.is_complete(ShipmentStatus::Dispatched) {
+        let status = if self.is_all_withheld() {
+            // A unit is withheld because of a refund, of which the order may learn later.
+            if self.refunded > 0 { Status::Refunded } else { Status::Paid }
+        } else if !self.is_complete(ShipmentStatus::Dispatched) {
             Status::Paid
         } else if !self.is_complete(ShipmentStatus::Delivered) {
             Status::Shipped
@@ -95,14 +121,24 @@ impl Order {
         Self { status, ..self }
     }
 
-    /// True if all units are in shipments that came this far.
+    /// True if all units were withheld before they left.
+    fn is_all_withheld(&self) -> bool {
+        self.are_all_units(self.withheld.iter().flat_map(|withheld| &withheld.lines))
+    }
+
+    /// True if all units are in shipments that came this far, or will not leave.
     fn is_complete(&self, status: ShipmentStatus) -> bool {
+        let came = self.shipments.iter().filter(|shipment| shipment.status >= status);
+        let withheld = self.withheld.iter().flat_map(|withheld| &withheld.lines);
+        self.are_all_units(came.flat_map(|shipment| &shipment.lines).chain(withheld))
+    }
+
+    fn are_all_units<'a>(&self, lines: impl Iterator<Item = &'a ShipmentLine>) -> bool {
         let mut missing: BTreeMap<ProductId, i64> = BTreeMap::new();
         for line in &self.lines {
             *missing.entry(line.product_id).or_default() += line.quantity;
         }
-        let came = self.shipments.iter().filter(|shipment| shipment.status >= status);
-        for line in came.flat_map(|shipment| &shipment.lines) {
+        for line in lines {
             *missing.entry(line.product_id).or_default() -= line.quantity;
         }
         missing.values().all(|units| *units <= 0)

@@ -1,6 +1,10 @@
 use kernel::{Currency, Uuid};
 use proptest::prelude::*;
 
+mod waiting;
+mod withheld;
+
+use events::RefundFailed;
 use events::shipping::ShipmentLine;
 
 use super::cancellation::{ACCOUNT_BANNED, ASK_AGAIN_AFTER, TOO_LATE_TO_CANCEL};
@@ -112,6 +116,18 @@ fn refund(payment_id: PaymentId, total: i64) -> PaymentRefunded {
         refunded_total: Some(Money::new(total, Currency::EUR)),
         restock: Vec::new(),
         reason: None,
+        of_cancellation: None,
+    }
+}
+
+/// A refund of 1.00 EUR of the first payment that failed. Those that succeeded have their sums for ids.
+fn refund_failed(id: u128) -> RefundFailed {
+    RefundFailed {
+        refund_id: Uuid::from_u128(id).into(),
+        payment_id: payment(1),
+        order_id: Uuid::from_u128(7).into(),
+        amount: Money::new(100, Currency::EUR),
+        error: format!("the card was closed ({id})"),
     }
 }
 
@@ -141,6 +157,19 @@ fn a_paid_order_is_cancelled_if_nothing_has_left() {
     assert!(matches!(&ended.event, Some(OrderEvent::Cancelled(end)) if end.was_paid && end.reason == "cancelled"));
     assert_eq!((ended.order.status, ended.ask_again), (Status::Cancelled, Due::Clear));
     assert_eq!(stored(ended).shipment_stopped(false, now()), None);
+}
+
+#[test]
+fn an_order_that_waits_for_shipping_is_reported_as_stuck_once_for_each_stay() {
+    let asked = stored(paid().cancel("customer", now()).unwrap().unwrap());
+    let later = now() + ASK_AGAIN_AFTER;
+    let again = asked.ask_again(later).unwrap();
+    let stuck = again.stuck.clone().unwrap();
+    assert_eq!((stuck.number, stuck.status.as_str(), stuck.since), (asked.number, "cancelling", now()));
+    let again = stored(again);
+    assert_eq!(again.ask_again(later).unwrap().stuck, None, "it is reported already");
+    let ended = stored(again.shipment_stopped(true, later).unwrap());
+    assert_eq!((ended.status, ended.stuck_at), (Status::Paid, None), "the next stay is another");
 }
 
 #[test]
@@ -183,6 +212,50 @@ fn a_delivered_order_whose_money_went_back_is_refunded() {
 }
 
 #[test]
+fn a_refund_that_failed_says_why_until_later_ones_gave_back_as_much() {
+    let error = |order: &Order| order.refund_error().map(str::to_owned);
+    let closed = |id: u128| Some(format!("the card was closed ({id})"));
+    let failed = paid().refund_failed(&refund_failed(250), now()).unwrap();
+    assert_eq!((failed.event, failed.has_moved, failed.order.payment_status), (None, false, PaymentStatus::Captured));
+    let failed = stored(Decision::of(failed.order));
+    assert_eq!(error(&failed), closed(250));
+    assert_eq!(failed.refund_failed(&refund_failed(250), now()), None, "it is known");
+
+    let earlier = stored(failed.payment_refunded(&refund(payment(1), 200), now()).unwrap());
+    assert_eq!(error(&earlier), closed(250), "that one was asked for before");
+    let half = PaymentRefunded { amount: Money::new(50, Currency::EUR), ..refund(payment(1), 300) };
+    let half = stored(earlier.payment_refunded(&half, now()).unwrap());
+    assert_eq!(error(&half), closed(250), "half of it is still to go back");
+    let rest = PaymentRefunded { amount: Money::new(50, Currency::EUR), ..refund(payment(1), 400) };
+    let done = stored(half.payment_refunded(&rest, now()).unwrap());
+    assert_eq!(error(&done), None);
+    let late = stored(done.refund_failed(&refund_failed(220), now()).unwrap());
+    assert_eq!(error(&late), None, "what failed before and arrives late says nothing");
+    let again = stored(late.refund_failed(&refund_failed(450), now()).unwrap());
+    assert_eq!(error(&again), closed(450));
+    let all = stored(again.payment_refunded(&refund(payment(1), 1_000), now()).unwrap());
+    assert_eq!(error(&all), None);
+    let other = RefundFailed { payment_id: payment(2), ..refund_failed(460) };
+    assert_eq!(again.refund_failed(&other, now()), None, "of another payment");
+}
+
+#[test]
+fn the_end_of_an_order_names_the_one_who_wished_it() {
+    let by = |decision: &Decision| match &decision.event {
+        Some(OrderEvent::Cancelled(end)) => end.cancelled_by.clone(),
+        other => panic!("{other:?}"),
+    };
+    let unpaid = reserved(None).cancel("automation", now()).unwrap().unwrap();
+    assert_eq!(by(&unpaid).as_deref(), Some("automation"));
+    let asked = stored(paid().cancel(CUSTOMER, now()).unwrap().unwrap());
+    let ended = asked.shipment_stopped(false, now()).unwrap();
+    assert_eq!(by(&ended).as_deref(), Some(CUSTOMER));
+    let late = stored(unpaid).stock_reserved(payment(9), now(), ttl()).unwrap();
+    assert_eq!(by(&late).as_deref(), Some("automation"), "emitted again, it says the same");
+    assert_eq!(by(&reserved(None).expire(now()).unwrap()), None);
+}
+
+#[test]
 fn the_refund_of_a_cancelled_order_is_no_news_of_its_own() {
     let cancelled =
         stored(stored(paid().cancel("customer", now()).unwrap().unwrap()).shipment_stopped(false, now()).unwrap());
@@ -190,6 +263,14 @@ fn the_refund_of_a_cancelled_order_is_no_news_of_its_own() {
         PaymentRefunded { reason: Some(events::payments::ORDER_CANCELLED.to_owned()), ..refund(payment(1), 1_000) };
     let refunded = cancelled.payment_refunded(&by_cancellation, now()).unwrap();
     assert_eq!((refunded.event, refunded.order.status), (None, Status::Cancelled));
+    let of_cancellation = PaymentRefunded { of_cancellation: Some(true), ..refund(payment(1), 1_000) };
+    assert_eq!(cancelled.payment_refunded(&of_cancellation, now()).unwrap().event, None, "whatever its reason");
+    let by_admin = PaymentRefunded { of_cancellation: Some(false), ..by_cancellation };
+    let refunded = paid().payment_refunded(&by_admin, now()).unwrap();
+    assert!(
+        matches!(refunded.event, Some(OrderEvent::Updated(news)) if news.refund.is_some()),
+        "a reason is only text"
+    );
 }
 
 #[test]
@@ -300,13 +381,15 @@ fn every_status_has_a_name_that_reads_back() {
 #[derive(Clone, Debug)]
 enum Step {
     Reserved,
-    Rejected,
+    Rejected(bool),
     Token,
     Captured(u128),
     Failed(u128, bool),
     Voided(u128),
     Refunded(u128, i64),
+    RefundFailed(u128),
     Moved(u128, ShipmentStatus),
+    Reduced(u128, i64),
     Stopped,
     Cancel,
     AskAgain,
@@ -320,13 +403,15 @@ fn moved() -> impl Strategy<Value = (u128, ShipmentStatus)> {
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         Just(Step::Reserved),
-        Just(Step::Rejected),
+        any::<bool>().prop_map(Step::Rejected),
         Just(Step::Token),
         (1_u128..4).prop_map(Step::Captured),
         (1_u128..4, any::<bool>()).prop_map(|(id, is_final)| Step::Failed(id, is_final)),
         (1_u128..4).prop_map(Step::Voided),
         (1_u128..4, 1_i64..11).prop_map(|(id, part)| Step::Refunded(id, part * 100)),
+        (1_u128..11).prop_map(|nth| Step::RefundFailed(nth * 100 + 50)),
         moved().prop_map(|(id, status)| Step::Moved(id, status)),
+        (1_u128..3, 1_i64..3).prop_map(|(id, units)| Step::Reduced(id, units)),
         Just(Step::Stopped),
         Just(Step::Cancel),
         Just(Step::AskAgain),
@@ -339,7 +424,7 @@ fn step() -> impl Strategy<Value = Step> {
 fn take(order: &Order, step: &Step, next_payment: u128) -> Option<Decision> {
     match step {
         Step::Reserved => order.stock_reserved(payment(next_payment), now(), ttl()),
-        Step::Rejected => order.stock_rejected(now()),
+        Step::Rejected(waits) => waiting::rejected(order, *waits),
         Step::Token => order.request_payment(payment(next_payment), "tok".to_owned(), now()).ok(),
         Step::Captured(id) => order.payment_captured(payment(*id), now()),
         Step::Failed(id, is_final) => order.payment_failed(payment(*id), decline(*is_final), ATTEMPTS, now()),
@@ -350,8 +435,15 @@ fn take(order: &Order, step: &Step, next_payment: u128) -> Option<Decision> {
             order.payment_refunded(&refund(payment(*id), *total), now())
         }
         Step::Refunded(..) => None,
-        Step::Moved(id, status) if was_paid(order) => order.shipment_moved(shipment(*id, 1, *status), now()),
-        Step::Moved(..) => None,
+        Step::RefundFailed(id) if order.captured() > 0 => order.refund_failed(&refund_failed(*id), now()),
+        Step::RefundFailed(_) => None,
+        Step::Moved(id, status) if was_paid(order) => {
+            order.shipment_moved(shipment(*id, 1, *status), now()).filter(withheld::is_possible)
+        }
+        Step::Reduced(id, units) if was_paid(order) => {
+            order.shipment_reduced(&withheld::reduced(*id, *units), now()).filter(withheld::is_possible)
+        }
+        Step::Moved(..) | Step::Reduced(..) => None,
         Step::Stopped => order.shipment_stopped(!order.shipments.is_empty(), now()),
         Step::Cancel => order.cancel("customer", now()).ok().flatten(),
         Step::AskAgain => order.ask_again(now()),
@@ -361,15 +453,17 @@ fn take(order: &Order, step: &Step, next_payment: u128) -> Option<Decision> {
 
 /// Shipping knows of the order, and has not stopped it.
 fn was_paid(order: &Order) -> bool {
-    !matches!(order.status, Status::Placed | Status::Reserved | Status::Rejected | Status::Cancelled)
+    use Status::{Backordered, Cancelled, Placed, Rejected, Reserved};
+    !matches!(order.status, Placed | Backordered | Reserved | Rejected | Cancelled)
 }
 
 fn may_follow(before: Status, after: Status) -> bool {
-    use Status::{Cancelled, Cancelling, Delivered, Paid, Placed, Refunded, Rejected, Reserved, Shipped};
+    use Status::{Backordered, Cancelled, Cancelling, Delivered, Paid, Placed, Refunded, Rejected, Reserved, Shipped};
     before == after
         || matches!(
             (before, after),
-            (Placed, Reserved | Rejected | Cancelled)
+            (Placed, Backordered | Reserved | Rejected | Cancelled)
+                | (Backordered, Reserved | Rejected | Cancelled)
                 | (Reserved, Paid | Cancelled)
                 | (Paid, Cancelling | Shipped | Delivered | Refunded)
                 | (Cancelling, Cancelled | Paid | Shipped | Delivered | Refunded)
@@ -419,10 +513,16 @@ proptest! {
                 None => {}
             }
             // A state that ends takes its timer along; a state that waits keeps it.
-            let was_unpaid = matches!(order.status, Status::Placed | Status::Reserved);
-            if decision.has_moved && was_unpaid && decision.order.status != Status::Reserved {
-                prop_assert_eq!(decision.expiry, Due::Clear);
+            let is_unpaid = |status| matches!(status, Status::Placed | Status::Backordered | Status::Reserved);
+            if decision.has_moved && is_unpaid(order.status) {
+                let waits_on = is_unpaid(decision.order.status);
+                prop_assert_eq!(matches!(decision.expiry, Due::At(_)), waits_on);
+                prop_assert_eq!(decision.expiry == Due::Clear, !waits_on);
             }
+            // Its place among those that wait begins and ends with the status.
+            let is_waiting = decision.order.status == Status::Backordered;
+            prop_assert_eq!(decision.order.waits_for.is_empty(), !is_waiting);
+            prop_assert_eq!(decision.waited_for.is_empty(), is_waiting || order.status != Status::Backordered);
             if order.status == Status::Cancelling && decision.has_moved {
                 prop_assert_eq!(decision.ask_again, Due::Clear);
             }
@@ -445,6 +545,7 @@ proptest! {
             prop_oneof![
                 moved().prop_map(|(id, status)| Step::Moved(id, status)),
                 (1_i64..11).prop_map(|part| Step::Refunded(1, part * 100)),
+                (1_u128..11).prop_map(|nth| Step::RefundFailed(nth * 100 + 50)),
             ],
             0..12,
         ),
@@ -452,7 +553,8 @@ proptest! {
     ) {
         let end = |news: &[Step]| {
             let all = news.iter().fold(paid(), |order, step| take(&order, step, 2).map_or(order.clone(), stored));
-            (all.status, all.payment_status, all.refunded, all.shipments)
+            let error = all.refund_error().map(str::to_owned);
+            (all.status, all.payment_status, all.refunded, all.refunds, error, all.shipments)
         };
         let mut other: Vec<Step> = news.iter().chain(&news).cloned().collect();
         // A shuffle that the case itself determines.

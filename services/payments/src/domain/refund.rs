@@ -296,6 +296,7 @@ fn refunded_event(payment: &Payment, refund: &RefundIntent) -> PaymentRefunded {
         refunded_total: Some(payment.refunded()),
         restock: refund.restock.clone(),
         reason: refund.reason.clone(),
+        of_cancellation: Some(refund.is_of_cancellation()),
     }
 }
 

@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::str::FromStr;
 
+use kernel::ADMIN_ROLE;
+
 /// A role.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Role {
@@ -10,7 +12,7 @@ pub(crate) enum Role {
     Admin,
 }
 
-kernel::named!(Role { Admin = "admin" });
+kernel::named!(Role { Admin = ADMIN_ROLE });
 
 /// The roles of an account, each once.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use storage::Error;
 use storage::held::{Held, HeldState};
 
 use crate::operator::question::{Question, rows};
-use crate::operator::{Operator, as_base64};
+use crate::operator::{OnBehalfOf, Operator, as_base64};
 
 /// A delivery that the consumer's store keeps.
 #[derive(Debug, Serialize, Deserialize)]
@@ -69,9 +69,11 @@ impl Question for DeadLetterById {
 /// Handles a dead letter again. The answer is false if it isn't one (any more).
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[expect(missing_docs, reason = "it is the argument of `Operator::replay`")]
 pub struct Replay {
+    /// The dead letter.
     pub id: DeadLetterId,
+    /// The caller of the console, who decides: kept with the decision.
+    pub caller: OnBehalfOf,
 }
 
 impl Question for Replay {
@@ -79,16 +81,18 @@ impl Question for Replay {
     type Answer = bool;
 
     async fn answer(self, operator: &Operator) -> Result<bool, Error> {
-        operator.replay(self.id).await
+        operator.replay(self.id, &self.caller.0.actor()).await
     }
 }
 
 /// Discards a dead letter. The answer is false if it isn't one (any more).
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[expect(missing_docs, reason = "it is the argument of `Operator::discard`")]
 pub struct Discard {
+    /// The dead letter.
     pub id: DeadLetterId,
+    /// The caller of the console, who decides: kept with the decision.
+    pub caller: OnBehalfOf,
 }
 
 impl Question for Discard {
@@ -96,7 +100,7 @@ impl Question for Discard {
     type Answer = bool;
 
     async fn answer(self, operator: &Operator) -> Result<bool, Error> {
-        operator.discard(self.id).await
+        operator.discard(self.id, &self.caller.0.actor()).await
     }
 }
 

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use kernel::{EventId, Timestamp};
 use serde::{Deserialize, Deserializer, Serialize, de};
 use storage::Error;
+use storage::decisions::Decided;
 
 use crate::operator::question::Question;
 use crate::operator::{DeliveryStatus, Operator};
@@ -51,12 +52,47 @@ impl<'de> Deserialize<'de> for DeliveryStatus {
             attempts: i64,
             handled_at: Option<Timestamp>,
             reason: Option<String>,
+            #[serde(default, with = "decided")]
+            decided: Option<Decided>,
         }
-        let Form { status, attempts, handled_at, reason } = Form::deserialize(deserializer)?;
+        let Form { status, attempts, handled_at, reason, decided } = Form::deserialize(deserializer)?;
         let known = Self::STATUSES.into_iter().find(|known| *known == status);
         // It is of another version.
         let status = known.ok_or_else(|| de::Error::custom(format!("there is no status {status}")))?;
-        Ok(Self { status, attempts, handled_at, reason })
+        Ok(Self { status, attempts, handled_at, reason, decided })
+    }
+}
+
+/// The last decision about an event that was a dead letter.
+pub(in crate::operator) mod decided {
+    use kernel::Timestamp;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+    use storage::decisions::Decided;
+
+    #[derive(Serialize, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Form {
+        decision: String,
+        decided_by: String,
+        decided_at: Timestamp,
+    }
+
+    #[expect(clippy::ref_option, reason = "serde lends it")]
+    pub fn serialize<S: Serializer>(decided: &Option<Decided>, serializer: S) -> Result<S::Ok, S::Error> {
+        let form = decided.as_ref().map(|Decided { decision, decided_by, decided_at }| Form {
+            decision: decision.as_str().to_owned(),
+            decided_by: decided_by.clone(),
+            decided_at: *decided_at,
+        });
+        form.serialize(serializer)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Decided>, D::Error> {
+        let form = Option::<Form>::deserialize(deserializer)?;
+        let of_form = |Form { decision, decided_by, decided_at }| {
+            Ok(Decided { decision: decision.parse().map_err(de::Error::custom)?, decided_by, decided_at })
+        };
+        form.map(of_form).transpose()
     }
 }
 
@@ -72,16 +108,25 @@ fn bounded<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<EventName>,
 mod tests {
     use kernel::Uuid;
     use serde_json::json;
+    use storage::decisions::Decision;
 
     use super::*;
     use crate::operator::questions::over_the_wire;
 
     #[test]
     fn a_status_of_another_version_is_not_taken_for_one_that_is_known() {
-        let status = DeliveryStatus { status: "parked", attempts: 3, handled_at: None, reason: None };
-        let sent = HashMap::from([(EventId::from(Uuid::from_u128(1)), status)]);
+        let undecided = DeliveryStatus { status: "parked", attempts: 3, ..DeliveryStatus::pending() };
+        let decided = Decided {
+            decision: Decision::Replay,
+            decided_by: "automation".to_owned(),
+            decided_at: "2026-01-01T12:00:00Z".parse().unwrap(),
+        };
+        let replayed = DeliveryStatus { decided: Some(decided), ..undecided.clone() };
+        let id = |number| EventId::from(Uuid::from_u128(number));
+        let sent = HashMap::from([(id(1), undecided), (id(2), replayed)]);
         assert_eq!(over_the_wire(&sent), sent);
-        let unknown = json!({"status": "resting", "attempts": 3, "handled_at": null, "reason": null});
-        assert!(serde_json::from_value::<DeliveryStatus>(unknown).is_err());
+        let of_before = |status| json!({"status": status, "attempts": 3, "handled_at": null, "reason": null});
+        assert!(serde_json::from_value::<DeliveryStatus>(of_before("resting")).is_err());
+        assert!(serde_json::from_value::<DeliveryStatus>(of_before("parked")).is_ok(), "nothing was decided");
     }
 }

@@ -7,6 +7,7 @@ mod deliveries;
 mod events;
 mod keys;
 mod may_read;
+mod parked;
 mod republish;
 
 pub use account_standing::{AccountStanding, Known};
@@ -16,7 +17,10 @@ pub use deliveries::{Deliveries, EventName, IDS_MAX};
 pub use events::{ArchivedEvent, EventById, EventsAbout, EventsBefore, EventsToCome, NewestPosition};
 pub use keys::{Key, Keys};
 pub use may_read::{MayRead, OnBehalfOf};
+pub use parked::{CountParked, Parked};
 pub use republish::{RepublishAfter, Republished};
+
+pub(super) use deliveries::decided;
 
 use super::route::Answers;
 
@@ -31,6 +35,7 @@ pub(super) fn all(answers: Answers) -> Answers {
         .to::<Deliveries>()
         .to::<DeadLetters>()
         .to::<DeadLetterById>()
+        .to::<CountParked>()
         .to::<Replay>()
         .to::<Discard>()
         .to::<RepublishAfter>()

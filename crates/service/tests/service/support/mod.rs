@@ -32,7 +32,8 @@ use utoipa::openapi::OpenApi;
 
 pub use script::{Script, Step};
 pub use services::{
-    REMIND, REMIND_AFTER, batch_consumer, batch_timekeeper, consumer, emitter, listener, staged_timekeeper, timekeeper,
+    REMIND, REMIND_AFTER, batch_consumer, batch_listener, batch_timekeeper, consumer, emitter, listener,
+    staged_timekeeper, timekeeper,
 };
 
 pub const ADMIN_TOKEN: &str = "an-admin-token-for-tests-only-0123456789";
@@ -119,7 +120,7 @@ impl House {
             consumers.push(catch_up::consumer(&**service, store, &[]));
         }
         catch_up::begin(&consumers).await.expect("the stores can be read");
-        catch_up::catch_up_all(&consumers, Beside::Nobody, drop).await.expect("the stores can be read");
+        catch_up::catch_up_all(&consumers, &[], Beside::Nobody, drop).await.expect("the stores can be read");
         for (service, consumer) in services.into_iter().zip(consumers) {
             let name = service.name();
             running.insert(name, service.start(consumer.db, &runtime).await.expect("the folder can be written"));

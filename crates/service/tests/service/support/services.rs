@@ -76,6 +76,13 @@ pub fn listener(name: &'static str, selection: &Selection, script: &Script) -> S
         .on::<UserPasswordChanged>(react)
 }
 
+/// A service that reacts to a selection of types with one handler, many deliveries at once.
+pub fn batch_listener(name: &'static str, selection: &Selection, script: &Script) -> Service<Script> {
+    Service::new(name, MIGRATIONS, STATEMENTS, script.clone())
+        .routes(Policy::Guest, routes!(effects))
+        .on_any_many(selection, listen_to_many)
+}
+
 /// A service that reacts to many deliveries at once.
 pub fn batch_consumer(name: &'static str, script: &Script) -> Service<Script> {
     Service::new(name, MIGRATIONS, STATEMENTS, script.clone())
@@ -142,6 +149,20 @@ async fn listen(ctx: Ctx, delivery: Delivery<Bytes>) -> Result<Committed, Failur
     assert_eq!(body["user_id"], delivery.envelope.key.to_string(), "the body is as it was sent");
     let batch = perform(&ctx, delivery.envelope.key, &delivery.envelope.event_type).await?;
     Ok(ctx.commit(batch, delivery.cause()).await?)
+}
+
+/// The script knows it as `set` if it gets several deliveries, and each of these by the name in its body.
+async fn listen_to_many(ctx: Ctx, deliveries: Vec<Delivery<Bytes>>) -> Result<Committed, Failure> {
+    ctx.state.next(if deliveries.len() > 1 { "set" } else { "one" });
+    let mut batch = Batch::new();
+    for delivery in &deliveries {
+        let body: serde_json::Value =
+            serde_json::from_slice(&delivery.event).map_err(|error| Failure::park(error.to_string()))?;
+        let name = ["username", "error"].iter().find_map(|field| body[*field].as_str());
+        let name = name.unwrap_or(&delivery.envelope.event_type);
+        batch = batch.and(perform(&ctx, delivery.envelope.key, name).await?);
+    }
+    Ok(ctx.commit(batch, causes(deliveries)).await?)
 }
 
 async fn react_to_many<E: Published>(ctx: Ctx, deliveries: Vec<Delivery<E>>) -> Result<Committed, Failure> {
