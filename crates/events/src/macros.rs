@@ -21,6 +21,11 @@ macro_rules! events {
                 fn key(&self) -> kernel::Uuid {
                     self.$key.into()
                 }
+
+                // Beside the struct it is compiled once, and not by each service that reacts to it.
+                fn decode(body: &[u8]) -> serde_json::Result<Self> {
+                    serde_json::from_slice(body)
+                }
             }
         )*
 
@@ -32,7 +37,7 @@ macro_rules! events {
             key: stringify!($key),
             fields: &[$(stringify!($field)),*],
             doc: concat!($($doc, "\n"),+),
-            round_trip: |body| serde_json::to_vec_pretty(&serde_json::from_slice::<$name>(body)?),
+            round_trip: |body| serde_json::to_vec_pretty(&<$name as kernel::Event>::decode(body)?),
         }),*];
     };
 }

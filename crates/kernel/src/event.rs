@@ -15,6 +15,11 @@ pub trait Event: Serialize + DeserializeOwned + Send + Sync + 'static {
 
     /// The id of what the event is about. Events of one source, key and lane take effect in order.
     fn key(&self) -> Uuid;
+
+    /// Reads one from the JSON of a body.
+    fn decode(body: &[u8]) -> serde_json::Result<Self> {
+        serde_json::from_slice(body)
+    }
 }
 
 /// Events of one lane never wait for those of another, neither in the relay, nor in queues, nor in workers.

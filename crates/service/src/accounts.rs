@@ -10,6 +10,7 @@ use kernel::{Envelope, Event, UserId};
 use storage::Db;
 use storage::accounts::{self, Change, Standing};
 
+use crate::reaction::{Raw, decode};
 use crate::{Failure, Selection};
 
 /// The types that say something about an account's standing.
@@ -22,29 +23,27 @@ fn change_of(envelope: &Envelope, body: &[u8]) -> Result<Option<Change>, Failure
     let time = envelope.time;
     Ok(Some(match envelope.event_type.as_str() {
         UserBanned::TYPE => {
-            let UserBanned { user_id, version, .. } = read(body)?;
+            let UserBanned { user_id, version, .. } = decode(body)?;
             Change::Ban { user_id, is_banned: true, version, time }
         }
         UserUnbanned::TYPE => {
-            let UserUnbanned { user_id, version, .. } = read(body)?;
+            let UserUnbanned { user_id, version, .. } = decode(body)?;
             Change::Ban { user_id, is_banned: false, version, time }
         }
         UserRolesChanged::TYPE => {
-            let UserRolesChanged { user_id, roles, version, .. } = read(body)?;
+            let UserRolesChanged { user_id, roles, version, .. } = decode(body)?;
             Change::Roles { user_id, roles, version }
         }
         _ => return Ok(None),
     }))
 }
 
-fn read<E: Event>(body: &[u8]) -> Result<E, Failure> {
-    serde_json::from_slice(body).map_err(|error| Failure::park(format!("the body is no {}: {error}", E::TYPE)))
-}
-
-/// Keeps what an event says. Repeated with the reaction after it, which may fail, that changes nothing.
-pub(crate) async fn keep(db: &Db, envelope: &Envelope, body: &[u8]) -> Result<(), Failure> {
-    if let Some(change) = change_of(envelope, body)? {
-        accounts::keep(db, &change).await?;
+/// Keeps what events say. Repeated with the reaction after it, which may fail, that changes nothing.
+pub(crate) async fn keep(db: &Db, deliveries: &[Raw]) -> Result<(), Failure> {
+    for delivery in deliveries {
+        if let Some(change) = change_of(&delivery.envelope, &delivery.body)? {
+            accounts::keep(db, &change).await?;
+        }
     }
     Ok(())
 }

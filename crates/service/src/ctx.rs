@@ -66,32 +66,37 @@ impl Default for Settings {
     }
 }
 
-/// A service's store, clock, ids, settings and own state `S`. Cheap to clone: each request does it several times.
-pub struct Ctx<S = ()>(Arc<CtxParts<S>>);
+/// A service's store, clock, ids and settings, which are those of its [`CtxParts`], and its own state `S`. Cheap to clone:
+/// each request does it several times.
+pub struct Ctx<S = ()> {
+    parts: Arc<CtxParts>,
+    /// The state of this service alone, such as a payment provider.
+    pub state: Arc<S>,
+}
+
+impl<S> Ctx<S> {
+    pub(crate) fn new(parts: Arc<CtxParts>, state: Arc<S>) -> Self {
+        Self { parts, state }
+    }
+}
 
 impl<S> Clone for Ctx<S> {
     fn clone(&self) -> Self {
-        Self(self.0.clone())
+        Self::new(self.parts.clone(), self.state.clone())
     }
 }
 
 impl<S> Deref for Ctx<S> {
-    type Target = CtxParts<S>;
+    type Target = CtxParts;
 
-    fn deref(&self) -> &CtxParts<S> {
-        &self.0
+    fn deref(&self) -> &CtxParts {
+        &self.parts
     }
 }
 
-impl<S> From<CtxParts<S>> for Ctx<S> {
-    fn from(parts: CtxParts<S>) -> Self {
-        Self(Arc::new(parts))
-    }
-}
-
-/// The parts of a [`Ctx`].
-pub struct CtxParts<S> {
-    /// The service's store: read from it, commit through [`Ctx::commit`].
+/// The parts of a [`Ctx`] that every service has. What runs a service knows these alone, and so is compiled once.
+pub struct CtxParts {
+    /// The service's store: read from it, commit through [`CtxParts::commit`].
     pub db: Db,
     /// The time.
     pub clock: Clock,
@@ -99,20 +104,18 @@ pub struct CtxParts<S> {
     pub ids: Ids,
     /// The parts that all services share.
     pub settings: Arc<Settings>,
-    /// The state of this service alone, such as a payment provider.
-    pub state: S,
     /// Counters and histograms.
     pub metrics: Arc<Metrics>,
     /// Requests with an `Idempotency-Key`.
     pub idempotency: Idempotency,
     pub(crate) tracer: Tracer,
     pub(crate) keys: Keyring,
-    pub(crate) store_unavailable: Arc<AtomicBool>,
+    pub(crate) store_unavailable: AtomicBool,
     pub(crate) overload: Overload,
     pub(crate) catching_up: CatchingUp,
 }
 
-impl<S> Ctx<S> {
+impl CtxParts {
     /// 503 `overloaded` while the shop is too far behind for new work. For requests that begin some, before anything
     /// else: those about work that has begun go on.
     pub fn admit(&self) -> Result<(), Problem> {
@@ -161,7 +164,7 @@ const BETWEEN: Backoff = Backoff { base: Duration::from_millis(1), max: Duration
 /// Runs read, decide and commit of a request again while its commit finds a row changed since it was read.
 ///
 /// After 16 times it answers 503 `busy`.
-pub async fn decide<T, S, F, Fut>(ctx: &Ctx<S>, mut attempt: F) -> Result<T, Problem>
+pub async fn decide<T, F, Fut>(ctx: &CtxParts, mut attempt: F) -> Result<T, Problem>
 where
     F: FnMut() -> Fut,
     Fut: Future<Output = Result<T, Problem>>,

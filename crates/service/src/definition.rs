@@ -13,47 +13,61 @@ use storage::{Committed, Migrations, Registered};
 use utoipa_axum::router::UtoipaMethodRouter;
 use uuid::Uuid;
 
-use crate::operator::{AccessCheck, StopFn};
+use crate::operator::{AccessFn, StopFn};
 use crate::reaction::Reaction;
 use crate::setting::AnySetting;
 use crate::telemetry::{Counter, Register};
 use crate::timers::{ErasedTimer, Timer, TimerKind};
-use crate::{CannotStart, Ctx, Delivery, Failure, Selection, accounts, on_account_changed, on_signing_key_published};
+use crate::{
+    CannotStart, Ctx, CtxParts, Delivery, Failure, Selection, accounts, on_account_changed, on_signing_key_published,
+};
 
 /// A service: its name, its tables, and on one screen its routes, reactions and timers.
 ///
 /// `S` is the state that only its handlers see.
 #[must_use]
 pub struct Service<S = ()> {
-    pub(crate) name: &'static str,
-    pub(crate) migrations: Migrations,
-    pub(crate) statements: &'static [Registered],
+    pub(crate) definition: Definition,
     pub(crate) routes: Routes<Ctx<S>>,
-    pub(crate) reactions: Vec<Reaction<S>>,
-    pub(crate) timers: Vec<ErasedTimer<S>>,
-    pub(crate) access: Option<AccessCheck<S>>,
-    pub(crate) at_start: Vec<AtStart<S>>,
-    pub(crate) settings: &'static [&'static dyn AnySetting],
-    pub(crate) counters: Vec<Register>,
-    pub(crate) late_after: Option<Duration>,
-    pub(crate) object_token: Option<&'static ObjectToken>,
-    pub(crate) is_projection: bool,
-    pub(crate) at_stop: Option<StopFn<S>>,
-    pub(crate) state: S,
+    pub(crate) state: Arc<S>,
 }
 
-type AtStart<S> = Box<dyn FnOnce(Ctx<S>) -> BoxFuture<'static, Result<(), CannotStart>> + Send>;
+/// A service without its routes. Its handlers are bound to its state where they are declared, so that the type of the
+/// state is gone here: what runs services is compiled once, and not for each of them (ADR 42).
+pub(crate) struct Definition {
+    pub name: &'static str,
+    pub migrations: Migrations,
+    pub statements: &'static [Registered],
+    pub reactions: Vec<Reaction>,
+    pub timers: Vec<ErasedTimer>,
+    pub access: Option<AccessFn>,
+    pub at_start: Vec<AtStart>,
+    pub settings: &'static [&'static dyn AnySetting],
+    pub counters: Vec<Register>,
+    pub late_after: Option<Duration>,
+    pub object_token: Option<&'static ObjectToken>,
+    pub is_projection: bool,
+    pub at_stop: Option<StopFn>,
+}
 
-impl<S: Clone + Send + Sync + 'static> Service<S> {
+/// The reactions that every service has.
+fn common_reactions() -> Vec<Reaction> {
+    let no_state = Arc::new(());
+    let to_key = Reaction::one::<_, SigningKeyPublished, _, _>(&no_state, on_signing_key_published::handle);
+    Reaction::of_all(&no_state, &accounts::types(), on_account_changed::handle).chain([to_key]).collect()
+}
+
+type AtStart = Box<dyn FnOnce(Arc<CtxParts>) -> BoxFuture<'static, Result<(), CannotStart>> + Send>;
+
+impl<S: Send + Sync + 'static> Service<S> {
     /// A service without routes or timers. Its only reactions are those of every service: it learns the keys by which
     /// it checks tokens, and the accounts that are banned or have roles.
     pub fn new(name: &'static str, migrations: Migrations, statements: &'static [Registered], state: S) -> Self {
-        let mut service = Self {
+        let definition = Definition {
             name,
             migrations,
             statements,
-            routes: Routes::new(),
-            reactions: Vec::new(),
+            reactions: common_reactions(),
             timers: Vec::new(),
             access: None,
             at_start: Vec::new(),
@@ -63,35 +77,31 @@ impl<S: Clone + Send + Sync + 'static> Service<S> {
             object_token: None,
             is_projection: false,
             at_stop: None,
-            state,
         };
-        for reaction in Reaction::of_all(&accounts::types(), on_account_changed::handle) {
-            reaction.add(&mut service.reactions);
-        }
-        service.on::<SigningKeyPublished>(on_signing_key_published::handle)
+        Self { definition, routes: Routes::new(), state: Arc::new(state) }
     }
 
     /// Declares the settings that it reads.
     pub fn settings(mut self, settings: &'static [&'static dyn AnySetting]) -> Self {
-        self.settings = settings;
+        self.definition.settings = settings;
         self
     }
 
     /// Declares a counter: it is shown from the start.
     pub fn counter<const N: usize>(mut self, counter: &Counter<N>) -> Self {
-        self.counters.push(counter.register());
+        self.definition.counters.push(counter.register());
         self
     }
 
     /// Declares the age of unfinished work, of whatever service, from which requests that begin new work are refused.
     pub fn late_after(mut self, age: Duration) -> Self {
-        self.late_after = Some(age);
+        self.definition.late_after = Some(age);
         self
     }
 
     /// Declares a token that opens one of its objects to whoever has it, for routes with [`Policy::Own`].
     pub fn object_token(mut self, token: &'static ObjectToken) -> Self {
-        self.object_token = Some(token);
+        self.definition.object_token = Some(token);
         self
     }
 
@@ -103,13 +113,15 @@ impl<S: Clone + Send + Sync + 'static> Service<S> {
 
     /// Reacts to an event, one delivery at a time.
     pub fn on<E: Event>(mut self, handle: impl AsyncHandler<(Ctx<S>, Delivery<E>)>) -> Self {
-        Reaction::one::<E, _, _>(move |ctx, delivery| handle.call((ctx, delivery))).add(&mut self.reactions);
+        let reaction = Reaction::one::<S, E, _, _>(&self.state, move |ctx, delivery| handle.call((ctx, delivery)));
+        reaction.add(&mut self.definition.reactions);
         self
     }
 
     /// Reacts to an event, many deliveries at a time: read the set, decide in order, commit one batch.
     pub fn on_many<E: Event>(mut self, handle: impl AsyncHandler<(Ctx<S>, Vec<Delivery<E>>)>) -> Self {
-        Reaction::many::<E, _, _>(move |ctx, deliveries| handle.call((ctx, deliveries))).add(&mut self.reactions);
+        let reaction = Reaction::many::<S, E, _, _>(&self.state, move |ctx, deliveries| handle.call((ctx, deliveries)));
+        reaction.add(&mut self.definition.reactions);
         self
     }
 
@@ -120,8 +132,8 @@ impl<S: Clone + Send + Sync + 'static> Service<S> {
     /// That is so for `SigningKeyPublished`, to which every service has a reaction of its own. A selection may name the
     /// types about an account's standing: the service keeps what they say before it calls the handler.
     pub fn on_any(mut self, selection: &Selection, handle: impl AsyncHandler<(Ctx<S>, Delivery<Bytes>)>) -> Self {
-        for reaction in Reaction::any(selection, move |ctx, delivery| handle.call((ctx, delivery))) {
-            reaction.add(&mut self.reactions);
+        for reaction in Reaction::any(&self.state, selection, move |ctx, delivery| handle.call((ctx, delivery))) {
+            reaction.add(&mut self.definition.reactions);
         }
         self
     }
@@ -136,21 +148,24 @@ impl<S: Clone + Send + Sync + 'static> Service<S> {
         selection: &Selection,
         handle: impl AsyncHandler<(Ctx<S>, Vec<Delivery<Bytes>>)>,
     ) -> Self {
-        for reaction in Reaction::any_many(selection, move |ctx, deliveries| handle.call((ctx, deliveries))) {
-            reaction.add(&mut self.reactions);
+        let handle = move |ctx, deliveries| handle.call((ctx, deliveries));
+        for reaction in Reaction::any_many(&self.state, selection, handle) {
+            reaction.add(&mut self.definition.reactions);
         }
         self
     }
 
     /// Handles a kind of durable timer.
     pub fn timer(mut self, kind: TimerKind, handle: impl AsyncHandler<(Ctx<S>, Timer)>) -> Self {
-        self.timers.push(ErasedTimer::one(kind, move |ctx, timer| handle.call((ctx, timer))));
+        let timer = ErasedTimer::one(kind, &self.state, move |ctx, timer| handle.call((ctx, timer)));
+        self.definition.timers.push(timer);
         self
     }
 
     /// Handles a kind of durable timer, many at a time: read the set, decide each, commit one batch.
     pub fn timer_many(mut self, kind: TimerKind, handle: impl AsyncHandler<(Ctx<S>, Vec<Timer>)>) -> Self {
-        self.timers.push(ErasedTimer::many(kind, move |ctx, timers| handle.call((ctx, timers))));
+        let timer = ErasedTimer::many(kind, &self.state, move |ctx, timers| handle.call((ctx, timers)));
+        self.definition.timers.push(timer);
         self
     }
 
@@ -168,14 +183,14 @@ impl<S: Clone + Send + Sync + 'static> Service<S> {
         FirstFut: Future<Output = Result<Vec<(Timer, T)>, Failure>> + Send + 'static,
         ThenFut: Future<Output = Result<Committed, Failure>> + Send + 'static,
     {
-        self.timers.push(ErasedTimer::staged(kind, first, then));
+        self.definition.timers.push(ErasedTimer::staged(kind, &self.state, first, then));
         self
     }
 
     /// Declares that the service is a projection: what its tables hold follows from the events to which it reacts, and from
     /// nothing else, so that `tradepost rebuild` may build them anew. One that emits events or has timers is none.
     pub fn projection(mut self) -> Self {
-        self.is_projection = true;
+        self.definition.is_projection = true;
         self
     }
 
@@ -186,7 +201,8 @@ impl<S: Clone + Send + Sync + 'static> Service<S> {
         F: FnOnce(Ctx<S>) -> Fut + Send + 'static,
         Fut: Future<Output = Result<(), CannotStart>> + Send + 'static,
     {
-        self.at_start.push(Box::new(move |ctx| Box::pin(run(ctx))));
+        let state = self.state.clone();
+        self.definition.at_start.push(Box::new(move |parts| Box::pin(run(Ctx::new(parts, state)))));
         self
     }
 
@@ -196,7 +212,8 @@ impl<S: Clone + Send + Sync + 'static> Service<S> {
     where
         Fut: Future<Output = Result<(), storage::Error>> + Send + 'static,
     {
-        self.at_stop = Some(Arc::new(move |ctx| Box::pin(run(ctx))));
+        let state = self.state.clone();
+        self.definition.at_stop = Some(Arc::new(move |parts| Box::pin(run(Ctx::new(parts, state.clone())))));
         self
     }
 
@@ -206,7 +223,9 @@ impl<S: Clone + Send + Sync + 'static> Service<S> {
         F: Fn(Ctx<S>, Uuid, Caller) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<Option<bool>, storage::Error>> + Send + 'static,
     {
-        self.access = Some(AccessCheck::new(check));
+        let state = self.state.clone();
+        let check = move |parts, subject, caller| check(Ctx::new(parts, state.clone()), subject, caller);
+        self.definition.access = Some(Arc::new(move |parts, subject, caller| Box::pin(check(parts, subject, caller))));
         self
     }
 }

@@ -1,7 +1,7 @@
 //! The parts of a service: routes, reactions, timers, and the machinery that runs them.
 //!
 //! A service's `lib.rs` describes itself as a [`Service`]; [`Running`] opens its store and starts its relays,
-//! consumers and timers. Handlers see a [`Ctx`], read through its `db`, decide, and [`Ctx::commit`].
+//! consumers and timers. Handlers see a [`Ctx`], read through its `db`, decide, and [`commit`](CtxParts::commit).
 //!
 //! Not here: business, SQL of a service, a particular broker, or HTTP itself, which is the crate `http`.
 //!

@@ -6,6 +6,6 @@ use storage::Batch;
 
 use crate::{Committed, Ctx, Delivery, Failure};
 
-pub(crate) async fn handle<S>(ctx: Ctx<S>, delivery: Delivery<Bytes>) -> Result<Committed, Failure> {
+pub(crate) async fn handle(ctx: Ctx, delivery: Delivery<Bytes>) -> Result<Committed, Failure> {
     Ok(ctx.commit(Batch::new(), delivery.cause()).await?)
 }

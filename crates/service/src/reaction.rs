@@ -7,7 +7,7 @@ use futures_util::future::BoxFuture;
 use kernel::{Cause, DeliveryCause, Envelope, Event, Lane, Origin};
 use storage::Committed;
 
-use crate::{Ctx, Failure, Selection, accounts};
+use crate::{Ctx, CtxParts, Failure, Selection};
 
 /// An event that arrived, decoded.
 #[derive(Debug)]
@@ -22,7 +22,7 @@ pub struct Delivery<E> {
 }
 
 impl<E> Delivery<E> {
-    /// The cause of the commit: pass it to [`Ctx::commit`].
+    /// The cause of the commit: pass it to [`CtxParts::commit`].
     pub fn cause(self) -> Cause {
         Cause::Deliveries(vec![self.cause])
     }
@@ -54,21 +54,25 @@ impl Raw {
     }
 
     fn decode<E: Event>(self) -> Result<Delivery<E>, Failure> {
-        let event = serde_json::from_slice(&self.body)
-            .map_err(|error| Failure::park(format!("the body is no {}: {error}", E::TYPE)))?;
+        let event = decode(&self.body)?;
         Ok(Delivery { event, envelope: self.envelope, is_last_attempt: self.is_last_attempt, cause: self.cause })
     }
 }
 
-type Handled = BoxFuture<'static, Result<Committed, Failure>>;
-type HandleOne<S> = Arc<dyn Fn(Ctx<S>, Raw) -> Handled + Send + Sync>;
-type HandleMany<S> = Arc<dyn Fn(Ctx<S>, Vec<Raw>) -> Handled + Send + Sync>;
+/// Reads an event from its body. What is no such event never will be: it is parked.
+pub(crate) fn decode<E: Event>(body: &[u8]) -> Result<E, Failure> {
+    E::decode(body).map_err(|error| Failure::park(format!("the body is no {}: {error}", E::TYPE)))
+}
 
-/// The reaction of a service to one type of event.
-pub(crate) struct Reaction<S> {
+pub(crate) type Handled = BoxFuture<'static, Result<Committed, Failure>>;
+type HandleOne = Arc<dyn Fn(Arc<CtxParts>, Raw) -> Handled + Send + Sync>;
+type HandleMany = Arc<dyn Fn(Arc<CtxParts>, Vec<Raw>) -> Handled + Send + Sync>;
+
+/// The reaction of a service to one type of event, bound to the service's state.
+pub(crate) struct Reaction {
     pub event_type: &'static str,
     pub lane: Lane,
-    pub handler: Handler<S>,
+    pub handler: Handler,
     pub rank: Rank,
 }
 
@@ -83,116 +87,88 @@ pub(crate) enum Rank {
     Typed,
 }
 
-pub(crate) enum Handler<S> {
+#[derive(Clone)]
+pub(crate) enum Handler {
     /// Of one type, one delivery at a time.
-    One(HandleOne<S>),
+    One(HandleOne),
     /// Of one type, many at a time.
-    Many(HandleMany<S>),
+    Many(HandleMany),
     /// Of all types of a selection, many at a time: all its types have the same.
-    Set(HandleMany<S>),
+    Set(HandleMany),
 }
 
-impl<S> Clone for Handler<S> {
-    fn clone(&self) -> Self {
-        match self {
-            Self::One(handle) => Self::One(handle.clone()),
-            Self::Many(handle) => Self::Many(handle.clone()),
-            Self::Set(handle) => Self::Set(handle.clone()),
-        }
-    }
-}
-
-impl<S: Clone + Send + Sync + 'static> Reaction<S> {
-    pub fn one<E, F, Fut>(handle: F) -> Self
+impl Reaction {
+    pub fn one<S, E, F, Fut>(state: &Arc<S>, handle: F) -> Self
     where
+        S: Send + Sync + 'static,
         E: Event,
         F: Fn(Ctx<S>, Delivery<E>) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<Committed, Failure>> + Send + 'static,
     {
-        let handle = Arc::new(handle);
-        let erased = move |ctx: Ctx<S>, raw: Raw| -> Handled {
-            let handle = handle.clone();
-            Box::pin(async move { handle(ctx, raw.decode()?).await })
+        let state = state.clone();
+        let erased = move |parts: Arc<CtxParts>, raw: Raw| -> Handled {
+            match raw.decode() {
+                Ok(delivery) => Box::pin(handle(Ctx::new(parts, state.clone()), delivery)),
+                Err(failure) => refused(failure),
+            }
         };
         Self { event_type: E::TYPE, lane: E::LANE, handler: Handler::One(Arc::new(erased)), rank: Rank::Typed }
     }
 
-    pub fn many<E, F, Fut>(handle: F) -> Self
+    pub fn many<S, E, F, Fut>(state: &Arc<S>, handle: F) -> Self
     where
+        S: Send + Sync + 'static,
         E: Event,
         F: Fn(Ctx<S>, Vec<Delivery<E>>) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<Committed, Failure>> + Send + 'static,
     {
-        let handle = Arc::new(handle);
-        let erased = move |ctx: Ctx<S>, raws: Vec<Raw>| -> Handled {
-            let handle = handle.clone();
-            Box::pin(async move {
-                let deliveries = raws.into_iter().map(Raw::decode).collect::<Result<Vec<_>, _>>()?;
-                handle(ctx, deliveries).await
-            })
+        let state = state.clone();
+        let erased = move |parts: Arc<CtxParts>, raws: Vec<Raw>| -> Handled {
+            match raws.into_iter().map(Raw::decode).collect::<Result<Vec<_>, _>>() {
+                Ok(deliveries) => Box::pin(handle(Ctx::new(parts, state.clone()), deliveries)),
+                Err(failure) => refused(failure),
+            }
         };
         Self { event_type: E::TYPE, lane: E::LANE, handler: Handler::Many(Arc::new(erased)), rank: Rank::Typed }
     }
-}
 
-impl<S: Clone + Send + Sync + 'static> Reaction<S> {
     /// One handler of a service for all types of a selection.
-    pub fn any<F, Fut>(selection: &Selection, handle: F) -> impl Iterator<Item = Self>
+    pub fn any<S, F, Fut>(state: &Arc<S>, selection: &Selection, handle: F) -> impl Iterator<Item = Self>
     where
+        S: Send + Sync + 'static,
         F: Fn(Ctx<S>, Delivery<Bytes>) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<Committed, Failure>> + Send + 'static,
     {
-        Self::ranked(selection, Rank::Selected, handle)
+        Self::of_selection(selection, Rank::Selected, Handler::undecoded(state, handle))
     }
 
     /// One handler of a service for all types of a selection, many deliveries at a time.
-    pub fn any_many<F, Fut>(selection: &Selection, handle: F) -> impl Iterator<Item = Self>
+    pub fn any_many<S, F, Fut>(state: &Arc<S>, selection: &Selection, handle: F) -> impl Iterator<Item = Self>
     where
+        S: Send + Sync + 'static,
         F: Fn(Ctx<S>, Vec<Delivery<Bytes>>) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<Committed, Failure>> + Send + 'static,
     {
-        let handle = Arc::new(handle);
-        let accounts = Arc::new(accounts::types());
-        let erased = move |ctx: Ctx<S>, raws: Vec<Raw>| -> Handled {
-            let (handle, accounts) = (handle.clone(), accounts.clone());
-            Box::pin(async move {
-                for raw in raws.iter().filter(|raw| accounts.contains(&raw.envelope.event_type)) {
-                    accounts::keep(&ctx.db, &raw.envelope, &raw.body).await?;
-                }
-                handle(ctx, raws.into_iter().map(Raw::undecoded).collect()).await
-            })
+        let state = state.clone();
+        let erased = move |parts: Arc<CtxParts>, raws: Vec<Raw>| -> Handled {
+            let deliveries = raws.into_iter().map(Raw::undecoded).collect();
+            Box::pin(handle(Ctx::new(parts, state.clone()), deliveries))
         };
-        let handle: HandleMany<S> = Arc::new(erased);
-        selection.types().map(move |(event_type, lane)| Self {
-            event_type,
-            lane,
-            handler: Handler::Set(handle.clone()),
-            rank: Rank::Selected,
-        })
+        Self::of_selection(selection, Rank::Selected, Handler::Set(Arc::new(erased)))
     }
 
     /// One handler that every service has for all types of a selection.
-    pub fn of_all<F, Fut>(selection: &Selection, handle: F) -> impl Iterator<Item = Self>
+    pub fn of_all<S, F, Fut>(state: &Arc<S>, selection: &Selection, handle: F) -> impl Iterator<Item = Self>
     where
+        S: Send + Sync + 'static,
         F: Fn(Ctx<S>, Delivery<Bytes>) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<Committed, Failure>> + Send + 'static,
     {
-        Self::ranked(selection, Rank::Common, handle)
+        Self::of_selection(selection, Rank::Common, Handler::undecoded(state, handle))
     }
 
-    fn ranked<F, Fut>(selection: &Selection, rank: Rank, handle: F) -> impl Iterator<Item = Self>
-    where
-        F: Fn(Ctx<S>, Delivery<Bytes>) -> Fut + Send + Sync + 'static,
-        Fut: Future<Output = Result<Committed, Failure>> + Send + 'static,
-    {
-        let erased = move |ctx: Ctx<S>, raw: Raw| -> Handled { Box::pin(handle(ctx, raw.undecoded())) };
-        let handle: HandleOne<S> = Arc::new(erased);
-        selection.types().map(move |(event_type, lane)| Self {
-            event_type,
-            lane,
-            handler: Handler::One(handle.clone()),
-            rank,
-        })
+    fn of_selection(selection: &Selection, rank: Rank, handler: Handler) -> impl Iterator<Item = Self> {
+        selection.types().map(move |(event_type, lane)| Self { event_type, lane, handler: handler.clone(), rank })
     }
 
     /// Adds a reaction: a service handles each type once, so a reaction to one type stands before a selection's, and both
@@ -202,52 +178,33 @@ impl<S: Clone + Send + Sync + 'static> Reaction<S> {
     ///
     /// If there are two reactions to one type alone, or two selections that both name it: one of them would never run.
     pub fn add(self, reactions: &mut Vec<Self>) {
-        let added = self.after_accounts();
-        let Some(other) = reactions.iter_mut().find(|other| other.event_type == added.event_type) else {
-            return reactions.push(added);
+        let Some(other) = reactions.iter_mut().find(|other| other.event_type == self.event_type) else {
+            return reactions.push(self);
         };
         assert!(
-            other.rank != added.rank,
+            other.rank != self.rank,
             "there are two reactions to {}: a service handles each type once",
-            added.event_type
+            self.event_type
         );
-        if other.rank < added.rank {
-            *other = added;
+        if other.rank < self.rank {
+            *other = self;
         }
-    }
-
-    /// The same reaction; one to an account's standing runs once that is kept.
-    fn after_accounts(self) -> Self {
-        if !accounts::types().contains(self.event_type) {
-            return self;
-        }
-        let handler = match self.handler {
-            Handler::One(handle) => Handler::One(Arc::new(move |ctx: Ctx<S>, raw: Raw| -> Handled {
-                let handle = handle.clone();
-                Box::pin(async move {
-                    accounts::keep(&ctx.db, &raw.envelope, &raw.body).await?;
-                    handle(ctx, raw).await
-                })
-            })),
-            Handler::Many(handle) => Handler::Many(Arc::new(move |ctx: Ctx<S>, raws: Vec<Raw>| -> Handled {
-                let handle = handle.clone();
-                Box::pin(async move {
-                    for raw in &raws {
-                        accounts::keep(&ctx.db, &raw.envelope, &raw.body).await?;
-                    }
-                    handle(ctx, raws).await
-                })
-            })),
-            // It keeps what they say itself, for it stays the same for all its types.
-            Handler::Set(handle) => Handler::Set(handle),
-        };
-        Self { handler, ..self }
     }
 }
 
-impl<S> Handler<S> {
+impl Handler {
+    fn undecoded<S, F, Fut>(state: &Arc<S>, handle: F) -> Self
+    where
+        S: Send + Sync + 'static,
+        F: Fn(Ctx<S>, Delivery<Bytes>) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<Committed, Failure>> + Send + 'static,
+    {
+        let state = state.clone();
+        Self::One(Arc::new(move |parts, raw| Box::pin(handle(Ctx::new(parts, state.clone()), raw.undecoded()))))
+    }
+
     /// Handles one delivery, whichever shape the handler has.
-    pub fn call_one(&self, ctx: Ctx<S>, raw: Raw) -> Handled {
+    pub fn call_one(&self, ctx: Arc<CtxParts>, raw: Raw) -> Handled {
         match self {
             Self::One(handle) => handle(ctx, raw),
             Self::Many(handle) | Self::Set(handle) => handle(ctx, vec![raw]),
@@ -258,4 +215,8 @@ impl<S> Handler<S> {
     pub fn is_of_set_of(&self, other: &Self) -> bool {
         matches!((self, other), (Self::Set(one), Self::Set(other)) if Arc::ptr_eq(one, other))
     }
+}
+
+fn refused(failure: Failure) -> Handled {
+    Box::pin(std::future::ready(Err(failure)))
 }

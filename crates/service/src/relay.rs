@@ -19,7 +19,7 @@ use tokio::sync::watch;
 
 use crate::membership::{Membership, Share};
 use crate::telemetry::Metrics;
-use crate::{Ctx, Tasks};
+use crate::{CtxParts, Tasks};
 
 /// Events that wait for their key or are unconfirmed at the most: what a broker confirms while it writes to its disk
 /// once or twice.
@@ -94,8 +94,8 @@ struct Queue {
 }
 
 impl Relay {
-    pub fn new<S>(
-        ctx: &Ctx<S>,
+    pub fn new(
+        ctx: &CtxParts,
         broker: Arc<dyn Broker>,
         destination: Destination,
         lane: Lane,

@@ -18,6 +18,7 @@ use tokio::sync::watch;
 use utoipa::openapi::OpenApi;
 
 use crate::accounts::StoredAccounts;
+use crate::definition::Definition;
 use crate::membership::Membership;
 use crate::reaction::{Handler, Reaction};
 use crate::relay::Relay;
@@ -114,33 +115,33 @@ pub trait AnyService: Send {
     fn start(self: Box<Self>, db: Db, runtime: &Runtime) -> BoxFuture<'_, Result<Running, CannotStart>>;
 }
 
-impl<S: Clone + Send + Sync + 'static> AnyService for Service<S> {
+impl<S: Send + Sync + 'static> AnyService for Service<S> {
     fn name(&self) -> &'static str {
-        self.name
+        self.definition.name
     }
 
     fn subscriptions(&self) -> Vec<(&'static str, Lane)> {
-        self.reactions.iter().map(|reaction| (reaction.event_type, reaction.lane)).collect()
+        self.definition.reactions.iter().map(|reaction| (reaction.event_type, reaction.lane)).collect()
     }
 
     fn statements(&self) -> &'static [Registered] {
-        self.statements
+        self.definition.statements
     }
 
     fn migrations(&self) -> Migrations {
-        self.migrations
+        self.definition.migrations
     }
 
     fn settings(&self) -> &'static [&'static dyn AnySetting] {
-        self.settings
+        self.definition.settings
     }
 
     fn late_after(&self) -> Option<Duration> {
-        self.late_after
+        self.definition.late_after
     }
 
     fn object_token(&self) -> Option<&'static ObjectToken> {
-        self.object_token
+        self.definition.object_token
     }
 
     fn openapi(&self) -> OpenApi {
@@ -148,23 +149,26 @@ impl<S: Clone + Send + Sync + 'static> AnyService for Service<S> {
     }
 
     fn refuse_rebuild(&self) -> Option<String> {
-        let emitted = events::all().find(|event| event.source == self.name).map(|event| event.event_type);
+        let Definition { name, timers, is_projection, .. } = &self.definition;
+        let emitted = events::all().find(|event| event.source == *name).map(|event| event.event_type);
         if let Some(event_type) = emitted {
             return Some(format!("it emits events of its own, such as {event_type}, which would be emitted once more"));
         }
-        if let Some(timer) = self.timers.first() {
+        if let Some(timer) = timers.first() {
             return Some(format!("it has timers, such as {}, whose work would be done once more", timer.kind.name));
         }
-        (!self.is_projection)
+        (!is_projection)
             .then(|| "it is not declared as a projection: its tables may hold what no event says".to_owned())
     }
 
     fn open<'a>(&'a self, runtime: &'a Runtime) -> BoxFuture<'a, Result<Db, storage::Error>> {
-        Box::pin(open(self.name, self.migrations, runtime))
+        Box::pin(open(self.definition.name, self.definition.migrations, runtime))
     }
 
     fn start(self: Box<Self>, db: Db, runtime: &Runtime) -> BoxFuture<'_, Result<Running, CannotStart>> {
-        Box::pin(Service::start(*self, db, runtime))
+        let Self { definition, routes, state } = *self;
+        let router = move |parts, auth| routes.finish(Ctx::new(parts, state), auth);
+        Box::pin(definition.start(Box::new(router), db, runtime))
     }
 }
 
@@ -182,26 +186,27 @@ async fn open(name: &'static str, migrations: Migrations, runtime: &Runtime) -> 
     .await
 }
 
-impl<S: Clone + Send + Sync + 'static> Service<S> {
+/// Makes the router of a service's routes.
+type MakeRouter = Box<dyn FnOnce(Arc<CtxParts>, Arc<Auth>) -> Router + Send>;
+
+impl Definition {
     /// Starts relays, consumers and timers on the open store.
-    async fn start(self, db: Db, runtime: &Runtime) -> Result<Running, CannotStart> {
+    async fn start(self, router: MakeRouter, db: Db, runtime: &Runtime) -> Result<Running, CannotStart> {
         catching_up::refuse_blind(&db, self.reactions.iter().map(|reaction| reaction.event_type)).await?;
         storage::outbox::redirect(&db).await?;
         let after_crash = db.mark_running().await?;
         runtime.metrics.register_all(self.counters);
         let membership = join(&db, runtime);
-        let store_unavailable = Arc::new(AtomicBool::new(false));
-        let ctx = Ctx::from(CtxParts {
+        let ctx = Arc::new(CtxParts {
             db: db.clone(),
             clock: runtime.clock.clone(),
             ids: runtime.ids.clone(),
             settings: runtime.settings.clone(),
-            state: self.state,
             metrics: runtime.metrics.clone(),
             tracer: runtime.tracer.clone(),
             keys: Keyring::default(),
             idempotency: Idempotency::new(db.clone(), runtime.clock.clone()),
-            store_unavailable: store_unavailable.clone(),
+            store_unavailable: AtomicBool::new(false),
             overload: runtime.overload.clone(),
             catching_up: runtime.catching_up.clone(),
         });
@@ -210,15 +215,13 @@ impl<S: Clone + Send + Sync + 'static> Service<S> {
             run(ctx.clone()).await?;
         }
         let operator = Operator {
-            db,
             broker: runtime.broker.clone(),
-            clock: runtime.clock.clone(),
             subscriptions: Arc::new(self.reactions.iter().map(|reaction| reaction.event_type).collect()),
-            access: self.access.map(|check| check.bind(ctx.clone())),
-            at_stop: self.at_stop.map(|run| operator::at_stop(run, ctx.clone())),
+            ctx: ctx.clone(),
+            access: self.access,
+            at_stop: self.at_stop,
             wake: watch::Sender::new(()),
             busy: Arc::new(AtomicUsize::new(0)),
-            store_unavailable,
         };
         let work = Work {
             broker: runtime.broker.clone(),
@@ -234,9 +237,9 @@ impl<S: Clone + Send + Sync + 'static> Service<S> {
         runtime.tasks.spawn(sweep(ctx.clone(), runtime.tasks.clone()));
         runtime.tasks.spawn(crate::keys::keep(ctx.clone(), runtime.tasks.clone()));
         let keys = ctx.keys.clone();
-        let accounts: Arc<dyn Accounts> = Arc::new(StoredAccounts(operator.db.clone()));
+        let accounts: Arc<dyn Accounts> = Arc::new(StoredAccounts(operator.ctx.db.clone()));
         let auth = Arc::new(runtime.auth.with_keys(vec![keys.clone()]).with_accounts(accounts.clone()));
-        let router = self.routes.finish(ctx, auth.clone());
+        let router = router(ctx, auth.clone());
         let router = router.merge(operator::route::of(&operator, auth, runtime.tasks.clone()));
         Ok(Running { router: served_by(self.name, router), operator, keys, accounts })
     }
@@ -265,11 +268,7 @@ fn destinations(service: &str, broker: &dyn Broker) -> HashMap<String, Vec<Strin
 }
 
 /// Answers with the destinations and lanes that types have today.
-fn start_relays<S: Clone + Send + Sync + 'static>(
-    ctx: &Ctx<S>,
-    runtime: &Runtime,
-    membership: &Membership,
-) -> Vec<(String, Lane)> {
+fn start_relays(ctx: &CtxParts, runtime: &Runtime, membership: &Membership) -> Vec<(String, Lane)> {
     let mut targets = HashSet::new();
     for event in events::all().filter(|event| event.source == ctx.db.service()) {
         for destination in runtime.broker.destinations(event.event_type) {
@@ -288,15 +287,15 @@ fn start_relays<S: Clone + Send + Sync + 'static>(
     relays
 }
 
-fn start_runners<S: Clone + Send + Sync + 'static>(
-    ctx: &Ctx<S>,
-    reactions: Vec<Reaction<S>>,
+fn start_runners(
+    ctx: &Arc<CtxParts>,
+    reactions: Vec<Reaction>,
     runtime: &Runtime,
     membership: &Membership,
     operator: &Operator,
     after_crash: bool,
 ) {
-    let handlers: HashMap<&'static str, Handler<S>> =
+    let handlers: HashMap<&'static str, Handler> =
         reactions.into_iter().map(|reaction| (reaction.event_type, reaction.handler)).collect();
     // In every lane all types: what a version before emitted may still arrive in another lane than its type has today.
     for lane in Lane::ALL {
@@ -307,7 +306,7 @@ fn start_runners<S: Clone + Send + Sync + 'static>(
 }
 
 /// Forgets handled events after `inbox_retention`, and idempotency keys that no longer stand.
-async fn sweep<S>(ctx: Ctx<S>, tasks: Tasks) {
+async fn sweep(ctx: Arc<CtxParts>, tasks: Tasks) {
     let retention = SignedDuration::try_from(ctx.settings.inbox_retention).expect("the retention is days long");
     while !tasks.is_stopping() {
         let now = ctx.clock.now();
@@ -330,13 +329,13 @@ impl Running {
     /// finished, and closes it.
     pub async fn close(operator: &Operator, drained: bool) {
         if let Some(run) = &operator.at_stop
-            && let Err(error) = run().await
+            && let Err(error) = run(operator.ctx.clone()).await
         {
             tracing::warn!(service = operator.service(), %error, "what the service does at its stop can't be done");
         }
-        if drained && let Err(error) = operator.db.mark_stopped().await {
+        if drained && let Err(error) = operator.ctx.db.mark_stopped().await {
             tracing::warn!(service = operator.service(), %error, "the store can't be marked as stopped");
         }
-        operator.db.close().await;
+        operator.ctx.db.close().await;
     }
 }

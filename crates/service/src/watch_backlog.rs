@@ -8,7 +8,7 @@ use kernel::{Lane, SignedDuration, Timestamp};
 use storage::{Db, Error, outbox, timers};
 use tokio::sync::watch;
 
-use crate::{CatchingUp, Ctx, Tasks};
+use crate::{CatchingUp, CtxParts, Tasks};
 
 /// Pieces of work that must be late before the shop is: fewer may have reasons of their own, such as a retry.
 const LATE: i64 = 100;
@@ -27,7 +27,7 @@ pub(crate) struct Work {
 }
 
 /// Looks again and again whether the service is late.
-pub(crate) async fn watch<S>(ctx: Ctx<S>, work: Work, mut wake: watch::Receiver<()>, tasks: Tasks) {
+pub(crate) async fn watch(ctx: Arc<CtxParts>, work: Work, mut wake: watch::Receiver<()>, tasks: Tasks) {
     let late_after = SignedDuration::try_from(ctx.settings.late_after).unwrap_or(SignedDuration::MAX);
     let mut was_late = false;
     let mut looks: u32 = 0;

@@ -5,7 +5,6 @@ use events::{
     ProductReviewRemoved, ProductReviewed, ProductUpdated,
 };
 use kernel::{Envelope, Event, Lane, Shards};
-use serde::de::DeserializeOwned;
 use service::Failure;
 
 use crate::domain::{Fact, Name, Observed};
@@ -41,28 +40,24 @@ pub(crate) fn observe(envelope: &Envelope, body: &[u8], shards: Shards) -> Resul
 
 fn fact(event_type: &str, body: &[u8]) -> Result<Fact, serde_json::Error> {
     Ok(match event_type {
-        OrderPlaced::TYPE => Fact::Placed(read(body)?),
-        OrderPaid::TYPE => Fact::Paid(read(body)?),
-        OrderUpdated::TYPE => Fact::Updated(read(body)?),
-        CancellationRequested::TYPE => Fact::CancellationRequested(read::<CancellationRequested>(body)?.order_id),
-        OrderCancelled::TYPE => Fact::Cancelled(read(body)?),
-        PaymentRefunded::TYPE => Fact::Refunded(read(body)?),
-        ProductReviewed::TYPE => Fact::Reviewed(read(body)?),
-        ProductReviewRemoved::TYPE => Fact::ReviewRemoved(read(body)?),
+        OrderPlaced::TYPE => Fact::Placed(Event::decode(body)?),
+        OrderPaid::TYPE => Fact::Paid(Event::decode(body)?),
+        OrderUpdated::TYPE => Fact::Updated(Event::decode(body)?),
+        CancellationRequested::TYPE => Fact::CancellationRequested(CancellationRequested::decode(body)?.order_id),
+        OrderCancelled::TYPE => Fact::Cancelled(Event::decode(body)?),
+        PaymentRefunded::TYPE => Fact::Refunded(Event::decode(body)?),
+        ProductReviewed::TYPE => Fact::Reviewed(Event::decode(body)?),
+        ProductReviewRemoved::TYPE => Fact::ReviewRemoved(Event::decode(body)?),
         ProductCreated::TYPE => {
-            let ProductCreated { product_id, sku, name, version, .. } = read(body)?;
+            let ProductCreated { product_id, sku, name, version, .. } = Event::decode(body)?;
             Fact::Named(product_id, Name { sku, name, version })
         }
         ProductUpdated::TYPE => {
-            let ProductUpdated { product_id, sku, name, version, .. } = read(body)?;
+            let ProductUpdated { product_id, sku, name, version, .. } = Event::decode(body)?;
             Fact::Named(product_id, Name { sku, name, version })
         }
         _ => Fact::Other,
     })
-}
-
-fn read<E: DeserializeOwned>(body: &[u8]) -> Result<E, serde_json::Error> {
-    serde_json::from_slice(body)
 }
 
 #[cfg(test)]

@@ -259,13 +259,13 @@ pub(crate) async fn orders_of_user_after(
 }
 
 /// Reserves `count` order numbers; answers with the first after them.
-pub(crate) async fn reserve_numbers<S>(ctx: &service::Ctx<S>, count: i64) -> Result<Option<i64>, Error> {
+pub(crate) async fn reserve_numbers(ctx: &service::CtxParts, count: i64) -> Result<Option<i64>, Error> {
     let next = ctx.db.claim(&NEXT_NUMBERS, params!["orders", count], |row| row.get("next_number")).await?;
     Ok(next.into_iter().next())
 }
 
 /// Returns reserved order numbers, unless others were reserved since.
-pub(crate) async fn release_numbers<S>(ctx: &service::Ctx<S>, rest: Range<i64>) -> Result<(), Error> {
+pub(crate) async fn release_numbers(ctx: &service::CtxParts, rest: Range<i64>) -> Result<(), Error> {
     let params = params!["orders", rest.start, rest.end];
     ctx.db.claim(&RELEASE_NUMBERS, params, |row| row.get::<i64>("next_number")).await.map(drop)
 }

@@ -11,14 +11,14 @@ impl Operator {
         let service = self.service();
         metrics.prepare(service);
         for lane in Lane::ALL {
-            let Ok((pending, oldest)) = storage::outbox::backlog(&self.db, lane).await else { continue };
+            let Ok((pending, oldest)) = storage::outbox::backlog(&self.ctx.db, lane).await else { continue };
             let age = oldest.map_or(0.0, |time| now.duration_since(time).as_secs_f64().max(0.0));
             metrics.set_outbox(service, lane, pending, age);
         }
-        if let Ok(counts) = storage::held::counts(&self.db).await {
+        if let Ok(counts) = storage::held::counts(&self.ctx.db).await {
             metrics.set_parked(service, counts.parked);
         }
-        if let Ok(due) = storage::timers::due(&self.db, now).await {
+        if let Ok(due) = storage::timers::due(&self.ctx.db, now).await {
             metrics.set_timers_due(service, due);
         }
     }

@@ -11,24 +11,24 @@ pub(crate) mod route;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bus::Broker;
 use futures_util::future::BoxFuture;
 use http::auth::Caller;
-use kernel::{Clock, DeadLetterId, EventId, Timestamp, UserId, Uuid};
+use kernel::{DeadLetterId, EventId, Timestamp, UserId, Uuid};
 use serde::{Deserialize, Serialize};
 use storage::accounts::{self, Account};
 use storage::archive::{self, StoredEvent};
 use storage::decisions::{self, Decided};
 use storage::held::{self, Held, HeldState};
 use storage::published_keys::{self, PublishedKey};
-use storage::{Db, Error, backlog, inbox, outbox, timers};
+use storage::{Error, backlog, inbox, outbox, timers};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use crate::Ctx;
+use crate::CtxParts;
 
 pub use question::{Question, path};
 pub use questions::*;
@@ -36,51 +36,24 @@ pub use questions::*;
 /// The longest sleep of whoever waits for an event: another instance on the same store wakes nobody here.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
-/// A service's work at its stop, as the service describes it.
-pub(crate) type StopFn<S> = Arc<dyn Fn(Ctx<S>) -> BoxFuture<'static, Result<(), Error>> + Send + Sync>;
-
-/// The same, bound to the service's store.
-type AtStop = Arc<dyn Fn() -> BoxFuture<'static, Result<(), Error>> + Send + Sync>;
-
-type Access = Arc<dyn Fn(Uuid, Caller) -> AccessAnswer + Send + Sync>;
+/// A service's work at its stop.
+pub(crate) type StopFn = Arc<dyn Fn(Arc<CtxParts>) -> BoxFuture<'static, Result<(), Error>> + Send + Sync>;
 
 /// A service's answer to who may read the story of a subject.
-pub(crate) struct AccessCheck<S>(Arc<AccessFn<S>>);
+pub(crate) type AccessFn = Arc<dyn Fn(Arc<CtxParts>, Uuid, Caller) -> AccessAnswer + Send + Sync>;
 
-type AccessFn<S> = dyn Fn(Ctx<S>, Uuid, Caller) -> AccessAnswer + Send + Sync;
 type AccessAnswer = BoxFuture<'static, Result<Option<bool>, Error>>;
-
-impl<S: Clone + Send + Sync + 'static> AccessCheck<S> {
-    pub fn new<F, Fut>(check: F) -> Self
-    where
-        F: Fn(Ctx<S>, Uuid, Caller) -> Fut + Send + Sync + 'static,
-        Fut: Future<Output = Result<Option<bool>, Error>> + Send + 'static,
-    {
-        Self(Arc::new(move |ctx, subject, caller| Box::pin(check(ctx, subject, caller))))
-    }
-
-    pub fn bind(self, ctx: Ctx<S>) -> Access {
-        Arc::new(move |subject, caller| (self.0)(ctx.clone(), subject, caller))
-    }
-}
-
-/// Binds a service's work at its stop to its store.
-pub(crate) fn at_stop<S: Clone + Send + Sync + 'static>(run: StopFn<S>, ctx: Ctx<S>) -> AtStop {
-    Arc::new(move || run(ctx.clone()))
-}
 
 /// The operator's handle of a running service. Cheap to clone.
 #[derive(Clone)]
 pub struct Operator {
-    pub(crate) db: Db,
     pub(crate) broker: Arc<dyn Broker>,
-    pub(crate) clock: Clock,
     pub(crate) subscriptions: Arc<HashSet<&'static str>>,
-    pub(crate) access: Option<Access>,
-    pub(crate) at_stop: Option<AtStop>,
+    pub(crate) ctx: Arc<CtxParts>,
+    pub(crate) access: Option<AccessFn>,
+    pub(crate) at_stop: Option<StopFn>,
     pub(crate) wake: watch::Sender<()>,
     pub(crate) busy: Arc<AtomicUsize>,
-    pub(crate) store_unavailable: Arc<AtomicBool>,
 }
 
 /// The status of one event at one consumer.
@@ -125,15 +98,15 @@ pub struct Activity {
 impl Operator {
     /// The service.
     pub fn service(&self) -> &'static str {
-        self.db.service()
+        self.ctx.db.service()
     }
 
     /// Checks that the store can be read, and written again if the last commit could not write.
     pub async fn check_store(&self) -> Result<(), Error> {
-        if self.store_unavailable.load(Ordering::Relaxed) {
+        if self.ctx.store_unavailable.load(Ordering::Relaxed) {
             // A write that says what is so anyway: nobody else may come to try one while the service is not ready.
-            self.db.mark_running().await?;
-            self.store_unavailable.store(false, Ordering::Relaxed);
+            self.ctx.db.mark_running().await?;
+            self.ctx.store_unavailable.store(false, Ordering::Relaxed);
         }
         self.newest_position().await.map(|_| ())
     }
@@ -146,24 +119,24 @@ impl Operator {
     /// True if the caller may read the story of this subject; `None` if the service doesn't know it.
     pub async fn may_read(&self, subject: Uuid, caller: Caller) -> Result<Option<bool>, Error> {
         match &self.access {
-            Some(check) => check(subject, caller).await,
+            Some(check) => check(self.ctx.clone(), subject, caller).await,
             None => Ok(None),
         }
     }
 
     /// The keys by which the service checks users' tokens.
     pub async fn keys(&self) -> Result<Vec<PublishedKey>, Error> {
-        published_keys::known(&self.db, self.clock.now()).await
+        published_keys::known(&self.ctx.db, self.ctx.clock.now()).await
     }
 
     /// An account's standing, as the service's store has it now, and how new that is.
     pub async fn account(&self, user_id: UserId) -> Result<Account, Error> {
-        accounts::account(&self.db, user_id).await
+        accounts::account(&self.ctx.db, user_id).await
     }
 
     /// The service's events about a subject, oldest first.
     pub async fn events_about(&self, subject: Uuid, limit: i64) -> Result<Vec<StoredEvent>, Error> {
-        archive::of_key(&self.db, subject, limit).await
+        archive::of_key(&self.ctx.db, subject, limit).await
     }
 
     /// The service's events older than `before`, newest first.
@@ -174,17 +147,17 @@ impl Operator {
         subject: Option<Uuid>,
         limit: i64,
     ) -> Result<Vec<StoredEvent>, Error> {
-        archive::before(&self.db, before, event_type, subject, limit).await
+        archive::before(&self.ctx.db, before, event_type, subject, limit).await
     }
 
     /// The service's events after a position, oldest first.
     pub async fn events_after(&self, position: i64, limit: i64) -> Result<Vec<StoredEvent>, Error> {
-        archive::after(&self.db, position, limit).await
+        archive::after(&self.ctx.db, position, limit).await
     }
 
     /// The service's events after a position, oldest first; if there are none, waits until there are, at most so long.
     pub async fn events_to_come(&self, position: i64, limit: i64, within: Duration) -> Result<Vec<StoredEvent>, Error> {
-        let (mut emitted, deadline) = (self.db.archive_signal(), Instant::now() + within);
+        let (mut emitted, deadline) = (self.ctx.db.archive_signal(), Instant::now() + within);
         loop {
             emitted.mark_unchanged();
             let events = self.events_after(position, limit).await?;
@@ -204,12 +177,12 @@ impl Operator {
 
     /// One of the service's events.
     pub async fn event(&self, event_id: EventId) -> Result<Option<StoredEvent>, Error> {
-        archive::by_id(&self.db, event_id).await
+        archive::by_id(&self.ctx.db, event_id).await
     }
 
     /// The position of the newest event.
     pub async fn newest_position(&self) -> Result<i64, Error> {
-        archive::newest(&self.db).await
+        archive::newest(&self.ctx.db).await
     }
 
     /// The status of these events here: only of those to whose type the service reacts.
@@ -220,9 +193,9 @@ impl Operator {
             return Ok(HashMap::new());
         }
         // Held ones first: what is handled between the two is found there, or in the inbox.
-        let held = held::of_events(&self.db, wanted.clone()).await?;
-        let handled = inbox::handled(&self.db, wanted.clone()).await?;
-        let mut decided = decisions::newest(&self.db, wanted.clone()).await?;
+        let held = held::of_events(&self.ctx.db, wanted.clone()).await?;
+        let handled = inbox::handled(&self.ctx.db, wanted.clone()).await?;
+        let mut decided = decisions::newest(&self.ctx.db, wanted.clone()).await?;
         let held: HashMap<EventId, Held> = held.into_iter().map(|held| (held.envelope.id, held)).collect();
         let mut status = |id: EventId| {
             let pending = DeliveryStatus { decided: decided.remove(&id), ..DeliveryStatus::pending() };
@@ -251,32 +224,32 @@ impl Operator {
 
     /// The service's dead letters with ids below `before`, newest first.
     pub async fn dead_letters(&self, before: DeadLetterId, limit: i64) -> Result<Vec<Held>, Error> {
-        held::parked(&self.db, before, limit).await
+        held::parked(&self.ctx.db, before, limit).await
     }
 
     /// One of the service's dead letters.
     pub async fn dead_letter(&self, id: DeadLetterId) -> Result<Option<Held>, Error> {
-        held::parked_one(&self.db, id).await
+        held::parked_one(&self.ctx.db, id).await
     }
 
     /// Handles a dead letter again, with all its attempts before it, and keeps who decided it. False if it isn't one (any
     /// more).
     pub async fn replay(&self, id: DeadLetterId, decided_by: &str) -> Result<bool, Error> {
-        let replayed = held::replay(&self.db, id, decided_by, self.clock.now()).await?;
+        let replayed = held::replay(&self.ctx.db, id, decided_by, self.ctx.clock.now()).await?;
         self.wake();
         Ok(replayed)
     }
 
     /// Gives a dead letter up, and keeps who decided it; what waits behind it goes on. False if it isn't one (any more).
     pub async fn discard(&self, id: DeadLetterId, decided_by: &str) -> Result<bool, Error> {
-        let discarded = held::discard(&self.db, id, decided_by, self.clock.now()).await?;
+        let discarded = held::discard(&self.ctx.db, id, decided_by, self.ctx.clock.now()).await?;
         self.wake();
         Ok(discarded)
     }
 
     /// Sends at most `limit` events after `after` again, oldest first.
     pub async fn republish(&self, after: EventId, limit: i64) -> Result<outbox::Republished, Error> {
-        outbox::republish(&self.db, after, limit).await
+        outbox::republish(&self.ctx.db, after, limit).await
     }
 
     /// Makes runners and timers look for what is due now.
@@ -291,13 +264,13 @@ impl Operator {
 
     /// The unfinished work.
     pub async fn activity(&self) -> Result<Activity, Error> {
-        let now = self.clock.now();
+        let now = self.ctx.clock.now();
         let busy = self.busy.load(Ordering::SeqCst) as u64;
-        let retries = held::due_by(&self.db, now).await?;
-        let timers = timers::unfinished(&self.db, now).await?;
-        let unsent = outbox::count(&self.db).await?;
+        let retries = held::due_by(&self.ctx.db, now).await?;
+        let timers = timers::unfinished(&self.ctx.db, now).await?;
+        let unsent = outbox::count(&self.ctx.db).await?;
         let types = self.subscriptions.iter().map(|event_type| (*event_type).to_owned()).collect();
-        let backlog = backlog::count(&self.db, types).await?;
+        let backlog = backlog::count(&self.ctx.db, types).await?;
         let due = u64::try_from(retries + timers + unsent + backlog).unwrap_or_default();
         let newest_event = self.newest_position().await?;
         // A broker that can't count may hold anything.

@@ -5,16 +5,14 @@ use std::time::{Duration, Instant};
 
 use bus::Message;
 use futures_util::FutureExt;
-use futures_util::future::BoxFuture;
 use kernel::{DeliveryCause, Envelope, panic_text};
 use sha2::{Digest, Sha256};
-use storage::Committed;
 
 use super::Runner;
-use crate::Failure;
-use crate::reaction::{Handler, Raw};
+use crate::reaction::{Handled, Handler, Raw};
 use crate::telemetry::Outcome;
 use crate::traces::{End, Span, SpanKind};
+use crate::{Failure, accounts};
 
 /// Reads and decisions that may find their row changed before they count as failed.
 /// Who changed it has made progress meanwhile, so a few are enough; the last tries wait a little.
@@ -32,7 +30,7 @@ pub(super) fn digest(event_type: &str, body: &[u8]) -> [u8; 16] {
     hash[..16].try_into().expect("SHA-256 has 32 bytes")
 }
 
-impl<S: Clone + Send + Sync + 'static> Runner<S> {
+impl Runner {
     /// The message as its handler wants it.
     pub(super) fn raw(&self, message: &Message, span: Span, digest: [u8; 16], attempts: i64, held: Option<i64>) -> Raw {
         Raw {
@@ -55,23 +53,25 @@ impl<S: Clone + Send + Sync + 'static> Runner<S> {
         let Some(handler) = self.handlers.get(event_type) else {
             return Err(Failure::park(format!("{} does not react to {event_type}", self.consumer())));
         };
-        self.until_decided(|| handler.call_one(self.ctx.clone(), raw.clone())).await
+        self.until_decided(std::slice::from_ref(&raw), || handler.call_one(self.ctx.clone(), raw.clone())).await
     }
 
     /// Handles a set of one type, or of one selection, at once. `None` if the type is handled one by one.
     pub(super) async fn attempt_many(&self, event_type: &str, raws: &[Raw]) -> Option<Result<(), Failure>> {
         let Some(Handler::Many(handle) | Handler::Set(handle)) = self.handlers.get(event_type) else { return None };
-        Some(self.until_decided(|| handle(self.ctx.clone(), raws.to_vec())).await)
+        Some(self.until_decided(raws, || handle(self.ctx.clone(), raws.to_vec())).await)
     }
 
-    async fn until_decided(
-        &self,
-        mut handle: impl FnMut() -> BoxFuture<'static, Result<Committed, Failure>>,
-    ) -> Result<(), Failure> {
+    /// Keeps what they say about accounts and handles them, again while rows change in between.
+    async fn until_decided(&self, raws: &[Raw], handle: impl Fn() -> Handled + Sync) -> Result<(), Failure> {
         let deadline = self.ctx.settings.handler_deadline;
         let mut outcome = Ok(());
         for tries in 1..=DECISIONS {
-            let handled = AssertUnwindSafe(handle()).catch_unwind();
+            let handled = AssertUnwindSafe(async {
+                accounts::keep(&self.ctx.db, raws).await?;
+                handle().await
+            })
+            .catch_unwind();
             outcome = match tokio::time::timeout(deadline, handled).await {
                 Ok(Ok(Ok(_committed))) => return Ok(()),
                 Ok(Ok(Err(failure))) => Err(failure),

@@ -151,7 +151,7 @@ impl Behind {
     }
 }
 
-impl<S: Clone + Send + Sync + 'static> Runner<S> {
+impl Runner {
     /// Finds the shards of this runner that have a backlog.
     pub(super) async fn look_behind(&mut self) -> Result<(), String> {
         let found = backlog::shards(&self.ctx.db, self.lane, self.types()).await.map_err(unreadable)?;

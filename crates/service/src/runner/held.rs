@@ -17,7 +17,7 @@ use crate::{Failure, Tasks};
 /// Held deliveries that are read at once.
 const READ: i64 = 64;
 
-impl<S: Clone + Send + Sync + 'static> Runner<S> {
+impl Runner {
     /// Handles some of what is due; answers with when the next is. An error means that the store is unavailable.
     ///
     /// A delivery without an attempt is handled beside others. One with an attempt may have ended the process, and is

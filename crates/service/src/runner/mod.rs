@@ -23,7 +23,7 @@ use tokio::sync::watch;
 
 use crate::membership::{Membership, Share};
 use crate::reaction::Handler;
-use crate::{Ctx, Operator, Tasks};
+use crate::{CtxParts, Operator, Tasks};
 use backlog::Behind;
 
 /// Deliveries that are taken at once, and the most that one batch of `handle_many` holds.
@@ -40,10 +40,10 @@ const PAUSE: (Duration, Duration) = (Duration::from_millis(500), Duration::from_
 const OTHER_BYTES: &str = "the id of a handled event, with other bytes";
 
 /// Handles what arrives for one service in one lane.
-pub(crate) struct Runner<S> {
-    ctx: Ctx<S>,
+pub(crate) struct Runner {
+    ctx: Arc<CtxParts>,
     lane: Lane,
-    handlers: HashMap<&'static str, Handler<S>>,
+    handlers: HashMap<&'static str, Handler>,
     broker: Arc<dyn Broker>,
     share: Share,
     /// The shards that it handles.
@@ -65,11 +65,11 @@ pub(crate) struct Runner<S> {
     failures: u32,
 }
 
-impl<S: Clone + Send + Sync + 'static> Runner<S> {
+impl Runner {
     pub fn new(
-        ctx: Ctx<S>,
+        ctx: Arc<CtxParts>,
         lane: Lane,
-        handlers: HashMap<&'static str, Handler<S>>,
+        handlers: HashMap<&'static str, Handler>,
         broker: Arc<dyn Broker>,
         membership: &Membership,
         after_crash: bool,

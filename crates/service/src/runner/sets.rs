@@ -22,7 +22,7 @@ pub(super) enum Attempted {
     OneFails(Vec<Ready>, Vec<Raw>),
 }
 
-impl<S: Clone + Send + Sync + 'static> Runner<S> {
+impl Runner {
     /// Handles what belongs to selections in one commit for each: all deliveries of keys that have nothing else in the
     /// window. Answers with the rest, which goes on as usual, as does a set that fails, and with a reason if the store is
     /// unavailable.

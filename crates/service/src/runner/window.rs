@@ -39,7 +39,7 @@ pub(super) struct WindowResult {
     held: Vec<(Held, Tag)>,
 }
 
-impl<S: Clone + Send + Sync + 'static> Runner<S> {
+impl Runner {
     /// Deals with a window. An error means that the store is unavailable: what was not handled is redelivered when the
     /// subscription has ended.
     pub(super) async fn handle_window(

@@ -12,7 +12,7 @@ use kernel::{Cause, Origin, TimerCause};
 use storage::Committed;
 use uuid::Uuid;
 
-use crate::{Backoff, Ctx, Failure};
+use crate::{Backoff, Ctx, CtxParts, Failure};
 
 pub(crate) use run::run;
 
@@ -99,23 +99,26 @@ type Handled = BoxFuture<'static, Result<(), Failure>>;
 /// The work that is left for each timer of a set, beside those that are done.
 type Left = Vec<(Uuid, Handled)>;
 
-type Begin<S> = Arc<dyn Fn(Ctx<S>, Vec<Timer>) -> BoxFuture<'static, Result<Left, Failure>> + Send + Sync>;
+type Begin = Arc<dyn Fn(Arc<CtxParts>, Vec<Timer>) -> BoxFuture<'static, Result<Left, Failure>> + Send + Sync>;
 
 /// A kind of timer with its handler.
-pub(crate) struct ErasedTimer<S> {
+pub(crate) struct ErasedTimer {
     pub kind: TimerKind,
     /// Does what is done for a whole set at once, which happens for all of it or for none.
-    begin: Begin<S>,
+    begin: Begin,
 }
 
-impl<S: Clone + Send + Sync + 'static> ErasedTimer<S> {
+impl ErasedTimer {
     /// Each alone.
-    pub fn one<F, Fut>(kind: TimerKind, handle: F) -> Self
+    pub fn one<S, F, Fut>(kind: TimerKind, state: &Arc<S>, handle: F) -> Self
     where
+        S: Send + Sync + 'static,
         F: Fn(Ctx<S>, Timer) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<Committed, Failure>> + Send + 'static,
     {
-        let begin = move |ctx: Ctx<S>, timers: Vec<Timer>| {
+        let state = state.clone();
+        let begin = move |parts: Arc<CtxParts>, timers: Vec<Timer>| {
+            let ctx = Ctx::new(parts, state.clone());
             let left = timers.into_iter().map(|timer| (timer.key, done(handle(ctx.clone(), timer)))).collect();
             std::future::ready(Ok(left)).boxed()
         };
@@ -123,29 +126,33 @@ impl<S: Clone + Send + Sync + 'static> ErasedTimer<S> {
     }
 
     /// All that are leased together, by one commit.
-    pub fn many<F, Fut>(kind: TimerKind, handle: F) -> Self
+    pub fn many<S, F, Fut>(kind: TimerKind, state: &Arc<S>, handle: F) -> Self
     where
+        S: Send + Sync + 'static,
         F: Fn(Ctx<S>, Vec<Timer>) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<Committed, Failure>> + Send + 'static,
     {
-        let begin = move |ctx: Ctx<S>, timers: Vec<Timer>| {
-            let handled = done(handle(ctx, timers));
+        let state = state.clone();
+        let begin = move |parts: Arc<CtxParts>, timers: Vec<Timer>| {
+            let handled = done(handle(Ctx::new(parts, state.clone()), timers));
             async move { handled.await.map(|()| Left::new()) }.boxed()
         };
         Self { kind, begin: Arc::new(begin) }
     }
 
     /// First all that are leased together, then each that is left with what was found for it.
-    pub fn staged<T, F, FirstFut, G, ThenFut>(kind: TimerKind, first: F, then: G) -> Self
+    pub fn staged<S, T, F, FirstFut, G, ThenFut>(kind: TimerKind, state: &Arc<S>, first: F, then: G) -> Self
     where
+        S: Send + Sync + 'static,
         T: Send + 'static,
         F: Fn(Ctx<S>, Vec<Timer>) -> FirstFut + Send + Sync + 'static,
         FirstFut: Future<Output = Result<Vec<(Timer, T)>, Failure>> + Send + 'static,
         G: Fn(Ctx<S>, Timer, T) -> ThenFut + Send + Sync + 'static,
         ThenFut: Future<Output = Result<Committed, Failure>> + Send + 'static,
     {
-        let then = Arc::new(then);
-        let begin = move |ctx: Ctx<S>, timers: Vec<Timer>| {
+        let (state, then) = (state.clone(), Arc::new(then));
+        let begin = move |parts: Arc<CtxParts>, timers: Vec<Timer>| {
+            let ctx = Ctx::new(parts, state.clone());
             let (found, then) = (first(ctx.clone(), timers), then.clone());
             async move {
                 let left = found.await?.into_iter();

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::future::{BoxFuture, FutureExt};
@@ -13,7 +14,7 @@ use uuid::Uuid;
 
 use super::{Begin, ErasedTimer, Handled, Left, Timer, TimerKind};
 use crate::traces::{End, Span, SpanKind};
-use crate::{Ctx, Failure, Tasks};
+use crate::{CtxParts, Failure, Tasks};
 
 /// The longest sleep: the safety net should a wake-up be missed.
 const POLL: Duration = Duration::from_secs(1);
@@ -25,12 +26,7 @@ const STORE_UNAVAILABLE: Duration = Duration::from_millis(500);
 const DECISIONS: usize = 50;
 
 /// Runs one kind of timer until the tasks stop.
-pub(crate) async fn run<S: Clone + Send + Sync + 'static>(
-    ctx: Ctx<S>,
-    timer: ErasedTimer<S>,
-    mut wake: watch::Receiver<()>,
-    tasks: Tasks,
-) {
+pub(crate) async fn run(ctx: Arc<CtxParts>, timer: ErasedTimer, mut wake: watch::Receiver<()>, tasks: Tasks) {
     let signal = ctx.db.timer_signal(timer.kind.name);
     let mut worker = Worker { ctx, kind: timer.kind, begin: timer.begin, lease_ends: Instant::now() };
     let mut running: FuturesUnordered<BoxFuture<'static, TimerProgress>> = FuturesUnordered::new();
@@ -83,21 +79,16 @@ impl TimerProgress {
     const ENDED: Self = Self { ended: 1, left: Vec::new() };
 }
 
-struct Worker<S> {
-    ctx: Ctx<S>,
+#[derive(Clone)]
+struct Worker {
+    ctx: Arc<CtxParts>,
     kind: TimerKind,
-    begin: Begin<S>,
+    begin: Begin,
     /// The time at which the lease of what it handles ends, by the clock of this machine.
     lease_ends: Instant,
 }
 
-impl<S: Clone> Clone for Worker<S> {
-    fn clone(&self) -> Self {
-        Self { ctx: self.ctx.clone(), kind: self.kind, begin: self.begin.clone(), lease_ends: self.lease_ends }
-    }
-}
-
-impl<S: Clone + Send + Sync + 'static> Worker<S> {
+impl Worker {
     /// Leases what is due, at most `limit`.
     async fn lease(&self, signal: &TimerWakeUp, limit: usize) -> Vec<TimerCause> {
         let (name, now) = (self.kind.name, self.ctx.clock.now());

@@ -26,7 +26,7 @@ impl Question for CountParked {
     type Answer = Parked;
 
     async fn answer(self, operator: &Operator) -> Result<Parked, Error> {
-        let count = held::counts(&operator.db).await?.parked;
+        let count = held::counts(&operator.ctx.db).await?.parked;
         if count == 0 {
             return Ok(Parked { count, newest: None });
         }
