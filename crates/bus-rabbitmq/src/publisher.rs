@@ -5,7 +5,7 @@
 //! which was returned. So returned messages are distinguished by their ids, and outcomes are decided when everything
 //! that was confirmed up to then is known.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,9 +26,13 @@ use crate::layout::EXCHANGE;
 use crate::recent_errors::RecentErrors;
 use crate::reconnecting::{Role, Waits, within};
 
-/// Messages of a lane that are sent ahead of their confirmations: enough to keep a broker busy. An immediate event waits
-/// for all that the broker has before it, on whichever connection that came.
-const UNCONFIRMED_MAX: usize = 256;
+/// Messages of a lane that are sent ahead of their confirmations, at the least and at the most: see [`Ahead`].
+const AHEAD: (usize, usize) = (32, 256);
+
+/// The time that a message waits at the broker for those before it. Shorter, and the broker idles between two writes to
+/// its disk; longer, and an immediate event waits longer too, for the broker's queues work off what they have in its order,
+/// on whichever connection that came.
+const AHEAD_FOR: Duration = Duration::from_millis(20);
 
 /// Messages of a lane that may wait to be sent: what two dozen services with windows of 1,024 send by themselves. Beyond
 /// that a message is refused instead of taking memory.
@@ -107,14 +111,16 @@ impl Publisher {
     async fn serve(&mut self, channel: &Channel) -> CallError {
         let mut unconfirmed = Unconfirmed::new();
         let mut returned = Returned::default();
+        let mut ahead = Ahead::default();
         loop {
             tokio::select! {
-                publish = self.waiting.recv(), if unconfirmed.len() < UNCONFIRMED_MAX => {
+                publish = self.waiting.recv(), if unconfirmed.len() < ahead.messages(Instant::now()) => {
                     let Some(publish) = publish else { return std::future::pending().await };
                     unconfirmed.push(send(channel.clone(), publish, self.patience));
                 }
                 Some(first) = unconfirmed.next() => {
                     let batch = all_ready(first, &mut unconfirmed);
+                    ahead.confirmed(Instant::now(), batch.len());
                     let decided = returned.decide(batch);
                     if let Some(key) = decided.unroutable {
                         self.recent_errors.note(format!("no queue is bound for {key}: run `tradepost migrate`"));
@@ -128,6 +134,30 @@ impl Publisher {
                 }
             }
         }
+    }
+}
+
+/// The number of messages that are sent ahead of their confirmations: as many as the broker confirmed in the last
+/// [`AHEAD_FOR`]. A broker that answers sooner is given more, up to a bound, and one that is busy is given less.
+#[derive(Default)]
+struct Ahead {
+    /// The times at which messages were confirmed, and how many.
+    recent: VecDeque<(Instant, usize)>,
+    /// The sum of them.
+    sum: usize,
+}
+
+impl Ahead {
+    fn confirmed(&mut self, now: Instant, messages: usize) {
+        self.recent.push_back((now, messages));
+        self.sum += messages;
+    }
+
+    fn messages(&mut self, now: Instant) -> usize {
+        while let Some((_, messages)) = self.recent.pop_front_if(|(at, _)| now.duration_since(*at) > AHEAD_FOR) {
+            self.sum -= messages;
+        }
+        self.sum.clamp(AHEAD.0, AHEAD.1)
     }
 }
 
@@ -228,5 +258,24 @@ impl Returned {
             self.0.remove(id);
         }
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_broker_is_given_as_many_messages_as_it_confirmed_lately() {
+        let (mut ahead, began) = (Ahead::default(), Instant::now());
+        assert_eq!(ahead.messages(began), AHEAD.0, "nothing is known yet");
+        for step in 0..4 {
+            ahead.confirmed(began + step * AHEAD_FOR / 4, 30);
+        }
+        assert_eq!(ahead.messages(began + AHEAD_FOR), 120);
+        assert_eq!(ahead.messages(began + AHEAD_FOR * 3 / 2), 60, "the first two are too long ago");
+        ahead.confirmed(began + AHEAD_FOR * 3 / 2, 10_000);
+        assert_eq!(ahead.messages(began + AHEAD_FOR * 3 / 2), AHEAD.1);
+        assert_eq!(ahead.messages(began + AHEAD_FOR * 9), AHEAD.0);
     }
 }

@@ -20,6 +20,13 @@ Example:
 
 The supplier gets a mail. `tradepost suppliers list` shows the ids and what each delivers.";
 
+const CHANGE_HELP: &str = "\
+Example:
+  tradepost purchase-orders change ID --line 123=30 --line 124=10
+
+The lines replace those that it has: a product without one is not wanted any more. What came already stays, so order
+at least that much. The supplier gets a mail.";
+
 const RECEIVE_HELP: &str = "\
 Examples:
   tradepost purchase-orders receive ID
@@ -51,6 +58,9 @@ pub enum Command {
     /// Order from a supplier
     #[command(after_help = PLACE_HELP)]
     Place(Place),
+    /// Change what is wanted of a purchase order that has not come in full
+    #[command(after_help = CHANGE_HELP)]
+    Change(Change),
     /// Record that a delivery came, in full or in part
     #[command(after_help = RECEIVE_HELP)]
     Receive(Receive),
@@ -73,6 +83,16 @@ pub struct Place {
     /// A text of your own: repeated with the same one within 24 hours, the command orders once
     #[arg(long, value_name = "KEY", value_parser = idempotency_key)]
     idempotency_key: Option<HeaderValue>,
+}
+
+#[derive(Debug, Args)]
+pub struct Change {
+    /// Its id
+    #[arg(value_parser = id::<PurchaseOrderId>)]
+    purchase_order: PurchaseOrderId,
+    /// A product's sku or id, and how many units of it are wanted; may stand several times
+    #[arg(long, value_name = "PRODUCT=UNITS", required = true)]
+    line: Vec<WantedLine>,
 }
 
 #[derive(Debug, Args)]
@@ -165,6 +185,11 @@ impl Command {
                 print(client, out, &answer)
             }
             Self::Place(place) => place.run(client, out).await,
+            Self::Change(Change { purchase_order, line }) => {
+                let body = json!({"lines": WantedLine::resolve_all(&line, client).await?});
+                let answer = client.patch(&format!("{PATH}/{purchase_order}"), &body).await?;
+                print(client, out, &answer)
+            }
             Self::Receive(receive) => receive.run(client, out).await,
             Self::Cancel { purchase_order } => {
                 let answer = client.post(&format!("{PATH}/{purchase_order}/cancel"), None).await?;

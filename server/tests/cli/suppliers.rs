@@ -62,7 +62,7 @@ fn suppliers_are_listed_added_changed_and_deleted() {
 }
 
 #[test]
-fn purchase_orders_are_listed_placed_received_and_cancelled() {
+fn purchase_orders_are_listed_placed_changed_received_and_cancelled() {
     let path = format!("/v1/purchase-orders/{ID}");
     let shop = Shop::open()
         .on(
@@ -72,6 +72,7 @@ fn purchase_orders_are_listed_placed_received_and_cancelled() {
         .on(&format!("GET {path}"), purchase_order("partially_received", 5))
         .on("GET /v1/products?sku=123&limit=1", page(json!([product()]), None))
         .on("POST /v1/purchase-orders", purchase_order("placed", 0))
+        .on(&format!("PATCH {path}"), purchase_order("placed", 0))
         .on(&format!("POST {path}/receive"), purchase_order("received", 20))
         .on(&format!("POST {path}/cancel"), purchase_order("cancelled", 0));
     let listed = shop.as_admin(&["purchase-orders", "list", "--status", "placed", "--supplier", ID]).succeeds();
@@ -87,10 +88,13 @@ fn purchase_orders_are_listed_placed_received_and_cancelled() {
     let received = shop.as_admin(&receive).succeeds();
     assert!(received.contains("status          received\n"), "{received}");
     let asked: Vec<_> = shop.asked().into_iter().filter(|asked| asked.body.is_object()).collect();
+    shop.as_admin(&["purchase-orders", "change", ID, "--line", "123=30"]).succeeds();
+    let changed = shop.asked().pop().expect("it was asked");
     let line = |units: i64| json!([{"product_id": ID, "quantity": units}]);
     let bodies: Vec<&Value> = asked.iter().map(|asked| &asked.body).collect();
     let placed = json!({"supplier_id": ID, "lines": line(20)});
     assert_eq!(bodies, [&placed, &json!({}), &json!({"lines": line(25), "over": true})]);
+    assert_eq!(changed.body, json!({"lines": line(30)}));
     assert!(asked.iter().all(|asked| asked.idempotency_key.is_some()));
     assert_eq!(asked[2].idempotency_key.as_deref(), Some("k-1"));
     let cancelled = shop.as_admin(&["--json", "purchase-orders", "cancel", ID]).succeeds();
@@ -112,6 +116,7 @@ fn what_suppliers_and_purchase_orders_do_not_allow_is_a_conflict() {
     shop.as_admin(&["purchase-orders", "show", ID]).fails(4);
     shop.as_admin(&["purchase-orders", "receive", ID, "--over"]).fails(2);
     shop.as_admin(&["purchase-orders", "place", "--supplier", ID]).fails(2);
+    shop.as_admin(&["purchase-orders", "change", ID]).fails(2);
     shop.as_admin(&["suppliers", "update", ID]).fails(2);
     shop.as_admin(&["suppliers", "add", "--name", "x", "--email", "a@b", "--lead-time", "7", "--product", "1"])
         .fails(2);

@@ -5,7 +5,7 @@
 
 use std::collections::HashSet;
 
-use kernel::Uuid;
+use kernel::{Timestamp, Uuid};
 use service::storage::Batch;
 use service::{Committed, Failure, Timer, ends};
 
@@ -16,16 +16,18 @@ use crate::store::alerts::{self as store, MAIL_ALERTS};
 /// Alerts of one digest at the most, which is as many rows in one commit. Those beyond are in the next.
 const ALERTS_MAX: i64 = 1_000;
 
+/// Sets the timer again for a later digest.
+fn wait(timer: &Timer, until: Timestamp) -> Batch {
+    Batch::new().schedule(MAIL_ALERTS.name, timer.key, until).caused_by(timer.origin())
+}
+
 pub(crate) async fn handle_many(ctx: Ctx, timers: Vec<Timer>) -> Result<Committed, Failure> {
     let (settings, now) = (&ctx.state.settings, ctx.clock.now());
     let Some(to) = &settings.alert_mail else { return Ok(ctx.commit(Batch::new(), ends(timers)).await?) };
     let last = store::last_digest(&ctx.db).await?;
     let next = last.sent_at.map(|sent_at| sent_at + settings.alert_interval).filter(|next| now < *next);
     if let Some(next) = next {
-        let wait = |batch: Batch, timer: &Timer| {
-            batch.and(Batch::new().schedule(MAIL_ALERTS.name, timer.key, next).caused_by(timer.origin()))
-        };
-        let batch = timers.iter().fold(Batch::new(), wait);
+        let batch = timers.iter().fold(Batch::new(), |batch, timer| batch.and(wait(timer, next)));
         return Ok(ctx.commit(batch, ends(timers)).await?);
     }
     let alerts = store::unmailed(&ctx.db, ALERTS_MAX).await?;
@@ -40,7 +42,13 @@ pub(crate) async fn handle_many(ctx: Ctx, timers: Vec<Timer>) -> Result<Committe
         let mailed = alert.mailed(now);
         batch.and(if is_ended { store::set(&mailed) } else { store::set_without_mail(&mailed) })
     };
-    let batch = alerts.iter().fold(store::set_last_digest(last.version, now), mail);
+    let mut batch = alerts.iter().fold(store::set_last_digest(last.version, now), mail);
+    if i64::try_from(alerts.len()).is_ok_and(|alerts| alerts >= ALERTS_MAX) {
+        // There may be more, and whoever is not in this digest has a timer for the next.
+        let mailed: HashSet<Uuid> = alerts.iter().map(|alert| alert.alert_id.into()).collect();
+        let beyond = timers.iter().filter(|timer| !mailed.contains(&timer.key));
+        batch = beyond.fold(batch, |batch, timer| batch.and(wait(timer, now + settings.alert_interval)));
+    }
     let event = digest(&alerts, to, ctx.ids.next());
     Ok(ctx.commit(batch.emit(last.version.next(), &event).caused_by(&origin), ends(timers)).await?)
 }

@@ -20,6 +20,7 @@ on_each_store! {
     what_is_replayed_neither_reopens_nor_repeats_an_alert,
     resolved_alerts_are_deleted_after_ninety_days,
     thirty_products_that_run_low_in_one_interval_are_one_mail,
+    more_alerts_than_a_mail_takes_are_in_the_next,
     what_is_resolved_or_acknowledged_before_the_mail_is_not_in_it,
     without_an_address_nothing_is_mailed,
 }
@@ -340,6 +341,28 @@ async fn thirty_products_that_run_low_in_one_interval_are_one_mail(place: ShopLo
     adjust(&shop, &last, -1).await;
     shop.advance(DAY).await;
     assert_eq!(digests(&shop).await.len(), 2, "a change of an alert is no other alert");
+    shop.stop().await;
+}
+
+async fn more_alerts_than_a_mail_takes_are_in_the_next(place: ShopLocation) {
+    let mut shop = TestShop::start_on_with(place, setup(mailing())).await;
+    let disabled = |number: u128| WebhookDisabled {
+        endpoint_id: Uuid::from_u128(number).into(),
+        url: "https://erp.example.com/tradepost".to_owned(),
+        reason: "answered 503".to_owned(),
+        since: "2026-01-01T10:00:00Z".parse().unwrap(),
+    };
+    let all: Vec<WebhookDisabled> = (1..=1_100).map(disabled).collect();
+    for some in all.chunks(all.len() / 2) {
+        shop = replay(shop, mailing(), some).await;
+    }
+    for subjects in [&["1000 new alerts"][..], &["1000 new alerts", "100 new alerts"]] {
+        shop.advance(15 * MINUTE).await;
+        let mails = digests(&shop).await;
+        assert_eq!(mails.iter().map(|mail| mail["subject"].as_str().unwrap()).collect::<Vec<_>>(), subjects);
+    }
+    shop.advance(DAY).await;
+    assert_eq!(digests(&shop).await.len(), 2);
     shop.stop().await;
 }
 

@@ -95,7 +95,7 @@ pub(crate) async fn handler(
     let first = last - minutes + 1;
     let is_wanted = |name: &str| wanted.is_none_or(|wanted| wanted == name);
     let counted = store::minutes(&ctx.db, first, last, wanted).await?;
-    let types = store::counts(&ctx.db, Measure::Type).await?.into_iter().filter(|(name, _)| is_wanted(name));
+    let [types] = store::counts(&ctx.db, [Measure::Type]).await?;
     let minute = |(minute, r#type, events)| MinuteEvents { minute: begin(minute), r#type, events };
     let of_type = |(name, events): (String, i64)| TypeEvents {
         interpreted: INTERPRETED.contains(&name.as_str()),
@@ -106,7 +106,7 @@ pub(crate) async fn handler(
         from: begin(first),
         to: begin(last + 1),
         minutes: counted.into_iter().map(minute).collect(),
-        types: types.map(of_type).collect(),
+        types: types.into_iter().filter(|(name, _)| is_wanted(name)).map(of_type).collect(),
     };
     Ok(form.answer(counts, table))
 }

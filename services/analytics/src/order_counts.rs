@@ -87,10 +87,8 @@ pub(crate) async fn handler(
     let mut parameters = Parameters::default();
     let form = parameters.form(filter.format.as_deref(), &headers);
     parameters.finish()?;
-    let statuses = store::counts(&ctx.db, Measure::Status).await?;
-    let steps = store::counts(&ctx.db, Measure::Step).await?;
-    let orders = store::counts(&ctx.db, Measure::PaidOrders).await?;
-    let amounts = store::counts(&ctx.db, Measure::PaidAmount).await?;
+    let wanted = [Measure::Status, Measure::Step, Measure::PaidOrders, Measure::PaidAmount];
+    let [statuses, steps, orders, amounts] = store::counts(&ctx.db, wanted).await?;
     let counts = OrderCounts {
         by_status: statuses.into_iter().map(|(status, orders)| StatusCount { status, orders }).collect(),
         steps: steps_of(&steps),

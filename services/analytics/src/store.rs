@@ -41,8 +41,8 @@ storage::statements! {
             cast(sum(threes) as bigint) as threes, cast(sum(fours) as bigint) as fours,
             cast(sum(fives) as bigint) as fives
         from analytics_ratings where product_id = any($1) group by product_id";
-    query COUNTS "select label, cast(sum(total) as bigint) as total from analytics_counts where measure = $1
-        group by label";
+    query COUNTS "select measure, label, cast(sum(total) as bigint) as total from analytics_counts
+        where measure = any($1) group by measure, label";
     query MINUTES "select minute, event_type, cast(sum(events) as bigint) as events from analytics_minutes
         where slot = any($1) and minute >= $2 and minute <= $3
         group by minute, event_type";
@@ -207,14 +207,19 @@ pub(crate) async fn ratings(db: &Db, products: Vec<ProductId>) -> Result<HashMap
     Ok(db.query(&RATINGS, params![products], map).await?.into_iter().collect())
 }
 
-/// The counts of a kind by their labels; those that are zero are left out.
-pub(crate) async fn counts(db: &Db, measure: Measure) -> Result<Vec<(String, i64)>, Error> {
-    let counts = db.query(&COUNTS, params![measure.as_str()], |row| Ok((row.get("label")?, row.get("total")?)));
-    let mut counts: Vec<(String, i64)> = counts.await?;
-    counts.retain(|(_, total)| *total != 0);
+/// Counts by their labels; those that are zero are left out.
+pub(crate) type Counts = Vec<(String, i64)>;
+
+/// The counts of these kinds, in their order. They are of one moment.
+pub(crate) async fn counts<const N: usize>(db: &Db, measures: [Measure; N]) -> Result<[Counts; N], Error> {
+    let names: Vec<String> = measures.iter().map(|measure| measure.as_str().to_owned()).collect();
+    let map = |row: &Row<'_>| Ok((row.get::<String>("measure")?, (row.get("label")?, row.get("total")?)));
+    let mut counts: Vec<(String, (String, i64))> = db.query(&COUNTS, params![names], map).await?;
+    counts.retain(|(_, (_, total))| *total != 0);
     // Here, for a database orders text by its own locale.
     counts.sort();
-    Ok(counts)
+    let of_measure = |measure: Measure| counts.iter().filter(move |(name, _)| name == measure.as_str());
+    Ok(measures.map(|measure| of_measure(measure).map(|(_, count)| count.clone()).collect()))
 }
 
 /// Events by minute and type, of the minutes from `first` to `last`, two days of them at the most: of one type or of all.
