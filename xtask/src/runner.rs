@@ -7,8 +7,9 @@ use std::thread::available_parallelism;
 
 use crate::step::cargo;
 
-/// Tests of the group `waiting` (`.config/nextest.toml`), which run beside as many others as there are cores.
-const WAITING: usize = 3;
+/// Tests beyond the number of cores that run at once: most tests wait for servers and processes now and then, and those
+/// of the group `waiting` (`.config/nextest.toml`) most of the time.
+const MORE_THAN_CORES: usize = 5;
 
 /// The choice of tests.
 #[derive(clap::Args)]
@@ -21,7 +22,7 @@ pub(crate) struct Filters {
 /// Runs the tests of some packages, those that match a filter if there is one. Doc tests are not among them.
 pub(crate) fn tests(of: &[&str], filters: &[impl AsRef<OsStr>]) -> Command {
     let mut command = if nextest_is_installed() {
-        let threads = available_parallelism().map_or(1, NonZero::get) + WAITING;
+        let threads = available_parallelism().map_or(1, NonZero::get) + MORE_THAN_CORES;
         cargo(&[&["nextest", "run", "--test-threads", &threads.to_string()], of].concat())
     } else {
         cargo(&[&["test", "--lib", "--bins", "--tests", "--no-fail-fast"], of, &["--"]].concat())

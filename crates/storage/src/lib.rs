@@ -52,7 +52,7 @@ pub use addition::Add;
 pub use batch::Batch;
 pub use db::{Committed, Db, Location, Options};
 pub use error::Error;
-pub use migrate::{Migration, Migrations, kit_version};
+pub use migrate::{KIT, Migration, Migrations, kit_version};
 pub use postgres::{BadUrl, Inspection, Server, Turn};
 pub use rebuild::Rebuild;
 pub use row::Row;

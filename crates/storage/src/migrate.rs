@@ -31,8 +31,8 @@ macro_rules! migration {
     };
 }
 
-/// The kit's own tables.
-pub(crate) const KIT: Migrations = Migrations {
+/// The tables that every store has.
+pub const KIT: Migrations = Migrations {
     set: "kit",
     steps: &[
         crate::migration!("0001_kit"),

@@ -3,6 +3,7 @@
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
+use crate::PATIENCE;
 use crate::chance;
 use crate::error::{Error, expect, output};
 use crate::postgres::{Options, PSQL, Postgres, Programs};
@@ -11,10 +12,7 @@ use crate::postgres::{Options, PSQL, Postgres, Programs};
 pub const POSTGRES_VARIABLE: &str = "TEST_POSTGRES_URL";
 
 /// Enough for a whole shop in each of the tests that run side by side.
-const CONNECTIONS: u32 = 400;
-
-/// Longer than an autovacuum of a test's few rows takes.
-const PATIENCE: Duration = Duration::from_secs(30);
+const CONNECTIONS: u32 = 800;
 
 /// The time between two tries to drop a database.
 const TRY_AGAIN: Duration = Duration::from_millis(100);
@@ -35,13 +33,40 @@ impl Database {
     /// Makes it.
     #[track_caller]
     pub fn create() -> Self {
-        let server = std::env::var_os(POSTGRES_VARIABLE).map_or_else(own_server, |url| {
-            url.into_string().unwrap_or_else(|url| panic!("{POSTGRES_VARIABLE} is no URL: {}", url.display()))
-        });
-        let name = format!("test_{}", chance::word());
-        let database = Self { server, name };
+        let database = Self::named_by_chance();
         database.on_server(&format!("create database {}", database.name));
         database
+    }
+
+    /// Makes one with what `fill` puts into an empty one: the first test of a run fills a database, and all get a copy of
+    /// it, which takes a fraction of the time. `contents` names what is in it, in letters and digits.
+    #[track_caller]
+    pub fn filled(contents: &str, fill: impl FnOnce(&Self)) -> Self {
+        if shared_server().is_none() {
+            // Nobody else would use a copy.
+            let database = Self::create();
+            fill(&database);
+            return database;
+        }
+        let (database, filled) = (Self::named_by_chance(), format!("filled_{contents}"));
+        // As files, for the log of the server is no faster where a copy has a thousand of them.
+        let copy = format!("create database {} template {filled} strategy file_copy", database.name);
+        let Err(error) = try_run(&database.server, &copy) else { return database };
+        assert!(error.0.contains("does not exist"), "{}", error.0);
+        let first = Self::create();
+        fill(&first);
+        match try_run(&first.server, &format!("alter database {} rename to {filled}", first.name)) {
+            // It stays as long as the server.
+            Ok(_) => std::mem::forget(first),
+            Err(error) => assert!(error.0.contains("already exists"), "{}", error.0),
+        }
+        database.on_server(&copy);
+        database
+    }
+
+    fn named_by_chance() -> Self {
+        let server = shared_server().unwrap_or_else(own_server);
+        Self { server, name: format!("test_{}", chance::word()) }
     }
 
     /// Its URL for its owner, who is not a superuser.
@@ -78,6 +103,12 @@ impl Drop for Database {
             std::thread::sleep(TRY_AGAIN);
         }
     }
+}
+
+/// The server of the whole run, if there is one.
+fn shared_server() -> Option<String> {
+    let url = std::env::var_os(POSTGRES_VARIABLE)?;
+    Some(url.into_string().unwrap_or_else(|url| panic!("{POSTGRES_VARIABLE} is no URL: {}", url.display())))
 }
 
 /// A server that ends with this process.

@@ -26,6 +26,8 @@ mod supervised;
 mod tls;
 mod vhost;
 
+use std::time::Duration;
+
 pub use database::{Database, POSTGRES_VARIABLE};
 pub use error::Error;
 pub use ports::free_port;
@@ -34,3 +36,7 @@ pub use proxy::{Fault, Faults, Proxy, Traffic, What};
 pub use rabbitmq::{RabbitMq, RabbitMqPrograms};
 pub use small_disk::{Ballast, SmallDisk};
 pub use vhost::{RABBITMQ_VARIABLE, Vhost};
+
+/// The longest that a test waits for what must come about: far longer than it takes on a slow and busy machine, for a
+/// test asserts that it comes about, and not how fast.
+pub const PATIENCE: Duration = Duration::from_mins(5);

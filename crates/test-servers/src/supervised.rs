@@ -10,8 +10,8 @@ use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::Error;
 use crate::error::output;
+use crate::{Error, PATIENCE};
 
 /// `$1` is the folder that goes with the test, `$2` and `$3` are signals, the rest is the server.
 /// The server is not waited for before a word came, so its number stays its own for as long as it is used.
@@ -29,9 +29,6 @@ esac
 wait "$server"
 [ -n "$word" ] || rm -rf "$folder"
 "#;
-
-/// Far longer than a killed process needs to be gone, even one that waits for its disk.
-const DEATH_PATIENCE: Duration = Duration::from_secs(30);
 
 /// Interval between two checks of a process that is ending.
 const LOOK_EVERY: Duration = Duration::from_millis(2);
@@ -90,7 +87,7 @@ impl Supervised {
         signal("KILL", &all)?;
         self.end("killed\n");
         // A signal is sent before it is felt: as long as one of them lives, it holds memory and ports.
-        let deadline = Instant::now() + DEATH_PATIENCE;
+        let deadline = Instant::now() + PATIENCE;
         while all.iter().any(|process| is_alive(process)) {
             if Instant::now() > deadline {
                 return Err(Error::new(format!("processes {} outlive a kill", all.join(", "))));

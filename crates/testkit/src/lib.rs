@@ -9,11 +9,12 @@ mod customer;
 mod response;
 mod shop;
 mod shop_location;
+mod tables;
 mod unknown;
 
 pub use broker_variant::BrokerVariant;
 pub use customer::{Customer, PASSWORD};
 pub use response::TestResponse;
-pub use shop::{ADMIN_TOKEN, Call, Setup, TestShop, unlimited};
+pub use shop::{ADMIN_TOKEN, Call, SETTLED, Setup, TestShop, unlimited};
 pub use shop_location::ShopLocation;
 pub use unknown::{emit, emit_about_an_unknown_order};

@@ -24,8 +24,8 @@ use crate::{ShopLocation, TestResponse};
 /// The admin token of every test shop.
 pub const ADMIN_TOKEN: &str = "an-admin-token-for-tests-only-0123456789";
 
-/// The time that a shop may take to settle before the test fails: far beyond what it ever takes.
-const SETTLE: &str = "/internal/settled?timeout=60s";
+/// The path that answers once the shop is settled, at the latest after [`test_servers::PATIENCE`].
+pub const SETTLED: &str = "/internal/settled?timeout=300s";
 
 /// The largest answer that a test reads, in bytes.
 const ANSWER_BYTES_MAX: usize = 16 << 20;
@@ -144,7 +144,7 @@ impl TestShop {
     pub fn settle(&self) -> impl Future<Output = ()> + '_ {
         let caller = std::panic::Location::caller();
         async move {
-            let answer = self.get(SETTLE).await;
+            let answer = self.get(SETTLED).await;
             assert!(answer.status.is_success(), "at {caller}: the shop did not settle: {:?}", answer.json());
         }
     }
@@ -238,12 +238,13 @@ impl TestShop {
 }
 
 async fn open(place: &ShopLocation, clock: Clock, hands: &MockClock, setup: Setup) -> Result<App, String> {
+    let shards = place.shards().unwrap_or(setup.settings.shards);
     let options = Options {
         scope: Scope::Whole { data: place.data() },
         store: place.store(),
         broker: place.broker(&setup.shop).unwrap_or(setup.broker),
         shop: setup.shop,
-        settings: setup.settings,
+        settings: Settings { shards, ..setup.settings },
         clock,
         admin_token: Some(ADMIN_TOKEN.to_owned()),
         admin_token_previous: setup.admin_token_previous,

@@ -2,11 +2,21 @@
 
 use std::path::{Path, PathBuf};
 
+use kernel::Shards;
 use server::config::{BrokerSetting, Flags};
 use server::shop::Shop;
-use service::storage::Location;
+use service::storage::{Location, Server};
 use tempfile::TempDir;
 use test_servers::{Database, Vhost};
+
+use crate::tables;
+
+/// Connections that read, of each service: each is a process of the server, which a test has for a second only.
+const READERS: usize = 1;
+
+/// Shards of a shop on RabbitMQ, where each consumer has a queue for each, and bindings for each type: with fewer than by
+/// default a shop starts in half the time.
+pub(crate) const SHARDS: u16 = 2;
 
 /// A place for one shop, which goes with the test.
 #[derive(Debug)]
@@ -25,7 +35,7 @@ impl ShopLocation {
 
     /// A PostgreSQL database, and a folder for what is no service's.
     pub fn database() -> Self {
-        Self { database: Some(Database::create()), ..Self::folder() }
+        Self { database: Some(tables::of_a_new_shop()), ..Self::folder() }
     }
 
     /// A PostgreSQL database, a virtual host of RabbitMQ, and a folder for what is no service's.
@@ -47,8 +57,16 @@ impl ShopLocation {
             return dumps;
         };
         let dumps = version.join("postgres");
+        self.without_tables();
         database.execute(&read(&dumps.join("shop.sql")));
         dumps
+    }
+
+    /// Removes the tables that its database has from the beginning, for a test that makes those of an earlier version.
+    pub fn without_tables(&self) {
+        if let Some(database) = &self.database {
+            database.execute("drop owned by current_user");
+        }
     }
 
     /// The flags by which commands find it.
@@ -66,8 +84,16 @@ impl ShopLocation {
     pub fn store(&self) -> Location {
         match &self.database {
             None => Location::Folder(self.data()),
-            Some(database) => Location::Postgres(database.url().parse().expect("a test's server has a proper URL")),
+            Some(database) => {
+                let server: Server = database.url().parse().expect("a test's server has a proper URL");
+                Location::Postgres(server.with_readers(READERS))
+            }
         }
+    }
+
+    /// The number of its shards, if it is not the default.
+    pub fn shards(&self) -> Option<Shards> {
+        self.vhost.as_ref().and_then(|_| Shards::new(SHARDS))
     }
 
     /// Its broker, if it has one.

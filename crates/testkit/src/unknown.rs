@@ -4,7 +4,9 @@ use std::collections::HashMap;
 
 use events::{OrderId, PaymentCaptured};
 use kernel::{Cause, Clock, Currency, Event, Ids, Money, RequestCause, Shards, Version};
-use service::storage::{Batch, Db, Location, Options};
+use service::storage::{Batch, Db, Error, Location, Options};
+
+use crate::shop_location::SHARDS;
 
 /// Makes a service emit events, whatever they say, for these destinations: what a defect or a restored backup could do.
 /// Without a destination they are in nobody's outbox, as if an instance had them and did not begin.
@@ -14,7 +16,7 @@ pub async fn emit<E: Event>(store: Location, clock: Clock, events: &[E], destina
     let services = server::shop::Shop::tradepost().described();
     let source = services.into_iter().find(|it| it.name() == E::SOURCE).expect("an event has a source");
     let ids = Ids::new(clock.clone());
-    let db = Db::open(Options {
+    let options = Options {
         service: E::SOURCE,
         location: store,
         migrations: source.migrations(),
@@ -23,8 +25,16 @@ pub async fn emit<E: Event>(store: Location, clock: Clock, events: &[E], destina
         outbox_cap: 1_000,
         clock,
         ids: ids.clone(),
-    });
-    let db = db.await.expect("the store of a shop that has stopped can be opened");
+    };
+    let db = match Db::open(options.clone()).await {
+        // It was on RabbitMQ.
+        Err(Error::Unusable { .. }) => {
+            let shards = Shards::new(SHARDS).expect("it is a number of shards");
+            Db::open(Options { shards, ..options }).await
+        }
+        opened => opened,
+    };
+    let db = db.expect("the store of a shop that has stopped can be opened");
     for event in events {
         let cause = Cause::Request(RequestCause { request_id: ids.next(), traceparent: None, keyed: None });
         db.commit(Batch::new().emit(Version::FIRST, event), cause).await.expect("the store takes an event");

@@ -43,7 +43,7 @@ fn the_program_sells_and_its_own_service_counts_what_was_sold() {
     };
     let watched = run(&["orders", "place", "123=3", "--email", "ada@example.com", "--token", "tok_ok", "--watch"]);
     assert!(watched.contains("bestsellers"), "the story names who reacts:\n{watched}");
-    get(&url, "/internal/settled?timeout=60s", &token);
+    get(&url, "/internal/settled?timeout=300s", &token);
     let body = get(&url, "/v1/bestsellers", &token);
     assert!(body.contains(r#""name":"Laptop","units":3"#), "{body}");
 }

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use test_servers::{Options, Vhost};
+use test_servers::{Options, PATIENCE, Vhost};
 
 use crate::ends::FullBooks;
-use crate::extent::orders;
+use crate::extent::short_or_long;
 use crate::fleet::{Fleet, Queues, Stores, migrate, of_each, services};
 use crate::journal::Journal;
 use crate::load::Load;
@@ -15,14 +15,15 @@ use crate::rng::Rng;
 use crate::selling::Selling;
 use crate::shop::Shop;
 
-/// Orders of a long run before the service is there, and once more as many while it catches up.
-const ORDERS: usize = 200;
+/// Orders before the service is there, and once more as many while it catches up, in a short run and a long one.
+const ORDERS: (usize, usize) = (60, 200);
 
 /// Enough of them at their ends for an archive that takes its time.
-const PAID: u64 = 50;
+const PAID: (u64, u64) = (25, 50);
 
-/// Far longer than anything here takes.
-const PATIENCE: Duration = Duration::from_secs(90);
+fn orders() -> usize {
+    short_or_long(ORDERS.0, ORDERS.1)
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_service_that_is_added_to_a_shop_takes_the_archives_first_and_nothing_is_missed_or_mailed_twice() {
@@ -30,7 +31,7 @@ async fn a_service_that_is_added_to_a_shop_takes_the_archives_first_and_nothing_
 
     let said = run.fleet.refused(mails).await;
     assert!(said.contains("run `tradepost migrate`"), "{said}");
-    let mut load = run.order(orders(ORDERS)).await;
+    let mut load = run.order(orders()).await;
     run.kill_migrate_in_the_middle().await;
     migrate(&run.fleet.store, &run.fleet.broker).await;
     assert!(run.backlog() > 0, "nothing was copied");
@@ -54,7 +55,7 @@ async fn events_from_before_a_service_first_ran_wait_for_it_and_ten_that_migrate
     futures_util::future::join_all(all).await;
     let copied = run.backlog();
     // From here on its queues are there, and events wait in them.
-    run.order(orders(ORDERS)).await.done().await;
+    run.order(orders()).await.done().await;
     assert_eq!(run.backlog(), copied, "what is live was copied");
     run.fleet.restart(mails).await;
     run.settled().await;
@@ -79,7 +80,7 @@ async fn services_with_a_database_each_sell_and_take_the_archives_of_the_others(
 
     let journal = Arc::new(Journal::new());
     let mut rng = Rng::of_this_run();
-    journal.plan(orders(ORDERS), &mut rng);
+    journal.plan(orders(), &mut rng);
     Load::start(&client, &shop, &journal).done().await;
     // As if the service had never existed: earlier events are in the archives of the others and nowhere else.
     fleet.postgres().execute("shop_notifications", "drop schema notifications cascade");
@@ -102,9 +103,11 @@ impl Selling {
         let mails = run.fleet.of("notifications")[0];
         run.fleet.drain(mails).await;
         run.forget_notifications();
-        run.order(orders(ORDERS)).await.done().await;
-        run.until("orders are paid", async |run| run.count("orders.events where type = 'orders.order_paid.v1'") > PAID)
-            .await;
+        run.order(orders()).await.done().await;
+        run.until("orders are paid", async |run| {
+            run.count("orders.events where type = 'orders.order_paid.v1'") > short_or_long(PAID.0, PAID.1)
+        })
+        .await;
         (run, mails)
     }
 

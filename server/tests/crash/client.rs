@@ -7,13 +7,11 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use test_servers::PATIENCE;
 
 use crate::fleet::Routes;
 
 pub const ADMIN_TOKEN: &str = "an-admin-token-for-tests-only-0123456789";
-
-/// Longer than the longest answer, which is the barrier's.
-const ANSWER_PATIENCE: Duration = Duration::from_secs(90);
 
 /// The process died before it answered.
 #[derive(Debug)]
@@ -37,7 +35,7 @@ impl Client {
     pub fn new(url: &str) -> Self {
         // Another client of this process may have installed it.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let http = reqwest::Client::builder().no_proxy().tls_certs_only([]).timeout(ANSWER_PATIENCE).build();
+        let http = reqwest::Client::builder().no_proxy().tls_certs_only([]).timeout(PATIENCE).build();
         let http = http.expect("a client without TLS needs nothing from outside");
         Self { http, url: url.to_owned(), routes: None }
     }
@@ -131,6 +129,7 @@ impl Client {
 
     /// Waits until nothing is pending anywhere.
     pub async fn settle(&self) {
-        self.text("/internal/settled?timeout=60s").await.expect("the process is alive");
+        let settled = tokio::time::timeout(PATIENCE, self.until(200, "/internal/settled?timeout=20s"));
+        assert!(settled.await.is_ok(), "work is still in progress after {PATIENCE:?}");
     }
 }

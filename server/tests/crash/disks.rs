@@ -2,10 +2,9 @@
 //! when there is room.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use serde_json::json;
-use test_servers::SmallDisk;
+use test_servers::{PATIENCE, SmallDisk};
 
 use crate::client::Client;
 use crate::ends::FullBooks;
@@ -25,9 +24,6 @@ const ROUNDS: (usize, usize) = (1, 3);
 /// Orders of each round.
 const ORDERS: usize = 200;
 
-/// The time until a store needs room that is not there, or has it again.
-const SOON: Duration = Duration::from_mins(1);
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_disk_that_is_full_for_a_while_leaves_balanced_books() {
     let folder = tempfile::tempdir().expect("the machine has room for a temporary folder");
@@ -42,13 +38,13 @@ async fn a_disk_that_is_full_for_a_while_leaves_balanced_books() {
         load.answered(rng.between(1..ORDERS)).await;
 
         let ballast = disk.fill();
-        let refused = tokio::time::timeout(SOON, until_refused(&client));
+        let refused = tokio::time::timeout(PATIENCE, until_refused(&client));
         assert_eq!(refused.await.expect("a full disk is soon felt"), "store_unavailable");
         assert_eq!(client.status("/healthz").await, 200, "it is alive, and must not be restarted");
         drop(ballast);
 
         load.done().await;
-        let settled = tokio::time::timeout(SOON, client.until(200, "/internal/settled?timeout=20s"));
+        let settled = tokio::time::timeout(PATIENCE, client.until(200, "/internal/settled?timeout=20s"));
         assert!(settled.await.is_ok(), "it does not settle: {}", process.said());
         assert_eq!(client.status("/readyz").await, 200);
         FullBooks::settled(&client, &shop, &journal).await;

@@ -8,15 +8,13 @@ use kernel::{Clock, Ids};
 use payments::{Simulated, Totals};
 use serde::Deserialize;
 use service::storage::Location;
+use test_servers::PATIENCE;
 
 use crate::books::{ALIVE, Books, Order, Payment, Shipment};
 use crate::client::Client;
 use crate::fulfilment::of_shipments;
 use crate::journal::{Draft, Journal};
 use crate::shop::Shop;
-
-/// Longer than the backoff of any retry that a crash could leave behind.
-const PATIENCE: Duration = Duration::from_mins(1);
 
 /// The wait before the books are read again.
 const READ_AGAIN: Duration = Duration::from_millis(500);

@@ -10,7 +10,7 @@ use server::shop::{CONSOLE, Shop as Tradepost};
 use test_servers::{Database, Options, Postgres, RabbitMq, Vhost, free_port};
 
 use crate::client::Client;
-use crate::process::Process;
+use crate::process::{Process, SHARDS_VARIABLE, shards};
 
 /// Each service, and how many of it run.
 pub type Sizes = [(&'static str, usize)];
@@ -89,9 +89,16 @@ pub struct Routes(Arc<Mutex<Vec<(&'static str, u16)>>>);
 impl Fleet {
     /// Starts processes on servers that other tests use too; answers once all of them serve.
     pub async fn start(sizes: &Sizes) -> Self {
+        Self::start_with(sizes, shards()).await
+    }
+
+    /// The same with this number of shards.
+    pub async fn start_with(sizes: &Sizes, shards: usize) -> Self {
         let database = Database::create();
         let store = database.url();
-        Self::start_on(Stores::Shared(database), store, Queues::Shared(Vhost::create()), sizes).await
+        let settings = vec![(SHARDS_VARIABLE.to_owned(), shards.to_string())];
+        let (stores, queues) = (Stores::Shared(database), Queues::Shared(Vhost::create()));
+        Self::start_on_with(stores, store, queues, sizes, settings).await
     }
 
     /// The same on servers of its own, for a test that stops or kills them.
@@ -104,21 +111,24 @@ impl Fleet {
 
     /// The same, with the stores where the URL says.
     pub async fn start_on(stores: Stores, store: String, queues: Queues, sizes: &Sizes) -> Self {
+        Self::start_on_with(stores, store, queues, sizes, Vec::new()).await
+    }
+
+    async fn start_on_with(
+        stores: Stores,
+        store: String,
+        queues: Queues,
+        sizes: &Sizes,
+        settings: Vec<(String, String)>,
+    ) -> Self {
         let vhost = match &queues {
             Queues::Shared(vhost) => vhost.url(),
             Queues::Own(rabbitmq) => rabbitmq.create_vhost(),
         };
         let broker = format!("{vhost}?{HEARTBEAT}");
-        migrate(&store, &broker).await;
-        let mut fleet = Self {
-            stores,
-            queues,
-            store,
-            broker,
-            instances: Vec::new(),
-            settings: Vec::new(),
-            routes: Routes::default(),
-        };
+        migrated(Process::migrate_with(&store, &broker, &settings)).await;
+        let mut fleet =
+            Self { stores, queues, store, broker, instances: Vec::new(), settings, routes: Routes::default() };
         let planned: Vec<(&str, u16)> =
             sizes.iter().flat_map(|(service, count)| (0..*count).map(move |_| (*service, free_port()))).collect();
         for service in services() {
@@ -383,7 +393,10 @@ fn service_of(path: &str) -> &'static str {
 
 /// Makes what the processes of a shop share.
 pub async fn migrate(store: &str, broker: &str) {
-    let mut process = Process::migrate(store, broker);
+    migrated(Process::migrate(store, broker)).await;
+}
+
+async fn migrated(mut process: Process) {
     let ended = process.ended().await;
     assert!(ended.status.success(), "the schemas and queues could not be made: {ended:?}");
 }

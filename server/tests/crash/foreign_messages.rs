@@ -3,13 +3,11 @@
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use test_servers::PATIENCE;
 
 use crate::client::Client;
 use crate::fleet::{Fleet, two_of_some};
 use crate::shop::Shop;
-
-/// Longer than all of it takes to be parked, by a machine that is busy.
-const PATIENCE: Duration = Duration::from_mins(1);
 
 /// The queue that gets the foreign messages, whose consumer parks them.
 const QUEUE: &str = "tradepost.inventory.background.0";

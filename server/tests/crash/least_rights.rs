@@ -4,13 +4,16 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use test_servers::{Options, Postgres, RabbitMq};
+use test_servers::{Options, PATIENCE, Postgres, RabbitMq};
 
 use crate::fleet::{connections_max, services};
 use crate::process::Process;
 
 /// Number of migrations at once. Ten agree in `catch_up`; here it matters that their rights are enough.
 const MIGRATIONS: usize = 4;
+
+/// Services that run side by side.
+const AT_ONCE: usize = 4;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn services_run_with_the_rights_that_the_scripts_give_them() {
@@ -43,20 +46,25 @@ async fn services_run_with_the_rights_that_the_scripts_give_them() {
     let ended = Process::doctor(&store, &broker).ended().await;
     assert!(ended.status.success(), "{ended:?}");
 
-    for service in services() {
-        let (store, broker) = urls(service);
-        let mut process = Process::serve(&[service], 0, &store, &broker, &[]);
-        let client = process.ready().await.unwrap_or_else(|ended| panic!("{service} does not start: {ended:?}"));
-        let began = std::time::Instant::now();
-        while !client.text("/readyz").await.expect("it is alive").contains("\"ready\"") {
-            assert!(began.elapsed().as_secs() < 60, "{service} is not ready: {}", process.said());
-            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-        }
-        process.ask_to_stop();
-        let ended = process.ended().await;
-        assert!(ended.status.success() && !ended.stderr.contains("ACCESS_REFUSED"), "{service}: {ended:?}");
-        assert_eq!(foreign_tables(&postgres, service), "0", "{service} can read what is another's");
+    let services: Vec<_> = services().collect();
+    for some in services.chunks(AT_ONCE) {
+        futures_util::future::join_all(some.iter().map(|service| runs(service, urls(service), &postgres))).await;
     }
+}
+
+/// Starts a service with its rights and stops it, and nothing of another's is open to it.
+async fn runs(service: &str, (store, broker): (String, String), postgres: &Postgres) {
+    let mut process = Process::serve(&[service], 0, &store, &broker, &[]);
+    let client = process.ready().await.unwrap_or_else(|ended| panic!("{service} does not start: {ended:?}"));
+    let began = std::time::Instant::now();
+    while !client.text("/readyz").await.expect("it is alive").contains("\"ready\"") {
+        assert!(began.elapsed() < PATIENCE, "{service} is not ready: {}", process.said());
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    process.ask_to_stop();
+    let ended = process.ended().await;
+    assert!(ended.status.success() && !ended.stderr.contains("ACCESS_REFUSED"), "{service}: {ended:?}");
+    assert_eq!(foreign_tables(postgres, service), "0", "{service} can read what is another's");
 }
 
 /// Runs a script of `deploy`.

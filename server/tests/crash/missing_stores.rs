@@ -99,7 +99,7 @@ async fn sell(data: &Path) -> (Process, Client) {
 }
 
 async fn settle(client: &Client) {
-    client.text("/internal/settled?timeout=60s").await.expect(ALIVE);
+    client.settle().await;
 }
 
 /// The ids of all mails, oldest first.

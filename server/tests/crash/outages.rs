@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use tempfile::TempDir;
-use test_servers::Postgres;
+use test_servers::{PATIENCE, Postgres};
 
 use crate::client::Client;
 use crate::ends::FullBooks;
@@ -29,10 +29,6 @@ const OUTAGE: Duration = Duration::from_secs(1);
 
 /// Connections that a database still admits when its limit is reached: fewer than the services have.
 const TOO_FEW: u32 = 7;
-
-/// The time until nothing is left of an outage: a timer whose lease was lost with its connection
-/// comes due when the lease ends, after a minute.
-const BACK: Duration = Duration::from_secs(100);
 
 #[derive(Clone, Copy, Debug)]
 enum Outage {
@@ -145,7 +141,7 @@ impl Run {
 
     /// Connections are made again one by one, each after a wait of its own.
     async fn until_good(&self, path: &str) {
-        if tokio::time::timeout(BACK, self.client.until(200, path)).await.is_err() {
+        if tokio::time::timeout(PATIENCE, self.client.until(200, path)).await.is_err() {
             let (status, answer) = self.client.get(path).await;
             let left = fleet::services().map(|it| {
                 format!(
@@ -155,7 +151,7 @@ impl Run {
             });
             let unfinished = self.server.execute(&self.database, &left.collect::<Vec<_>>().join(" union all "));
             let said = self.process.said();
-            panic!("{path} was not good for {BACK:?}, now {status}: {answer}\n{unfinished}\n{said}");
+            panic!("{path} was not good for {PATIENCE:?}, now {status}: {answer}\n{unfinished}\n{said}");
         }
     }
 

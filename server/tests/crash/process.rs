@@ -4,17 +4,27 @@ use std::ffi::OsStr;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::time::Duration;
 
+use test_servers::PATIENCE;
 use tokio::sync::watch;
 
 use crate::client::{ADMIN_TOKEN, Client};
+use crate::extent::short_or_long;
 
-/// Far longer than a start takes, even one that recovers on a busy machine.
-const START_PATIENCE: Duration = Duration::from_mins(1);
+/// Shards by default.
+pub const SHARDS_DEFAULT: usize = 8;
 
-/// Longer than the process itself allows its drain, and than one of ten migrations takes on a busy machine.
-const STOP_PATIENCE: Duration = Duration::from_mins(2);
+/// Shards of a shop on RabbitMQ, in a short run and a long one. Each consumer has a queue for each shard and bindings for
+/// each type: with as many as by default, it is the broker that a start waits for.
+const SHARDS: (usize, usize) = (2, SHARDS_DEFAULT);
+
+/// The variable that sets it.
+pub const SHARDS_VARIABLE: &str = "TRADEPOST_SHARDS";
+
+/// Shards of a shop on RabbitMQ.
+pub fn shards() -> usize {
+    short_or_long(SHARDS.0, SHARDS.1)
+}
 
 /// A child process, which never outlives the test.
 pub struct Process {
@@ -46,6 +56,9 @@ impl Process {
         if let Some(url) = store {
             command.env("TRADEPOST_STORE", url);
         }
+        if arguments.iter().any(|argument| argument.as_ref() == "--broker") {
+            command.env(SHARDS_VARIABLE, shards().to_string());
+        }
         Self::of(command)
     }
 
@@ -53,14 +66,21 @@ impl Process {
     pub fn serve(services: &[&str], port: u16, store: &str, broker: &str, settings: &[(String, String)]) -> Self {
         let mut command = tradepost();
         command.arg("serve").args(services).args(["--port", &port.to_string()]);
+        command.env(SHARDS_VARIABLE, shards().to_string());
         command.env("TRADEPOST_STORE", store).env("TRADEPOST_BROKER", broker).envs(settings.iter().cloned());
         Self::of(command)
     }
 
     /// Starts `tradepost migrate`. Returns at once.
     pub fn migrate(store: &str, broker: &str) -> Self {
+        Self::migrate_with(store, broker, &[])
+    }
+
+    /// The same with settings of the test's own.
+    pub fn migrate_with(store: &str, broker: &str, settings: &[(String, String)]) -> Self {
         let mut command = tradepost();
         command.arg("migrate").env("TRADEPOST_STORE", store).env("TRADEPOST_BROKER", broker);
+        command.env(SHARDS_VARIABLE, shards().to_string()).envs(settings.iter().cloned());
         Self::of(command)
     }
 
@@ -69,6 +89,7 @@ impl Process {
         let mut command = Command::new("sh");
         command.args(["-c", "exec \"$0\" doctor >&2", env!("CARGO_BIN_EXE_tradepost")]).env_clear();
         command.env("TRADEPOST_STORE", store).env("TRADEPOST_BROKER", broker);
+        command.env(SHARDS_VARIABLE, shards().to_string());
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         Self::of(command)
     }
@@ -136,7 +157,7 @@ impl Process {
     /// A client of the process once it serves, or how it ended instead.
     pub async fn ready(&mut self) -> Result<Client, Ended> {
         let said = self.stderr.wait_for(|lines| url(lines).is_some());
-        let said = tokio::time::timeout(START_PATIENCE, said).await.expect("a process soon serves or ends");
+        let said = tokio::time::timeout(PATIENCE, said).await.expect("a process soon serves or ends");
         let client = said.ok().and_then(|lines| url(&lines).map(Client::new));
         match client {
             Some(client) => Ok(client),
@@ -147,14 +168,14 @@ impl Process {
     /// Waits until it says this.
     pub async fn says(&mut self, text: &str) {
         let said = self.stderr.wait_for(|lines| lines.iter().any(|line| line.contains(text)));
-        let said = tokio::time::timeout(START_PATIENCE, said).await;
+        let said = tokio::time::timeout(PATIENCE, said).await;
         assert!(said.is_ok_and(|said| said.is_ok()), "it never said {text:?}");
     }
 
     /// Waits until it says this, or serves.
     pub async fn says_or_serves(&mut self, text: &str) {
         let said = |lines: &Vec<String>| url(lines).is_some() || lines.iter().any(|line| line.contains(text));
-        let said = tokio::time::timeout(START_PATIENCE, self.stderr.wait_for(said)).await;
+        let said = tokio::time::timeout(PATIENCE, self.stderr.wait_for(said)).await;
         assert!(said.is_ok_and(|said| said.is_ok()), "it neither said {text:?} nor served");
     }
 
@@ -179,8 +200,8 @@ impl Process {
     /// Waits for its end.
     pub async fn ended(&mut self) -> Ended {
         let closed = async { while self.stderr.changed().await.is_ok() {} };
-        let closed = tokio::time::timeout(STOP_PATIENCE, closed).await;
-        assert!(closed.is_ok(), "the process did not end within {STOP_PATIENCE:?}");
+        let closed = tokio::time::timeout(PATIENCE, closed).await;
+        assert!(closed.is_ok(), "the process did not end within {PATIENCE:?}");
         let status = self.child.wait().expect("a child can be waited for");
         Ended { status, stderr: self.stderr.borrow().join("\n") }
     }

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::client::Client;
 use crate::fleet::{Fleet, of_each};
+use crate::process::SHARDS_DEFAULT;
 
 /// Orders that wait, of one unit each of the first product, every third of one of the second too.
 const ORDERS: usize = 60;
@@ -35,7 +36,7 @@ async fn orders_that_wait_are_served_in_turn_by_three_instances() {
             *count = 3;
         }
     }
-    let mut fleet = Fleet::start(&sizes).await;
+    let mut fleet = Fleet::start_with(&sizes, SHARDS_DEFAULT).await;
     let client = fleet.client();
     let (first, second) = (product(&client, "123").await, product(&client, "456").await);
     client.settle().await;

@@ -7,11 +7,16 @@ use server::shop::Shop;
 
 use crate::extent::{orders, rounds, short_or_long};
 use crate::fleet::{Fleet, TAKEN_OVER, of_each};
+use crate::process::SHARDS_DEFAULT;
 use crate::rng::Rng;
 use crate::selling::Selling;
 
 /// Enough that a kill finds work at every stage.
 const ORDERS: usize = 150;
+
+/// Shards in a short run and a long one: at least one of the background lane for each process, whichever has the immediate
+/// lane's.
+const SHARDS: (usize, usize) = (3, SHARDS_DEFAULT);
 
 /// Processes that one round hits: several services fail at once.
 const HITS_OF_A_ROUND: usize = 3;
@@ -19,7 +24,8 @@ const HITS_OF_A_ROUND: usize = 3;
 #[tokio::test(flavor = "multi_thread")]
 async fn processes_that_are_killed_and_frozen_leave_balanced_books() {
     // Another takes over in both; in a long run two share it.
-    let mut run = Selling::on(Fleet::start(&of_each(short_or_long(2, 3))).await).await;
+    let fleet = Fleet::start_with(&of_each(short_or_long(2, 3)), short_or_long(SHARDS.0, SHARDS.1)).await;
+    let mut run = Selling::on(fleet).await;
     let mut hits = schedule(&mut run.rng);
     for round in 1.. {
         if hits.is_empty() {

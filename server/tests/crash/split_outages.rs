@@ -4,13 +4,15 @@
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use test_servers::PATIENCE;
 
-use crate::extent::short_or_long;
+use crate::extent::{orders, short_or_long};
 use crate::fleet::{Fleet, migrate, of_each, two_of_some};
 use crate::journal::{Draft, Placed};
+use crate::process::shards;
 use crate::selling::Selling;
 
-/// Orders of each outage.
+/// Orders of each outage of a long run; half of them in a short one.
 const ORDERS: usize = 150;
 
 /// The time for which a broker is unreachable, in a short run and a long one: longer than the longest pause between two
@@ -20,12 +22,9 @@ const DOWN: (Duration, Duration) = (Duration::from_secs(12), Duration::from_mins
 /// The time for which a broker's alarm lasts: long enough for publishes to reach their deadline.
 const ALARM: Duration = Duration::from_secs(18);
 
-/// The time that processes may take to find what came back: the longest wait between two attempts, and the work since.
-const BACK: Duration = Duration::from_secs(90);
-
 /// Events that are emitted while bindings are missing: enough that some are published meanwhile too, behind what waits
 /// in the outbox of a busy machine.
-const SOME: u64 = 50;
+const SOME: (u64, u64) = (20, 50);
 
 /// The time between two looks at the broker.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
@@ -68,7 +67,7 @@ async fn a_broker_and_a_database_that_stop_and_die_leave_balanced_books() {
         run.fleet.postgres().kill();
         // What can't be handled is left where it is: received and given back again and again, the broker would in the
         // end take it for what nobody can handle.
-        let deadline = Instant::now() + BACK;
+        let deadline = Instant::now() + PATIENCE;
         while run.consumers() > 0 {
             assert!(Instant::now() < deadline, "somebody receives what can't be handled");
             tokio::time::sleep(LOOK_AGAIN).await;
@@ -136,7 +135,7 @@ async fn a_queue_that_is_deleted_and_a_binding_that_is_removed_are_restored_and_
         let at = run.fleet.of("inventory")[0];
         run.fleet.freeze(at);
         run.until_missed(1).await;
-        for shard in 0..8 {
+        for shard in 0..shards() {
             run.delete_queue(&format!("tradepost.inventory.background.{shard}"));
         }
         run.fleet.thaw(at);
@@ -159,7 +158,7 @@ async fn a_queue_that_is_deleted_and_a_binding_that_is_removed_are_restored_and_
         let (queue, event_type) = ("tradepost.notifications.background", "orders.order_paid.v1");
         // Publishes of this type are routed to the inventory all the same, so nothing reports that mail misses them.
         let before = run.emitted(event_type);
-        while run.emitted(event_type) < before + SOME {
+        while run.emitted(event_type) < before + short_or_long(SOME.0, SOME.1) {
             // Again and again, for they may be declared anew at any moment.
             run.unbind(queue, event_type);
         }
@@ -175,14 +174,15 @@ impl Selling {
     /// Lets something happen under load, and checks the books once all is settled again.
     async fn outage(&mut self, what: &str, heals: Heals, happens: impl AsyncFnOnce(&mut Self)) {
         let began = Instant::now();
-        let mut load = self.order(ORDERS).await;
-        let before = self.rng.between(1..ORDERS / 2);
+        let mut load = self.order(orders(ORDERS)).await;
+        let before = self.rng.between(1..orders(ORDERS) / 2);
         load.answered(before).await;
+        let queues = self.queues();
         happens(self).await;
         self.until_good("/readyz").await;
         load.done().await;
         let books = if heals == Heals::ByRepublishing {
-            self.settle_with_republishing().await;
+            self.settle_with_republishing(queues).await;
             self.settled_in_any_order().await
         } else {
             self.until_good("/internal/settled?timeout=20s").await;
@@ -192,16 +192,27 @@ impl Selling {
         eprintln!("{what}: balanced after {took:.1?}; {orders} orders, {unknown} outcomes unknown so far");
     }
 
-    /// Sends again what was missed, as an operator does: once more if a queue was not yet declared anew by then.
-    async fn settle_with_republishing(&self) {
-        let deadline = Instant::now() + BACK;
+    /// Sends again what was missed, as an operator does, once all queues are there again: once more if something was
+    /// missed after that too.
+    async fn settle_with_republishing(&self, queues: usize) {
+        let deadline = Instant::now() + PATIENCE;
+        while self.queues() < queues {
+            assert!(Instant::now() < deadline, "not all queues were declared anew");
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
         while Instant::now() < deadline {
             self.fleet.command(&["events", "republish", "--since", SINCE]).await;
-            if self.client.status("/internal/settled?timeout=10s").await == 200 {
+            if self.client.status("/internal/settled?timeout=30s").await == 200 {
                 return;
             }
         }
         self.until_good("/internal/settled?timeout=20s").await;
+    }
+
+    /// Number of queues at the broker.
+    fn queues(&self) -> usize {
+        let counted = self.fleet.eval(&format!("length(rabbit_amqqueue:list({}))", self.fleet.vhost()));
+        counted.trim().parse().expect("a length is a number")
     }
 
     /// An order beside the load.
@@ -219,7 +230,7 @@ impl Selling {
     async fn until_degraded(&self, why: &str) {
         let at = self.fleet.of("orders")[0];
         let client = self.fleet.instances[at].client();
-        let deadline = Instant::now() + BACK;
+        let deadline = Instant::now() + PATIENCE;
         loop {
             let (status, text) = client.get("/readyz").await;
             let said: Value = serde_json::from_str(&text).expect("an answer is JSON");
@@ -235,11 +246,11 @@ impl Selling {
     }
 
     async fn until_good(&self, path: &str) {
-        if tokio::time::timeout(BACK, self.client.until(200, path)).await.is_err() {
+        if tokio::time::timeout(PATIENCE, self.client.until(200, path)).await.is_err() {
             let (status, answer) = self.client.get(path).await;
             let said: Vec<String> =
                 self.fleet.instances.iter().map(|it| format!("{}: {}", it.service, it.process.said())).collect();
-            panic!("{path} was not good for {BACK:?}, now {status}: {answer}\n{}", said.join("\n"));
+            panic!("{path} was not good for {PATIENCE:?}, now {status}: {answer}\n{}", said.join("\n"));
         }
     }
 
@@ -251,7 +262,7 @@ impl Selling {
 
     /// Waits until so many orders and more wait for the inventory.
     async fn until_missed(&self, least: u64) {
-        let deadline = Instant::now() + BACK;
+        let deadline = Instant::now() + PATIENCE;
         while self.fleet.missed("inventory", "orders", "orders.order_placed.v1") < least {
             assert!(Instant::now() < deadline, "no order waits");
             tokio::time::sleep(LOOK_AGAIN).await;
@@ -274,7 +285,7 @@ impl Selling {
             "lists:any(fun(B) -> element(3, B) =:= <<\"{event_type}.0\">> end, \
                  rabbit_binding:list_for_destination(rabbit_misc:r({vhost}, queue, <<\"{queue}.0\">>)))"
         );
-        let deadline = Instant::now() + BACK;
+        let deadline = Instant::now() + PATIENCE;
         while self.fleet.eval(&bound) != "true" {
             assert!(Instant::now() < deadline, "{queue}.0 is not bound again");
             tokio::time::sleep(LOOK_AGAIN).await;
@@ -289,7 +300,7 @@ impl Selling {
 
     /// Events of a type that a consumer has not received when all are sent and their number no longer changes.
     async fn lost(&self, consumer: &str, event_type: &str) -> u64 {
-        let deadline = Instant::now() + BACK;
+        let deadline = Instant::now() + PATIENCE;
         let mut before = None;
         loop {
             let unsent = self.fleet.sql("select count(*) from orders.outbox");

@@ -8,12 +8,9 @@ use bus::{Broker, Destination, Error, Health, Message, PublishResult, Publishing
 use bus_rabbitmq::{Options, RabbitMq};
 use kernel::{Clock, Ids, Lane, Shards};
 use server::shop::Shop;
-use test_servers::Vhost;
+use test_servers::{PATIENCE, Vhost};
 
 use crate::files;
-
-/// Far longer than anything here takes.
-const PATIENCE: Duration = Duration::from_mins(1);
 
 /// The time between two tries.
 const LOOK_AGAIN: Duration = Duration::from_millis(5);

@@ -19,6 +19,7 @@ use service::http::Keyring;
 use service::http::auth::{Auth, digest};
 use service::http::listener::{Bounds, serve};
 use service::operator::{Deliveries, EventById, IDS_MAX, NewestPosition, path};
+use test_servers::PATIENCE;
 use testkit::{ADMIN_TOKEN, Customer, Setup, ShopLocation, TestShop, emit_about_an_unknown_order, on_each_store};
 use tokio::net::TcpListener;
 use tower::ServiceExt;
@@ -30,9 +31,6 @@ on_each_store! {
 
 /// The services of the second process; the others are in the first.
 const SECOND: [&str; 3] = ["inventory", "payments", "notifications"];
-
-/// Longer than anything takes that is not broken.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The wait for a peer that does not answer, where a test is about that.
 const NO_PATIENCE: Duration = Duration::from_millis(200);
@@ -179,7 +177,7 @@ async fn a_console_apart_shows_the_same_stories_and_lists(place: ShopLocation) {
     let Apart { console, .. } = Apart::start(&shop).await;
     let product = shop.product("123", 10).await;
     let order = shop.order(&[(&product, 1)], Some("tok_ok")).await;
-    console.get("/internal/settled?timeout=60s").await;
+    console.get(testkit::SETTLED).await;
 
     let order_id = order.text("/order_id");
     let path = format!("/v1/orders/{order_id}/events");
@@ -228,7 +226,7 @@ async fn a_console_apart_replays_and_discards_dead_letters(place: ShopLocation) 
     assert_eq!(&console.get(&path).await, letter);
 
     assert_eq!(console.ask(Method::POST, &format!("{path}/replay")).await.0, 202);
-    console.get("/internal/settled?timeout=60s").await;
+    console.get(testkit::SETTLED).await;
     assert_eq!(&console.get(&path).await["dead_letter_id"], &letter["dead_letter_id"], "it is parked again");
     let metrics = String::from_utf8_lossy(&shop.get("/metrics").await.expect(200).body).into_owned();
     let parked = "consumer=\"orders\",type=\"payments.payment_captured.v1\",outcome=\"parked\"} 2";
@@ -239,7 +237,7 @@ async fn a_console_apart_replays_and_discards_dead_letters(place: ShopLocation) 
     };
     assert_eq!(decided().await, ["orders", "parked", "replay", "automation"]);
     assert_eq!(console.ask(Method::POST, &format!("{path}/discard")).await.0, 200);
-    console.get("/internal/settled?timeout=60s").await;
+    console.get(testkit::SETTLED).await;
     assert_eq!(decided().await, ["orders", "done", "discard", "automation"]);
     assert_eq!(console.ask(Method::POST, &format!("{path}/discard")).await.0, 404);
     let next = console.get("/v1/dead-letters").await;

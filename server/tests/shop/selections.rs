@@ -84,7 +84,7 @@ async fn sell(app: &App, sku: &str) -> Value {
 }
 
 async fn settle(app: &App) {
-    send(app, Method::GET, "/internal/settled?timeout=60s", &Value::Null).await;
+    send(app, Method::GET, testkit::SETTLED, &Value::Null).await;
 }
 
 /// The types of the deliveries so far, how often each came.

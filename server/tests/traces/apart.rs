@@ -15,7 +15,7 @@ use server::config::{self, Environment, Flags};
 use server::shop::Shop;
 use service::Tasks;
 use service::http::listener::{Bounds, serve};
-use test_servers::{Database, Vhost};
+use test_servers::{Database, PATIENCE, Vhost};
 use testkit::{ADMIN_TOKEN, Setup};
 use tokio::net::TcpListener;
 use tower::ServiceExt;
@@ -25,9 +25,6 @@ use crate::{TRACE, edges, story, traceparent, traces_as};
 
 /// The services of the second process; the others and the console are in the first.
 const SECOND: [&str; 3] = ["inventory", "payments", "notifications"];
-
-/// Longer than a drain takes.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Some services, as `serve` runs them.
 async fn start(
@@ -95,11 +92,11 @@ async fn one_order_is_one_trace_across_processes() {
 
     let product = json!({"sku": "123", "name": "a", "price": {"amount": 100, "currency": "EUR"}, "stock": 5});
     let product = send(&first.router, Method::POST, "/v1/products", &product).await["product_id"].clone();
-    send(&first.router, Method::GET, "/internal/settled?timeout=60s", &Value::Null).await;
+    send(&first.router, Method::GET, testkit::SETTLED, &Value::Null).await;
     let lines = json!([{"product_id": product, "quantity": 1}]);
     let order = json!({"lines": lines, "email": "ada@example.com", "payment": {"token": "tok_ok"}});
     send(&first.router, Method::POST, "/v1/orders", &order).await;
-    send(&first.router, Method::GET, "/internal/settled?timeout=60s", &Value::Null).await;
+    send(&first.router, Method::GET, testkit::SETTLED, &Value::Null).await;
     first.stop().await;
     second.stop().await;
     assert!(serving.stop(PATIENCE).await);

@@ -44,7 +44,7 @@ impl Shop {
     }
 
     async fn settle(&self, client: &reqwest::Client) {
-        let request = client.get(format!("{}/internal/settled?timeout=60s", self.url)).bearer_auth(ADMIN_TOKEN);
+        let request = client.get(format!("{}{}", self.url, testkit::SETTLED)).bearer_auth(ADMIN_TOKEN);
         request.send().await.unwrap().error_for_status().unwrap();
     }
 

@@ -7,6 +7,7 @@ pub use bus::conformance::message;
 use bus::{Broker, Delivery, Destination, Error, Health, Message, PublishResult, Settlement, Subscription, Topology};
 use kernel::{Clock, EventId, Ids, Lane, Shards};
 use lapin::{Channel, Connection, ConnectionProperties};
+use test_servers::PATIENCE;
 use tradepost_bus_rabbitmq::{Options, RabbitMq};
 
 /// A consumer of [`PLACED`] and [`FAILED`], and one of [`PLACED`] alone.
@@ -16,9 +17,6 @@ pub const MAIL: &str = "notifications";
 pub const PLACED: &str = "orders.order_placed.v1";
 /// In the immediate lane, the other in the background.
 pub const FAILED: &str = "payments.payment_failed.v1";
-
-/// Far longer than anything here takes.
-pub const PATIENCE: Duration = Duration::from_mins(2);
 
 pub fn topology() -> Topology {
     Topology::new()

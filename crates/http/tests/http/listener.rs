@@ -58,7 +58,7 @@ impl Shop {
 
     async fn stop(mut self) {
         self.stop.cancel();
-        let served = tokio::time::timeout(Duration::from_secs(10), self.served.join_next()).await;
+        let served = tokio::time::timeout(Duration::from_mins(5), self.served.join_next()).await;
         served.expect("it drains").expect("it was spawned").unwrap();
     }
 

@@ -3,15 +3,13 @@
 use std::time::{Duration, Instant};
 
 use kernel::{Cause, Event, SignedDuration, Uuid, Version};
+use test_servers::PATIENCE;
 use tradepost_storage::backlog::{self, Entry, Part};
 use tradepost_storage::subscriptions::{self, Subscription};
 use tradepost_storage::{Batch, archive, inbox};
 
 use crate::store_location::StoreLocation;
 use crate::support::{Store, ThingBroke, ThingMoved, ThingSeen, delivery, request};
-
-/// Far longer than two transactions take.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 on_each_store! {
     a_subscription_is_live_once_all_before_it_was_copied,

@@ -10,6 +10,7 @@ use kernel::{
     Version,
 };
 use serde::{Deserialize, Serialize};
+use test_servers::PATIENCE;
 use tradepost_storage::{Batch, Db, Migration, Migrations, Options, params, statements};
 
 pub const MIGRATIONS: Migrations = Migrations {
@@ -177,11 +178,11 @@ pub fn delivery(event_id: EventId) -> DeliveryCause {
     }
 }
 
-/// Waits until the condition holds; fails after ten seconds.
+/// Waits until the condition holds; fails after five minutes.
 pub async fn until(what: &str, mut condition: impl AsyncFnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(10);
+    let deadline = Instant::now() + PATIENCE;
     while !condition().await {
-        assert!(Instant::now() < deadline, "waited ten seconds until {what}");
+        assert!(Instant::now() < deadline, "waited {PATIENCE:?} until {what}");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }

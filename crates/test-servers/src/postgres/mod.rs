@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use self::template::{Template, private_folder, private_folder_in_memory};
+use crate::PATIENCE;
 use crate::chance;
 use crate::error::{Error, expect, output};
 use crate::ports::free_port;
@@ -22,9 +23,6 @@ pub use self::programs::Programs;
 
 /// User of the URLs: may create databases, and is not a superuser.
 const USER: &str = "tradepost";
-
-/// Far longer than a start takes, even one that recovers on a busy machine.
-const START_PATIENCE: Duration = Duration::from_mins(1);
 
 /// "Fast" and "immediate" shutdown, as PostgreSQL calls them.
 const ENDS: Ends = Ends { drain: "INT", quit: "QUIT" };
@@ -166,7 +164,7 @@ impl Postgres {
         let shell = self.programs.run(Path::new("sh"));
         let supervised = Supervised::start(shell, self.folder.path(), ENDS, &self.command()?)?;
         let id = supervised.id();
-        let deadline = Instant::now() + START_PATIENCE;
+        let deadline = Instant::now() + PATIENCE;
         while !self.is_ready(id) {
             let log = self.log();
             let said = log.get(before..).unwrap_or_default();

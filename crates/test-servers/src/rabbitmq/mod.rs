@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use self::programs::plain;
+use crate::PATIENCE;
 use crate::chance;
 use crate::error::{Error, expect, output};
 use crate::ports::free_port;
@@ -23,9 +24,6 @@ pub use self::programs::RabbitMqPrograms;
 
 /// User of the URLs.
 const USER: &str = "tradepost";
-
-/// A start takes 5 to 15 seconds, and several times that on a busy machine.
-const START_PATIENCE: Duration = Duration::from_mins(3);
 
 /// Interval between two checks of a server that is starting.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
@@ -200,7 +198,7 @@ impl RabbitMq {
     pub fn restart(&mut self) {
         self.stop();
         expect(self.run());
-        let deadline = Instant::now() + START_PATIENCE;
+        let deadline = Instant::now() + PATIENCE;
         while self.eval(ELECT) != "0" && Instant::now() < deadline {
             std::thread::sleep(ELECT_EVERY);
         }
@@ -274,7 +272,7 @@ impl RabbitMq {
         let before = self.log().len();
         let server = self.programs.command("rabbitmq-server", self.folder.path());
         let supervised = Supervised::start(self.shell(), self.folder.path(), ENDS, &server)?;
-        let deadline = Instant::now() + START_PATIENCE;
+        let deadline = Instant::now() + PATIENCE;
         loop {
             let log = self.log();
             let said = log.get(before..).unwrap_or_default();

@@ -6,11 +6,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use tradepost_test_servers::PATIENCE;
+
 /// Set for the process that is to be killed: the same test, started again by itself.
 const HOLD: &str = "HOLD_A_SERVER";
-
-/// Far longer than a server takes to start, and to end.
-const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Has another process run `test`, up to this call, where it holds a server; kills it and waits for the server to be
 /// gone.

@@ -2,14 +2,11 @@
 
 use std::net::TcpStream;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use tradepost_test_servers::{Database, Options, Postgres, Programs};
+use tradepost_test_servers::{Database, Options, PATIENCE, Postgres, Programs};
 
 use crate::holder;
-
-/// Far longer than anything here takes.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 #[test]
 fn rows_outlive_a_stop_and_a_kill() {

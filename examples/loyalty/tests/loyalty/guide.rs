@@ -19,7 +19,7 @@ use crate::process::{Process, ask, run};
 use crate::running_shop::Servers;
 
 /// The time that the demo may take to make its orders.
-const PATIENCE: Duration = Duration::from_secs(90);
+const PATIENCE: Duration = Duration::from_mins(5);
 
 /// The program of the guide, up to its arguments.
 const LOYALTY: &str = "cargo run -p tradepost-loyalty -- ";

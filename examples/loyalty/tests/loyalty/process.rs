@@ -11,7 +11,7 @@ use serde_json::Value;
 use testkit::ADMIN_TOKEN;
 
 /// The time that the program may take to say a line, or a server to answer: far beyond what either ever takes.
-const PATIENCE: Duration = Duration::from_secs(90);
+const PATIENCE: Duration = Duration::from_mins(5);
 
 /// A process that goes on, ended with the test.
 pub struct Process {

@@ -154,6 +154,6 @@ impl RunningShop {
 /// Waits until nothing is in flight of the services that the console at this address knows.
 #[track_caller]
 pub fn settle(url: &str) {
-    let (status, answer) = ask("GET", &format!("{url}/internal/settled?timeout=60s"), &Value::Null);
+    let (status, answer) = ask("GET", &format!("{url}/internal/settled?timeout=300s"), &Value::Null);
     assert_eq!(status, 200, "{answer}");
 }

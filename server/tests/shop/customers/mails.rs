@@ -141,6 +141,7 @@ async fn write_before(place: &ShopLocation) -> [Uuid; 2] {
     let (clock, _) = Clock::mock("2025-12-31T12:00:00Z".parse().unwrap());
     let ids = Ids::new(clock.clone());
     std::fs::create_dir_all(place.data()).unwrap();
+    place.without_tables();
     let db = Db::open(Options {
         service: "notifications",
         location: place.store(),

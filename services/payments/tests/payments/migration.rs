@@ -79,6 +79,7 @@ async fn money_that_was_going_back_goes_on_under_its_old_key(place: ShopLocation
     let clock = Clock::mock("2026-01-01T12:00:00Z".parse().unwrap()).0;
     let (ids, now) = (Ids::new(clock.clone()), clock.now());
     let [captured, refunding, refunded] = [(); 3].map(|()| ids.next::<PaymentId>());
+    place.without_tables();
     let db = open(&place, &clock, 1).await;
     for (payment_id, status, back) in
         [(captured, "captured", 0), (refunding, "refunding", 0), (refunded, "refunded", 2_000)]
@@ -107,6 +108,7 @@ async fn money_that_was_going_back_goes_on_under_its_old_key(place: ShopLocation
 async fn the_table_refuses_refunds_beyond_the_capture(place: ShopLocation) {
     let clock = Clock::mock("2026-01-01T12:00:00Z".parse().unwrap()).0;
     let (ids, now) = (Ids::new(clock.clone()), clock.now());
+    place.without_tables();
     let db = open(&place, &clock, 2).await;
     let payment_id = ids.next();
     db.commit(payment(payment_id, ids.next(), "captured", 1_500, now), cause(&ids)).await.unwrap();

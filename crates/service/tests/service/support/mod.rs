@@ -36,6 +36,9 @@ pub use services::{
     staged_timekeeper, timekeeper,
 };
 
+/// Far longer than anything here takes.
+const PATIENCE: Duration = Duration::from_mins(5);
+
 pub const ADMIN_TOKEN: &str = "an-admin-token-for-tests-only-0123456789";
 
 /// Attempts before a delivery is parked.
@@ -132,8 +135,8 @@ impl House {
 
     /// Lets begun work finish and closes every store; what was not begun is there at the next start.
     pub async fn stop(self) {
-        let drained = self.runtime.tasks.stop(Duration::from_secs(10)).await;
-        assert!(drained, "work was still in progress after ten seconds");
+        let drained = self.runtime.tasks.stop(PATIENCE).await;
+        assert!(drained, "work was still in progress after {PATIENCE:?}");
         for running in self.services.values() {
             Running::close(&running.operator, drained).await;
         }
@@ -235,7 +238,7 @@ impl House {
     /// Hands a message to a consumer past the relay, as a broker that repeats itself would.
     pub async fn publish(&self, consumer: &str, message: Message) {
         let outcome = self.broker.publish(&Destination::new(consumer), message);
-        let outcome = tokio::time::timeout(Duration::from_secs(10), outcome).await;
+        let outcome = tokio::time::timeout(PATIENCE, outcome).await;
         assert_eq!(outcome, Ok(PublishResult::Stored));
     }
 
@@ -296,11 +299,11 @@ pub fn one_at_a_time() -> Settings {
     Settings { workers: 1, ..Settings::default() }
 }
 
-/// Waits until the condition holds; fails after ten seconds.
+/// Waits until the condition holds; fails after [`PATIENCE`].
 pub async fn until(what: &str, mut condition: impl AsyncFnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(10);
+    let deadline = Instant::now() + PATIENCE;
     while !condition().await {
-        assert!(Instant::now() < deadline, "waited ten seconds until {what}");
+        assert!(Instant::now() < deadline, "waited {PATIENCE:?} until {what}");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
