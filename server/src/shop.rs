@@ -161,7 +161,10 @@ impl Shop {
     /// The same, of services that are made.
     pub fn topology_of(&self, services: &[Box<dyn AnyService>]) -> Topology {
         let own = services.iter().filter(|service| self.is_own(service.name()));
-        own.fold(Topology::new(), |topology, service| topology.consumer(service.name(), service.subscriptions()))
+        own.fold(Topology::new(), |topology, service| {
+            let on_demand = service.on_demand().into_iter().flat_map(|it| it.types().iter().copied());
+            topology.consumer(service.name(), service.subscriptions()).on_demand(service.name(), on_demand)
+        })
     }
 
     /// The names of the services, which have a store each.

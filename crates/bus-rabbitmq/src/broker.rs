@@ -1,12 +1,13 @@
 //! The broker.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bus::{
     Broker, Destination, Error, Guarantees, Health, Message, PublishResult, Publishing, Subscribing, Subscription,
-    Topology,
+    Topology, Wanted,
 };
 use bytes::Bytes;
 use futures_util::FutureExt;
@@ -20,9 +21,9 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::address::Address;
-use crate::declare::{declare, declare_exchange, is_final, open, waiting};
+use crate::declare::{bind, declare, declare_exchange, is_final, open, unbind, waiting};
 use crate::error::{CallError, Unusable};
-use crate::layout::{Layout, Queue};
+use crate::layout::{Binding, Layout, Queue};
 use crate::preflight::{self, ServerInfo};
 use crate::publisher::{Publish, Publisher, WAITING_MAX};
 use crate::recent_errors::RecentErrors;
@@ -117,6 +118,8 @@ pub(crate) struct Shared {
     recent_errors: RecentErrors,
     /// Number of subscriptions of each consumer here.
     consumers: Mutex<BTreeMap<String, usize>>,
+    /// The newest generation of what was bound for each consumer from here: it is made anew with the queues.
+    bound: Mutex<BTreeMap<String, Wanted>>,
 }
 
 impl RabbitMq {
@@ -133,6 +136,7 @@ impl RabbitMq {
             receiving: EachLane::new(Reconnecting::new),
             recent_errors: RecentErrors::default(),
             consumers: Mutex::default(),
+            bound: Mutex::default(),
         });
         let mut links = JoinSet::new();
         let address = || shared.address.clone();
@@ -201,18 +205,49 @@ impl RabbitMq {
 impl Shared {
     async fn declare(&self, consumers: &[&str]) -> Result<(), Error> {
         let queues: Vec<&Queue> = consumers.iter().flat_map(|consumer| self.layout.queues_of(consumer)).collect();
-        self.make(&queues).await
+        let bindings: Vec<Binding> = consumers.iter().flat_map(|consumer| self.bindings_of(consumer)).collect();
+        self.change(Change::Make(&queues, &bindings)).await
     }
 
-    /// Makes the exchange and these queues.
-    pub async fn make(&self, queues: &[&Queue]) -> Result<(), Error> {
+    async fn bind(&self, consumer: &str, wanted: Wanted) -> Result<(), Error> {
+        let bindings = self.layout.bindings_of(consumer, &wanted);
+        if !bindings.is_empty() {
+            // With the queues, one of which may have been deleted.
+            let queues: Vec<&Queue> = self.layout.queues_of(consumer).collect();
+            self.change(Change::Make(&queues, &bindings)).await?;
+        }
+        let mut bound = self.bound();
+        let newest = bound.entry(consumer.to_owned()).or_default();
+        match wanted.generation.cmp(&newest.generation) {
+            Ordering::Less => {}
+            Ordering::Equal => newest.types.extend(wanted.types),
+            Ordering::Greater => *newest = wanted,
+        }
+        Ok(())
+    }
+
+    async fn unbind(&self, consumer: &str, generation: i64) -> Result<(), Error> {
+        let bindings = self.layout.bindings_of_generation(consumer, generation);
+        if bindings.is_empty() {
+            return Ok(());
+        }
+        let queues: Vec<&Queue> = self.layout.queues_of(consumer).collect();
+        self.change(Change::Unbind(&queues, &bindings)).await
+    }
+
+    /// The bindings of what a consumer wants, as far as it is known here.
+    fn bindings_of(&self, consumer: &str) -> Vec<Binding> {
+        self.bound().get(consumer).map(|wanted| self.layout.bindings_of(consumer, wanted)).unwrap_or_default()
+    }
+
+    /// Changes queues or bindings, again after a failure that may pass.
+    async fn change(&self, change: Change<'_>) -> Result<(), Error> {
         let mut attempts = 0;
         loop {
             attempts += 1;
             // A broker that fails at it may close the connection too.
             let connection = self.receiving().await?;
-            let declared = make_once(&connection, queues).await;
-            match declared {
+            match change.apply(&connection).await {
                 Ok(()) => return Ok(()),
                 Err(error) if attempts < DECLARE_ATTEMPTS && !is_final(&error) => {
                     tracing::info!(reason = %error, "a declaration failed, and is tried again");
@@ -243,6 +278,8 @@ impl Shared {
             declare_exchange(&connection).await?;
             let channel = open(&connection).await?;
             declare(&channel, needed).await?;
+            let on_demand = self.bindings_of(&consumer).into_iter().filter(|binding| binding.queue == queue.name);
+            bind(&channel, &on_demand.collect::<Vec<_>>()).await?;
             let receiving = Receiving::begin(self.clone(), consumer.clone());
             let from = Source { lane, shard, queue: queue.name.clone(), dead: dead.map(|it| it.name.clone()) };
             Channelled::begin(connection.clone(), channel, from, receiving).await
@@ -290,12 +327,33 @@ impl Shared {
     fn consumers(&self) -> MutexGuard<'_, BTreeMap<String, usize>> {
         self.consumers.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// Every change is complete when the lock is given back.
+    fn bound(&self) -> MutexGuard<'_, BTreeMap<String, Wanted>> {
+        self.bound.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
-async fn make_once(connection: &Connection, queues: &[&Queue]) -> Result<(), CallError> {
-    declare_exchange(connection).await?;
-    let channel = open(connection).await?;
-    declare(&channel, queues.iter().copied()).await
+/// A change of queues and bindings. Repeated, it changes nothing.
+#[derive(Clone, Copy)]
+enum Change<'a> {
+    /// Makes the exchange, queues, and bindings to them on demand.
+    Make(&'a [&'a Queue], &'a [Binding]),
+    /// Removes bindings of queues. A queue that is not there is made, for it would fail the others.
+    Unbind(&'a [&'a Queue], &'a [Binding]),
+}
+
+impl Change<'_> {
+    async fn apply(self, connection: &Connection) -> Result<(), CallError> {
+        let (Self::Make(queues, _) | Self::Unbind(queues, _)) = self;
+        declare_exchange(connection).await?;
+        let channel = open(connection).await?;
+        declare(&channel, queues.iter().copied()).await?;
+        match self {
+            Self::Make(_, bindings) => bind(&channel, bindings).await,
+            Self::Unbind(_, bindings) => unbind(&channel, bindings).await,
+        }
+    }
 }
 
 /// A subscription, as long as it lasts: what its consumer needs is restored.
@@ -367,9 +425,11 @@ impl Broker for RabbitMq {
         if destination.as_str() != DESTINATION {
             return future::ready(PublishResult::Unroutable).boxed();
         }
-        let routing_key =
-            self.shared.layout.key(&message.envelope.event_type, message.envelope.lane, message.envelope.key);
-        self.publish_by(routing_key, message)
+        let (layout, envelope) = (&self.shared.layout, &message.envelope);
+        let routing_key = layout.key(&envelope.event_type, envelope.lane, envelope.key);
+        let is_on_demand = layout.is_on_demand(&envelope.event_type);
+        let publishing = self.publish_by(routing_key, message);
+        if is_on_demand { publishing.map(stored_if_unroutable).boxed() } else { publishing }
     }
 
     fn shards(&self) -> Shards {
@@ -379,6 +439,16 @@ impl Broker for RabbitMq {
     fn subscribe(&self, consumer: &str, lane: Lane, shard: u16) -> Subscribing {
         let subscribed = self.shared.clone().subscribe(consumer.to_owned(), lane, shard);
         subscribed.map(|subscribed| subscribed.map(|it| Box::new(it) as Box<dyn Subscription>)).boxed()
+    }
+
+    fn bind(&self, consumer: &str, wanted: Wanted) -> BoxFuture<'static, Result<(), Error>> {
+        let (shared, consumer) = (self.shared.clone(), consumer.to_owned());
+        async move { shared.bind(&consumer, wanted).await }.boxed()
+    }
+
+    fn unbind(&self, consumer: &str, generation: i64) -> BoxFuture<'static, Result<(), Error>> {
+        let (shared, consumer) = (self.shared.clone(), consumer.to_owned());
+        async move { shared.unbind(&consumer, generation).await }.boxed()
     }
 
     fn waiting(&self, consumer: &str) -> BoxFuture<'static, Result<u64, Error>> {
@@ -441,6 +511,11 @@ impl RabbitMq {
             Err(TrySendError::Closed(_)) => Err(PublishResult::Unknown { detail: "the broker was closed".to_owned() }),
         }
     }
+}
+
+/// The result for an event that no consumer always receives: if nobody wants it now, it is done.
+fn stored_if_unroutable(result: PublishResult) -> PublishResult {
+    if result == PublishResult::Unroutable { PublishResult::Stored } else { result }
 }
 
 /// The broker's confirmation of a message within the deadline.

@@ -6,12 +6,15 @@ use lapin::types::{FieldTable, ShortString};
 use lapin::{Channel, Connection, ExchangeKind};
 
 use crate::error::CallError;
-use crate::layout::{EXCHANGE, Queue};
+use crate::layout::{Binding, EXCHANGE, Queue};
 use crate::reconnecting::within;
 
 /// Number of queues that are declared before their answers are awaited: enough to hide latency, few enough for the
 /// deadline.
 const QUEUES_AT_ONCE: usize = 16;
+
+/// Number of bindings that are made or removed before their answers are awaited.
+const BINDINGS_AT_ONCE: usize = 256;
 
 /// A channel of its own, for what goes wrong on it closes it.
 pub(crate) async fn open(connection: &Connection) -> Result<Channel, CallError> {
@@ -65,6 +68,29 @@ pub(crate) async fn declare<'a>(
         let unbound =
             former.map(|(queue, key)| channel.queue_unbind(queue, EXCHANGE.into(), key, FieldTable::default()));
         within("removing bindings of another lane", try_join_all(unbound)).await?;
+    }
+    Ok(())
+}
+
+/// Binds queues, which are there.
+pub(crate) async fn bind(channel: &Channel, bindings: &[Binding]) -> Result<(), CallError> {
+    for bindings in bindings.chunks(BINDINGS_AT_ONCE) {
+        let bound = bindings.iter().cloned().map(|Binding { queue, key, arguments }| {
+            channel.queue_bind(queue, EXCHANGE.into(), key, QueueBindOptions::default(), arguments)
+        });
+        within("binding queues on demand", try_join_all(bound)).await?;
+    }
+    Ok(())
+}
+
+/// Removes bindings of queues, which are there. A binding that is not there is no error.
+pub(crate) async fn unbind(channel: &Channel, bindings: &[Binding]) -> Result<(), CallError> {
+    for bindings in bindings.chunks(BINDINGS_AT_ONCE) {
+        let unbound = bindings
+            .iter()
+            .cloned()
+            .map(|Binding { queue, key, arguments }| channel.queue_unbind(queue, EXCHANGE.into(), key, arguments));
+        within("removing bindings", try_join_all(unbound)).await?;
     }
     Ok(())
 }

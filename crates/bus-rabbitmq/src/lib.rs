@@ -9,7 +9,8 @@
 //!
 //! Start with `broker.rs`; `layout.rs` says which queues there are, `wire.rs` what a message looks like on them.
 //!
-//! **Invariant:** a publish is stored only if the broker confirmed it and did not return it.
+//! **Invariant:** a publish is stored only if the broker confirmed it, and returned it only if no consumer always
+//! receives its type.
 //!
 //! **Invariant:** every call of the broker has a deadline, and no queue between here and there is without a bound.
 //!

@@ -28,6 +28,6 @@ pub use error::{AdapterError, Error};
 pub use gathered::Gathered;
 pub use message::{Delivery, Message, Tag};
 pub use port::{
-    Broker, Destination, Guarantees, Health, PublishResult, Publishing, Settlement, Subscribing, Subscription,
+    Broker, Destination, Guarantees, Health, PublishResult, Publishing, Settlement, Subscribing, Subscription, Wanted,
 };
 pub use topology::Topology;

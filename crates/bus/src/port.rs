@@ -1,9 +1,11 @@
 //! The port that a broker implements.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
-use futures_util::future::BoxFuture;
+use futures_util::FutureExt;
+use futures_util::future::{self, BoxFuture};
 use kernel::{Lane, Shards};
 
 use crate::{Delivery, Error, Message, Tag};
@@ -104,6 +106,15 @@ pub type Publishing = BoxFuture<'static, PublishResult>;
 /// A subscription that is being made.
 pub type Subscribing = BoxFuture<'static, Result<Box<dyn Subscription>, Error>>;
 
+/// Event types of [`Topology::on_demand`](crate::Topology::on_demand) that a consumer wants.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// The generation of the consumer's bindings. Those of one are removed together, and never made again.
+    pub generation: i64,
+    /// The types.
+    pub types: BTreeSet<String>,
+}
+
 /// Carries events from services to consumers.
 pub trait Broker: Send + Sync + 'static {
     /// Its name in logs and checks.
@@ -121,6 +132,7 @@ pub trait Broker: Send + Sync + 'static {
     /// Sends a message. It is in flight when this returns; the future returns the result,
     /// and dropping the future does not call the message back.
     /// Messages of one key keep their order as long as each is stored before the next is published.
+    /// One that only consumers [on demand](Self::bind) react to, none of which wants it now, is stored.
     fn publish(&self, destination: &Destination, message: Message) -> Publishing;
 
     /// The partitions of a consumer's keys: each shard is a subscription of its own.
@@ -130,6 +142,21 @@ pub trait Broker: Send + Sync + 'static {
 
     /// Begins to receive what is meant for a consumer in a shard of a lane.
     fn subscribe(&self, consumer: &str, lane: Lane, shard: u16) -> Subscribing;
+
+    /// Has events of these types delivered to a consumer: when this is done, none is missed that is published later. It
+    /// adds to what is bound already, under the same generation or another.
+    ///
+    /// A broker that delivers all types to every consumer that reacts to them, wanted or not, does nothing.
+    fn bind(&self, consumer: &str, wanted: Wanted) -> BoxFuture<'static, Result<(), Error>> {
+        let _ = (consumer, wanted);
+        future::ready(Ok(())).boxed()
+    }
+
+    /// Removes all that was bound for a consumer under a generation.
+    fn unbind(&self, consumer: &str, generation: i64) -> BoxFuture<'static, Result<(), Error>> {
+        let _ = (consumer, generation);
+        future::ready(Ok(())).boxed()
+    }
 
     /// Number of messages that wait for a consumer, in all lanes and shards, without those that were delivered to it.
     fn waiting(&self, consumer: &str) -> BoxFuture<'static, Result<u64, Error>>;

@@ -1,6 +1,6 @@
 //! The services and the types to which they react.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use kernel::Lane;
 
@@ -8,6 +8,8 @@ use kernel::Lane;
 #[derive(Clone, Debug, Default)]
 pub struct Topology {
     consumers: BTreeMap<String, Vec<(String, Lane)>>,
+    /// Types that a consumer receives only while it wants them.
+    on_demand: BTreeMap<String, BTreeSet<String>>,
 }
 
 impl Topology {
@@ -24,6 +26,13 @@ impl Topology {
         self
     }
 
+    /// Declares that a consumer receives some of its types only while it wants them; see [`Broker::bind`](crate::Broker::bind).
+    #[must_use]
+    pub fn on_demand<T: Into<String>>(mut self, name: &str, event_types: impl IntoIterator<Item = T>) -> Self {
+        self.on_demand.entry(name.to_owned()).or_default().extend(event_types.into_iter().map(Into::into));
+        self
+    }
+
     /// The consumers' names.
     pub fn consumers(&self) -> impl Iterator<Item = &str> {
         self.consumers.keys().map(String::as_str)
@@ -33,6 +42,11 @@ impl Topology {
     pub fn types_of(&self, consumer: &str) -> impl Iterator<Item = (&str, Lane)> {
         let types = self.consumers.get(consumer).map_or(&[][..], Vec::as_slice);
         types.iter().map(|(event_type, lane)| (event_type.as_str(), *lane))
+    }
+
+    /// True if a consumer receives this type only while it wants it.
+    pub fn is_on_demand(&self, consumer: &str, event_type: &str) -> bool {
+        self.on_demand.get(consumer).is_some_and(|types| types.contains(event_type))
     }
 
     /// The consumers that react to this type.

@@ -30,6 +30,8 @@ pub struct Consumer {
     pub db: Db,
     /// The types.
     pub types: Vec<&'static str>,
+    /// Those of them of which it takes no history: it wants none from before it wanted them.
+    pub on_demand: BTreeSet<&'static str>,
     /// The types to which it reacted in the version before stores recorded their subscriptions. A store that was used
     /// then, and has no record, has been delivered all of them. `None` stands for all types of today.
     pub recorded_before: Option<&'static [&'static str]>,
@@ -51,7 +53,8 @@ async fn take_over(consumer: &Consumer) -> Result<(), Error> {
 pub fn consumer(service: &dyn AnyService, db: Db, recorded_before: RecordedBefore) -> Consumer {
     let types = service.subscriptions().into_iter().map(|(event_type, _)| event_type).collect();
     let of_service = recorded_before.iter().find(|(name, _)| *name == db.service());
-    Consumer { db, types, recorded_before: of_service.map(|(_, types)| *types) }
+    let on_demand = service.on_demand().map(|it| it.types().clone()).unwrap_or_default();
+    Consumer { db, types, on_demand, recorded_before: of_service.map(|(_, types)| *types) }
 }
 
 /// Takes stores of an earlier version over; answers if any consumer is missing history.
@@ -97,7 +100,10 @@ pub async fn catch_up_all(
 /// The live destinations must exist: from now on, nothing that is committed is missed.
 pub async fn catch_up(consumer: &Consumer, sources: &[Db], mut report: impl FnMut(String)) -> Result<u64, Error> {
     let missing = missing(&consumer.db, consumer.types.iter().copied()).await?;
-    let copied = copy(&consumer.db, &missing, sources, &mut report).await?;
+    let (on_demand, always): (BTreeSet<_>, _) = missing.iter().partition(|it| consumer.on_demand.contains(**it));
+    let copied = copy(&consumer.db, &always, sources, &mut report).await?;
+    let on_demand: Vec<String> = on_demand.into_iter().map(str::to_owned).collect();
+    subscriptions::copied(&consumer.db, &on_demand, 0).await?;
     let live = missing.into_iter().map(str::to_owned).collect();
     subscriptions::go_live(&consumer.db, live).await?;
     Ok(copied)

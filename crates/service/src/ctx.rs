@@ -11,10 +11,11 @@ use http::{Keyring, Network, Origin, Problem};
 use kernel::{Cause, Clock, Ids, Shards};
 use storage::{Batch, Committed, Db, Error};
 
-use crate::Backoff;
 use crate::catching_up::CatchingUp;
+use crate::on_demand::Bindings;
 use crate::telemetry::Metrics;
 use crate::traces::Tracer;
+use crate::{Backoff, BindError, Selection};
 
 /// Settings that all services share; their units are those of the configuration.
 #[derive(Clone, Debug)]
@@ -113,6 +114,7 @@ pub struct CtxParts {
     pub(crate) store_unavailable: AtomicBool,
     pub(crate) overload: Overload,
     pub(crate) catching_up: CatchingUp,
+    pub(crate) bindings: Bindings,
 }
 
 impl CtxParts {
@@ -120,6 +122,15 @@ impl CtxParts {
     /// else: those about work that has begun go on.
     pub fn admit(&self) -> Result<(), Problem> {
         self.overload.backlog.admit()
+    }
+
+    /// Has events of these types delivered from now on, of those that the service declares to want
+    /// [at times](crate::Service::on_demand): none is missed that is emitted after this. Before the commit that makes the
+    /// store say that they are wanted; the batch is a part of it.
+    ///
+    /// While the broker can't be reached it is an error, which answers a request with 503 `broker_unavailable`.
+    pub async fn bind(&self, wanted: &Selection) -> Result<Batch, BindError> {
+        self.bindings.bind(&self.db, wanted).await
     }
 
     /// Waits until these events have left the outbox: the broker has them then, and where it is in this process, their

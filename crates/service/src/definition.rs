@@ -9,7 +9,7 @@ use futures_util::future::BoxFuture;
 use http::auth::Caller;
 use http::{ObjectToken, Policy, Routes};
 use kernel::Event;
-use storage::{Committed, Migrations, Registered};
+use storage::{Committed, Db, Migrations, Registered};
 use utoipa_axum::router::UtoipaMethodRouter;
 use uuid::Uuid;
 
@@ -19,7 +19,8 @@ use crate::setting::AnySetting;
 use crate::telemetry::{Counter, Register};
 use crate::timers::{ErasedTimer, Timer, TimerKind};
 use crate::{
-    CannotStart, Ctx, CtxParts, Delivery, Failure, Selection, accounts, on_account_changed, on_signing_key_published,
+    CannotStart, Ctx, CtxParts, Delivery, Failure, OnDemand, Selection, accounts, on_account_changed,
+    on_signing_key_published,
 };
 
 /// A service: its name, its tables, and on one screen its routes, reactions and timers.
@@ -39,6 +40,7 @@ pub(crate) struct Definition {
     pub migrations: Migrations,
     pub statements: &'static [Registered],
     pub reactions: Vec<Reaction>,
+    pub on_demand: Option<OnDemand>,
     pub timers: Vec<ErasedTimer>,
     pub access: Option<AccessFn>,
     pub at_start: Vec<AtStart>,
@@ -68,6 +70,7 @@ impl<S: Send + Sync + 'static> Service<S> {
             migrations,
             statements,
             reactions: common_reactions(),
+            on_demand: None,
             timers: Vec::new(),
             access: None,
             at_start: Vec::new(),
@@ -152,6 +155,20 @@ impl<S: Send + Sync + 'static> Service<S> {
         for reaction in Reaction::any_many(&self.state, selection, handle) {
             reaction.add(&mut self.definition.reactions);
         }
+        self
+    }
+
+    /// Declares that it wants types to which it reacts only at times, and how its store says which it wants now: a broker
+    /// that routes events delivers no others of them, and no history of them is copied. A handler that adds to what is
+    /// wanted calls [`CtxParts::bind`]. A handler of deliveries may get more than is wanted now.
+    pub fn on_demand<F, Fut>(mut self, selection: &Selection, wanted: F) -> Self
+    where
+        F: Fn(Db) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<Selection, storage::Error>> + Send + 'static,
+    {
+        // What every service reacts to it always wants.
+        let always = accounts::types().and(Selection::of::<SigningKeyPublished>());
+        self.definition.on_demand = Some(OnDemand::new(selection, &always, wanted));
         self
     }
 

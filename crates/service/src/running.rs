@@ -20,6 +20,7 @@ use utoipa::openapi::OpenApi;
 use crate::accounts::StoredAccounts;
 use crate::definition::Definition;
 use crate::membership::Membership;
+use crate::on_demand::Bindings;
 use crate::reaction::{Handler, Reaction};
 use crate::relay::Relay;
 use crate::runner::Runner;
@@ -28,7 +29,9 @@ use crate::shell::served_by;
 use crate::telemetry::Metrics;
 use crate::traces::Tracer;
 use crate::watch_backlog::{self, Work};
-use crate::{CannotStart, CatchingUp, Ctx, CtxParts, Operator, Service, Settings, Tasks, catching_up, operator};
+use crate::{
+    CannotStart, CatchingUp, Ctx, CtxParts, OnDemand, Operator, Service, Settings, Tasks, catching_up, operator,
+};
 
 /// The parts that a service gets from the process that runs it.
 #[derive(Clone)]
@@ -86,6 +89,9 @@ pub trait AnyService: Send {
     /// The event types to which it reacts, with their lanes.
     fn subscriptions(&self) -> Vec<(&'static str, Lane)>;
 
+    /// Those of them that it wants only at times.
+    fn on_demand(&self) -> Option<&OnDemand>;
+
     /// Its statements, for the tests that walk all of them.
     fn statements(&self) -> &'static [Registered];
 
@@ -122,6 +128,10 @@ impl<S: Send + Sync + 'static> AnyService for Service<S> {
 
     fn subscriptions(&self) -> Vec<(&'static str, Lane)> {
         self.definition.reactions.iter().map(|reaction| (reaction.event_type, reaction.lane)).collect()
+    }
+
+    fn on_demand(&self) -> Option<&OnDemand> {
+        self.definition.on_demand.as_ref()
     }
 
     fn statements(&self) -> &'static [Registered] {
@@ -197,6 +207,7 @@ impl Definition {
         let after_crash = db.mark_running().await?;
         runtime.metrics.register_all(self.counters);
         let membership = join(&db, runtime);
+        let bindings = Bindings::new(self.on_demand, &runtime.broker);
         let ctx = Arc::new(CtxParts {
             db: db.clone(),
             clock: runtime.clock.clone(),
@@ -209,6 +220,7 @@ impl Definition {
             store_unavailable: AtomicBool::new(false),
             overload: runtime.overload.clone(),
             catching_up: runtime.catching_up.clone(),
+            bindings: bindings.clone(),
         });
         crate::keys::load(&ctx).await?;
         for run in self.at_start {
@@ -217,6 +229,7 @@ impl Definition {
         let operator = Operator {
             broker: runtime.broker.clone(),
             subscriptions: Arc::new(self.reactions.iter().map(|reaction| reaction.event_type).collect()),
+            on_demand: Arc::new(bindings.types()),
             ctx: ctx.clone(),
             access: self.access,
             at_stop: self.at_stop,
@@ -228,6 +241,8 @@ impl Definition {
             destinations: start_relays(&ctx, runtime, &membership),
             timers: self.timers.iter().map(|timer| timer.kind.name).collect(),
         };
+        // Before the runners subscribe, so that their queues are bound to what is wanted.
+        runtime.tasks.spawn(bindings.keep(ctx.db.clone(), runtime.tasks.clone()));
         runtime.tasks.spawn(watch_backlog::watch(ctx.clone(), work, operator.wake.subscribe(), runtime.tasks.clone()));
         start_runners(&ctx, self.reactions, runtime, &membership, &operator, after_crash);
         for timer in self.timers {

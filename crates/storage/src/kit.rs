@@ -37,7 +37,8 @@ impl Db {
         for sql in ALL.iter().copied().flatten() {
             self.check_own(sql).await?;
         }
-        for statement in [crate::accounts::STATEMENTS, crate::published_keys::STATEMENTS].into_iter().flatten() {
+        let registered = [crate::accounts::STATEMENTS, crate::bindings::STATEMENTS, crate::published_keys::STATEMENTS];
+        for statement in registered.into_iter().flatten() {
             self.check(*statement).await?;
         }
         Ok(())

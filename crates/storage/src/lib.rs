@@ -38,6 +38,7 @@ mod wake_ups;
 pub mod accounts;
 pub mod archive;
 pub mod backlog;
+pub mod bindings;
 pub mod decisions;
 pub mod held;
 pub mod idempotency;

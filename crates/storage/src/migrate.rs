@@ -43,6 +43,7 @@ pub const KIT: Migrations = Migrations {
         crate::migration!("0006_accounts"),
         crate::migration!("0007_decisions"),
         crate::migration!("0008_ended_tokens"),
+        crate::migration!("0009_bindings"),
     ],
 };
 

@@ -1,9 +1,13 @@
 //! The broker that carries events from service to service.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use bus::{AdapterError, Setup, Topology};
+use anyhow::Context;
+use bus::{AdapterError, Broker, Setup, Topology};
 use kernel::{Clock, Ids, Shards};
+use service::storage::Db;
+use service::{AnyService, BindError};
 
 use super::doctor::Check;
 use super::retry::waited_in_vain;
@@ -30,12 +34,13 @@ pub(super) async fn is_reachable(broker: &BrokerSetting) -> bool {
 /// Longest wait for a broker that can't be reached: as long as for a database.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Waits for the broker and declares what every consumer needs there; `report` gets one line if it must be waited for.
+/// Waits for the broker and declares what every consumer always needs there; `report` gets one line if it must be waited
+/// for.
 pub(super) async fn declare(
     broker: &BrokerSetting,
     setup: Setup,
     report: &mut (impl FnMut(String) + Send),
-) -> anyhow::Result<()> {
+) -> anyhow::Result<Arc<dyn Broker>> {
     let mut is_reported = false;
     let mut failed = |failure: String| {
         if !std::mem::replace(&mut is_reported, true) {
@@ -43,7 +48,22 @@ pub(super) async fn declare(
         }
     };
     broker.adapter.reach(broker.url.reveal(), PATIENCE, &mut failed).await.map_err(waited_in_vain)?;
-    broker.adapter.declare(broker.url.reveal(), setup).await?;
+    Ok(broker.adapter.declare(broker.url.reveal(), setup).await?)
+}
+
+/// Binds consumers to the events that their stores say are wanted, and to no others, where they don't want all of a type.
+pub(super) async fn narrow(broker: &dyn Broker, services: &[Box<dyn AnyService>], stores: &[Db]) -> anyhow::Result<()> {
+    if broker.guarantees().destination_per_consumer {
+        return Ok(());
+    }
+    for (service, store) in services.iter().zip(stores) {
+        let Some(on_demand) = service.on_demand() else { continue };
+        match service::narrow(on_demand, store, broker).await {
+            // Its kind decides if it is tried again.
+            Err(BindError::Store(error)) => return Err(error.into()),
+            narrowed => narrowed.with_context(|| format!("the events that {} wants can't be bound", service.name()))?,
+        }
+    }
     Ok(())
 }
 

@@ -82,7 +82,8 @@ pub(super) async fn before_start(
 ) -> anyhow::Result<()> {
     let is_missing = catch_up::begin(&consumers(services, stores)).await?;
     if broker.is_shared() && (is_missing || broker::is_reachable(broker).await) {
-        broker::declare(broker, setup, &mut report).await?;
+        let declared = broker::declare(broker, setup, &mut report).await?;
+        broker::narrow(&*declared, services, stores).await?;
     }
     catch_up(broker, services, stores, &[], &mut report).await.map(drop)
 }

@@ -49,13 +49,18 @@ async fn try_to_migrate(
     // First of all: a shop that can't be joined stays as it is.
     let neighbours = neighbours::open(shop, &services, settings, &store, &clock).await?;
     // Before the tables: what is committed from now on is live, and a broker that refuses leaves all as it was.
-    broker::declare(&settings.broker, broker::setup(shop.topology(), settings.shards, &clock), report).await?;
+    let setup = broker::setup(shop.topology(), settings.shards, &clock);
+    let broker = broker::declare(&settings.broker, setup, report).await?;
     let own: Vec<_> = services.into_iter().filter(|service| shop.is_own(service.name())).collect();
     let mut stores = Vec::new();
     for service in &own {
         stores.push(open(&**service, settings, &store, &clock).await?);
     }
-    let copied = catch_up(&settings.broker, &own, &stores, &neighbours, report).await;
+    let copied = async {
+        broker::narrow(&*broker, &own, &stores).await?;
+        catch_up(&settings.broker, &own, &stores, &neighbours, report).await
+    };
+    let copied = copied.await;
     for store in stores.iter().chain(&neighbours) {
         store.close().await;
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bus::conformance;
-use bus::{Broker, Destination, Error, Health, Message, PublishResult, Publishing, Settlement, Topology};
+use bus::{Broker, Destination, Error, Health, Message, PublishResult, Publishing, Settlement, Topology, Wanted};
 use bus_rabbitmq::{Options, RabbitMq};
 use kernel::{Clock, Ids, Lane, Shards};
 use server::shop::Shop;
@@ -83,6 +83,11 @@ async fn the_rights_of_each_user_are_enough_for_its_service_and_not_for_anothers
     for service in &services {
         let name = service.name();
         let broker = &brokers[name];
+        if let Some(on_demand) = service.on_demand() {
+            let types = on_demand.types().iter().map(|event_type| (*event_type).to_owned()).collect();
+            soon(broker.unbind(name, 1)).await.unwrap();
+            soon(broker.bind(name, Wanted { generation: 2, types })).await.unwrap();
+        }
         // In each lane to which it reacts.
         let mut lanes: BTreeMap<Lane, &str> = BTreeMap::new();
         lanes.extend(service.subscriptions().into_iter().map(|(event_type, lane)| (lane, event_type)));

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
-use axum::http::{Method, Request, header};
+use axum::http::{Method, Request, StatusCode, header};
 use events::{
     OrderPaid, OrderPlaced, PaymentCaptured, SigningKeyPublished, UserBanned, UserRolesChanged, UserUnbanned,
 };
@@ -41,9 +41,14 @@ fn shop(selection: Selection, seen: &Seen) -> Shop {
 
 /// All services in one process, on these servers.
 async fn start(shop: Shop, settings: &config::Settings) -> App {
-    let setup = Setup::default();
+    let services = shop.names().map(str::to_owned).collect();
+    start_part(shop, services, settings, Setup::default()).await
+}
+
+/// Some services in a process, on these servers.
+pub async fn start_part(shop: Shop, services: Vec<String>, settings: &config::Settings, setup: Setup) -> App {
     let options = Options {
-        scope: Scope::Part { services: shop.names().map(str::to_owned).collect() },
+        scope: Scope::Part { services },
         shop,
         store: settings.location(),
         broker: settings.broker.clone(),
@@ -62,14 +67,18 @@ async fn start(shop: Shop, settings: &config::Settings) -> App {
 }
 
 async fn send(app: &App, method: Method, path: &str, body: &Value) -> Value {
+    let (status, json) = call(app, method, path, body).await;
+    assert!(status.is_success(), "{path}: {status} {json}");
+    json
+}
+
+pub async fn call(app: &App, method: Method, path: &str, body: &Value) -> (StatusCode, Value) {
     let request = Request::builder().method(method).uri(path).header(header::CONTENT_TYPE, "application/json");
     let request = request.header(header::AUTHORIZATION, format!("Bearer {ADMIN_TOKEN}"));
     let response = app.router.clone().oneshot(request.body(Body::from(body.to_string())).unwrap()).await.unwrap();
     let (parts, body) = response.into_parts();
     let body = axum::body::to_bytes(body, 1 << 20).await.unwrap();
-    let json = serde_json::from_slice(&body).unwrap_or_default();
-    assert!(parts.status.is_success(), "{path}: {} {json}", parts.status);
-    json
+    (parts.status, serde_json::from_slice(&body).unwrap_or_default())
 }
 
 async fn sell(app: &App, sku: &str) -> Value {
@@ -96,13 +105,13 @@ fn counted(seen: &Seen) -> BTreeMap<String, usize> {
     counted
 }
 
-/// The types that the consumer's queues are bound to in the virtual host.
-fn bound(vhost: &Vhost) -> BTreeSet<&'static str> {
+/// The types that a consumer's queues are bound to in a virtual host.
+pub fn bound(vhost: &Vhost, consumer: &str) -> BTreeSet<&'static str> {
     let types: Vec<&str> = events::all().map(|event| event.event_type).collect();
     let listed: Vec<String> = types.iter().map(|event_type| format!("<<\"{event_type}.\">>")).collect();
     // A binding is a tuple of source, key, destination and arguments, and the name of a queue the last of its resource.
     let are_bound = vhost.eval(&format!(
-        "[lists:any(fun(B) -> string:prefix(element(4, element(4, B)), <<\"tradepost.listener.\">>) =/= nomatch \
+        "[lists:any(fun(B) -> string:prefix(element(4, element(4, B)), <<\"tradepost.{consumer}.\">>) =/= nomatch \
              andalso string:prefix(element(3, B), T) =/= nomatch end, rabbit_binding:list(<<\"{}\">>)) || T <- [{}]]",
         vhost.name(),
         listed.join(", ")
@@ -139,7 +148,7 @@ async fn a_selection_is_bound_to_its_types_and_a_type_that_is_new_to_it_comes_wi
     let wide = shop(few.and(Selection::of::<OrderPaid>()), &seen);
     app::migrate(&wide, &settings, |_| {}).await.unwrap();
     let of_all = [SigningKeyPublished::TYPE, UserBanned::TYPE, UserUnbanned::TYPE, UserRolesChanged::TYPE];
-    assert_eq!(bound(&vhost), BTreeSet::from([placed, captured, paid]).into_iter().chain(of_all).collect());
+    assert_eq!(bound(&vhost, "listener"), BTreeSet::from([placed, captured, paid]).into_iter().chain(of_all).collect());
     let app = start(wide, &settings).await;
     settle(&app).await;
     assert_eq!(counted(&seen).get(paid), Some(&1), "the history of the new type, and nothing else again");

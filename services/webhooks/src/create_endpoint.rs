@@ -15,7 +15,7 @@ use crate::domain::{self, NewEndpoint};
 use crate::fields::EventTypes;
 use crate::queries::Webhook;
 use crate::store::{self, CLEAN_UP, ENDPOINTS_MAX};
-use crate::{Ctx, fields, signature};
+use crate::{Ctx, fields, selection, signature};
 
 /// The time from the creation of an endpoint to its first clean-up.
 const CLEAN_UP_AFTER: SignedDuration = SignedDuration::from_mins(10);
@@ -73,6 +73,7 @@ fn too_many() -> Problem {
     responses(
         (status = 201, body = CreatedWebhook, headers(("Location" = String))),
         (status = 409, body = ProblemBody, description = "`too_many_webhooks`"),
+        (status = 503, body = ProblemBody, description = "`broker_unavailable`: its events would be missed"),
     ))]
 pub(crate) async fn handler(
     State(ctx): State<Ctx>,
@@ -87,9 +88,11 @@ pub(crate) async fn handler(
         if store::count(&ctx.db).await? >= many {
             return Err(too_many());
         }
+        let bound = ctx.bind(&selection(&new.event_types)).await?;
+        // After that: events from now on are sent to it.
         let now = ctx.clock.now();
         let endpoint = domain::Endpoint::new(endpoint_id, new.clone(), signature::new_secret(&ctx.ids), now);
-        let batch = store::insert(&endpoint, &ctx.ids);
+        let batch = store::insert(&endpoint, &ctx.ids).and(bound);
         ctx.commit(batch.schedule(CLEAN_UP.name, endpoint_id, now + CLEAN_UP_AFTER), request.cause()).await?;
         Ok(endpoint)
     })

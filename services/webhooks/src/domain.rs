@@ -11,7 +11,7 @@ mod subscription;
 pub(crate) use delivery::{AttemptId, Delivery, DeliveryId, DeliveryStatus, KEPT_FOR, TEST_EVENT};
 pub(crate) use endpoint::{AttemptResult, Change, Disabled, Endpoint, NewEndpoint, Secret};
 pub(crate) use queue::{Queue, SLOTS, Slot, SlotId, after};
-pub(crate) use subscription::{check, is_sent};
+pub(crate) use subscription::{check, is_sent, matches};
 
 #[cfg(test)]
 mod tests;

@@ -30,7 +30,7 @@ mod update_endpoint;
 
 use service::http::Policy;
 use service::setting::Values;
-use service::storage::{self, Migrations};
+use service::storage::{self, Db, Migrations};
 use service::telemetry::Counter;
 use service::{Selection, Service};
 use utoipa_axum::routes;
@@ -49,6 +49,20 @@ pub struct Webhooks {
 
 type Ctx = service::Ctx<Webhooks>;
 
+/// The types that some endpoint wants now.
+async fn wanted(db: Db) -> Result<Selection, storage::Error> {
+    Ok(store::enabled(&db)
+        .await?
+        .iter()
+        .fold(Selection::default(), |wanted, it| wanted.and(selection(&it.event_types))))
+}
+
+/// The types that an endpoint subscribes to.
+fn selection(subscriptions: &[String]) -> Selection {
+    let is_wanted = |event_type| subscriptions.iter().any(|it| domain::matches(it, event_type));
+    Selection::matching(|event| domain::is_sent(event) && is_wanted(event.event_type))
+}
+
 /// The webhooks' wiring.
 pub fn service(values: &Values) -> Service<Webhooks> {
     let attempts = Counter::new("webhook_attempts", "Calls of endpoints", ["outcome"]);
@@ -64,6 +78,7 @@ pub fn service(values: &Values) -> Service<Webhooks> {
         .routes(Policy::Admin, routes!(rotate_secret::handler))
         .routes(Policy::Admin, routes!(test_endpoint::handler))
         .on_any_many(&Selection::matching(domain::is_sent), on_any::handle_many)
+        .on_demand(&Selection::matching(domain::is_sent), wanted)
         .timer_staged(store::DELIVER, deliver::begin, deliver::send_due)
         .timer(store::RESEND, resend::handle)
         .timer(store::CLEAN_UP, clean_up::handle)

@@ -4,14 +4,15 @@ use axum::extract::State;
 use events::EndpointId;
 use serde::Deserialize;
 use service::decide;
-use service::http::{Body, Fields, IfMatch, PathId, Problem, RequestInfo, Tagged};
+use service::http::{Body, Fields, IfMatch, PathId, Problem, ProblemBody, RequestInfo, Tagged};
+use service::storage::Batch;
 use url::Url;
 use utoipa::ToSchema;
 
-use crate::domain::Change;
+use crate::domain::{Change, Endpoint};
 use crate::fields::EventTypes;
 use crate::queries::{Webhook, found};
-use crate::{Ctx, fields, store};
+use crate::{Ctx, fields, selection, store};
 
 /// The changes; a field that is left out stays as it is. The limits are those of a new endpoint.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -55,7 +56,10 @@ impl UpdateWebhook {
 /// Changes an endpoint, or enables one that is disabled: the events from then on are sent to it.
 #[utoipa::path(patch, path = "/v1/webhooks/{id}", operation_id = "update_webhook", tag = "webhooks",
     request_body = UpdateWebhook, params(("id" = EndpointId, Path), IfMatch),
-    responses((status = 200, body = Webhook)))]
+    responses(
+        (status = 200, body = Webhook),
+        (status = 503, body = ProblemBody, description = "`broker_unavailable`: its events would be missed"),
+    ))]
 pub(crate) async fn handler(
     State(ctx): State<Ctx>,
     PathId(endpoint_id): PathId<EndpointId>,
@@ -71,8 +75,9 @@ pub(crate) async fn handler(
     let endpoint = decide(&ctx, || async {
         let before = found(&ctx, endpoint_id).await?;
         if_match.check(|| Webhook::from(&before))?;
+        let bound = bind(&ctx, &before, &change).await?;
         let Some((after, event)) = before.changed(&change, ctx.clock.now()) else { return Ok(before) };
-        let mut batch = store::update(&after);
+        let mut batch = store::update(&after).and(bound);
         if let Some(event) = event {
             batch = batch.emit(after.version.next(), &event);
         }
@@ -81,4 +86,14 @@ pub(crate) async fn handler(
     })
     .await?;
     Ok(Tagged(Webhook::from(&endpoint)))
+}
+
+/// Has the events delivered that the endpoint wants after the change, if it wants others than before.
+async fn bind(ctx: &Ctx, before: &Endpoint, change: &Change) -> Result<Batch, Problem> {
+    let types = change.event_types.as_ref().unwrap_or(&before.event_types);
+    let is_enabled = change.is_enabled.unwrap_or(before.is_enabled());
+    if !is_enabled || (before.is_enabled() && *types == before.event_types) {
+        return Ok(Batch::new());
+    }
+    Ok(ctx.bind(&selection(types)).await?)
 }

@@ -5,6 +5,7 @@ mod earlier;
 #[cfg(feature = "tls")]
 mod encrypted;
 mod foreign_messages;
+mod on_demand;
 mod outages;
 mod publishing;
 mod suite;

@@ -9,7 +9,7 @@ mod question;
 mod questions;
 pub(crate) mod route;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -49,6 +49,8 @@ type AccessAnswer = BoxFuture<'static, Result<Option<bool>, Error>>;
 pub struct Operator {
     pub(crate) broker: Arc<dyn Broker>,
     pub(crate) subscriptions: Arc<HashSet<&'static str>>,
+    /// Types of which only some events are delivered: those that were wanted when they were emitted.
+    pub(crate) on_demand: Arc<BTreeSet<&'static str>>,
     pub(crate) ctx: Arc<CtxParts>,
     pub(crate) access: Option<AccessFn>,
     pub(crate) at_stop: Option<StopFn>,
@@ -185,7 +187,8 @@ impl Operator {
         archive::newest(&self.ctx.db).await
     }
 
-    /// The status of these events here: only of those to whose type the service reacts.
+    /// The status of these events here: only of those to whose type the service reacts. Of a type that it receives only
+    /// while it wants it, only of those that it has received.
     pub async fn deliveries(&self, events: &[(EventId, &str)]) -> Result<HashMap<EventId, DeliveryStatus>, Error> {
         let wanted: Vec<EventId> =
             events.iter().filter(|(_, event_type)| self.reacts_to(event_type)).map(|(id, _)| *id).collect();
@@ -219,7 +222,12 @@ impl Operator {
                 (None, None) => pending,
             }
         };
-        Ok(wanted.into_iter().map(|id| (id, status(id))).collect())
+        let statuses: HashMap<EventId, DeliveryStatus> = wanted.into_iter().map(|id| (id, status(id))).collect();
+        let is_on_demand = |id: &EventId| {
+            events.iter().any(|(event_id, event_type)| event_id == id && self.on_demand.contains(event_type))
+        };
+        let is_known = |(id, it): &(EventId, DeliveryStatus)| it.status != DeliveryStatus::PENDING || !is_on_demand(id);
+        Ok(statuses.into_iter().filter(is_known).collect())
     }
 
     /// The service's dead letters with ids below `before`, newest first.

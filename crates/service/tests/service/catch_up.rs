@@ -8,7 +8,7 @@ use kernel::{Event, Uuid};
 use storage::{Error, archive, backlog, subscriptions};
 use tempfile::tempdir;
 use tokio::runtime::Runtime;
-use tradepost_service::{AnyService, CannotStart, Service, catch_up};
+use tradepost_service::{AnyService, CannotStart, Selection, Service, catch_up};
 
 use crate::support::{ATTEMPTS, House, Script, Step, batch_consumer, consumer, emitter, one_at_a_time, until};
 
@@ -93,6 +93,22 @@ async fn a_reaction_that_is_new_in_an_old_service_takes_the_history_of_its_type_
     let house = House::start(folder.path(), with_consumer(&script)).await;
     house.settle().await;
     assert_all_once_and_in_order(&house).await;
+    house.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_types_that_a_service_wants_only_at_times_it_takes_no_history() {
+    let (folder, script) = (tempdir().unwrap(), Script::new());
+    history(folder.path(), &script).await;
+    let on_demand = Selection::of::<EmailVerificationRequested>();
+    let consumer = consumer("orders", &script).on_demand(&on_demand, async |_| Ok(Selection::default()));
+    let house = House::start(folder.path(), vec![emitter("users", &script), consumer]).await;
+    house.settle().await;
+    assert_eq!((script.calls("one"), script.calls("two") > 0), (0, true), "of the other type it takes all");
+    let last = Uuid::from_u128(SUBJECTS + 1);
+    house.emit("users", &[(last, "live", 1)]).await;
+    house.settle().await;
+    assert_eq!(house.effects_on("orders", last).await, ["live"], "a broker of one process delivers all");
     house.stop().await;
 }
 

@@ -1,5 +1,6 @@
 //! Webhooks in a whole shop: each event arrives signed and in order, whatever its receiver does meanwhile.
 
+mod on_demand;
 mod receiver;
 
 use std::collections::BTreeSet;
