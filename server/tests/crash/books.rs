@@ -9,6 +9,7 @@ use crate::client::Client;
 use crate::fulfilment::of_acks;
 use crate::journal::{Cancelled, Entry, Journal, Placed};
 use crate::shop::Shop;
+use crate::supplies::PurchaseOrder;
 
 /// Books are read of a process that nobody kills meanwhile.
 pub const ALIVE: &str = "the process is alive";
@@ -83,11 +84,11 @@ pub struct Refund {
 
 #[derive(Deserialize)]
 pub struct Stock {
-    product_id: String,
+    pub product_id: String,
     sku: String,
     on_hand: i64,
     reserved: i64,
-    available: i64,
+    pub available: i64,
 }
 
 /// Orders and units, as the process reports them.
@@ -95,7 +96,8 @@ pub struct Books {
     pub orders: Vec<Order>,
     pub shipments: Vec<Shipment>,
     pub payments: Vec<Payment>,
-    stock: Vec<Stock>,
+    pub purchases: Vec<PurchaseOrder>,
+    pub stock: Vec<Stock>,
     dead_letters: Vec<Value>,
 }
 
@@ -105,6 +107,7 @@ impl Books {
             orders: client.all("/v1/orders").await.expect(ALIVE),
             shipments: client.all("/v1/shipments").await.expect(ALIVE),
             payments: client.all("/v1/payments").await.expect(ALIVE),
+            purchases: client.all("/v1/purchase-orders").await.expect(ALIVE),
             stock: client.all("/v1/stock").await.expect(ALIVE),
             dead_letters: client.all("/v1/dead-letters").await.expect(ALIVE),
         }
@@ -117,6 +120,7 @@ impl Books {
         findings.extend(self.of_cancellations(&entries));
         findings.extend(of_acks(&entries, &self.shipments, &self.payments));
         findings.extend(self.of_units(shop));
+        findings.extend(shop.supplies.of_waiting(shop, &entries, &self.orders, &self.stock));
         findings.extend(self.dead_letters.iter().map(|letter| format!("a dead letter: {letter}")));
         findings
     }
@@ -180,10 +184,19 @@ impl Books {
         contradictions.collect()
     }
 
-    /// Units sold and not returned, held and left are the units stocked.
+    /// Units sold and not returned, held and left are the units stocked and received.
     fn of_units(&self, shop: &Shop) -> Vec<String> {
         let mut sold: HashMap<&str, i64> = HashMap::new();
         let mut held: HashMap<&str, i64> = HashMap::new();
+        // An order that waits for its only product holds less than it wants.
+        let mut held_by_waiting: HashMap<&str, i64> = HashMap::new();
+        for line in self.orders.iter().filter(|order| order.is_waiting()).flat_map(|order| &order.lines) {
+            *held_by_waiting.entry(&line.product_id).or_default() += line.quantity - 1;
+        }
+        let mut received: HashMap<&str, i64> = HashMap::new();
+        for line in self.purchases.iter().flat_map(|order| &order.receipts).flat_map(|receipt| &receipt.lines) {
+            *received.entry(&line.product_id).or_default() += line.quantity;
+        }
         let mut kept: HashSet<&str> = HashSet::new();
         for order in &self.orders {
             let side = match order.status.as_str() {
@@ -208,10 +221,13 @@ impl Books {
                 findings.push(format!("the stock of {id} is lost"));
                 continue;
             };
-            let (sold, held) = (sold.get(id).copied().unwrap_or(0), held.get(id).copied().unwrap_or(0));
-            if (stock.on_hand, stock.reserved) != (shelf.stocked - sold, held) {
+            let [sold, held, waiting, received] =
+                [&sold, &held, &held_by_waiting, &received].map(|units| units.get(id).copied().unwrap_or(0));
+            let is_held = (held..=held + waiting).contains(&stock.reserved);
+            if stock.on_hand != shelf.stocked + received - sold || !is_held {
                 findings.push(format!(
-                    "{}: {} stocked, {sold} sold and not returned, {held} held by orders, but {} on hand and {} reserved",
+                    "{}: {} stocked, {received} received, {sold} sold and not returned, {held} held by orders and up to \
+                     {waiting} by those that wait, but {} on hand and {} reserved",
                     stock.sku, shelf.stocked, stock.on_hand, stock.reserved
                 ));
             }

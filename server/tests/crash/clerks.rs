@@ -74,6 +74,7 @@ impl Clerk {
         match order.status.as_str() {
             "placed" | "reserved" => return Ok(Looked::NotYet),
             "paid" | "shipped" | "delivered" => {}
+            // One that waits for stock too, which nobody waits for here.
             _ => return Ok(Looked::Done),
         }
         let draft = journal.draft(task.at);

@@ -26,9 +26,9 @@ pub struct Client {
 }
 
 #[derive(Deserialize)]
-struct Page<T> {
-    items: Vec<T>,
-    next: Option<String>,
+pub struct Page<T> {
+    pub items: Vec<T>,
+    pub next: Option<String>,
 }
 
 impl Client {
@@ -121,7 +121,8 @@ impl Client {
         }
     }
 
-    async fn page<T: DeserializeOwned>(&self, path: &str, cursor: &str) -> Result<Page<T>, Unanswered> {
+    /// A page of a list, by the cursor of the one before as a parameter.
+    pub async fn page<T: DeserializeOwned>(&self, path: &str, cursor: &str) -> Result<Page<T>, Unanswered> {
         let text = self.text(&format!("{path}?limit=100{cursor}")).await?;
         let page = serde_json::from_str(&text);
         Ok(page.unwrap_or_else(|error| panic!("GET {path} answered what is no such list: {error} in {text}")))

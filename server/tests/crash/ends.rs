@@ -10,11 +10,12 @@ use serde::Deserialize;
 use service::storage::Location;
 use test_servers::PATIENCE;
 
+use crate::archive::Archive;
 use crate::books::{ALIVE, Books, Order, Payment, Shipment};
 use crate::client::Client;
 use crate::fulfilment::of_shipments;
 use crate::journal::{Draft, Journal};
-use crate::shop::Shop;
+use crate::shop::{SUPPLIER, Shop};
 
 /// The wait before the books are read again.
 const READ_AGAIN: Duration = Duration::from_millis(500);
@@ -22,11 +23,15 @@ const READ_AGAIN: Duration = Duration::from_millis(500);
 /// Findings that are shown at most: one defect tends to show in many orders.
 const SHOWN_MAX: usize = 20;
 
+/// The template of a mail to a supplier.
+const PURCHASE_ORDER: &str = "purchase_order";
+
 #[derive(Deserialize)]
 struct Mail {
     order_id: Option<String>,
     to: String,
     template: String,
+    text: String,
 }
 
 /// Orders, units, money and mail, as the process reports them.
@@ -36,16 +41,28 @@ pub struct FullBooks {
 }
 
 impl FullBooks {
-    /// Waits until everything is settled, and fails unless the books balance.
+    /// Waits until everything is settled, and fails unless the books balance and webhooks came in their order.
+    pub async fn settled(client: &Client, shop: &Shop, journal: &Journal) -> Self {
+        let books = Self::settled_in_any_order(client, shop, journal).await;
+        assert_eq!(shop.webhooks.receiver.order_violations(), Vec::<String>::new(), "webhooks came out of order");
+        books
+    }
+
+    /// The same where webhooks may have come in another order.
     ///
     /// The books are read again for a while: what waits for its next attempt is not pending, and may yet move on.
-    pub async fn settled(client: &Client, shop: &Shop, journal: &Journal) -> Self {
+    pub async fn settled_in_any_order(client: &Client, shop: &Shop, journal: &Journal) -> Self {
         let deadline = Instant::now() + PATIENCE;
         loop {
             client.settle().await;
             let books = Self::read(client).await;
-            let findings = books.findings(shop, journal);
+            let mut archive = shop.archive.lock().await;
+            archive.read(client).await;
+            let mut findings = books.findings(shop, journal, &archive);
+            findings.extend(archive.of_webhooks(&shop.webhooks));
+            findings.extend(archive.of_analytics(client).await);
             if findings.is_empty() {
+                shop.supplies.balanced(&books.books.orders);
                 return books;
             }
             let shown = findings[..findings.len().min(SHOWN_MAX)].join("\n  ");
@@ -58,8 +75,9 @@ impl FullBooks {
         Self { books: Books::read(client).await, mails: client.all("/v1/mail").await.expect(ALIVE) }
     }
 
-    fn findings(&self, shop: &Shop, journal: &Journal) -> Vec<String> {
+    fn findings(&self, shop: &Shop, journal: &Journal, archive: &Archive) -> Vec<String> {
         let mut findings = self.books.findings(shop, journal);
+        findings.extend(shop.supplies.of_purchases(shop, &self.books.purchases, archive));
         let mut payments: HashMap<&str, Vec<&Payment>> = HashMap::new();
         for payment in &self.books.payments {
             payments.entry(&payment.order_id).or_default().push(payment);
@@ -69,26 +87,41 @@ impl FullBooks {
             shipments.entry(&shipment.order_id).or_default().push(shipment);
         }
         let mut mails: HashMap<&str, Vec<&Mail>> = HashMap::new();
-        for mail in &self.mails {
+        let (to_supplier, to_customers): (Vec<_>, Vec<_>) =
+            self.mails.iter().partition(|mail| mail.template == PURCHASE_ORDER);
+        findings.extend(self.of_supplier_mail(&to_supplier));
+        for mail in to_customers {
             mails.entry(mail.order_id.as_deref().unwrap_or_default()).or_default().push(mail);
         }
         let entries = journal.entries();
         let tokens: HashMap<&str, Option<&str>> =
             entries.iter().map(|entry| (entry.draft.email.as_str(), entry.draft.token)).collect();
+        let waits = archive.waits();
         for order in &self.books.orders {
+            let waits = waits.get(order.order_id.as_str()).copied().unwrap_or_default();
             let token = tokens.get(order.email.as_str()).copied().flatten();
             let payments = payments.remove(order.order_id.as_str()).unwrap_or_default();
             let mails = mails.remove(order.order_id.as_str()).unwrap_or_default();
             let shipments = shipments.remove(order.order_id.as_str()).unwrap_or_default();
             findings.extend(of_money(order, token, &payments));
             findings.extend(of_shipments(order, &shipments));
-            findings.extend(of_mail(order, &payments, &mails));
+            findings.extend(of_mail(order, &payments, waits, &mails));
         }
         findings.extend(self.books.payments.iter().filter_map(Payment::of_refunds));
         findings.extend(payments.keys().map(|order_id| format!("a payment of {order_id}, which is no order")));
         findings.extend(shipments.keys().map(|order_id| format!("a shipment of {order_id}, which is no order")));
         findings.extend(mails.keys().map(|order_id| format!("a mail about {order_id:?}, which is no order")));
         findings
+    }
+
+    /// One mail for each purchase order, and no other.
+    fn of_supplier_mail(&self, mails: &[&Mail]) -> Option<String> {
+        let purchases = &self.books.purchases;
+        let is_mailed_once = |id: &str| mails.iter().filter(|mail| mail.text.contains(id)).count() == 1;
+        let is_right = purchases.iter().all(|order| is_mailed_once(&order.purchase_order_id))
+            && mails.len() == purchases.len()
+            && mails.iter().all(|mail| mail.to == SUPPLIER);
+        (!is_right).then(|| format!("{} purchase orders were mailed {} times", purchases.len(), mails.len()))
     }
 
     /// Number of orders by their ends.
@@ -145,6 +178,7 @@ fn of_money(order: &Order, token: Option<&str>, payments: &[&Payment]) -> Option
             let is_back = order.payment.status == "refunded" && kept == 0;
             statuses == ["refunded"] && is_as_shown(order, payments[0]) && is_back
         }
+        ("backordered", None) => statuses.is_empty(),
         ("rejected", Some("out_of_stock")) => statuses.is_empty(),
         ("cancelled", Some("payment_failed")) => statuses == ["failed"] && token == Some("tok_declined"),
         ("cancelled", Some("cancelled")) => {
@@ -173,12 +207,15 @@ fn is_as_shown(order: &Order, payment: &Payment) -> bool {
 }
 
 /// One mail for each end, one for each decline, dispatch and refund, and no other. An order that was cancelled by its
-/// customer says no more about a payment: a decline after that is not mailed.
-fn of_mail(order: &Order, payments: &[&Payment], mails: &[&Mail]) -> Option<String> {
+/// customer says no more about a payment: a decline after that is not mailed. `waits` are the times at which it began to
+/// wait for stock, and was asked for money when that had come.
+fn of_mail(order: &Order, payments: &[&Payment], waits: (usize, usize), mails: &[&Mail]) -> Option<String> {
     let is_cancelled = order.status == "cancelled" && order.reason.as_deref() == Some("cancelled");
     let has_arrived = matches!(order.status.as_str(), "delivered" | "refunded");
     let expected = [
         ("confirmation", usize::from(order.is_kept() || order.is_cancelled_after_payment())),
+        ("backordered", waits.0),
+        ("payment_due", waits.1),
         ("rejection", usize::from(order.status == "rejected")),
         ("cancelled", usize::from(is_cancelled)),
         ("too_late_to_cancel", usize::from(order.cancellation.as_deref() == Some("too_late"))),
@@ -191,6 +228,7 @@ fn of_mail(order: &Order, payments: &[&Payment], mails: &[&Mail]) -> Option<Stri
     let mailed_declines = count("payment_failed");
     let declines_are_right = mailed_declines == declines || is_cancelled && mailed_declines < declines;
     let is_right = declines_are_right
+        && (waits.0 == 1 || waits.0 == 0 && !order.is_waiting())
         && expected.iter().all(|(template, times)| count(template) == *times)
         && mails.len() == mailed_declines + expected.iter().map(|(_, times)| times).sum::<usize>()
         && mails.iter().all(|mail| mail.to == order.email);

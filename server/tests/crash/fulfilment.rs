@@ -9,6 +9,11 @@ use crate::journal::{Ack, Entry};
 const ORDER_CANCELLED: &str = "order_cancelled";
 
 impl Order {
+    /// It waits for units.
+    pub fn is_waiting(&self) -> bool {
+        self.status == "backordered"
+    }
+
     /// It is paid, and its customer has the units or waits for them.
     pub fn is_kept(&self) -> bool {
         matches!(self.status.as_str(), "paid" | "shipped" | "delivered" | "refunded")

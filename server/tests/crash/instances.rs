@@ -25,12 +25,13 @@ async fn instances_share_the_work_and_take_over_what_one_leaves() {
         let fleet = &mut run.fleet;
         match happens {
             Happens::Join => {
-                for service in ["orders", "inventory", "orders", "inventory", "orders"] {
+                for service in ["orders", "inventory", "webhooks", "orders", "inventory", "webhooks", "orders"] {
                     fleet.add(service).await;
                 }
                 // Six shards of two lanes.
                 until_owners(fleet, "inventory", &[2, 2, 2]).await;
                 until_owners(fleet, "orders", &[1, 1, 2, 2]).await;
+                until_owners(fleet, "webhooks", &[2, 2, 2]).await;
             }
             Happens::Die => {
                 let at = fleet.of("inventory")[0];
@@ -63,6 +64,11 @@ async fn instances_share_the_work_and_take_over_what_one_leaves() {
         let handled = run.fleet.metric_of(at, "tradepost_events_handled_total", "outcome=\"done\"").await;
         assert!(handled > 0, "an instance of inventory had no part in the work");
     }
+    // All of them have sent, and yet of each key in its order.
+    for at in run.fleet.of("webhooks") {
+        let sent = run.fleet.metric_of(at, "tradepost_webhook_attempts_total", "outcome=\"delivered\"").await;
+        assert!(sent > 0, "an instance of webhooks had no part in the sending");
+    }
     run.fleet.stop().await;
     // An instance that left cleanly has left nothing behind.
     assert_eq!(run.fleet.sql("select count(*) from inventory.instances"), "0");
@@ -70,7 +76,7 @@ async fn instances_share_the_work_and_take_over_what_one_leaves() {
 
 #[derive(Clone, Copy, Debug)]
 enum Happens {
-    /// Two more of inventory and three more of orders.
+    /// Two more of inventory and of webhooks, and three more of orders.
     Join,
     /// One is killed.
     Die,

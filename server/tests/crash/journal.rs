@@ -13,6 +13,10 @@ use crate::shop::Shop;
 /// The longest wait before a customer cancels: with none the order is not yet reserved, with this it is often paid.
 const SECOND_THOUGHTS_MAX: Duration = Duration::from_millis(300);
 
+/// Orders in a hundred of products that suppliers deliver, and those of them that wait if there is too little.
+const SUPPLIED: usize = 12;
+const WAITS: usize = 75;
+
 /// The order of a customer. The e-mail address is in no other order: it finds the order whose answer was lost.
 #[derive(Clone)]
 pub struct Draft {
@@ -20,6 +24,8 @@ pub struct Draft {
     /// Shelf and quantity.
     pub lines: Vec<(usize, i64)>,
     pub token: Option<&'static str>,
+    /// It waits for units of which there are none.
+    pub waits: bool,
     pub cancel_after: Option<Duration>,
     pub plan: Plan,
 }
@@ -99,8 +105,13 @@ pub struct Journal {
 impl Draft {
     /// An order of one to three products. Most are paid at once; all other ends occur in every round.
     pub fn random(email: String, rng: &mut Rng) -> Self {
-        let first = rng.between(0..Shop::PRODUCTS);
-        let lines = (0..rng.between(1..4)).map(|n| ((first + n) % Shop::PRODUCTS, rng.between(1..4)));
+        let is_supplied = rng.percent(SUPPLIED);
+        let waits = is_supplied && rng.percent(WAITS);
+        // Of those that suppliers deliver one only, so that an order waits for that and for no other.
+        let first = rng.between(if is_supplied { Shop::PRODUCTS..Shop::SHELVES } else { 0..Shop::PRODUCTS });
+        let products = if is_supplied { 1 } else { rng.between(1..4) };
+        let shelf = |n| if is_supplied { first } else { (first + n) % Shop::PRODUCTS };
+        let lines = (0..products).map(|n| (shelf(n), rng.between(1..4)));
         let lines = lines.map(|(shelf, quantity)| (shelf, i64::try_from(quantity).expect("it is below 4"))).collect();
         let token = match rng.between(0..100) {
             0..64 => Some("tok_ok"),
@@ -110,7 +121,8 @@ impl Draft {
             86..92 => Some("tok_soft"),
             _ => None,
         };
-        let cancel_after = rng.percent(8).then(|| rng.duration(Duration::ZERO..SECOND_THOUGHTS_MAX));
+        let cancel_after =
+            rng.percent(if waits { 25 } else { 8 }).then(|| rng.duration(Duration::ZERO..SECOND_THOUGHTS_MAX));
         // Whoever cancels gets one answer.
         let is_cancelled = cancel_after.is_some();
         let plan = match rng.between(0..100) {
@@ -124,7 +136,7 @@ impl Draft {
             31..36 if !is_cancelled => Plan::Race,
             _ => Plan::Wait,
         };
-        Self { email, lines, token, cancel_after, plan }
+        Self { email, lines, token, waits, cancel_after, plan }
     }
 
     /// A token that is charged in the end, unless the order is cancelled before.
@@ -138,6 +150,9 @@ impl Draft {
             .map(|(shelf, quantity)| json!({"product_id": shop.shelves[*shelf].product_id, "quantity": quantity}))
             .collect();
         let mut body = json!({"email": self.email, "lines": lines});
+        if self.waits {
+            body["wait_for_stock"] = true.into();
+        }
         if let Some(token) = self.token {
             body["payment"] = json!({"token": token});
         }

@@ -31,6 +31,9 @@ const ORDERS: (usize, usize) = (150, 500);
 /// idle.
 const BACKGROUND: Duration = Duration::from_millis(600);
 
+/// Longer than charges are behind the placements, on a machine that is busy too.
+const CHARGING: Duration = Duration::from_secs(5);
+
 /// The work of the instant after the last placement.
 const AT_ONCE: Duration = Duration::from_millis(5);
 
@@ -135,7 +138,7 @@ impl Run {
             Then::AtOnce => {}
             Then::WhileCharging => {
                 // If there is none any more, this moment is as random as any other.
-                let _ = tokio::time::timeout(BACKGROUND, until_charging(&self.client, &self.journal)).await;
+                let _ = tokio::time::timeout(CHARGING, until_charging(&self.client, &self.journal)).await;
             }
             Then::After(delay) => tokio::time::sleep(delay).await,
         }
@@ -218,6 +221,8 @@ impl Run {
         eprintln!("{} orders: {:?}, {} refunds", books.books.orders.len(), books.ends(), totals.refunds);
         eprintln!("{redelivered} redeliveries, {duplicates} duplicates dropped, {looked_up} charges seen looked up");
         eprintln!("charges on record that lost their answer: {by_token} by their token, {by_crash} by a crash");
+        let (events, repeated) = self.shop.webhooks.receiver.counts();
+        eprintln!("{events} webhooks, {repeated} deliveries again; {} purchase orders", books.books.purchases.len());
         assert_eq!(missed(self.counters, (by_token, by_crash)), None);
     }
 }

@@ -45,6 +45,7 @@ impl Load {
         let answers = journal.answers();
         let answers_before = *answers.borrow();
         let mut people = JoinSet::new();
+        shop.webhooks.receiver.fails_at_times();
         // Each customer has a share of it until they leave.
         let ordering = Arc::new(());
         for _ in 0..CUSTOMERS {
@@ -60,6 +61,8 @@ impl Load {
             let clerk = Clerk { client: client.clone(), shop: Shop::clone(&shop), patience };
             people.spawn(async move { clerk.work(&journal, &customers).await });
         }
+        let (client, customers) = (client.clone(), Arc::downgrade(&ordering));
+        people.spawn(async move { shop.supplies.buy(&client, &shop, patience, &customers).await });
         Self { people, answers, answers_before }
     }
 

@@ -3,6 +3,7 @@
 //! These tests run the binary itself, on loopback and a temporary folder. Start with `kills.rs`.
 //! `books.rs` and `ends.rs` say what must be true afterwards, whatever happened.
 
+mod archive;
 mod backups;
 mod books;
 mod catch_up;
@@ -22,9 +23,12 @@ mod kills;
 mod least_rights;
 mod load;
 mod missing_stores;
+#[path = "../shop/numbers.rs"]
+mod numbers;
 mod outages;
 mod process;
 mod queues;
+mod receiver;
 mod refusals;
 mod rng;
 mod selling;
@@ -33,4 +37,5 @@ mod shop;
 mod split;
 mod split_outages;
 mod stops;
+mod supplies;
 mod watch;

@@ -235,6 +235,8 @@ fn tradepost() -> Command {
         .env("TRADEPOST_LOG", "warn")
         // Beyond the longest run: orders without a token wait for one until the end.
         .env("TRADEPOST_RESERVATION_TTL", "24h")
+        // The receiver of webhooks is this test.
+        .env("TRADEPOST_WEBHOOKS_ALLOW_LOOPBACK", "true")
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::piped());

@@ -38,13 +38,15 @@ impl Selling {
     /// in their order, and nothing panicked on the way.
     pub async fn settled(&self) -> FullBooks {
         let books = self.settled_in_any_order().await;
+        let webhooks = self.shop.webhooks.receiver.order_violations();
+        assert_eq!(webhooks, Vec::<String>::new(), "webhooks came out of order");
         assert_eq!(self.fleet.order_violations(), Vec::<String>::new(), "events of one key took effect out of order");
         books
     }
 
     /// The same where a broker lost events: those that are republished come behind later ones.
     pub async fn settled_in_any_order(&self) -> FullBooks {
-        let books = FullBooks::settled(&self.client, &self.shop, &self.journal).await;
+        let books = FullBooks::settled_in_any_order(&self.client, &self.shop, &self.journal).await;
         let ledger = Location::Postgres(self.fleet.store.parse().expect("it is used by all processes"));
         assert_eq!(provider_totals_at(ledger).await, books.expected_totals(), "the provider's books differ");
         assert_eq!(self.fleet.panics(), Vec::<String>::new());

@@ -17,6 +17,7 @@ mod flows;
 mod fulfilment;
 mod fulfilment_refunds;
 mod idempotency;
+mod numbers;
 mod operations;
 mod owners;
 mod peers;
