@@ -7,7 +7,7 @@
 //! Each instance looks into the store again and again, for another may have added to what is wanted: the broker that it
 //! has then makes bindings anew that were lost.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -25,9 +25,6 @@ const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
 /// Attempts to unbind what is wanted no longer. One fails if somebody binds something meanwhile.
 const ATTEMPTS: u32 = 8;
-
-/// Generations before the newest that an instance unbinds at the most: it has bound something under one or two of them.
-const FORMER_MAX: usize = 8;
 
 type WantedFn = dyn Fn(Db) -> BoxFuture<'static, Result<Selection, storage::Error>> + Send + Sync;
 
@@ -136,8 +133,8 @@ pub(crate) struct Bindings(Option<Arc<Inner>>);
 struct Inner {
     on_demand: OnDemand,
     broker: Arc<dyn Broker>,
-    /// Everything that was bound from here under one generation.
-    bound: Mutex<Option<Wanted>>,
+    /// Everything that was bound from here, by its generation, and is not known to be removed.
+    bound: Mutex<BTreeMap<i64, BTreeSet<String>>>,
 }
 
 impl Bindings {
@@ -167,10 +164,14 @@ impl Bindings {
     /// Binds what the store says is wanted, again and again until the tasks stop.
     pub async fn keep(self, db: Db, tasks: Tasks) {
         let Some(inner) = self.0 else { return };
+        let mut has_begun = false;
         while !tasks.is_stopping() {
             let look = async {
-                if let Err(error) = inner.look(&db).await {
-                    kernel::warn_limited!(service = db.service(), %error, "the wanted events can't be bound");
+                match inner.look(&db, !has_begun).await {
+                    Ok(()) => has_begun = true,
+                    Err(error) => {
+                        kernel::warn_limited!(service = db.service(), %error, "the wanted events can't be bound");
+                    }
                 }
                 tokio::time::sleep(LOOK_AGAIN).await;
             };
@@ -183,56 +184,46 @@ impl Bindings {
 }
 
 impl Inner {
-    async fn look(&self, db: &Db) -> Result<(), BindError> {
-        let bound = self.bound().clone();
+    async fn look(&self, db: &Db, is_first: bool) -> Result<(), BindError> {
+        // Before the store is read: what is bound from here after that is no reason to unbind.
+        let mut bound = self.bound().clone();
         let generation = bindings::generation(db).await?.number;
         let wanted = Wanted { generation, types: self.on_demand.wanted(db).await? };
-        let Some(bound) = bound.filter(|bound| bound.generation == generation) else {
-            return self.follow(db, wanted).await;
-        };
-        if !bound.types.is_subset(&wanted.types) {
-            // Another instance may be doing the same: then the next look finds what it has done.
-            if let Some(replaced) = replace(&self.on_demand, db, &*self.broker).await? {
-                self.note(replaced);
-            }
-            return Ok(());
+        let later = bound.split_off(&generation);
+        let now = later.get(&generation).cloned().unwrap_or_default();
+        if !wanted.types.is_subset(&now) {
+            self.bind(db, wanted.clone()).await?;
         }
-        if bound.types == wanted.types { Ok(()) } else { self.bind(db, wanted).await }
-    }
-
-    /// Goes over to another generation.
-    async fn follow(&self, db: &Db, wanted: Wanted) -> Result<(), BindError> {
-        self.broker.bind(db.service(), wanted.clone()).await?;
-        let bound = self.bound().as_ref().map(|bound| bound.generation);
-        match bound {
-            None => unbind_leftovers(db, &*self.broker, wanted.generation).await?,
-            // Before this instance learned of the new one it may have bound something again.
-            Some(bound) => {
-                for former in (bound..wanted.generation).take(FORMER_MAX) {
-                    self.broker.unbind(db.service(), former).await?;
-                }
-            }
+        if is_first {
+            unbind_leftovers(db, &*self.broker, generation).await?;
         }
-        self.note(wanted);
+        // Before this instance learned of the new generation it may have bound something of a former one again.
+        for former in bound.into_keys() {
+            self.broker.unbind(db.service(), former).await?;
+            self.bound().remove(&former);
+        }
+        // Another instance may be doing the same: then the next look finds what it has done.
+        if !now.is_subset(&wanted.types)
+            && let Some(replaced) = replace(&self.on_demand, db, &*self.broker).await?
+        {
+            self.note(replaced);
+            self.bound().remove(&generation);
+        }
         Ok(())
     }
 
     async fn bind(&self, db: &Db, wanted: Wanted) -> Result<(), BindError> {
         self.broker.bind(db.service(), wanted.clone()).await?;
-        let mut bound = self.bound();
-        // Of another generation the next look knows.
-        if let Some(bound) = bound.as_mut().filter(|bound| bound.generation == wanted.generation) {
-            bound.types.extend(wanted.types);
-        }
+        self.note(wanted);
         Ok(())
     }
 
     fn note(&self, wanted: Wanted) {
-        *self.bound() = Some(wanted);
+        self.bound().entry(wanted.generation).or_default().extend(wanted.types);
     }
 
     /// Every change is complete when the lock is given back.
-    fn bound(&self) -> MutexGuard<'_, Option<Wanted>> {
+    fn bound(&self) -> MutexGuard<'_, BTreeMap<i64, BTreeSet<String>>> {
         self.bound.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

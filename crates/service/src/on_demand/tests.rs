@@ -129,7 +129,7 @@ impl Instance {
     }
 
     async fn look(&self) -> Result<(), BindError> {
-        self.bindings.0.as_ref().unwrap().look(&self.db).await
+        self.bindings.0.as_ref().unwrap().look(&self.db, true).await
     }
 }
 
@@ -235,6 +235,17 @@ async fn what_a_request_bound_that_failed_later_is_unbound() {
     assert!(routing.delivers::<OrderPlaced>());
     one.look().await.unwrap();
     assert!(routing.bound().is_empty());
+}
+
+#[tokio::test]
+async fn what_was_bound_before_the_first_look_is_unbound_once_nobody_wants_it() {
+    let (folder, routing, store) = (tempdir().unwrap(), Arc::<Routing>::default(), Store::default());
+    let one = instance(folder.path(), &routing, &store).await;
+    let placed = Selection::of::<OrderPlaced>();
+    one.register(&placed.clone().and(Selection::of::<OrderPaid>())).await.unwrap();
+    store.wants(&placed);
+    one.look().await.unwrap();
+    assert_eq!(routing.bound().into_values().collect::<Vec<_>>(), [types(&placed)]);
 }
 
 #[tokio::test]

@@ -46,7 +46,7 @@ async fn migrations_run_once_and_in_order(place: StoreLocation) {
         let db = open(&place, NEXT_RELEASE).await.unwrap();
         let steps = db.query(&STEPS, params![], |row| Ok((row.get::<String>("name")?, row.get("version")?)));
         let of = |set: &'static str, steps| (1..=steps).map(move |step: i64| (set.to_owned(), step));
-        let expected: Vec<_> = of("kit", 8).chain(of("warehouse", 2)).collect();
+        let expected: Vec<_> = of("kit", 9).chain(of("warehouse", 2)).collect();
         assert_eq!(steps.await.unwrap(), expected);
         assert_eq!(db.query(&SHELVES, params![], |row| row.get::<String>("shelf")).await.unwrap(), ["A1"]);
         db.close().await;

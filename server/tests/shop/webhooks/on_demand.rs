@@ -155,7 +155,8 @@ async fn a_start_and_migrate_unbind_what_is_left_over() {
     assert_eq!(status, StatusCode::CREATED);
     app.stop().await;
     // As a process left it that ended before its commit.
-    servers.bind(ProductCreated::TYPE, "[{<<\"tradepost-generation\">>, signedint, 1}]");
+    let generation = servers.database.execute("select generation from webhooks.bindings");
+    servers.bind(ProductCreated::TYPE, &format!("[{{<<\"tradepost-generation\">>, long, {}}}]", generation.trim()));
     servers.until_bound(&[SupplierUpdated::TYPE, ProductCreated::TYPE]).await;
     servers.bind(OrderPlaced::TYPE, "[]");
     servers.migrate().await;
