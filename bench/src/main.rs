@@ -82,6 +82,8 @@ enum Case {
         #[arg(long)]
         on_servers: bool,
     },
+    /// Orders beside ten endpoints of webhooks, and without them
+    BesideWebhooks,
     /// A slow reaction in so many instances
     Instances {
         /// Number of instances
@@ -143,6 +145,7 @@ async fn run(cli: &Cli) -> anyhow::Result<Measured> {
         Case::Rebuild => rebuild::measure(part(rebuild::EVENTS)).await,
         Case::Webhooks { on_servers: false } => webhooks::embedded(part(webhooks::ORDERS)).await,
         Case::Webhooks { on_servers: true } => webhooks::on_servers(are_shared, part(webhooks::ORDERS)).await,
+        Case::BesideWebhooks => webhooks::beside_orders(part(webhooks::PLACED)).await,
         Case::Instances { count } => instances::measure(&servers().await?, count, part(instances::SECONDS)).await,
     }
 }

@@ -1,4 +1,5 @@
-//! Webhooks to a receiver on this machine: the messages of a whole shop, sent once more, as fast as it goes.
+//! Webhooks to a receiver on this machine: the messages of a whole shop, sent once more, as fast as it goes, and what they
+//! cost the orders from which they follow.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,7 +10,9 @@ use axum::Router;
 use axum::extract::State;
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::routing::post;
-use serde_json::json;
+use events::OrderPaid;
+use kernel::Event;
+use serde_json::{Value, json};
 use server::config::BrokerSetting;
 use server::shop::Shop;
 use service::Tasks;
@@ -22,6 +25,12 @@ use crate::servers::Started;
 
 /// Orders whose events are sent: each becomes some ten of them.
 pub(crate) const ORDERS: usize = 2_000;
+
+/// Orders that are placed without endpoints, and as many with ten of them.
+pub(crate) const PLACED: usize = 20_000;
+
+/// Endpoints that each get a message of each paid order.
+const ENDPOINTS: usize = 10;
 
 /// The time between two looks at what has arrived.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
@@ -47,7 +56,69 @@ pub(crate) async fn on_servers(are_shared: bool, orders: usize) -> Result<Measur
     measure(Running::start(folder.path(), Location::Postgres(store.parse()?), broker).await?, orders).await
 }
 
-async fn measure(shop: Running, orders: usize) -> Result<Measured> {
+/// Orders with ten endpoints, beside the same without any, with the services' stores in a folder and the embedded broker.
+pub(crate) async fn beside_orders(orders: usize) -> Result<Measured> {
+    let folder = tempfile::tempdir()?;
+    let (store, broker) = (Location::Folder(folder.path().to_owned()), BrokerSetting::of_default(&Shop::tradepost()));
+    let shop = Running::start(folder.path(), store, broker).await?;
+    let (received, url) = receiver().await?;
+    let product_id = shop.product().await?;
+    shop.settled().await?;
+    // The first orders of a process warm it up.
+    orders_per_s(&shop, &product_id, orders / 10).await?;
+    let alone = orders_per_s(&shop, &product_id, orders).await?;
+    for _ in 0..ENDPOINTS {
+        let endpoint = json!({"url": url, "event_types": [OrderPaid::TYPE]});
+        shop.make("/v1/webhooks", Some(TOKEN), &endpoint, "webhook_id").await?;
+    }
+    let with_endpoints = orders_per_s(&shop, &product_id, orders).await?;
+    let began = Instant::now();
+    while received.lock().unwrap_or_else(PoisonError::into_inner).len() < ENDPOINTS * orders {
+        ensure!(began.elapsed() < PATIENCE, "not all messages came within {PATIENCE:?}");
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+    let later = began.elapsed().as_secs_f64();
+    shop.stop().await;
+    let more = format!(
+        "{:.0} paid/s, {:.2} × those without endpoints ({:.0} accepted/s, {:.0} paid/s); the last of {} messages came \
+         {later:.1} s after the last order was paid",
+        with_endpoints.paid,
+        with_endpoints.paid / alone.paid,
+        alone.accepted,
+        alone.paid,
+        taken(&received).len()
+    );
+    let ratio = Some((with_endpoints.accepted / alone.accepted, "without endpoints"));
+    Ok(Measured { per_s: with_endpoints.accepted, unit: "accepted/s", more, ratio })
+}
+
+struct Rates {
+    accepted: f64,
+    /// From the first request until all are paid.
+    paid: f64,
+}
+
+async fn orders_per_s(shop: &Running, product_id: &str, orders: usize) -> Result<Rates> {
+    let began = Instant::now();
+    shop.place(product_id, orders).await?;
+    let accepted = orders as f64 / began.elapsed().as_secs_f64();
+    for status in ["placed", "reserved"] {
+        let path = format!("/v1/orders?status={status}&limit=1");
+        loop {
+            ensure!(began.elapsed() < PATIENCE, "not all orders were paid within {PATIENCE:?}");
+            let left = shop.ask(Method::GET, &path, Some(TOKEN), &Value::Null).await?;
+            ensure!(left.status == StatusCode::OK, "{left:?}");
+            if left.value["items"].as_array().is_some_and(Vec::is_empty) {
+                break;
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+    Ok(Rates { accepted, paid: orders as f64 / began.elapsed().as_secs_f64() })
+}
+
+/// A receiver that takes everything, and what it has received.
+async fn receiver() -> Result<(Received, String)> {
     let received = Received::default();
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let url = format!("http://{}/hook", listener.local_addr()?);
@@ -55,6 +126,11 @@ async fn measure(shop: Running, orders: usize) -> Result<Measured> {
     tasks.spawn(async move {
         let _ = axum::serve(listener, router).await;
     });
+    Ok((received, url))
+}
+
+async fn measure(shop: Running, orders: usize) -> Result<Measured> {
+    let (received, url) = receiver().await?;
     let product_id = shop.product().await?;
     let endpoint = json!({"url": url, "event_types": ["*"]});
     let webhook_id = shop.make("/v1/webhooks", Some(TOKEN), &endpoint, "webhook_id").await?;

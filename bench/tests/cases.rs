@@ -63,6 +63,7 @@ fn a_rebuild() {
 fn webhooks() {
     measure(&["webhooks"], (50, 10));
     measure(&["webhooks", "--on-servers"], (50, 10));
+    measure(&["beside-webhooks"], (100, 20));
 }
 
 #[test]

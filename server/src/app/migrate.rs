@@ -1,16 +1,14 @@
 //! Making what the processes of a shop share.
 
-use std::collections::HashMap;
-
 use kernel::{Clock, Ids};
 use payments::Simulated;
-use service::AnyService;
-use service::storage::{Db, Location, Options, Turn};
+use service::storage::{Location, Turn};
 
 use super::catch_up::catch_up;
 use super::provider::{LEDGER, LEDGER_OF};
 use super::retry::while_unavailable;
 use super::start::prepare;
+use super::stores::open;
 use super::{broker, neighbours};
 use crate::config;
 use crate::shop::Shop;
@@ -85,23 +83,4 @@ pub(super) async fn turn(store: &Location, report: &mut impl FnMut(String)) -> a
     let turn =
         server.turn("migrate", || report("another `tradepost migrate` or `rebuild` runs: it is waited for".to_owned()));
     Ok(Some(turn.await?))
-}
-
-pub(super) async fn open(
-    service: &dyn AnyService,
-    settings: &config::Settings,
-    store: &Location,
-    clock: &Clock,
-) -> Result<Db, service::storage::Error> {
-    Db::open(Options {
-        service: service.name(),
-        location: store.clone(),
-        migrations: service.migrations(),
-        destinations: HashMap::new(),
-        shards: settings.shards,
-        outbox_cap: settings.outbox_cap,
-        ids: Ids::new(clock.clone()),
-        clock: clock.clone(),
-    })
-    .await
 }

@@ -18,6 +18,7 @@ mod rebuild;
 mod retry;
 mod run;
 mod start;
+mod stores;
 mod token;
 mod traces;
 

@@ -1,12 +1,11 @@
 //! The stores of the shop that a program joins: of its neighbours' it reads the archives, and changes nothing.
 
-use std::collections::HashMap;
-
 use anyhow::ensure;
-use kernel::{Clock, Ids};
+use kernel::Clock;
 use service::AnyService;
-use service::storage::{Db, Location, Options};
+use service::storage::{Db, Location};
 
+use super::stores::open_to_read;
 use crate::config;
 use crate::shop::Shop;
 
@@ -51,17 +50,7 @@ pub(super) async fn open(
     let names = sources(shop, services);
     let mut stores = Vec::new();
     for service in services.iter().filter(|service| names.contains(&service.name())) {
-        let options = Options {
-            service: service.name(),
-            location: store.clone(),
-            migrations: service.migrations(),
-            destinations: HashMap::new(),
-            shards: settings.shards,
-            outbox_cap: settings.outbox_cap,
-            ids: Ids::new(clock.clone()),
-            clock: clock.clone(),
-        };
-        stores.push(Db::open_to_read(options).await?);
+        stores.push(open_to_read(&**service, settings, store, clock).await?);
     }
     Ok(stores)
 }

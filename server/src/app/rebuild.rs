@@ -17,10 +17,11 @@ use service::telemetry::Metrics;
 use service::{AnyService, CatchingUp, Operator, Running, Runtime, Tasks, Tracer};
 
 use super::folder::{Folder, MissingStores};
-use super::migrate::{self, open};
+use super::migrate;
 use super::retry::while_unavailable;
 use super::run::shared_settings;
 use super::start::prepare;
+use super::stores::open;
 use super::{DRAIN, broker, neighbours};
 use crate::config;
 use crate::shop::Shop;

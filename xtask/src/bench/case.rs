@@ -33,6 +33,7 @@ pub(crate) enum Case {
     Rebuild,
     Webhooks,
     WebhooksOnServers,
+    BesideWebhooks,
     OneInstance,
     ThreeInstances,
 }
@@ -76,6 +77,7 @@ impl Case {
             Self::Rebuild => "rebuild",
             Self::Webhooks => "webhooks",
             Self::WebhooksOnServers => "webhooks-on-servers",
+            Self::BesideWebhooks => "beside-webhooks",
             Self::OneInstance => "one-instance",
             Self::ThreeInstances => "three-instances",
         }
@@ -111,6 +113,7 @@ impl Case {
             Self::WebhooksOnServers => {
                 "PostgreSQL and RabbitMQ: messages of 2,000 orders, to a receiver on this machine"
             }
+            Self::BesideWebhooks => "Tradepost, embedded: orders, each paid one sent to ten endpoints of webhooks",
             Self::OneInstance => "PostgreSQL and RabbitMQ: a reaction that waits 10 ms, one instance",
             Self::ThreeInstances => "PostgreSQL and RabbitMQ: a reaction that waits 10 ms, three instances",
         }
@@ -144,6 +147,7 @@ impl Case {
             Self::Lanes | Self::LanesInOutbox | Self::Bans | Self::BansOnServers => "p99 ≤ 50 ms",
             Self::Rebuild => "≥ 17,000/s",
             Self::Webhooks | Self::WebhooksOnServers => "≥ 1,000/s",
+            Self::BesideWebhooks => "≥ 0.9 ×, paid ≥ 0.8 ×",
             Self::ThreeInstances => "≥ 2.5 ×",
             _ => "",
         }
@@ -175,6 +179,7 @@ impl Case {
             Self::Rebuild => split::run(bench, self, &["rebuild"]),
             Self::Webhooks => split::run(bench, self, &["webhooks"]),
             Self::WebhooksOnServers => split::run(bench, self, &["webhooks", "--on-servers"]),
+            Self::BesideWebhooks => split::run(bench, self, &["beside-webhooks"]),
             Self::OneInstance => split::run(bench, self, &["instances", "1"]),
             Self::ThreeInstances => split::run(bench, self, &["instances", "3"]),
         }
