@@ -57,6 +57,9 @@ pub struct Task {
     pub looks: u32,
 }
 
+/// Of so many orders that are slowed down one is.
+const EVERY_SLOW: usize = 20;
+
 /// An answer that says that something was done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ack {
@@ -141,7 +144,7 @@ impl Draft {
 
     /// A token that is charged in the end, unless the order is cancelled before.
     pub fn is_good_token(token: Option<&str>) -> bool {
-        matches!(token, Some("tok_ok" | "tok_timeout" | "tok_refund_timeout"))
+        matches!(token, Some("tok_ok" | "tok_slow" | "tok_timeout" | "tok_refund_timeout"))
     }
 
     pub fn body(&self, shop: &Shop) -> Value {
@@ -177,6 +180,16 @@ impl Journal {
         for _ in 0..count {
             let draft = Draft::random(format!("customer-{}@example.com", entries.len()), rng);
             entries.push(Entry::new(draft, Placed::NotSent));
+        }
+    }
+
+    /// Has some of the orders that are still to be placed paid by a token whose answer takes seconds: charges that a kill
+    /// meets on any machine.
+    pub fn slow_down(&self) {
+        let mut entries = self.lock();
+        let not_sent = entries.iter_mut().filter(|entry| entry.placed == Placed::NotSent);
+        for Entry { draft, .. } in not_sent.step_by(EVERY_SLOW) {
+            *draft = Draft { token: Some("tok_slow"), waits: false, cancel_after: None, ..draft.clone() };
         }
     }
 

@@ -32,7 +32,7 @@ const ORDERS: (usize, usize) = (150, 500);
 const BACKGROUND: Duration = Duration::from_millis(600);
 
 /// Longer than charges are behind the placements, on a machine that is busy too.
-const CHARGING: Duration = Duration::from_secs(5);
+const CHARGING: Duration = Duration::from_secs(30);
 
 /// The work of the instant after the last placement.
 const AT_ONCE: Duration = Duration::from_millis(5);
@@ -137,6 +137,7 @@ impl Run {
         match kill.then {
             Then::AtOnce => {}
             Then::WhileCharging => {
+                self.journal.slow_down();
                 // If there is none any more, this moment is as random as any other.
                 let _ = tokio::time::timeout(CHARGING, until_charging(&self.client, &self.journal)).await;
             }
