@@ -6,6 +6,7 @@
 
 mod broker_variant;
 mod customer;
+mod on_servers;
 mod response;
 mod shop;
 mod shop_location;
@@ -14,6 +15,7 @@ mod unknown;
 
 pub use broker_variant::BrokerVariant;
 pub use customer::{Customer, PASSWORD};
+pub use on_servers::{options_on, settings_at};
 pub use response::TestResponse;
 pub use shop::{ADMIN_TOKEN, Call, SETTLED, Setup, TestShop, unlimited};
 pub use shop_location::ShopLocation;

@@ -1,16 +1,16 @@
 //! All services in one process, on a folder that goes with the test.
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::http::{Method, Request, header};
 use kernel::{Clock, MockClock, SignedDuration};
 use serde_json::{Value, json};
-use server::app::{App, MissingStores, Options, Scope};
+use server::app::{App, Options, Scope};
 use server::config::BrokerSetting;
 use server::shop::Shop;
 use service::http::overload::Limits;
@@ -19,6 +19,7 @@ use service::storage::Location;
 use service::{Settings, Tracer};
 use tower::ServiceExt;
 
+use crate::on_servers::options;
 use crate::{ShopLocation, TestResponse};
 
 /// The admin token of every test shop.
@@ -130,7 +131,7 @@ impl TestShop {
     }
 
     /// The whole HTTP surface, for a test that serves it.
-    pub fn router(&self) -> axum::Router {
+    pub fn router(&self) -> Router {
         self.app.router.clone()
     }
 
@@ -177,7 +178,7 @@ impl TestShop {
 
     /// Any request, from nobody in particular until [`Call::admin`].
     pub fn request(&self, method: Method, path: &str) -> Call<'_> {
-        Call { shop: self, request: Request::builder().method(method).uri(path), body: Vec::new() }
+        Call::to(&self.app.router, method, path)
     }
 
     /// Adds a product at 10.00 EUR that all services know; answers with its id.
@@ -239,22 +240,10 @@ impl TestShop {
 
 async fn open(place: &ShopLocation, clock: Clock, hands: &MockClock, setup: Setup) -> Result<App, String> {
     let shards = place.shards().unwrap_or(setup.settings.shards);
-    let options = Options {
-        scope: Scope::Whole { data: place.data() },
-        store: place.store(),
-        broker: place.broker(&setup.shop).unwrap_or(setup.broker),
-        shop: setup.shop,
-        settings: Settings { shards, ..setup.settings },
-        clock,
-        admin_token: Some(ADMIN_TOKEN.to_owned()),
-        admin_token_previous: setup.admin_token_previous,
-        services: setup.services,
-        slow_charge: Duration::from_millis(50),
-        tracer: setup.tracer,
-        peers: BTreeMap::new(),
-        missing_stores: MissingStores::Refuse,
-        report: drop,
-    };
+    let scope = Scope::Whole { data: place.data() };
+    let broker = place.broker(&setup.shop).unwrap_or_else(|| setup.broker.clone());
+    let setup = Setup { settings: Settings { shards, ..setup.settings }, ..setup };
+    let options = Options { clock, ..options(scope, place.store(), broker, setup) };
     let app = App::start(options).await.map_err(|error| format!("{error:#}"))?;
     let operators = app.operators.clone();
     hands.on_advance(move || operators.iter().for_each(service::Operator::wake));
@@ -263,12 +252,17 @@ async fn open(place: &ShopLocation, clock: Clock, hands: &MockClock, setup: Setu
 
 /// A request that is being put together.
 pub struct Call<'a> {
-    shop: &'a TestShop,
+    router: &'a Router,
     request: axum::http::request::Builder,
     body: Vec<u8>,
 }
 
-impl Call<'_> {
+impl<'a> Call<'a> {
+    /// A request to a process, from nobody in particular.
+    pub fn to(router: &'a Router, method: Method, path: &str) -> Self {
+        Self { router, request: Request::builder().method(method).uri(path), body: Vec::new() }
+    }
+
     /// Sends the admin token along.
     #[must_use]
     pub fn admin(self) -> Self {
@@ -311,7 +305,7 @@ impl Call<'_> {
     /// Sends it.
     pub async fn send(self) -> TestResponse {
         let request = self.request.body(Body::from(self.body)).expect("a test writes valid requests");
-        let response = self.shop.app.router.clone().oneshot(request).await.expect("the router answers everything");
+        let response = self.router.clone().oneshot(request).await.expect("the router answers everything");
         let (parts, body) = response.into_parts();
         let body = axum::body::to_bytes(body, ANSWER_BYTES_MAX).await.expect("an answer is complete");
         TestResponse { status: parts.status, headers: parts.headers, body }

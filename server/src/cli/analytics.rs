@@ -6,7 +6,6 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::client::Client;
-use super::failure::Exit;
 use super::output::note;
 use super::overrides::ShopLocation;
 use super::table::{Column, Table};
@@ -16,9 +15,6 @@ const REBUILD_HELP: &str = "\
 The numbers follow from the archives of all services. They are counted beside those that are there and replace them when all
 events were handled; until then nothing changes. Needed after a change of the setting `time_zone`.
 Stop the shop first, or, where services are separate, all processes that run analytics.";
-
-/// Products that are shown unless somebody asks for another number.
-const PRODUCTS_DEFAULT: u8 = 20;
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -57,7 +53,7 @@ pub struct Sales {
     /// Rows for each day, or for each product
     #[arg(long, value_enum, default_value_t = By::Day)]
     by: By,
-    /// Show at most this many products [default: 20]
+    /// Show at most this many products, with --by product [default: 20]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=100))]
     limit: Option<u8>,
 }
@@ -70,7 +66,7 @@ pub struct Products {
     #[arg(long, value_enum, default_value_t = Sort::Sales)]
     sort: Sort,
     /// Show at most this many
-    #[arg(long, value_name = "N", default_value_t = PRODUCTS_DEFAULT, value_parser = clap::value_parser!(u8).range(1..=100))]
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u8).range(1..=100))]
     limit: u8,
 }
 
@@ -206,15 +202,7 @@ impl Command {
             Self::Sales(sales) => {
                 let mut query = sales.period.query();
                 query.push(("by", named(sales.by)));
-                match (sales.by, sales.limit) {
-                    (By::Product, limit) => query.push(("limit", limit.unwrap_or(PRODUCTS_DEFAULT).to_string())),
-                    (By::Day, None) => {}
-                    (By::Day, Some(_)) => {
-                        let error =
-                            Failure::new(Exit::Usage, "all days of the period are shown: --limit is for products");
-                        return Err(error.with_help("add `--by product`, or choose the days with --from and --to"));
-                    }
-                }
+                query.extend(sales.limit.map(|limit| ("limit", limit.to_string())));
                 show(client, out, "sales", &query, sales_tables).await
             }
             Self::Orders => show(client, out, "orders", &[], order_tables).await,

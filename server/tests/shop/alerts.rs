@@ -3,21 +3,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
-use axum::body::Body;
-use axum::http::{Method, Request, header};
+use axum::http::Method;
 use events::{CancellationRequested, Event, OrderId, OrderStuck};
 use kernel::{Clock, Lane, SignedDuration, Uuid};
 use serde_json::{Value, json};
-use server::app::{self, App, MissingStores, Options, Scope};
-use server::config::{self, Environment, Flags};
+use server::app::{self, App, Options};
+use server::config;
 use server::shop::Shop;
-use service::{Operator, Tracer};
+use service::Operator;
 use test_servers::{Database, Vhost};
 use testkit::{
-    ADMIN_TOKEN, Setup, ShopLocation, TestShop, emit, emit_about_an_unknown_order, on_each_store, on_rabbitmq,
+    Call, Setup, ShopLocation, TestShop, emit, emit_about_an_unknown_order, on_each_store, on_rabbitmq, options_on,
+    settings_at,
 };
-use tower::ServiceExt;
 
 on_each_store! {
     dead_letters_have_an_alert_for_each_service_until_they_are_discarded,
@@ -202,35 +200,10 @@ async fn what_is_redelivered_changes_no_alert(place: ShopLocation) {
 
 /// Some services of a shop, in a process of their own but for the clock.
 async fn start(settings: &config::Settings, services: &[&str], clock: Clock) -> App {
-    let setup = Setup::default();
-    let options = Options {
-        shop: setup.shop,
-        scope: Scope::Part { services: services.iter().map(ToString::to_string).collect() },
-        store: settings.location(),
-        broker: settings.broker.clone(),
-        settings: setup.settings,
-        clock,
-        admin_token: Some(ADMIN_TOKEN.to_owned()),
-        admin_token_previous: None,
-        services: setup.services.with(&admin::settings::ALERT_MAIL, "admin@shop.example"),
-        slow_charge: Duration::from_millis(50),
-        tracer: Tracer::default(),
-        peers: settings.peers.clone(),
-        missing_stores: MissingStores::Refuse,
-        report: drop,
-    };
-    App::start(options).await.unwrap()
-}
-
-async fn send(router: &Router, method: Method, path: &str, body: &Value) -> Value {
-    let request = Request::builder().method(method).uri(path).header(header::CONTENT_TYPE, "application/json");
-    let request = request.header(header::AUTHORIZATION, format!("Bearer {ADMIN_TOKEN}"));
-    let response = router.clone().oneshot(request.body(Body::from(body.to_string())).unwrap()).await.unwrap();
-    let (parts, body) = response.into_parts();
-    let body = axum::body::to_bytes(body, 1 << 20).await.unwrap();
-    let json = serde_json::from_slice(&body).unwrap_or_default();
-    assert!(parts.status.is_success(), "{path}: {} {json}", parts.status);
-    json
+    let with_mail = testkit::unlimited().with(&admin::settings::ALERT_MAIL, "admin@shop.example");
+    let setup = Setup { services: with_mail, ..Setup::default() };
+    let options = options_on(settings, services.iter().copied(), setup);
+    App::start(Options { clock, peers: settings.peers.clone(), ..options }).await.unwrap()
 }
 
 /// The services that have a part in a mail about stock.
@@ -241,8 +214,7 @@ async fn three_instances_send_one_mail_in_each_interval() {
     // Another test of this process may have installed it.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let (database, vhost) = (Database::create(), Vhost::create());
-    let flags = Flags { store: Some(database.url()), broker: Some(vhost.url()), ..Flags::default() };
-    let settings = config::load(&Shop::tradepost(), &flags, None, &Environment::default()).unwrap().settings;
+    let settings = settings_at(&Shop::tradepost(), &database.url(), &vhost.url());
     app::migrate(&Shop::tradepost(), &settings, |_| {}).await.unwrap();
     let (clock, hands) = Clock::mock("2026-01-01T12:00:00Z".parse().unwrap());
     let mut instances = Vec::new();
@@ -253,8 +225,7 @@ async fn three_instances_send_one_mail_in_each_interval() {
         Arc::new(instances.iter().flat_map(|app| app.operators.iter().cloned()).collect());
     hands.on_advance(move || operators.iter().for_each(Operator::wake));
     let shop = instances[0].router.clone();
-    let count =
-        async |path: &str| send(&shop, Method::GET, path, &Value::Null).await["items"].as_array().unwrap().len();
+    let count = async |path: &str| Call::to(&shop, Method::GET, path).admin().send().await.expect(200).items().len();
     let until = async |path: &str, expected: usize| {
         let reached = async {
             while count(path).await != expected {
@@ -269,7 +240,7 @@ async fn three_instances_send_one_mail_in_each_interval() {
             low += 1;
             let price = json!({"amount": 100, "currency": "EUR"});
             let product = json!({"sku": format!("{low}"), "name": "a", "price": price, "stock": 3});
-            send(&shop, Method::POST, "/v1/products", &product).await;
+            Call::to(&shop, Method::POST, "/v1/products").admin().json(&product).send().await.expect(201);
         }
         until("/v1/alerts?limit=100", low).await;
         // All of their timers come due at once, and each instance leases some.

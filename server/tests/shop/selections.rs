@@ -2,23 +2,21 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
-use axum::body::{Body, Bytes};
-use axum::http::{Method, Request, StatusCode, header};
+use axum::body::Bytes;
+use axum::http::Method;
 use events::{
     OrderPaid, OrderPlaced, PaymentCaptured, SigningKeyPublished, UserBanned, UserRolesChanged, UserUnbanned,
 };
-use kernel::{Clock, Envelope, Event};
+use kernel::{Envelope, Event};
 use serde_json::{Value, json};
-use server::app::{self, App, MissingStores, Options, Scope};
-use server::config::{self, Environment, Flags};
+use server::app::{self, App};
+use server::config;
 use server::shop::Shop;
 use service::storage::{Batch, Migrations};
-use service::{Committed, Ctx, Delivery, Failure, Selection, Service, Tracer};
+use service::{Committed, Ctx, Delivery, Failure, Selection, Service};
 use test_servers::{Database, Vhost};
-use testkit::{ADMIN_TOKEN, Setup};
-use tower::ServiceExt;
+use testkit::{Call, Setup, options_on, settings_at};
 
 /// The deliveries that the handler got, each once.
 type Seen = Arc<Mutex<Vec<(Envelope, Bytes)>>>;
@@ -41,44 +39,15 @@ fn shop(selection: Selection, seen: &Seen) -> Shop {
 
 /// All services in one process, on these servers.
 async fn start(shop: Shop, settings: &config::Settings) -> App {
-    let services = shop.names().map(str::to_owned).collect();
-    start_part(shop, services, settings, Setup::default()).await
-}
-
-/// Some services in a process, on these servers.
-pub async fn start_part(shop: Shop, services: Vec<String>, settings: &config::Settings, setup: Setup) -> App {
-    let options = Options {
-        scope: Scope::Part { services },
-        shop,
-        store: settings.location(),
-        broker: settings.broker.clone(),
-        settings: setup.settings,
-        clock: Clock::system(),
-        admin_token: Some(ADMIN_TOKEN.to_owned()),
-        admin_token_previous: None,
-        services: setup.services,
-        slow_charge: Duration::from_millis(50),
-        tracer: Tracer::default(),
-        peers: BTreeMap::new(),
-        missing_stores: MissingStores::Refuse,
-        report: drop,
-    };
-    App::start(options).await.unwrap()
+    let services: Vec<String> = shop.names().map(str::to_owned).collect();
+    let setup = Setup { shop, ..Setup::default() };
+    App::start(options_on(settings, services.iter().map(String::as_str), setup)).await.unwrap()
 }
 
 async fn send(app: &App, method: Method, path: &str, body: &Value) -> Value {
-    let (status, json) = call(app, method, path, body).await;
-    assert!(status.is_success(), "{path}: {status} {json}");
-    json
-}
-
-pub async fn call(app: &App, method: Method, path: &str, body: &Value) -> (StatusCode, Value) {
-    let request = Request::builder().method(method).uri(path).header(header::CONTENT_TYPE, "application/json");
-    let request = request.header(header::AUTHORIZATION, format!("Bearer {ADMIN_TOKEN}"));
-    let response = app.router.clone().oneshot(request.body(Body::from(body.to_string())).unwrap()).await.unwrap();
-    let (parts, body) = response.into_parts();
-    let body = axum::body::to_bytes(body, 1 << 20).await.unwrap();
-    (parts.status, serde_json::from_slice(&body).unwrap_or_default())
+    let response = Call::to(&app.router, method, path).admin().json(body).send().await;
+    assert!(response.status.is_success(), "{path}: {response:?}");
+    response.json()
 }
 
 async fn sell(app: &App, sku: &str) -> Value {
@@ -127,8 +96,7 @@ async fn a_selection_is_bound_to_its_types_and_a_type_that_is_new_to_it_comes_wi
     let seen = Seen::default();
     let few = Selection::of::<OrderPlaced>().and(Selection::of::<PaymentCaptured>());
     let narrow = shop(few.clone(), &seen);
-    let flags = Flags { store: Some(database.url()), broker: Some(vhost.url()), ..Flags::default() };
-    let settings = config::load(&narrow, &flags, None, &Environment::default()).unwrap().settings;
+    let settings = settings_at(&narrow, &database.url(), &vhost.url());
     app::migrate(&narrow, &settings, |_| {}).await.unwrap();
     let app = start(narrow, &settings).await;
     let order = sell(&app, "123").await;

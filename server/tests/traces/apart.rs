@@ -2,23 +2,19 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use axum::Router;
-use axum::body::Body;
-use axum::http::{Method, Request, header};
+use axum::http::Method;
 use console::Address;
-use kernel::Clock;
 use serde_json::{Value, json};
-use server::app::{self, App, MissingStores, Options, Scope, Traces};
-use server::config::{self, Environment, Flags};
+use server::app::{self, App, Options, Traces};
+use server::config;
 use server::shop::Shop;
 use service::Tasks;
 use service::http::listener::{Bounds, serve};
 use test_servers::{Database, PATIENCE, Vhost};
-use testkit::{ADMIN_TOKEN, Setup};
+use testkit::{Call, Setup, options_on, settings_at};
 use tokio::net::TcpListener;
-use tower::ServiceExt;
 
 use crate::collector::Collector;
 use crate::{TRACE, edges, story, traceparent, traces_as};
@@ -33,24 +29,9 @@ async fn start(
     peers: BTreeMap<&'static str, Address>,
     traces: &Traces,
 ) -> App {
-    let setup = Setup::default();
-    let options = Options {
-        shop: setup.shop,
-        scope: Scope::Part { services: services.iter().map(ToString::to_string).collect() },
-        store: settings.location(),
-        broker: settings.broker.clone(),
-        settings: setup.settings,
-        clock: Clock::system(),
-        admin_token: Some(ADMIN_TOKEN.to_owned()),
-        services: setup.services,
-        admin_token_previous: None,
-        slow_charge: Duration::from_millis(50),
-        tracer: traces.tracer(),
-        peers,
-        missing_stores: MissingStores::Refuse,
-        report: drop,
-    };
-    App::start(options).await.unwrap()
+    let setup = Setup { tracer: traces.tracer(), ..Setup::default() };
+    let options = options_on(settings, services.iter().copied(), setup);
+    App::start(Options { peers, ..options }).await.unwrap()
 }
 
 /// Serves until the tasks stop.
@@ -62,22 +43,16 @@ async fn listen(router: Router, tasks: &Tasks) -> SocketAddr {
 }
 
 async fn send(router: &Router, method: Method, path: &str, body: &Value) -> Value {
-    let request = Request::builder().method(method).uri(path).header(header::CONTENT_TYPE, "application/json");
-    let request = request.header(header::AUTHORIZATION, format!("Bearer {ADMIN_TOKEN}"));
-    let request = request.header("traceparent", traceparent(TRACE, "01")).body(Body::from(body.to_string()));
-    let response = router.clone().oneshot(request.unwrap()).await.unwrap();
-    let (parts, body) = response.into_parts();
-    let body = axum::body::to_bytes(body, 1 << 20).await.unwrap();
-    let json = serde_json::from_slice(&body).unwrap_or_default();
-    assert!(parts.status.is_success(), "{path}: {} {json}", parts.status);
-    json
+    let call = Call::to(router, method, path).admin().header("traceparent", &traceparent(TRACE, "01"));
+    let response = call.json(body).send().await;
+    assert!(response.status.is_success(), "{path}: {response:?}");
+    response.json()
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_order_is_one_trace_across_processes() {
     let (database, vhost) = (Database::create(), Vhost::create());
-    let flags = Flags { store: Some(database.url()), broker: Some(vhost.url()), ..Flags::default() };
-    let settings = config::load(&Shop::tradepost(), &flags, None, &Environment::default()).unwrap().settings;
+    let settings = settings_at(&Shop::tradepost(), &database.url(), &vhost.url());
     app::migrate(&Shop::tradepost(), &settings, |_| {}).await.unwrap();
     let collector = Collector::start();
     let of_first = traces_as("tradepost-first", &collector.endpoint);

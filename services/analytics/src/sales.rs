@@ -44,7 +44,7 @@ pub(crate) struct Filter {
     /// The zone whose midnights divide days: `shop` is the one of the setting `time_zone`.
     #[param(value_type = Option<Zone>, inline)]
     zone: Option<String>,
-    /// Products at most, by product; 20 if it is left out.
+    /// Products at most, with `by=product` only; 20 if it is left out.
     #[param(value_type = Option<i64>, minimum = 1, maximum = 100)]
     limit: Option<String>,
     /// `csv` for a table; without it, `Accept: text/csv` asks for one.
@@ -183,16 +183,19 @@ pub(crate) async fn handler(
     let asked = (filter.from.as_deref(), filter.to.as_deref(), filter.zone.as_deref());
     let period = parameters.period(asked, calendar, ctx.clock.now());
     let by = parameters.named("by", filter.by.as_deref(), By::Day);
-    let limit = parameters.limit(filter.limit.as_deref());
+    let products = (by == By::Product).then(|| parameters.limit(filter.limit.as_deref()));
+    if products.is_none() && filter.limit.is_some() {
+        parameters.refuse("limit", "invalid", "only with `by=product`: all days are answered".to_owned());
+    }
     let form = parameters.form(filter.format.as_deref(), &headers);
     parameters.finish()?;
 
     let zone = calendar.kept_as(period.zone);
     let days = store::days(&ctx.db, zone, period.days()).await?;
     let totals = totals(&days);
-    let products = match by {
-        By::Day => None,
-        By::Product => Some(store::products(&ctx.db, zone, period.days(), false, limit).await?),
+    let products = match products {
+        None => None,
+        Some(limit) => Some(store::products(&ctx.db, zone, period.days(), false, limit).await?),
     };
     let sums = |(day, currency, sums)| SalesSums::new(Some(day), currency, sums);
     let sales = Sales {

@@ -157,6 +157,7 @@ async fn parameters_that_are_not_as_expected_are_refused_by_name(place: ShopLoca
     let all = ["zone", "from", "to", "by", "limit", "format"];
     assert_eq!(refused("sales?from=x&to=2026-02-30&by=month&zone=mars&limit=0&format=xml").await, all);
     assert_eq!(refused("sales?from=2025-01-01&to=2026-01-02").await, ["from"]);
+    assert_eq!(refused("sales?limit=5").await, ["limit"]);
     assert_eq!(refused("sales?from=2026-01-02&to=2026-01-01").await, ["from"]);
     assert_eq!(refused("products?sort=name&limit=101").await, ["sort", "limit"]);
     assert_eq!(refused("orders?format=pdf").await, ["format"]);

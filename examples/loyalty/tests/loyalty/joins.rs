@@ -7,10 +7,11 @@ use std::process::Command;
 use serde_json::Value;
 use server::shop::Shop;
 use test_servers::{Options, Postgres};
+use testkit::settings_at;
 
 use crate::guide::text_of_the_guide;
 use crate::process::{Process, ask, ask_as, run};
-use crate::running_shop::{RunningShop, Servers, settings, settle};
+use crate::running_shop::{RunningShop, Servers, settle};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_program_that_joins_a_shop_counts_what_was_paid_before_and_after() {
@@ -95,7 +96,7 @@ async fn the_rights_that_the_guide_gives_are_enough() {
     give_the_shop_its_rights(&postgres, folder.path());
     let servers = Servers::start();
     let migrating = fs::read_to_string(folder.path().join("store_migrate")).unwrap();
-    let settings = settings(&migrating, &servers.vhost.url());
+    let settings = settings_at(&Shop::tradepost(), &migrating, &servers.vhost.url());
     server::app::migrate(&Shop::tradepost(), &settings, |_| {}).await.unwrap();
 
     let guide = text_of_the_guide("A consumer outside");

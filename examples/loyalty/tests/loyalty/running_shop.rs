@@ -1,18 +1,16 @@
 //! A shop on PostgreSQL and RabbitMQ, without the service, and the program that joins it.
 
-use std::collections::BTreeMap;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use kernel::Clock;
 use serde_json::{Value, json};
-use server::app::{self, App, MissingStores, Options, Scope};
-use server::config::{self, Environment, Flags};
+use server::app::{self, App};
+use server::config;
 use server::shop::Shop;
+use service::Tasks;
 use service::http::listener::{Bounds, serve};
-use service::{Tasks, Tracer};
 use test_servers::{Database, Vhost};
-use testkit::{ADMIN_TOKEN, PASSWORD, Setup};
+use testkit::{ADMIN_TOKEN, PASSWORD, Setup, options_on, settings_at};
 use tokio::net::TcpListener;
 
 use crate::process::{ask, ask_as};
@@ -32,7 +30,7 @@ impl Servers {
     }
 
     pub fn settings(&self) -> config::Settings {
-        settings(&self.database.url(), &self.vhost.url())
+        settings_at(&Shop::tradepost(), &self.database.url(), &self.vhost.url())
     }
 
     /// The program `loyalty`, for the shop that serves at this address.
@@ -49,12 +47,6 @@ impl Servers {
     }
 }
 
-/// The settings of a shop at these URLs.
-pub fn settings(store: &str, broker: &str) -> config::Settings {
-    let flags = Flags { store: Some(store.to_owned()), broker: Some(broker.to_owned()), ..Flags::default() };
-    config::load(&Shop::tradepost(), &flags, None, &Environment::default()).unwrap().settings
-}
-
 /// A shop at work.
 pub struct RunningShop {
     pub url: String,
@@ -65,24 +57,9 @@ pub struct RunningShop {
 impl RunningShop {
     /// Migrates, starts all services, and serves them at one address.
     pub async fn start(servers: &Servers) -> Self {
-        let (settings, setup) = (servers.settings(), Setup::default());
+        let settings = servers.settings();
         app::migrate(&Shop::tradepost(), &settings, |_| {}).await.unwrap();
-        let options = Options {
-            scope: Scope::Part { services: setup.shop.names().map(str::to_owned).collect() },
-            shop: setup.shop,
-            store: settings.location(),
-            broker: settings.broker.clone(),
-            settings: setup.settings,
-            clock: Clock::system(),
-            admin_token: Some(ADMIN_TOKEN.to_owned()),
-            admin_token_previous: None,
-            services: setup.services,
-            slow_charge: Duration::from_millis(50),
-            tracer: Tracer::default(),
-            peers: BTreeMap::new(),
-            missing_stores: MissingStores::Refuse,
-            report: drop,
-        };
+        let options = options_on(&settings, Shop::tradepost().names(), Setup::default());
         let app = App::start(options).await.unwrap();
         let (listener, listening) = (TcpListener::bind("127.0.0.1:0").await.unwrap(), Tasks::new());
         let url = format!("http://{}", listener.local_addr().unwrap());

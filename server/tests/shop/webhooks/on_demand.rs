@@ -10,14 +10,14 @@ use events::{
 };
 use serde_json::{Value, json};
 use server::app::{self, App};
-use server::config::{self, Environment, Flags};
+use server::config;
 use server::shop::Shop;
 use test_servers::{Database, Faults, Proxy, Vhost, What};
-use testkit::Setup;
+use testkit::{Call, Setup, TestResponse, options_on, settings_at};
 
 use super::receiver::Receiver;
 use super::settings;
-use crate::selections::{bound, call, start_part};
+use crate::selections::bound;
 
 /// Far longer than anything here takes.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -35,7 +35,7 @@ struct Servers {
 impl Servers {
     async fn create() -> Self {
         let (database, vhost) = (Database::create(), Vhost::create());
-        let settings = settings_of(&database, &vhost.url());
+        let settings = settings_at(&Shop::tradepost(), &database.url(), &vhost.url());
         let servers = Self { database, vhost, settings };
         servers.migrate().await;
         servers
@@ -47,11 +47,12 @@ impl Servers {
 
     /// All services in one process.
     async fn start(&self) -> App {
-        self.start_part(Shop::tradepost().names().map(str::to_owned).collect()).await
+        start(&self.settings, Shop::tradepost().names()).await
     }
 
-    async fn start_part(&self, services: Vec<String>) -> App {
-        start(services, &self.settings).await
+    /// Webhooks alone.
+    async fn start_webhooks(&self) -> App {
+        start(&self.settings, ["webhooks"]).await
     }
 
     /// Binds a queue of webhooks to a type, with these arguments.
@@ -79,24 +80,22 @@ impl Servers {
     }
 }
 
-fn settings_of(database: &Database, broker: &str) -> config::Settings {
-    let flags = Flags { store: Some(database.url()), broker: Some(broker.to_owned()), ..Flags::default() };
-    config::load(&Shop::tradepost(), &flags, None, &Environment::default()).unwrap().settings
-}
-
-async fn start(services: Vec<String>, on: &config::Settings) -> App {
+async fn start<'a>(on: &config::Settings, services: impl IntoIterator<Item = &'a str>) -> App {
     let setup = Setup { services: settings("1s"), ..Setup::default() };
-    start_part(Shop::tradepost(), services, on, setup).await
+    App::start(options_on(on, services, setup)).await.unwrap()
 }
 
-async fn add(app: &App, receiver: &Receiver, event_types: &[&str]) -> (StatusCode, Value) {
+async fn call(app: &App, method: Method, path: &str, body: &Value) -> TestResponse {
+    Call::to(&app.router, method, path).admin().json(body).send().await
+}
+
+async fn add(app: &App, receiver: &Receiver, event_types: &[&str]) -> TestResponse {
     call(app, Method::POST, "/v1/webhooks", &json!({"url": receiver.url, "event_types": event_types})).await
 }
 
 async fn add_supplier(app: &App, name: &str) {
     let supplier = json!({"name": name, "email": "a@example.com", "lead_time_days": 1});
-    let (status, answer) = call(app, Method::POST, "/v1/suppliers", &supplier).await;
-    assert_eq!(status, StatusCode::CREATED, "{answer}");
+    call(app, Method::POST, "/v1/suppliers", &supplier).await.expect(201);
 }
 
 /// Waits until a receiver has these many messages.
@@ -114,8 +113,7 @@ async fn its_queues_are_bound_to_what_its_endpoints_want() {
     servers.until_bound(&[]).await;
     let app = servers.start().await;
     let receiver = Receiver::start().await;
-    let (status, made) = add(&app, &receiver, &["suppliers.*", ProductCreated::TYPE]).await;
-    assert_eq!(status, StatusCode::CREATED);
+    let made = add(&app, &receiver, &["suppliers.*", ProductCreated::TYPE]).await.expect(201);
     // The very next event.
     add_supplier(&app, "First").await;
     until_received(&receiver, 1).await;
@@ -123,21 +121,18 @@ async fn its_queues_are_bound_to_what_its_endpoints_want() {
     let wanted: Vec<&str> = all_of_suppliers.chain([ProductCreated::TYPE]).collect();
     servers.until_bound(&wanted).await;
 
-    let path = format!("/v1/webhooks/{}", made["webhook_id"].as_str().unwrap());
+    let path = format!("/v1/webhooks/{}", made.text("/webhook_id"));
     // What is added by a change arrives from its answer on, and what nobody wants any more is unbound.
-    let changed = call(&app, Method::PATCH, &path, &json!({"event_types": [SupplierUpdated::TYPE]})).await;
-    assert_eq!(changed.0, StatusCode::OK);
+    call(&app, Method::PATCH, &path, &json!({"event_types": [SupplierUpdated::TYPE]})).await.expect(200);
     add_supplier(&app, "Second").await;
     until_received(&receiver, 2).await;
     servers.until_bound(&[SupplierUpdated::TYPE]).await;
-    call(&app, Method::PATCH, &path, &json!({"enabled": false})).await;
+    call(&app, Method::PATCH, &path, &json!({"enabled": false})).await.expect(200);
     servers.until_bound(&[]).await;
-    let enabled = call(&app, Method::PATCH, &path, &json!({"enabled": true})).await;
-    assert_eq!(enabled.0, StatusCode::OK);
+    call(&app, Method::PATCH, &path, &json!({"enabled": true})).await.expect(200);
     add_supplier(&app, "Third").await;
     until_received(&receiver, 3).await;
-    let (status, _) = call(&app, Method::DELETE, &path, &Value::Null).await;
-    assert_eq!(status, StatusCode::NO_CONTENT);
+    call(&app, Method::DELETE, &path, &Value::Null).await.expect(204);
     servers.until_bound(&[]).await;
     app.stop().await;
 }
@@ -148,11 +143,10 @@ async fn a_start_and_migrate_unbind_what_is_left_over() {
     // As a process of an earlier version bound it again after `migrate`.
     servers.bind(OrderPlaced::TYPE, "[]");
     servers.until_bound(&[OrderPlaced::TYPE]).await;
-    let app = servers.start_part(vec!["webhooks".to_owned()]).await;
+    let app = servers.start_webhooks().await;
     servers.until_bound(&[]).await;
     let receiver = Receiver::start().await;
-    let (status, _) = add(&app, &receiver, &[SupplierUpdated::TYPE]).await;
-    assert_eq!(status, StatusCode::CREATED);
+    add(&app, &receiver, &[SupplierUpdated::TYPE]).await.expect(201);
     app.stop().await;
     // As a process left it that ended before its commit.
     let generation = servers.database.execute("select generation from webhooks.bindings");
@@ -167,15 +161,14 @@ async fn a_start_and_migrate_unbind_what_is_left_over() {
 async fn an_endpoint_that_one_instance_registers_gets_the_events_that_another_receives() {
     let servers = Servers::create().await;
     let app = servers.start().await;
-    let other = servers.start_part(vec!["webhooks".to_owned()]).await;
+    let other = servers.start_webhooks().await;
     let begun = Instant::now();
     let owners = "select count(distinct owner) from webhooks.shards where lane = 'background' and owner is not null";
     while servers.database.execute(owners).trim() != "2" {
         assert!(begun.elapsed() < PATIENCE);
     }
     let receiver = Receiver::start().await;
-    let (status, _) = add(&app, &receiver, &[SupplierUpdated::TYPE]).await;
-    assert_eq!(status, StatusCode::CREATED);
+    add(&app, &receiver, &[SupplierUpdated::TYPE]).await.expect(201);
     // Enough for each shard.
     for number in 0..40 {
         add_supplier(&app, &format!("Supplier {number}")).await;
@@ -190,30 +183,26 @@ async fn an_endpoint_that_one_instance_registers_gets_the_events_that_another_re
 async fn without_the_broker_an_endpoint_is_refused_and_nothing_is_registered() {
     let servers = Servers::create().await;
     let (proxy, url) = Proxy::before(&servers.vhost.url()).await;
-    let app =
-        start(Shop::tradepost().names().map(str::to_owned).collect(), &settings_of(&servers.database, &url)).await;
+    let behind_proxy = settings_at(&Shop::tradepost(), &servers.database.url(), &url);
+    let app = start(&behind_proxy, Shop::tradepost().names()).await;
     let receiver = Receiver::start().await;
-    let (status, made) = add(&app, &receiver, &[ProductCreated::TYPE]).await;
-    assert_eq!(status, StatusCode::CREATED);
-    let path = format!("/v1/webhooks/{}", made["webhook_id"].as_str().unwrap());
+    let made = add(&app, &receiver, &[ProductCreated::TYPE]).await.expect(201);
+    let path = format!("/v1/webhooks/{}", made.text("/webhook_id"));
 
     proxy.refuse().await;
     proxy.hit(Faults::now(What::Cut));
-    let (status, refused) = add(&app, &receiver, &[SupplierUpdated::TYPE]).await;
-    assert_eq!((status, refused["code"].as_str()), (StatusCode::SERVICE_UNAVAILABLE, Some("broker_unavailable")));
+    let refused = add(&app, &receiver, &[SupplierUpdated::TYPE]).await.expect(503);
+    assert_eq!(refused.text("/code"), "broker_unavailable");
     let wider = json!({"event_types": ["*"]});
-    let (status, refused) = call(&app, Method::PATCH, &path, &wider).await;
-    assert_eq!((status, refused["code"].as_str()), (StatusCode::SERVICE_UNAVAILABLE, Some("broker_unavailable")));
+    assert_eq!(call(&app, Method::PATCH, &path, &wider).await.expect(503).text("/code"), "broker_unavailable");
     // What binds nothing needs no broker.
-    let (status, _) = call(&app, Method::PATCH, &path, &json!({"description": "The ERP"})).await;
-    assert_eq!(status, StatusCode::OK);
-    let (_, listed) = call(&app, Method::GET, "/v1/webhooks", &Value::Null).await;
-    let items = listed["items"].as_array().unwrap();
+    call(&app, Method::PATCH, &path, &json!({"description": "The ERP"})).await.expect(200);
+    let items = call(&app, Method::GET, "/v1/webhooks", &Value::Null).await.expect(200).items();
     assert_eq!((items.len(), &items[0]["event_types"]), (1, &json!([ProductCreated::TYPE])));
 
     proxy.heal().await;
     let begun = Instant::now();
-    while add(&app, &receiver, &[SupplierUpdated::TYPE]).await.0 != StatusCode::CREATED {
+    while add(&app, &receiver, &[SupplierUpdated::TYPE]).await.status != StatusCode::CREATED {
         assert!(begun.elapsed() < PATIENCE);
     }
     add_supplier(&app, "First").await;
