@@ -1,7 +1,6 @@
 //! The broker.
 
-use std::cmp::Ordering;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -9,12 +8,11 @@ use bus::{
     Broker, Destination, Error, Guarantees, Health, Message, PublishResult, Publishing, Subscribing, Subscription,
     Topology, Wanted,
 };
-use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::{self, BoxFuture, select_all};
 use kernel::{Ids, Lane, Shards};
+use lapin::Connection;
 use lapin::types::ShortString;
-use lapin::{BasicProperties, Connection};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
@@ -109,6 +107,9 @@ impl<T> EachLane<T> {
     }
 }
 
+/// Types by the generation under which they are bound.
+type Bound = BTreeMap<i64, BTreeSet<String>>;
+
 pub(crate) struct Shared {
     pub address: Address,
     pub layout: Layout,
@@ -118,8 +119,8 @@ pub(crate) struct Shared {
     recent_errors: RecentErrors,
     /// Number of subscriptions of each consumer here.
     consumers: Mutex<BTreeMap<String, usize>>,
-    /// The newest generation of what was bound for each consumer from here: it is made anew with the queues.
-    bound: Mutex<BTreeMap<String, Wanted>>,
+    /// The types that were bound for each consumer from here, by generation: they are made anew with the queues.
+    bound: Mutex<BTreeMap<String, Bound>>,
 }
 
 impl RabbitMq {
@@ -216,17 +217,15 @@ impl Shared {
             let queues: Vec<&Queue> = self.layout.queues_of(consumer).collect();
             self.change(Change::Make(&queues, &bindings)).await?;
         }
-        let mut bound = self.bound();
-        let newest = bound.entry(consumer.to_owned()).or_default();
-        match wanted.generation.cmp(&newest.generation) {
-            Ordering::Less => {}
-            Ordering::Equal => newest.types.extend(wanted.types),
-            Ordering::Greater => *newest = wanted,
-        }
+        self.bound().entry(consumer.to_owned()).or_default().entry(wanted.generation).or_default().extend(wanted.types);
         Ok(())
     }
 
     async fn unbind(&self, consumer: &str, generation: i64) -> Result<(), Error> {
+        // First, so that it is not made anew.
+        if let Some(bound) = self.bound().get_mut(consumer) {
+            bound.remove(&generation);
+        }
         let bindings = self.layout.bindings_of_generation(consumer, generation);
         if bindings.is_empty() {
             return Ok(());
@@ -235,9 +234,11 @@ impl Shared {
         self.change(Change::Unbind(&queues, &bindings)).await
     }
 
-    /// The bindings of what a consumer wants, as far as it is known here.
+    /// The bindings that were made for a consumer from here.
     fn bindings_of(&self, consumer: &str) -> Vec<Binding> {
-        self.bound().get(consumer).map(|wanted| self.layout.bindings_of(consumer, wanted)).unwrap_or_default()
+        let bound = self.bound().get(consumer).cloned().unwrap_or_default();
+        let wanted = bound.into_iter().map(|(generation, types)| Wanted { generation, types });
+        wanted.flat_map(|wanted| self.layout.bindings_of(consumer, &wanted)).collect()
     }
 
     /// Changes queues or bindings, again after a failure that may pass.
@@ -329,7 +330,7 @@ impl Shared {
     }
 
     /// Every change is complete when the lock is given back.
-    fn bound(&self) -> MutexGuard<'_, BTreeMap<String, Wanted>> {
+    fn bound(&self) -> MutexGuard<'_, BTreeMap<String, Bound>> {
         self.bound.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -426,10 +427,25 @@ impl Broker for RabbitMq {
             return future::ready(PublishResult::Unroutable).boxed();
         }
         let (layout, envelope) = (&self.shared.layout, &message.envelope);
-        let routing_key = layout.key(&envelope.event_type, envelope.lane, envelope.key);
-        let is_on_demand = layout.is_on_demand(&envelope.event_type);
-        let publishing = self.publish_by(routing_key, message);
-        if is_on_demand { publishing.map(stored_if_unroutable).boxed() } else { publishing }
+        let Some(routing_key) = layout.key(&envelope.event_type, envelope.lane, envelope.key) else {
+            let detail = "its type is too long for a routing key".to_owned();
+            return future::ready(PublishResult::Refused { detail }).boxed();
+        };
+        let (lane, (reply, confirmation)) = (envelope.lane, oneshot::channel());
+        let publish = Publish {
+            id: ShortString::from(envelope.id.to_string()),
+            routing_key,
+            // What no consumer always receives is done if nobody wants it now.
+            is_mandatory: !layout.is_on_demand(&envelope.event_type),
+            properties: wire::encode(&message),
+            body: message.body,
+            reply,
+        };
+        let deadline = self.publish_deadline;
+        match self.send(lane, publish) {
+            Ok(()) => async move { confirmed(confirmation, deadline).await }.boxed(),
+            Err(outcome) => future::ready(outcome).boxed(),
+        }
     }
 
     fn shards(&self) -> Shards {
@@ -471,30 +487,12 @@ impl RabbitMq {
         &self.shared
     }
 
-    /// Sends a message to the queues that a routing key leads to.
-    pub(crate) fn publish_by(&self, routing_key: Option<ShortString>, message: Message) -> Publishing {
-        let id = ShortString::from(message.envelope.id.to_string());
-        let properties = wire::encode(&message);
-        let confirmation = match self.send(message.envelope.lane, id, routing_key, properties, message.body) {
-            Ok(confirmation) => confirmation,
-            Err(outcome) => return future::ready(outcome).boxed(),
-        };
-        let deadline = self.publish_deadline;
-        async move { confirmed(confirmation, deadline).await }.boxed()
-    }
-
     /// Hands a message over, or returns its result at once.
-    fn send(
-        &self,
-        lane: Lane,
-        id: ShortString,
-        routing_key: Option<ShortString>,
-        properties: BasicProperties,
-        body: Bytes,
-    ) -> Result<oneshot::Receiver<PublishResult>, PublishResult> {
+    fn send(&self, lane: Lane, publish: Publish) -> Result<(), PublishResult> {
         let refused = |detail: String| PublishResult::Refused { detail };
-        if body.len() > BODY_BYTES_MAX {
-            return Err(refused(format!("its body has {} bytes, and {BODY_BYTES_MAX} may be sent", body.len())));
+        let bytes = publish.body.len();
+        if bytes > BODY_BYTES_MAX {
+            return Err(refused(format!("its body has {bytes} bytes, and {BODY_BYTES_MAX} may be sent")));
         }
         let state = self.shared.publishing.of(lane).state();
         if let Some(detail) = state.complaint() {
@@ -502,20 +500,11 @@ impl RabbitMq {
             let is_blocked = state.connection().is_some();
             return Err(if is_blocked { refused(detail) } else { PublishResult::Unknown { detail } });
         }
-        let routing_key = routing_key.ok_or_else(|| refused("its type is too long for a routing key".to_owned()))?;
-        let (reply, confirmation) = oneshot::channel();
-        let publish = Publish { id, routing_key, properties, body, reply };
-        match self.publishes.of(lane).try_send(publish) {
-            Ok(()) => Ok(confirmation),
-            Err(TrySendError::Full(_)) => Err(refused(format!("{WAITING_MAX} messages wait to be sent"))),
-            Err(TrySendError::Closed(_)) => Err(PublishResult::Unknown { detail: "the broker was closed".to_owned() }),
-        }
+        self.publishes.of(lane).try_send(publish).map_err(|error| match error {
+            TrySendError::Full(_) => refused(format!("{WAITING_MAX} messages wait to be sent")),
+            TrySendError::Closed(_) => PublishResult::Unknown { detail: "the broker was closed".to_owned() },
+        })
     }
-}
-
-/// The result for an event that no consumer always receives: if nobody wants it now, it is done.
-fn stored_if_unroutable(result: PublishResult) -> PublishResult {
-    if result == PublishResult::Unroutable { PublishResult::Stored } else { result }
 }
 
 /// The broker's confirmation of a message within the deadline.

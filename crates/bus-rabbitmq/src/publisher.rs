@@ -29,9 +29,9 @@ use crate::reconnecting::{Role, Waits, within};
 /// Messages of a lane that are sent ahead of their confirmations, at the least and at the most: see [`Ahead`].
 const AHEAD: (usize, usize) = (32, 256);
 
-/// The time that a message waits at the broker for those before it. Shorter, and the broker idles between two writes to
-/// its disk; longer, and an immediate event waits longer too, for the broker's queues work off what they have in its order,
-/// on whichever connection that came.
+/// The time that a message waits at the broker for those before it, unless the broker takes so long with nothing before it.
+/// Shorter, and the broker idles between two writes to its disk; longer, and an immediate event waits longer too, for the
+/// broker's queues work off what they have in its order, on whichever connection that came.
 const AHEAD_FOR: Duration = Duration::from_millis(20);
 
 /// Messages of a lane that may wait to be sent: what two dozen services with windows of 1,024 send by themselves. Beyond
@@ -42,6 +42,8 @@ pub(crate) const WAITING_MAX: usize = 24_576;
 pub(crate) struct Publish {
     pub id: ShortString,
     pub routing_key: ShortString,
+    /// It is returned if no queue is there for it.
+    pub is_mandatory: bool,
     pub properties: BasicProperties,
     pub body: Bytes,
     /// Dropped without a word, it says that nobody knows.
@@ -58,6 +60,8 @@ pub(crate) struct Publisher {
 }
 
 struct Confirmed {
+    /// The time at which it was handed to the connection.
+    sent: Instant,
     id: ShortString,
     key: ShortString,
     confirmation: Result<Confirmation, CallError>,
@@ -120,7 +124,11 @@ impl Publisher {
                 }
                 Some(first) = unconfirmed.next() => {
                     let batch = all_ready(first, &mut unconfirmed);
-                    ahead.confirmed(Instant::now(), batch.len());
+                    let now = Instant::now();
+                    for confirmed in &batch {
+                        ahead.took(now.duration_since(confirmed.sent));
+                    }
+                    ahead.confirmed(now, batch.len());
                     let decided = returned.decide(batch);
                     if let Some(key) = decided.unroutable {
                         self.recent_errors.note(format!("no queue is bound for {key}: run `tradepost migrate`"));
@@ -138,13 +146,16 @@ impl Publisher {
 }
 
 /// The number of messages that are sent ahead of their confirmations: as many as the broker confirmed in the last
-/// [`AHEAD_FOR`]. A broker that answers sooner is given more, up to a bound, and one that is busy is given less.
+/// [`AHEAD_FOR`], or in twice the time that it takes for one at the least, which is long where it is far away. A broker
+/// that answers sooner is given more, up to a bound, and one that is busy is given less.
 #[derive(Default)]
 struct Ahead {
     /// The times at which messages were confirmed, and how many.
     recent: VecDeque<(Instant, usize)>,
     /// The sum of them.
     sum: usize,
+    /// The shortest time from a message to its confirmation on this channel.
+    shortest: Option<Duration>,
 }
 
 impl Ahead {
@@ -153,8 +164,14 @@ impl Ahead {
         self.sum += messages;
     }
 
+    /// A message was confirmed after this time.
+    fn took(&mut self, time: Duration) {
+        self.shortest = Some(self.shortest.map_or(time, |shortest| shortest.min(time)));
+    }
+
     fn messages(&mut self, now: Instant) -> usize {
-        while let Some((_, messages)) = self.recent.pop_front_if(|(at, _)| now.duration_since(*at) > AHEAD_FOR) {
+        let within = AHEAD_FOR.max(2 * self.shortest.unwrap_or_default());
+        while let Some((_, messages)) = self.recent.pop_front_if(|(at, _)| now.duration_since(*at) > within) {
             self.sum -= messages;
         }
         self.sum.clamp(AHEAD.0, AHEAD.1)
@@ -170,9 +187,10 @@ async fn open_confirming(connection: &Connection) -> Result<Channel, CallError> 
 /// It is in flight when this is polled first, and done when the broker has answered, or has not for so long that
 /// it never will: a queue without a leader would take one place after the other.
 fn send(channel: Channel, publish: Publish, patience: Duration) -> BoxFuture<'static, Confirmed> {
-    let Publish { id, routing_key, properties, body, reply } = publish;
+    let Publish { id, routing_key, is_mandatory, properties, body, reply } = publish;
     async move {
-        let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
+        let at = Instant::now();
+        let options = BasicPublishOptions { mandatory: is_mandatory, ..BasicPublishOptions::default() };
         let key = routing_key.clone();
         let sent = async {
             let sent = channel.basic_publish(EXCHANGE.into(), key.clone(), options, &body, properties).await?;
@@ -182,7 +200,7 @@ fn send(channel: Channel, publish: Publish, patience: Duration) -> BoxFuture<'st
             Ok(confirmation) => confirmation.map_err(CallError::Failed),
             Err(_) => Err(CallError::Late(format!("the broker confirms nothing for {key}: has its queue a leader?"))),
         };
-        Confirmed { id, key, confirmation, reply }
+        Confirmed { sent: at, id, key, confirmation, reply }
     }
     .boxed()
 }
@@ -222,7 +240,7 @@ impl Returned {
             }
         }
         let mut decided = Decided::default();
-        for Confirmed { id, key, confirmation, reply } in batch {
+        for Confirmed { id, key, confirmation, reply, .. } in batch {
             let outcome = match confirmation {
                 Ok(_) if self.take(&id) => {
                     decided.unroutable = Some(key);
@@ -277,5 +295,18 @@ mod tests {
         ahead.confirmed(began + AHEAD_FOR * 3 / 2, 10_000);
         assert_eq!(ahead.messages(began + AHEAD_FOR * 3 / 2), AHEAD.1);
         assert_eq!(ahead.messages(began + AHEAD_FOR * 9), AHEAD.0);
+    }
+
+    #[test]
+    fn a_broker_that_is_far_away_is_given_more_each_time_up_to_the_bound() {
+        let (mut ahead, mut now) = (Ahead::default(), Instant::now());
+        let away = 5 * AHEAD_FOR;
+        for _ in 0..4 {
+            let messages = ahead.messages(now);
+            now += away;
+            ahead.took(away);
+            ahead.confirmed(now, messages);
+        }
+        assert_eq!(ahead.messages(now), AHEAD.1);
     }
 }

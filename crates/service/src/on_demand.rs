@@ -16,7 +16,8 @@ use axum::http::StatusCode;
 use bus::{Broker, Wanted};
 use futures_util::future::BoxFuture;
 use http::Problem;
-use storage::{Batch, Db, bindings};
+use storage::bindings::{self, Generation};
+use storage::{Batch, Db};
 
 use crate::{Selection, Tasks};
 
@@ -97,25 +98,31 @@ impl From<BindError> for Problem {
 /// generation. For `migrate`, beside processes of the service.
 pub async fn narrow(on_demand: &OnDemand, db: &Db, broker: &dyn Broker) -> Result<(), BindError> {
     for _ in 0..ATTEMPTS {
-        if let Some(bound) = replace(on_demand, db, broker).await? {
-            return unbind_leftovers(db, broker, bound.generation - 1).await;
+        let (before, next) = next(on_demand, db).await?;
+        broker.bind(db.service(), next).await?;
+        if replace(db, broker, before).await? {
+            return unbind_leftovers(db, broker, before.number).await;
         }
     }
     tracing::info!(service = db.service(), "what is wanted changes all the time; the rest is unbound later");
     Ok(())
 }
 
-/// Binds what is wanted under the next generation, and removes the one before. `None` if somebody else bound something
-/// meanwhile, who may rely on what is bound under the one before.
-async fn replace(on_demand: &OnDemand, db: &Db, broker: &dyn Broker) -> Result<Option<Wanted>, BindError> {
+/// The generation of now, and what is wanted under the one that is to take its place.
+async fn next(on_demand: &OnDemand, db: &Db) -> Result<(Generation, Wanted), BindError> {
     let before = bindings::generation(db).await?;
-    let wanted = Wanted { generation: before.number + 1, types: on_demand.wanted(db).await? };
-    broker.bind(db.service(), wanted.clone()).await?;
+    Ok((before, Wanted { generation: before.number + 1, types: on_demand.wanted(db).await? }))
+}
+
+/// Puts the next generation, which is bound, in the place of this one, and removes this one. False if somebody else bound
+/// something meanwhile, who may rely on what is bound under this one.
+async fn replace(db: &Db, broker: &dyn Broker, before: Generation) -> Result<bool, BindError> {
+    let number = before.number;
     if !bindings::replace(db, before).await? {
-        return Ok(None);
+        return Ok(false);
     }
-    broker.unbind(db.service(), before.number).await?;
-    Ok(Some(wanted))
+    broker.unbind(db.service(), number).await?;
+    Ok(true)
 }
 
 /// Removes what a process left that ended before it had unbound it, and what an earlier version has bound again since.
@@ -203,11 +210,13 @@ impl Inner {
             self.bound().remove(&former);
         }
         // Another instance may be doing the same: then the next look finds what it has done.
-        if !now.is_subset(&wanted.types)
-            && let Some(replaced) = replace(&self.on_demand, db, &*self.broker).await?
-        {
-            self.note(replaced);
-            self.bound().remove(&generation);
+        if !now.is_subset(&wanted.types) {
+            let (before, next) = next(&self.on_demand, db).await?;
+            let number = before.number;
+            self.bind(db, next).await?;
+            if replace(db, &*self.broker, before).await? {
+                self.bound().remove(&number);
+            }
         }
         Ok(())
     }

@@ -241,7 +241,6 @@ impl Definition {
             destinations: start_relays(&ctx, runtime, &membership),
             timers: self.timers.iter().map(|timer| timer.kind.name).collect(),
         };
-        // Before the runners subscribe, so that their queues are bound to what is wanted.
         runtime.tasks.spawn(bindings.keep(ctx.db.clone(), runtime.tasks.clone()));
         runtime.tasks.spawn(watch_backlog::watch(ctx.clone(), work, operator.wake.subscribe(), runtime.tasks.clone()));
         start_runners(&ctx, self.reactions, runtime, &membership, &operator, after_crash);

@@ -75,8 +75,12 @@ async fn what_is_bound_under_a_generation_stays_when_another_is_removed_however_
     assert_eq!(arriving(&one, UPDATED, Lane::Background).await, 10);
     assert_eq!(arriving(&one, PLACED, Lane::Background).await, 0);
     // A process that does not know yet, and then does.
+    let subscription = subscribe(&one, MAIL, Lane::Immediate).await;
     one.restore().await.unwrap();
     unbind(&one, 1).await;
+    one.restore().await.unwrap();
+    assert_eq!(arriving(&one, PLACED, Lane::Background).await, 0, "what is removed is not made anew");
+    drop(subscription);
     assert_eq!(arriving(&one, UPDATED, Lane::Background).await, 10);
     unbind(&one, 2).await;
     assert_eq!(arriving(&one, UPDATED, Lane::Background).await, 0);
