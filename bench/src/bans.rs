@@ -2,27 +2,16 @@
 //! services share this process, as they share the machine.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
-use axum::body::{Body, Bytes};
-use axum::http::{Method, Request, StatusCode, header};
-use futures_util::stream::{self, StreamExt, TryStreamExt};
-use kernel::Clock;
+use axum::http::{Method, StatusCode};
 use serde_json::{Value, json};
-use server::app::{App, MissingStores, Options, Scope};
-use server::config::BrokerSetting;
 use server::shop::Shop;
-use service::http::overload::Limits;
-use service::setting::Values;
-use service::storage::Location;
-use service::{Settings, Tracer};
-use tower::ServiceExt;
 
 use crate::Measured;
-use crate::servers::Started;
 use crate::timeline::Latency;
+use crate::whole_shop::{Running, TOKEN};
 
 /// Accounts that are banned while nothing else happens, and as many beside the backlog.
 pub(crate) const ACCOUNTS: usize = 100;
@@ -30,20 +19,15 @@ pub(crate) const ACCOUNTS: usize = 100;
 /// Orders that are placed as fast as the shop takes them, just before: each becomes several background events.
 pub(crate) const ORDERS: usize = 100_000;
 
-/// Orders that are in flight at once.
-const CUSTOMERS: usize = 64;
-
 /// The time from one ban to the next.
 const EACH: Duration = Duration::from_millis(50);
 
-/// The time between two looks at a service. Each look checks a signature: nine of them each millisecond would take a
-/// quarter of a core from the shop.
+/// The time between two looks at a service. Each look checks a signature: as many as there are services each
+/// millisecond would take a quarter of a core from the shop.
 const LOOK_EVERY: Duration = Duration::from_millis(3);
 
 /// Longer than a ban takes by far.
 const PATIENCE: Duration = Duration::from_secs(30);
-
-pub(crate) const TOKEN: &str = "an-admin-token-for-a-shop-that-is-deleted-after";
 
 const PASSWORD: &str = "correct horse battery";
 
@@ -62,33 +46,11 @@ const ROUTES: [(&str, Method, &str); 11] = [
     ("webhooks", Method::GET, "/v1/webhooks"),
 ];
 
-/// With the services' stores in a folder and the embedded broker.
-pub(crate) async fn embedded(accounts: usize, orders: usize) -> Result<Measured> {
-    let folder = tempfile::tempdir()?;
-    let (store, broker) = (Location::Folder(folder.path().to_owned()), BrokerSetting::of_default(&Shop::tradepost()));
-    measure(folder.path(), store, broker, accounts, orders).await
-}
-
-/// On PostgreSQL and RabbitMQ.
-pub(crate) async fn on_servers(are_shared: bool, accounts: usize, orders: usize) -> Result<Measured> {
-    let (store, broker, _running) = Started::start(are_shared)?;
-    let broker = BrokerSetting::parse(&Shop::tradepost(), &broker).map_err(anyhow::Error::msg)?;
-    let folder = tempfile::tempdir()?;
-    measure(folder.path(), Location::Postgres(store.parse()?), broker, accounts, orders).await
-}
-
-async fn measure(
-    data: &Path,
-    store: Location,
-    broker: BrokerSetting,
-    accounts: usize,
-    orders: usize,
-) -> Result<Measured> {
+pub(crate) async fn measure(shop: Running, accounts: usize, orders: usize) -> Result<Measured> {
     ensure!(
         Shop::tradepost().services().eq(ROUTES.map(|(service, ..)| service)),
         "each service of the shop needs a route in `bans.rs`"
     );
-    let shop = Running::start(data, store, broker).await?;
     let product_id = shop.product().await?;
     let mut people = Vec::new();
     for number in 0..2 * accounts {
@@ -122,21 +84,9 @@ async fn measure(
     Ok(Measured { per_s: 1.0 / EACH.as_secs_f64(), unit: "bans/s", more, ratio })
 }
 
-/// A shop in this process.
-pub(crate) struct Running {
-    app: App,
-}
-
 struct Person {
     user_id: String,
     access_token: String,
-}
-
-/// An answer, with its body as JSON.
-#[derive(Debug)]
-pub(crate) struct Answer {
-    pub status: StatusCode,
-    pub value: Value,
 }
 
 /// Times from the request of each ban to its effect.
@@ -149,66 +99,6 @@ struct Times {
 }
 
 impl Running {
-    pub async fn start(data: &Path, store: Location, broker: BrokerSetting) -> Result<Self> {
-        const MANY: &str = "1000000";
-        let services = Values::default()
-            .with(&users::settings::ATTEMPT_LIMIT, MANY)
-            .with(&users::settings::ATTEMPT_LIMIT_ADDRESS, MANY)
-            .with(&users::settings::ATTEMPT_LIMIT_ACCOUNT, MANY)
-            // The receiver is on this machine.
-            .with(&webhooks::settings::ALLOW_LOOPBACK, "true");
-        let options = Options {
-            shop: Shop::tradepost(),
-            scope: Scope::Whole { data: data.to_owned() },
-            store,
-            broker,
-            settings: Settings { limits: Limits::NONE, ..Settings::default() },
-            clock: Clock::system(),
-            admin_token: Some(TOKEN.to_owned()),
-            admin_token_previous: None,
-            services,
-            slow_charge: Duration::ZERO,
-            tracer: Tracer::default(),
-            peers: BTreeMap::new(),
-            missing_stores: MissingStores::Refuse,
-            report: drop,
-        };
-        Ok(Self { app: App::start(options).await? })
-    }
-
-    pub async fn stop(self) {
-        self.app.stop().await;
-    }
-
-    pub async fn ask(&self, method: Method, path: &str, token: Option<&str>, body: &Value) -> Result<Answer> {
-        let mut request = Request::builder().method(method).uri(path);
-        if let Some(token) = token {
-            request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
-        }
-        let request = if body.is_null() {
-            request.body(Body::empty())?
-        } else {
-            request.header(header::CONTENT_TYPE, "application/json").body(Body::from(body.to_string()))?
-        };
-        let response = self.app.router.clone().oneshot(request).await?;
-        let status = response.status();
-        let bytes: Bytes = axum::body::to_bytes(response.into_body(), usize::MAX).await?;
-        Ok(Answer { status, value: serde_json::from_slice(&bytes).unwrap_or_default() })
-    }
-
-    /// The text at this field of what was made.
-    pub async fn make(&self, path: &str, token: Option<&str>, body: &Value, field: &str) -> Result<String> {
-        let answer = self.ask(Method::POST, path, token, body).await?;
-        ensure!(answer.status == StatusCode::CREATED, "{path}: {answer:?}");
-        Ok(answer.value[field].as_str().with_context(|| format!("{path} answers no {field}"))?.to_owned())
-    }
-
-    pub async fn product(&self) -> Result<String> {
-        let price = json!({"amount": 1_000, "currency": "EUR"});
-        let product = json!({"sku": "MUG", "name": "Mug", "price": price, "stock": 1_000_000});
-        self.make("/v1/products", Some(TOKEN), &product, "product_id").await
-    }
-
     /// Somebody with an account, signed in.
     async fn sign_up(&self, number: usize) -> Result<Person> {
         let email = format!("person{number}@example.com");
@@ -218,24 +108,6 @@ impl Running {
             user_id: self.make("/v1/users", None, &account, "user_id").await?,
             access_token: self.make("/v1/sessions", None, &session, "access_token").await?,
         })
-    }
-
-    pub async fn settled(&self) -> Result<()> {
-        let answer = self.ask(Method::GET, "/internal/settled?timeout=60s", Some(TOKEN), &Value::Null).await?;
-        ensure!(answer.status == StatusCode::OK, "{answer:?}");
-        Ok(())
-    }
-
-    /// Places orders as fast as they are accepted; answers with the last.
-    pub async fn place(&self, product_id: &str, count: usize) -> Result<String> {
-        let orders = (0..count).map(|number| async move {
-            let email = format!("guest{number}@example.com");
-            let lines = json!([{"product_id": product_id, "quantity": 1}]);
-            let order = json!({"lines": lines, "email": email, "payment": {"token": "tok_ok"}});
-            self.make("/v1/orders", None, &order, "order_id").await
-        });
-        let placed: Vec<String> = stream::iter(orders).buffered(CUSTOMERS).try_collect().await?;
-        placed.into_iter().next_back().context("no order was placed")
     }
 
     /// Bans each of them, one after another.

@@ -20,6 +20,7 @@ mod servers;
 mod services;
 mod timeline;
 mod webhooks;
+mod whole_shop;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -28,6 +29,7 @@ use clap::Parser;
 use tracing_subscriber::EnvFilter;
 
 use servers::Servers;
+use whole_shop::Running;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -128,6 +130,8 @@ async fn run(cli: &Cli) -> anyhow::Result<Measured> {
     let part = |full: usize| (full / parts).max(1);
     let are_shared = cli.on_shared_servers;
     let servers = || Servers::start(are_shared);
+    let shop =
+        async |on_servers| if on_servers { Running::on_servers(are_shared).await } else { Running::embedded().await };
     match cli.case {
         Case::Bare { with_headers } => {
             lapin_baseline::measure(&servers().await?, part(load::RELAYED), with_headers).await
@@ -140,12 +144,12 @@ async fn run(cli: &Cli) -> anyhow::Result<Measured> {
             lanes::beside_the_broker(&servers().await?, part(load::BACKLOG), part(lanes::SECONDS)).await
         }
         Case::Lanes { in_outbox: true } => lanes::behind_an_outbox(&servers().await?, part(load::BACKLOG)).await,
-        Case::Bans { on_servers: false } => bans::embedded(part(bans::ACCOUNTS), part(bans::ORDERS)).await,
-        Case::Bans { on_servers: true } => bans::on_servers(are_shared, part(bans::ACCOUNTS), part(bans::ORDERS)).await,
+        Case::Bans { on_servers } => {
+            bans::measure(shop(on_servers).await?, part(bans::ACCOUNTS), part(bans::ORDERS)).await
+        }
         Case::Rebuild => rebuild::measure(part(rebuild::EVENTS)).await,
-        Case::Webhooks { on_servers: false } => webhooks::embedded(part(webhooks::ORDERS)).await,
-        Case::Webhooks { on_servers: true } => webhooks::on_servers(are_shared, part(webhooks::ORDERS)).await,
-        Case::BesideWebhooks => webhooks::beside_orders(part(webhooks::PLACED)).await,
+        Case::Webhooks { on_servers } => webhooks::measure(shop(on_servers).await?, part(webhooks::ORDERS)).await,
+        Case::BesideWebhooks => webhooks::beside_orders(shop(false).await?, part(webhooks::PLACED)).await,
         Case::Instances { count } => instances::measure(&servers().await?, count, part(instances::SECONDS)).await,
     }
 }

@@ -5,23 +5,19 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use axum::Router;
 use axum::extract::State;
-use axum::http::{HeaderMap, Method, StatusCode};
+use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::routing::post;
 use events::OrderPaid;
 use kernel::Event;
 use serde_json::{Value, json};
-use server::config::BrokerSetting;
-use server::shop::Shop;
 use service::Tasks;
-use service::storage::Location;
 use tokio::net::TcpListener;
 
 use crate::Measured;
-use crate::bans::{Running, TOKEN};
-use crate::servers::Started;
+use crate::whole_shop::{Running, TOKEN};
 
 /// Orders whose events are sent: each becomes some ten of them.
 pub(crate) const ORDERS: usize = 2_000;
@@ -38,58 +34,52 @@ const LOOK_EVERY: Duration = Duration::from_millis(5);
 /// Longer than it takes by far.
 const PATIENCE: Duration = Duration::from_mins(5);
 
-/// The ids of all messages, in the order in which they came.
-type Received = Arc<Mutex<Vec<String>>>;
+/// The path to which a message was sent, and its id.
+type Message = (String, String);
 
-/// With the services' stores in a folder and the embedded broker.
-pub(crate) async fn embedded(orders: usize) -> Result<Measured> {
-    let folder = tempfile::tempdir()?;
-    let (store, broker) = (Location::Folder(folder.path().to_owned()), BrokerSetting::of_default(&Shop::tradepost()));
-    measure(Running::start(folder.path(), store, broker).await?, orders).await
-}
+/// All messages, in the order in which they came.
+type Received = Arc<Mutex<Vec<Message>>>;
 
-/// On PostgreSQL and RabbitMQ.
-pub(crate) async fn on_servers(are_shared: bool, orders: usize) -> Result<Measured> {
-    let (store, broker, _running) = Started::start(are_shared)?;
-    let broker = BrokerSetting::parse(&Shop::tradepost(), &broker).map_err(anyhow::Error::msg)?;
-    let folder = tempfile::tempdir()?;
-    measure(Running::start(folder.path(), Location::Postgres(store.parse()?), broker).await?, orders).await
-}
-
-/// Orders with ten endpoints, beside the same without any, with the services' stores in a folder and the embedded broker.
-pub(crate) async fn beside_orders(orders: usize) -> Result<Measured> {
-    let folder = tempfile::tempdir()?;
-    let (store, broker) = (Location::Folder(folder.path().to_owned()), BrokerSetting::of_default(&Shop::tradepost()));
-    let shop = Running::start(folder.path(), store, broker).await?;
+/// Orders with ten endpoints, between the same without any: before each part the shop has settled, so none of them does
+/// the work of another.
+pub(crate) async fn beside_orders(shop: Running, orders: usize) -> Result<Measured> {
     let (received, url) = receiver().await?;
     let product_id = shop.product().await?;
-    shop.settled().await?;
     // The first orders of a process warm it up.
     orders_per_s(&shop, &product_id, orders / 10).await?;
-    let alone = orders_per_s(&shop, &product_id, orders).await?;
-    for _ in 0..ENDPOINTS {
-        let endpoint = json!({"url": url, "event_types": [OrderPaid::TYPE]});
-        shop.make("/v1/webhooks", Some(TOKEN), &endpoint, "webhook_id").await?;
+    let before = orders_per_s(&shop, &product_id, orders).await?;
+    let mut endpoints = Vec::new();
+    for number in 0..ENDPOINTS {
+        let endpoint = json!({"url": format!("{url}/{number}"), "event_types": [OrderPaid::TYPE]});
+        endpoints.push(shop.make("/v1/webhooks", Some(TOKEN), &endpoint, "webhook_id").await?);
     }
-    let with_endpoints = orders_per_s(&shop, &product_id, orders).await?;
-    let began = Instant::now();
-    while received.lock().unwrap_or_else(PoisonError::into_inner).len() < ENDPOINTS * orders {
-        ensure!(began.elapsed() < PATIENCE, "not all messages came within {PATIENCE:?}");
-        tokio::time::sleep(LOOK_EVERY).await;
+    let beside = orders_per_s(&shop, &product_id, orders).await?;
+    shop.settled().await?;
+    let messages: HashSet<Message> = taken(&received).into_iter().collect();
+    ensure!(messages.len() == ENDPOINTS * orders, "{} of {} messages came", messages.len(), ENDPOINTS * orders);
+    for endpoint in endpoints {
+        shop.ask(Method::DELETE, &format!("/v1/webhooks/{endpoint}"), Some(TOKEN), &Value::Null).await?;
     }
-    let later = began.elapsed().as_secs_f64();
+    let after = orders_per_s(&shop, &product_id, orders).await?;
     shop.stop().await;
+    let without = Rates { accepted: mean(before.accepted, after.accepted), paid: mean(before.paid, after.paid) };
     let more = format!(
-        "{:.0} paid/s, {:.2} × those without endpoints ({:.0} accepted/s, {:.0} paid/s); the last of {} messages came \
-         {later:.1} s after the last order was paid",
-        with_endpoints.paid,
-        with_endpoints.paid / alone.paid,
-        alone.accepted,
-        alone.paid,
-        taken(&received).len()
+        "{:.0} paid/s, {:.2} × those without endpoints ({:.0} and {:.0} accepted/s, {:.0} and {:.0} paid/s, before and \
+         after); {} messages",
+        beside.paid,
+        beside.paid / without.paid,
+        before.accepted,
+        after.accepted,
+        before.paid,
+        after.paid,
+        messages.len()
     );
-    let ratio = Some((with_endpoints.accepted / alone.accepted, "without endpoints"));
-    Ok(Measured { per_s: with_endpoints.accepted, unit: "accepted/s", more, ratio })
+    let ratio = Some((beside.accepted / without.accepted, "without endpoints"));
+    Ok(Measured { per_s: beside.accepted, unit: "accepted/s", more, ratio })
+}
+
+fn mean(one: f64, other: f64) -> f64 {
+    f64::midpoint(one, other)
 }
 
 struct Rates {
@@ -98,23 +88,27 @@ struct Rates {
     paid: f64,
 }
 
+/// Places orders and waits until they are paid. Whatever follows later is settled before the next are placed.
 async fn orders_per_s(shop: &Running, product_id: &str, orders: usize) -> Result<Rates> {
+    shop.settled().await?;
+    let paid_before = paid(shop).await?;
     let began = Instant::now();
     shop.place(product_id, orders).await?;
     let accepted = orders as f64 / began.elapsed().as_secs_f64();
-    for status in ["placed", "reserved"] {
-        let path = format!("/v1/orders?status={status}&limit=1");
-        loop {
-            ensure!(began.elapsed() < PATIENCE, "not all orders were paid within {PATIENCE:?}");
-            let left = shop.ask(Method::GET, &path, Some(TOKEN), &Value::Null).await?;
-            ensure!(left.status == StatusCode::OK, "{left:?}");
-            if left.value["items"].as_array().is_some_and(Vec::is_empty) {
-                break;
-            }
-            tokio::time::sleep(LOOK_EVERY).await;
-        }
+    let wanted = paid_before + i64::try_from(orders)?;
+    while paid(shop).await? < wanted {
+        ensure!(began.elapsed() < PATIENCE, "not all orders were paid within {PATIENCE:?}");
+        tokio::time::sleep(LOOK_EVERY).await;
     }
     Ok(Rates { accepted, paid: orders as f64 / began.elapsed().as_secs_f64() })
+}
+
+/// Orders that were paid so far, as analytics has them.
+async fn paid(shop: &Running) -> Result<i64> {
+    let counts = shop.ask(Method::GET, "/v1/analytics/orders", Some(TOKEN), &Value::Null).await?;
+    let steps = counts.value["steps"].as_array().with_context(|| format!("no steps in {counts:?}"))?;
+    let paid = steps.iter().find(|step| step["step"] == "paid").and_then(|step| step["orders"].as_i64());
+    Ok(paid.unwrap_or_default())
 }
 
 /// A receiver that takes everything, and what it has received.
@@ -122,14 +116,15 @@ async fn receiver() -> Result<(Received, String)> {
     let received = Received::default();
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let url = format!("http://{}/hook", listener.local_addr()?);
-    let (router, tasks) = (Router::new().route("/hook", post(receive)).with_state(received.clone()), Tasks::new());
+    let (router, tasks) = (Router::new().fallback(post(receive)).with_state(received.clone()), Tasks::new());
     tasks.spawn(async move {
         let _ = axum::serve(listener, router).await;
     });
     Ok((received, url))
 }
 
-async fn measure(shop: Running, orders: usize) -> Result<Measured> {
+/// Messages of a shop, sent once more.
+pub(crate) async fn measure(shop: Running, orders: usize) -> Result<Measured> {
     let (received, url) = receiver().await?;
     let product_id = shop.product().await?;
     let endpoint = json!({"url": url, "event_types": ["*"]});
@@ -154,7 +149,7 @@ async fn measure(shop: Running, orders: usize) -> Result<Measured> {
     let took = began.elapsed();
     shop.settled().await?;
     let again = taken(&received);
-    let ids = |messages: &[String]| messages.iter().cloned().collect::<HashSet<String>>();
+    let ids = |messages: &[Message]| messages.iter().cloned().collect::<HashSet<Message>>();
     ensure!(again.len() == first.len() && ids(&again).len() == again.len(), "a message came twice");
     ensure!(ids(&again) == ids(&first), "other messages came than were sent before");
     shop.stop().await;
@@ -162,13 +157,13 @@ async fn measure(shop: Running, orders: usize) -> Result<Measured> {
     Ok(Measured { per_s: again.len() as f64 / took.as_secs_f64(), unit: "messages/s", more, ratio: None })
 }
 
-async fn receive(State(received): State<Received>, headers: HeaderMap) -> StatusCode {
+async fn receive(State(received): State<Received>, uri: Uri, headers: HeaderMap) -> StatusCode {
     let id = headers.get("webhook-id").and_then(|id| id.to_str().ok()).unwrap_or_default().to_owned();
-    received.lock().unwrap_or_else(PoisonError::into_inner).push(id);
+    received.lock().unwrap_or_else(PoisonError::into_inner).push((uri.path().to_owned(), id));
     StatusCode::NO_CONTENT
 }
 
 /// All that came so far; what comes from now on is counted anew.
-fn taken(received: &Received) -> Vec<String> {
+fn taken(received: &Received) -> Vec<Message> {
     std::mem::take(&mut received.lock().unwrap_or_else(PoisonError::into_inner))
 }
