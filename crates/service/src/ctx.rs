@@ -147,6 +147,12 @@ impl CtxParts {
         let _ = tokio::time::timeout(SENT_WITHIN, sent).await;
     }
 
+    /// Waits before something is decided again that found its row changed, longer each time: its rival has committed, and
+    /// without a pause the next decision would meet the next rival.
+    pub async fn between_decisions(&self, tries: i64) {
+        tokio::time::sleep(BETWEEN.after(tries, &self.ids)).await;
+    }
+
     /// Executes the batch and records its cause in one transaction; see [`Db::commit`].
     pub async fn commit(&self, batch: Batch, cause: Cause) -> Result<Committed, Error> {
         let outcome = self.db.commit(batch, cause).await;
@@ -182,7 +188,7 @@ where
 {
     for tries in 1..DECISIONS {
         match attempt().await {
-            Err(problem) if problem.is_conflict() => tokio::time::sleep(BETWEEN.after(tries, &ctx.ids)).await,
+            Err(problem) if problem.is_conflict() => ctx.between_decisions(tries).await,
             decided => return decided,
         }
     }

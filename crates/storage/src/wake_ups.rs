@@ -62,7 +62,8 @@ impl TimerWakeUp {
         self.earlier.notified().await;
     }
 
-    fn set(&self, due_at: Timestamp) {
+    /// One was set: who waits is woken if it is due earlier than all that are known.
+    pub fn set(&self, due_at: Timestamp) {
         let mut next = self.next();
         if due_at < *next {
             *next = due_at;

@@ -25,7 +25,7 @@ const ROUND_MAX: i64 = 64;
 const ROUND_WITHIN: Duration = Duration::from_secs(10);
 
 /// Commits of a round that may find its slot changed by what was queued meanwhile.
-const DECISIONS: usize = 50;
+const DECISIONS: i64 = 50;
 
 /// Marks slots that slept as awake, and answers with all that are there.
 pub(crate) async fn begin(ctx: Ctx, timers: Vec<Timer>) -> Result<Vec<(Timer, (Slot, Endpoint))>, Failure> {
@@ -85,7 +85,7 @@ pub(crate) async fn send_due(ctx: Ctx, timer: Timer, (slot, endpoint): (Slot, En
     let (attempted, left) = attempt_all(&ctx, &endpoint, due).await;
     // What was not tried of a key whose first was is next; what was read is all unless the slot has changed since.
     let mut read = is_all.then(|| (slot.clone(), endpoint, left));
-    for _ in 0..DECISIONS {
+    for tries in 1..=DECISIONS {
         let (slot, endpoint, next) = if let Some((slot, endpoint, left)) = read.take() {
             (slot, endpoint, first_of_keys(&attempted, left))
         } else {
@@ -97,7 +97,7 @@ pub(crate) async fn send_due(ctx: Ctx, timer: Timer, (slot, endpoint): (Slot, En
         };
         let batch = results(&ctx, &slot, &endpoint, &attempted, &next).await?;
         match ctx.commit(batch, timer.end()).await {
-            Err(Error::Conflict { .. }) => {}
+            Err(Error::Conflict { .. }) => ctx.between_decisions(tries).await,
             committed => return Ok(committed?),
         }
     }

@@ -10,8 +10,8 @@ use crate::Ctx;
 use crate::domain::{Delivery, Endpoint};
 use crate::store::{self, RESEND, deliveries as queues};
 
-/// Deliveries of one commit.
-const DELIVERIES_MAX: i64 = 200;
+/// Deliveries of one commit: the more there are, the longer it takes, and the likelier a slot is changed meanwhile.
+const DELIVERIES_MAX: i64 = 50;
 
 /// 409 for an endpoint to which nothing is sent.
 pub(crate) fn disabled() -> Problem {

@@ -5,7 +5,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures_util::future::{BoxFuture, FutureExt};
+use futures_util::future::{BoxFuture, Fuse, FusedFuture, FutureExt};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use kernel::{SignedDuration, TimerCause, panic_text};
 use storage::TimerWakeUp;
@@ -23,44 +23,59 @@ const POLL: Duration = Duration::from_secs(1);
 const STORE_UNAVAILABLE: Duration = Duration::from_millis(500);
 
 /// Reads and decisions of one timer that may find their row changed before it counts as failed.
-const DECISIONS: usize = 50;
+const DECISIONS: i64 = 50;
 
 /// Runs one kind of timer until the tasks stop.
 pub(crate) async fn run(ctx: Arc<CtxParts>, timer: ErasedTimer, mut wake: watch::Receiver<()>, tasks: Tasks) {
     let signal = ctx.db.timer_signal(timer.kind.name);
-    let mut worker = Worker { ctx, kind: timer.kind, begin: timer.begin, lease_ends: Instant::now() };
+    let worker = Worker { ctx, kind: timer.kind, begin: timer.begin, lease_ends: Instant::now() };
     let mut running: FuturesUnordered<BoxFuture<'static, TimerProgress>> = FuturesUnordered::new();
+    // Beside what is running, which goes on while the store is asked.
+    let mut looking: Fuse<BoxFuture<'static, Look>> = Fuse::terminated();
     let mut free = worker.kind.concurrency;
     let mut may_be_due = true;
     let mut look_at = Instant::now();
     while !tasks.is_stopping() {
-        if may_be_due && free > worker.kind.concurrency / 2 {
-            worker.lease_ends = Instant::now() + worker.kind.lease;
-            let leased = worker.lease(&signal, free).await;
-            may_be_due = leased.len() == free;
-            free -= leased.len();
-            if !leased.is_empty() {
-                running.push(worker.clone().attempt_set(leased).boxed());
-            }
-            if !may_be_due {
-                look_at = Instant::now() + worker.until_next(&signal).await;
-            }
+        if may_be_due && looking.is_terminated() && free > worker.kind.concurrency / 2 {
+            may_be_due = false;
+            looking = worker.clone().look(signal.clone(), free).boxed().fuse();
         }
         tokio::select! {
             Some(progress) = running.next() => {
                 free += progress.ended;
                 running.extend(progress.left);
             }
+            look = &mut looking, if !looking.is_terminated() => {
+                free -= look.leased;
+                running.extend(look.handling);
+                match look.next_in {
+                    Some(wait) => look_at = Instant::now() + wait,
+                    None => may_be_due = true,
+                }
+            }
             () = signal.earlier(), if !may_be_due => may_be_due = true,
             _ = wake.changed() => may_be_due = true,
             // A point in time, not a wait: what ends meanwhile must not put it off.
-            () = tokio::time::sleep_until(look_at.into()), if !may_be_due => may_be_due = true,
+            () = tokio::time::sleep_until(look_at.into()), if !may_be_due && looking.is_terminated() => may_be_due = true,
             () = tasks.stopping() => {}
         }
+    }
+    if !looking.is_terminated() {
+        running.extend(looking.await.handling);
     }
     while let Some(progress) = running.next().await {
         running.extend(progress.left);
     }
+}
+
+/// The result of a look into the store.
+struct Look {
+    /// Number of timers that were leased.
+    leased: usize,
+    /// The handling of them.
+    handling: Option<BoxFuture<'static, TimerProgress>>,
+    /// The time until the next look, unless one is set meanwhile; none if there may be more that are due now.
+    next_in: Option<Duration>,
 }
 
 /// A leased timer and the span of this attempt at it, which is what the timer's commit hands on.
@@ -89,6 +104,16 @@ struct Worker {
 }
 
 impl Worker {
+    /// Leases what is due, at most `limit`, for this worker to handle.
+    async fn look(mut self, signal: Arc<TimerWakeUp>, limit: usize) -> Look {
+        self.lease_ends = Instant::now() + self.kind.lease;
+        let leased = self.lease(&signal, limit).await;
+        let count = leased.len();
+        let next_in = if count == limit { None } else { Some(self.until_next(&signal).await) };
+        let handling = (count > 0).then(|| self.attempt_set(leased).boxed());
+        Look { leased: count, handling, next_in }
+    }
+
     /// Leases what is due, at most `limit`.
     async fn lease(&self, signal: &TimerWakeUp, limit: usize) -> Vec<TimerCause> {
         let (name, now) = (self.kind.name, self.ctx.clock.now());
@@ -169,11 +194,12 @@ impl Worker {
 
     async fn attempt_one(self, attempt: Attempt) -> TimerProgress {
         let mut outcome = Ok(());
-        for _ in 0..DECISIONS {
+        for tries in 1..=DECISIONS {
             outcome = self.handle(&attempt).await;
             if !matches!(outcome, Err(Failure::Conflict(_))) {
                 break;
             }
+            self.ctx.between_decisions(tries).await;
         }
         self.finish(&attempt, outcome).await
     }
@@ -239,6 +265,7 @@ impl Worker {
             // The store is unavailable. Once it is back, nobody should wait until the lease ends.
             tokio::time::sleep(STORE_UNAVAILABLE).await;
         }
+        self.ctx.db.timer_signal(self.kind.name).set(due_at);
         TimerProgress::ENDED
     }
 
