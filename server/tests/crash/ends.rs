@@ -8,7 +8,6 @@ use kernel::{Clock, Ids};
 use payments::{Simulated, Totals};
 use serde::Deserialize;
 use service::storage::Location;
-use test_servers::PATIENCE;
 
 use crate::archive::Archive;
 use crate::books::{ALIVE, Books, Order, Payment, Shipment};
@@ -16,6 +15,10 @@ use crate::client::Client;
 use crate::fulfilment::of_shipments;
 use crate::journal::{Draft, Journal};
 use crate::shop::{SUPPLIER, Shop};
+
+/// The time after which all books must balance once nothing is pending: longer than the waits between the first attempts, and
+/// than the lease of what a process held that was killed.
+const BALANCED_WITHIN: Duration = Duration::from_mins(2);
 
 /// The wait before the books are read again.
 const READ_AGAIN: Duration = Duration::from_millis(500);
@@ -52,7 +55,8 @@ impl FullBooks {
     ///
     /// The books are read again for a while: what waits for its next attempt is not pending, and may yet move on.
     pub async fn settled_in_any_order(client: &Client, shop: &Shop, journal: &Journal) -> Self {
-        let deadline = Instant::now() + PATIENCE;
+        client.settle().await;
+        let deadline = Instant::now() + BALANCED_WITHIN;
         loop {
             client.settle().await;
             let books = Self::read(client).await;
@@ -66,7 +70,11 @@ impl FullBooks {
                 return books;
             }
             let shown = findings[..findings.len().min(SHOWN_MAX)].join("\n  ");
-            assert!(Instant::now() < deadline, "after {PATIENCE:?} there are {} findings:\n  {shown}", findings.len());
+            assert!(
+                Instant::now() < deadline,
+                "after {BALANCED_WITHIN:?} there are {} findings:\n  {shown}",
+                findings.len()
+            );
             tokio::time::sleep(READ_AGAIN).await;
         }
     }
@@ -245,7 +253,7 @@ pub async fn until_charging(client: &Client, journal: &Journal) {
         let newest: Vec<Payment> = client.first("/v1/payments").await.expect(ALIVE);
         let mut charging = newest.iter().filter(|payment| payment.status == "charging");
         // What loses its answer by its token stays so for long.
-        if charging.any(|payment| journal.token_of(&payment.order_id) != Some("tok_timeout")) {
+        if charging.any(|payment| journal.token_of(&payment.order_id).is_some_and(|token| token != "tok_timeout")) {
             return;
         }
     }

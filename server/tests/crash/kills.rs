@@ -139,7 +139,9 @@ impl Run {
             Then::WhileCharging => {
                 self.journal.slow_down();
                 // If there is none any more, this moment is as random as any other.
-                let _ = tokio::time::timeout(CHARGING, until_charging(&self.client, &self.journal)).await;
+                if tokio::time::timeout(CHARGING, until_charging(&self.client, &self.journal)).await.is_err() {
+                    eprint!("(no charge was seen) ");
+                }
             }
             Then::After(delay) => tokio::time::sleep(delay).await,
         }
@@ -224,6 +226,8 @@ impl Run {
         eprintln!("charges on record that lost their answer: {by_token} by their token, {by_crash} by a crash");
         let (events, repeated) = self.shop.webhooks.receiver.counts();
         eprintln!("{events} webhooks, {repeated} deliveries again; {} purchase orders", books.books.purchases.len());
+        assert!(repeated > 0, "no webhook was sent again: the receiver never failed");
+        assert!(!books.books.purchases.is_empty(), "nothing was ordered from suppliers");
         assert_eq!(missed(self.counters, (by_token, by_crash)), None);
     }
 }

@@ -9,8 +9,8 @@ use test_servers::{Options, PATIENCE, Postgres, RabbitMq};
 use crate::fleet::{connections_max, services};
 use crate::process::Process;
 
-/// Number of migrations at once. Ten agree in `catch_up`; here it matters that their rights are enough.
-const MIGRATIONS: usize = 4;
+/// Number of migrations at once: the limits that the scripts set are for ten.
+const MIGRATIONS: usize = 10;
 
 /// Services that run side by side.
 const AT_ONCE: usize = 4;

@@ -26,6 +26,9 @@ const ALARM: Duration = Duration::from_secs(18);
 /// in the outbox of a busy machine.
 const SOME: (u64, u64) = (20, 50);
 
+/// Three times as long as a service takes to declare its queues again.
+const BOUND_AGAIN_WITHIN: Duration = Duration::from_secs(90);
+
 /// The time between two looks at the broker.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
@@ -285,7 +288,7 @@ impl Selling {
             "lists:any(fun(B) -> element(3, B) =:= <<\"{event_type}.0\">> end, \
                  rabbit_binding:list_for_destination(rabbit_misc:r({vhost}, queue, <<\"{queue}.0\">>)))"
         );
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + BOUND_AGAIN_WITHIN;
         while self.fleet.eval(&bound) != "true" {
             assert!(Instant::now() < deadline, "{queue}.0 is not bound again");
             tokio::time::sleep(LOOK_AGAIN).await;
