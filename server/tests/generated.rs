@@ -25,6 +25,7 @@ An event is a fact that one service publishes to the others.
 It is kept in order among the events of its emitter that have the same key and the same lane.
 An event to which nobody reacts is kept in the archive of its emitter, as all are.
 Payment tokens are redacted wherever events are shown.
+On RabbitMQ webhooks receives a type only while one of its endpoints wants it ([ADR 43](adr/0043-a-consumer-is-bound-to-what-is-wanted.md)).
 
 ";
 
