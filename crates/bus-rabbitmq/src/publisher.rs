@@ -146,7 +146,7 @@ impl Publisher {
 }
 
 /// The number of messages that are sent ahead of their confirmations: as many as the broker confirmed in the last
-/// [`AHEAD_FOR`], or in twice the time that it takes for one at the least, which is long where it is far away. A broker
+/// [`AHEAD_FOR`], or in twice the time that it takes for one at the least, which is long on a slow network. A broker
 /// that answers sooner is given more, up to a bound, and one that is busy is given less.
 #[derive(Default)]
 struct Ahead {
@@ -298,13 +298,13 @@ mod tests {
     }
 
     #[test]
-    fn a_broker_that_is_far_away_is_given_more_each_time_up_to_the_bound() {
+    fn a_broker_behind_a_slow_network_is_given_more_each_time_up_to_the_bound() {
         let (mut ahead, mut now) = (Ahead::default(), Instant::now());
-        let away = 5 * AHEAD_FOR;
-        for _ in 0..4 {
+        let round_trip = 5 * AHEAD_FOR;
+        for _ in 0..5 {
             let messages = ahead.messages(now);
-            now += away;
-            ahead.took(away);
+            now += round_trip;
+            ahead.took(round_trip);
             ahead.confirmed(now, messages);
         }
         assert_eq!(ahead.messages(now), AHEAD.1);
