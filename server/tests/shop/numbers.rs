@@ -13,12 +13,12 @@ const OF_THE_MACHINERY: &str = "users.signing_key_published.v1";
 
 /// All questions to analytics about a period, as in `&from=2026-03-01&to=2026-03-31`; without one about thirty days.
 pub fn questions(period: &str) -> [String; 7] {
-    let sales = |zone: &str, by: &str| format!("/v1/analytics/sales?zone={zone}&by={by}&limit=100{period}");
+    let sales = |zone: &str, by: &str| format!("/v1/analytics/sales?zone={zone}&by={by}{period}");
     [
         sales("utc", "day"),
-        sales("utc", "product"),
+        sales("utc", "product&limit=100"),
         sales("shop", "day"),
-        sales("shop", "product"),
+        sales("shop", "product&limit=100"),
         "/v1/analytics/orders".to_owned(),
         format!("/v1/analytics/products?limit=100{period}"),
         "/v1/analytics/events?minutes=120".to_owned(),
