@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use axum::Router;
 use axum::extract::State;
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
@@ -64,8 +64,8 @@ pub(crate) async fn beside_orders(shop: Running, orders: usize) -> Result<Measur
     shop.stop().await;
     let without = Rates { accepted: mean(before.accepted, after.accepted), paid: mean(before.paid, after.paid) };
     let more = format!(
-        "{:.0} paid/s, {:.2} × those without endpoints ({:.0} and {:.0} accepted/s, {:.0} and {:.0} paid/s, before and \
-         after); {} messages",
+        "{:.0} paid and mailed/s, {:.2} × those without endpoints ({:.0} and {:.0} accepted/s, {:.0} and {:.0} paid and mailed/s, \
+         before and after); {} messages",
         beside.paid,
         beside.paid / without.paid,
         before.accepted,
@@ -84,18 +84,18 @@ fn mean(one: f64, other: f64) -> f64 {
 
 struct Rates {
     accepted: f64,
-    /// From the first request until all are paid.
+    /// From the first request until all are paid and have their mail.
     paid: f64,
 }
 
-/// Places orders and waits until they are paid. Whatever follows later is settled before the next are placed.
+/// Places orders and waits until they are paid and have their mail. Whatever follows later is settled before the next are placed.
 async fn orders_per_s(shop: &Running, product_id: &str, orders: usize) -> Result<Rates> {
     shop.settled().await?;
     let paid_before = paid(shop).await?;
     let began = Instant::now();
     shop.place(product_id, orders).await?;
     let accepted = orders as f64 / began.elapsed().as_secs_f64();
-    let wanted = paid_before + i64::try_from(orders)?;
+    let wanted = paid_before + orders as u64;
     while paid(shop).await? < wanted {
         ensure!(began.elapsed() < PATIENCE, "not all orders were paid within {PATIENCE:?}");
         tokio::time::sleep(LOOK_EVERY).await;
@@ -103,12 +103,12 @@ async fn orders_per_s(shop: &Running, product_id: &str, orders: usize) -> Result
     Ok(Rates { accepted, paid: orders as f64 / began.elapsed().as_secs_f64() })
 }
 
-/// Orders that were paid so far, as analytics has them.
-async fn paid(shop: &Running) -> Result<i64> {
-    let counts = shop.ask(Method::GET, "/v1/analytics/orders", Some(TOKEN), &Value::Null).await?;
-    let steps = counts.value["steps"].as_array().with_context(|| format!("no steps in {counts:?}"))?;
-    let paid = steps.iter().find(|step| step["step"] == "paid").and_then(|step| step["orders"].as_i64());
-    Ok(paid.unwrap_or_default())
+/// Orders that were paid so far and whose customers have a mail about it in the outbox of mails.
+async fn paid(shop: &Running) -> Result<u64> {
+    let labels = format!("consumer=\"notifications\",type=\"{}\",outcome=\"done\"", OrderPaid::TYPE);
+    let line = format!("tradepost_events_handled_total{{{labels}}} ");
+    let metrics = shop.metrics().await?;
+    metrics.lines().find_map(|it| it.strip_prefix(&line)).map_or(Ok(0), |count| Ok(count.parse()?))
 }
 
 /// A receiver that takes everything, and what it has received.

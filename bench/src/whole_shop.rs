@@ -96,10 +96,22 @@ impl Running {
         } else {
             request.header(header::CONTENT_TYPE, "application/json").body(Body::from(body.to_string()))?
         };
+        let (status, bytes) = self.send(request).await?;
+        Ok(Answer { status, value: serde_json::from_slice(&bytes).unwrap_or_default() })
+    }
+
+    /// The metrics of the process, as text.
+    pub async fn metrics(&self) -> Result<String> {
+        let request = Request::builder().uri("/metrics").header(header::AUTHORIZATION, format!("Bearer {TOKEN}"));
+        let (status, bytes) = self.send(request.body(Body::empty())?).await?;
+        ensure!(status == StatusCode::OK, "/metrics answered {status}");
+        Ok(String::from_utf8(bytes.into())?)
+    }
+
+    async fn send(&self, request: Request<Body>) -> Result<(StatusCode, Bytes)> {
         let response = self.app.router.clone().oneshot(request).await?;
         let status = response.status();
-        let bytes: Bytes = axum::body::to_bytes(response.into_body(), usize::MAX).await?;
-        Ok(Answer { status, value: serde_json::from_slice(&bytes).unwrap_or_default() })
+        Ok((status, axum::body::to_bytes(response.into_body(), usize::MAX).await?))
     }
 
     /// The text at this field of what was made.

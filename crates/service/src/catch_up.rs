@@ -8,12 +8,14 @@
 //! Every step is repeated without harm, so a crash at any point goes on where it was.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use storage::{Db, Error, archive, backlog, subscriptions};
 
-use crate::AnyService;
 use crate::catching_up::missing;
+use crate::history::Archive;
+use crate::{AnyService, History};
 
 /// Events that are copied in one transaction: few enough that commits beside it don't wait for long.
 const PAGE: i64 = 512;
@@ -109,6 +111,34 @@ pub async fn catch_up(consumer: &Consumer, sources: &[Db], mut report: impl FnMu
     Ok(copied)
 }
 
+/// All of what a new consumer is missing, to be handled without a copy; see [`AnyService::rebuild`]. Its store says that it
+/// is caught up, so it must be discarded if not all of that is handled.
+///
+/// The live destinations must exist, as for [`catch_up`].
+pub async fn history(consumer: &Consumer, sources: &[Db]) -> Result<Arc<History>, Error> {
+    let always = consumer.types.iter().copied().filter(|it| !consumer.on_demand.contains(it));
+    let mut archives = Vec::new();
+    for (source, types) in by_source(always) {
+        let Some(db) = sources.iter().find(|db| db.service() == source) else { continue };
+        let newest = archive::newest(db).await?;
+        subscriptions::copied(&consumer.db, &types, newest).await?;
+        archives.push(Archive { db: db.clone(), types, newest });
+    }
+    let all = consumer.types.iter().copied().map(str::to_owned).collect();
+    subscriptions::go_live(&consumer.db, all).await?;
+    History::of(archives).await
+}
+
+/// Types by the services that emit them.
+fn by_source<'a>(types: impl Iterator<Item = &'a str>) -> BTreeMap<&'a str, Vec<String>> {
+    let mut of_source: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for event_type in types {
+        let source = event_type.split('.').next().unwrap_or_default();
+        of_source.entry(source).or_default().push(event_type.to_owned());
+    }
+    of_source
+}
+
 /// Copies events of these types that were not copied yet, up to the newest.
 pub(crate) async fn copy(
     consumer: &Db,
@@ -116,13 +146,8 @@ pub(crate) async fn copy(
     sources: &[Db],
     report: &mut impl FnMut(String),
 ) -> Result<u64, Error> {
-    let mut of_source: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-    for event_type in types {
-        let source = event_type.split('.').next().unwrap_or_default();
-        of_source.entry(source).or_default().push((*event_type).to_owned());
-    }
     let mut progress = Progress { consumer: consumer.service(), copied: 0, reported: Instant::now() };
-    for (source, types) in of_source {
+    for (source, types) in by_source(types.iter().copied()) {
         match sources.iter().find(|db| db.service() == source) {
             Some(source) => copy_from(consumer, source, &types, &mut progress, report).await?,
             // Nobody of this shop emits it, so there is no history of it.

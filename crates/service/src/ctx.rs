@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use http::idempotency::Idempotency;
-use http::overload::{Limits, Overload};
+use http::overload::{Limits, Overload, YieldsTo};
 use http::{Keyring, Network, Origin, Problem};
-use kernel::{Cause, Clock, Ids, Shards};
+use kernel::{Cause, Clock, Ids, Shards, Timestamp};
 use storage::{Batch, Committed, Db, Error};
 
 use crate::catching_up::CatchingUp;
@@ -113,6 +113,7 @@ pub struct CtxParts {
     pub(crate) keys: Keyring,
     pub(crate) store_unavailable: AtomicBool,
     pub(crate) overload: Overload,
+    pub(crate) yields_to: YieldsTo,
     pub(crate) catching_up: CatchingUp,
     pub(crate) bindings: Bindings,
 }
@@ -145,6 +146,12 @@ impl CtxParts {
             }
         };
         let _ = tokio::time::timeout(SENT_WITHIN, sent).await;
+    }
+
+    /// Waits while other services of the process have many events to handle or many requests are in flight, until ten
+    /// seconds after `since`: for work that can wait.
+    pub async fn yield_to_others(&self, since: Timestamp) {
+        self.overload.yielding.wait(YieldsTo::Others, self.clock.now().duration_since(since)).await;
     }
 
     /// Waits before something is decided again that found its row changed, longer each time: its rival has committed, and

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use events::SigningKeyPublished;
 use futures_util::future::BoxFuture;
 use http::auth::Caller;
+use http::overload::YieldsTo;
 use http::{ObjectToken, Policy, Routes};
 use kernel::Event;
 use storage::{Committed, Db, Migrations, Registered};
@@ -49,6 +50,7 @@ pub(crate) struct Definition {
     pub late_after: Option<Duration>,
     pub object_token: Option<&'static ObjectToken>,
     pub is_projection: bool,
+    pub yields_to: YieldsTo,
     pub at_stop: Option<StopFn>,
 }
 
@@ -79,6 +81,7 @@ impl<S: Send + Sync + 'static> Service<S> {
             late_after: None,
             object_token: None,
             is_projection: false,
+            yields_to: YieldsTo::Requests,
             at_stop: None,
         };
         Self { definition, routes: Routes::new(), state: Arc::new(state) }
@@ -208,6 +211,14 @@ impl<S: Send + Sync + 'static> Service<S> {
     /// nothing else, so that `tradepost rebuild` may build them anew. One that emits events or has timers is none.
     pub fn projection(mut self) -> Self {
         self.definition.is_projection = true;
+        self
+    }
+
+    /// Declares that nothing of the shop waits for what this service does. Its reactions, in every lane, wait while other
+    /// services of the process have many events to handle, until ten seconds after the request or timer from which an event
+    /// follows (ADR 44). A timer with a queue of its own calls [`CtxParts::yield_to_others`].
+    pub fn yields_to_others(mut self) -> Self {
+        self.definition.yields_to = YieldsTo::Others;
         self
     }
 

@@ -270,7 +270,7 @@ impl Relay {
             return;
         }
         let Some(event) = self.queues.get(&key).and_then(|queue| queue.events.front()) else { return };
-        let message = message(event);
+        let message = message(event.clone());
         let outcome = self.broker.publish(&self.destination, message);
         self.publishing.push(Box::pin(async move { (key, outcome.await) }));
     }
@@ -376,11 +376,11 @@ async fn changed(signal: &mut watch::Receiver<()>) {
 }
 
 /// An event as it travels.
-pub(crate) fn message(event: &StoredEvent) -> Message {
-    let mut envelope = event.envelope.clone();
+pub(crate) fn message(event: StoredEvent) -> Message {
+    let mut envelope = event.envelope;
     // That of its type today: a version before may have stored it for another, where nobody receives it any more.
     if let Some(known) = events::find(&envelope.event_type) {
         envelope.lane = known.lane;
     }
-    Message { envelope, body: event.body.clone().into() }
+    Message { envelope, body: event.body.into() }
 }

@@ -30,7 +30,8 @@ use crate::telemetry::Metrics;
 use crate::traces::Tracer;
 use crate::watch_backlog::{self, Work};
 use crate::{
-    CannotStart, CatchingUp, Ctx, CtxParts, OnDemand, Operator, Service, Settings, Tasks, catching_up, operator,
+    CannotStart, CatchingUp, Ctx, CtxParts, History, OnDemand, Operator, Service, Settings, Tasks, catching_up,
+    operator,
 };
 
 /// The parts that a service gets from the process that runs it.
@@ -119,6 +120,14 @@ pub trait AnyService: Send {
 
     /// Starts relays, consumers and timers on the open store.
     fn start(self: Box<Self>, db: Db, runtime: &Runtime) -> BoxFuture<'_, Result<Running, CannotStart>>;
+
+    /// Starts the same on a store that is built anew: this history is handled first.
+    fn rebuild(
+        self: Box<Self>,
+        db: Db,
+        runtime: &Runtime,
+        history: Arc<History>,
+    ) -> BoxFuture<'_, Result<Running, CannotStart>>;
 }
 
 impl<S: Send + Sync + 'static> AnyService for Service<S> {
@@ -176,9 +185,25 @@ impl<S: Send + Sync + 'static> AnyService for Service<S> {
     }
 
     fn start(self: Box<Self>, db: Db, runtime: &Runtime) -> BoxFuture<'_, Result<Running, CannotStart>> {
-        let Self { definition, routes, state } = *self;
-        let router = move |parts, auth| routes.finish(Ctx::new(parts, state), auth);
-        Box::pin(definition.start(Box::new(router), db, runtime))
+        let (definition, router) = self.split();
+        Box::pin(definition.start(router, db, runtime, None))
+    }
+
+    fn rebuild(
+        self: Box<Self>,
+        db: Db,
+        runtime: &Runtime,
+        history: Arc<History>,
+    ) -> BoxFuture<'_, Result<Running, CannotStart>> {
+        let (definition, router) = self.split();
+        Box::pin(definition.start(router, db, runtime, Some(history)))
+    }
+}
+
+impl<S: Send + Sync + 'static> Service<S> {
+    fn split(self) -> (Definition, MakeRouter) {
+        let Self { definition, routes, state } = self;
+        (definition, Box::new(move |parts, auth| routes.finish(Ctx::new(parts, state), auth)))
     }
 }
 
@@ -201,7 +226,13 @@ type MakeRouter = Box<dyn FnOnce(Arc<CtxParts>, Arc<Auth>) -> Router + Send>;
 
 impl Definition {
     /// Starts relays, consumers and timers on the open store.
-    async fn start(self, router: MakeRouter, db: Db, runtime: &Runtime) -> Result<Running, CannotStart> {
+    async fn start(
+        self,
+        router: MakeRouter,
+        db: Db,
+        runtime: &Runtime,
+        history: Option<Arc<History>>,
+    ) -> Result<Running, CannotStart> {
         catching_up::refuse_blind(&db, self.reactions.iter().map(|reaction| reaction.event_type)).await?;
         storage::outbox::redirect(&db).await?;
         let after_crash = db.mark_running().await?;
@@ -219,6 +250,7 @@ impl Definition {
             idempotency: Idempotency::new(db.clone(), runtime.clock.clone()),
             store_unavailable: AtomicBool::new(false),
             overload: runtime.overload.clone(),
+            yields_to: self.yields_to,
             catching_up: runtime.catching_up.clone(),
             bindings: bindings.clone(),
         });
@@ -243,7 +275,11 @@ impl Definition {
         };
         runtime.tasks.spawn(bindings.keep(ctx.db.clone(), runtime.tasks.clone()));
         runtime.tasks.spawn(watch_backlog::watch(ctx.clone(), work, operator.wake.subscribe(), runtime.tasks.clone()));
-        start_runners(&ctx, self.reactions, runtime, &membership, &operator, after_crash);
+        for runner in runners(&ctx, self.reactions, runtime, &membership, &operator, after_crash) {
+            // In whichever lane its events were: one runner keeps each key's order.
+            let history = history.clone().filter(|_| runner.lane() == Lane::Background);
+            runtime.tasks.spawn(runner.with_history(history).run(runtime.tasks.clone()));
+        }
         for timer in self.timers {
             let wake = operator.wake.subscribe();
             runtime.tasks.spawn(crate::timers::run(ctx.clone(), timer, wake, runtime.tasks.clone()));
@@ -301,22 +337,21 @@ fn start_relays(ctx: &CtxParts, runtime: &Runtime, membership: &Membership) -> V
     relays
 }
 
-fn start_runners(
+fn runners(
     ctx: &Arc<CtxParts>,
     reactions: Vec<Reaction>,
     runtime: &Runtime,
     membership: &Membership,
     operator: &Operator,
     after_crash: bool,
-) {
+) -> impl Iterator<Item = Runner> {
     let handlers: HashMap<&'static str, Handler> =
         reactions.into_iter().map(|reaction| (reaction.event_type, reaction.handler)).collect();
     // In every lane all types: what a version before emitted may still arrive in another lane than its type has today.
-    for lane in Lane::ALL {
+    Lane::ALL.into_iter().map(move |lane| {
         let broker = runtime.broker.clone();
-        let runner = Runner::new(ctx.clone(), lane, handlers.clone(), broker, membership, after_crash, operator);
-        runtime.tasks.spawn(runner.run(runtime.tasks.clone()));
-    }
+        Runner::new(ctx.clone(), lane, handlers.clone(), broker, membership, after_crash, operator)
+    })
 }
 
 /// Forgets handled events after `inbox_retention`, and idempotency keys that no longer stand.

@@ -25,6 +25,10 @@ kit! {
         "EVENTS_OF_TYPES",
         select!("from events where position > $1 and position <= $2 and type = any($3) order by position limit $4"),
     );
+    static COUNT_OF_TYPES: Sql = Sql::new(
+        "COUNT_EVENTS_OF_TYPES",
+        "select count(*) as events from events where position <= $1 and type = any($2)",
+    );
     static BEFORE: Sql = Sql::new(
         "EVENTS_BEFORE",
         select!(
@@ -122,6 +126,12 @@ pub async fn of_types(
     limit: i64,
 ) -> Result<Vec<StoredEvent>, Error> {
     db.read(&OF_TYPES, params![after, up_to, types, limit], stored(db)).await
+}
+
+/// Number of the events of some types up to the position `up_to`. All of them are read for it.
+pub async fn count(db: &Db, types: Vec<String>, up_to: i64) -> Result<u64, Error> {
+    let counts = db.read(&COUNT_OF_TYPES, params![up_to, types], |row| row.get::<i64>("events")).await?;
+    Ok(counts.into_iter().next().and_then(|count| u64::try_from(count).ok()).unwrap_or_default())
 }
 
 /// Events older than `before`, newest first, at most `limit`.

@@ -30,7 +30,7 @@ use crate::shop::Shop;
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// The time between two looks at the work that is left, which counts rows.
-const COUNT_EVERY: Duration = Duration::from_secs(2);
+const COUNT_EVERY: Duration = Duration::from_millis(500);
 
 /// The progress of a rebuild.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -136,14 +136,18 @@ async fn build(
     let db = service.open(&runtime).await?;
     let consumer: Consumer = catch_up::consumer(&*service, db.clone(), &[]);
     let types: Vec<String> = consumer.types.iter().copied().map(str::to_owned).collect();
-    let line = |line| report(RebuildProgress::Line(line));
-    let events = catch_up::catch_up(&consumer, sources, line).await?;
-    let running = service.start(db.clone(), &runtime).await?;
+    report(RebuildProgress::Line(format!(
+        "{}: reads the archives of the services to whose events it reacts",
+        db.service()
+    )));
+    let history = catch_up::history(&consumer, sources).await?;
+    let events = history.events();
+    let running = service.rebuild(db.clone(), &runtime, history.clone()).await?;
     let handled = handle(&db, &running.operator, || {
         // Some may be redelivered.
         let done = runtime.metrics.dealt_with(db.service(), &types).min(events);
         report(RebuildProgress::Handled { done, of: events });
-        done == events
+        history.is_handled()
     });
     let handled = handled.await;
     let drained = runtime.tasks.stop(DRAIN).await;
@@ -151,13 +155,14 @@ async fn build(
     Ok(Rebuilt { events, parked: handled? })
 }
 
-/// Waits until every event was handled or is parked; answers with the number of the latter. `report` answers if all seem to
-/// be.
+/// Waits until every event was handled or is parked; answers with the number of the latter. `report` answers if none is left
+/// in the archives.
 async fn handle(db: &Db, operator: &Operator, mut report: impl FnMut() -> bool) -> anyhow::Result<u64> {
-    let mut counted = Instant::now();
+    let mut counted: Option<Instant> = None;
     loop {
-        if report() || counted.elapsed() > COUNT_EVERY {
-            counted = Instant::now();
+        // What waits for a retry is counted.
+        if report() && counted.is_none_or(|at| at.elapsed() > COUNT_EVERY) {
+            counted = Some(Instant::now());
             // In this order: what is being handled may be held a moment later.
             let pending = operator.activity().await?.pending;
             let counts = held::counts(db).await?;

@@ -43,6 +43,7 @@ pub fn service(values: &Values) -> Service<Analytics> {
     let state = Analytics { calendar: Calendar::new(settings::TIME_ZONE.of(values)) };
     Service::new("analytics", MIGRATIONS, store::STATEMENTS, state)
         .projection()
+        .yields_to_others()
         .settings(settings::ALL)
         .routes(Policy::Admin, routes!(sales::handler))
         .routes(Policy::Admin, routes!(order_counts::handler))

@@ -20,7 +20,7 @@ pub(crate) async fn book(ctx: &Ctx, shelf: &mut Shelf, reason: &str, ended: &Has
     let batch = queue.served().iter().fold(Batch::new(), |batch, served| batch.and(write(served)));
     let (more, now) = (shelf.unserved().into_iter().filter(|id| queue.is_known(*id)), ctx.clock.now());
     let batch = more.fold(batch, |batch, id| batch.schedule(SERVE_WAITING.name, id, now));
-    Ok(batch.and(store::set_levels(shelf, reason)))
+    Ok(batch.and(store::set_levels(shelf, reason)?))
 }
 
 fn write(served: &Served) -> Batch {

@@ -192,12 +192,13 @@ pub(crate) struct Changed {
 pub(crate) struct Shelf {
     levels: BTreeMap<ProductId, Level>,
     before: BTreeMap<ProductId, Level>,
+    is_of_two_times: bool,
 }
 
 impl Shelf {
     pub fn new(levels: impl IntoIterator<Item = Level>) -> Self {
         let levels: BTreeMap<_, _> = levels.into_iter().map(|level| (level.product_id, level)).collect();
-        Self { before: levels.clone(), levels }
+        Self { before: levels.clone(), levels, is_of_two_times: false }
     }
 
     /// Holds all lines, or none.
@@ -317,6 +318,12 @@ impl Shelf {
         Ok(())
     }
 
+    /// True if more units were given to orders than were waited for: the levels were read at another time than the orders,
+    /// and in between another instance changed both. What was decided must be decided again.
+    pub fn is_of_two_times(&self) -> bool {
+        self.is_of_two_times
+    }
+
     /// The levels that are not as they were read.
     pub fn changed(&self) -> Vec<Changed> {
         let pairs = self.levels.iter().filter_map(|(id, level)| Some((level, self.before.get(id)?)));
@@ -346,7 +353,7 @@ impl Shelf {
             level.reserved,
             level.on_hand
         );
-        assert!(0 <= level.waiting, "{} units of {} would be waited for", level.waiting, level.sku);
+        self.is_of_two_times |= level.waiting < 0;
     }
 }
 

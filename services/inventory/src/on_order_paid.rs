@@ -32,6 +32,6 @@ pub(crate) async fn handle_many(ctx: Ctx, deliveries: Vec<Delivery<OrderPaid>>) 
             Status::Waiting | Status::Rejected => return Err(Failure::park("a paid order's units were never held")),
         }
     }
-    batch = batch.and(store::set_levels(&shelf, "sold"));
+    batch = batch.and(store::set_levels(&shelf, "sold")?);
     Ok(ctx.commit(batch, causes(deliveries)).await?)
 }

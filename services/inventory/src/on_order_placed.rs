@@ -40,7 +40,7 @@ pub(crate) async fn handle_many(ctx: Ctx, deliveries: Vec<Delivery<OrderPlaced>>
         };
         batch = batch.and(part.caused_by(delivery.origin()));
     }
-    batch = batch.and(store::set_levels(&shelf, "reserved"));
+    batch = batch.and(store::set_levels(&shelf, "reserved")?);
     Ok(ctx.commit(batch, causes(deliveries)).await?)
 }
 

@@ -121,15 +121,19 @@ pub(crate) fn set_product(level: &Level, shortage: Option<&StockLow>) -> Batch {
     warn_of(shortage, level.version.next(), Batch::new().change(&SET_PRODUCT, level.version, row))
 }
 
-/// Writes the levels that a batch of decisions changed, and emits one change of each product.
-pub(crate) fn set_levels(shelf: &Shelf, reason: &str) -> Batch {
-    shelf.changed().iter().fold(Batch::new(), |batch, Changed { level, shortage, has_moved }| {
+/// Writes the levels that a batch of decisions changed, and emits one change of each product. A conflict where the commit is
+/// certain to find one.
+pub(crate) fn set_levels(shelf: &Shelf, reason: &str) -> Result<Batch, Error> {
+    if shelf.is_of_two_times() {
+        return Err(Error::Conflict { statement: "SET_LEVEL" });
+    }
+    Ok(shelf.changed().iter().fold(Batch::new(), |batch, Changed { level, shortage, has_moved }| {
         let made = level.version.next();
         let row = params![level.product_id, level.on_hand, level.reserved, level.waiting, level.is_low];
         let batch = batch.change(&SET_LEVEL, level.version, row);
         let batch = if *has_moved { batch.emit(made, &updated(level, reason, made)) } else { batch };
         warn_of(shortage.as_ref(), made, batch)
-    })
+    }))
 }
 
 fn warn_of(shortage: Option<&StockLow>, made: Version, batch: Batch) -> Batch {

@@ -21,7 +21,8 @@ use crate::{Ctx, signature};
 /// Deliveries of a round at most: their results are one commit.
 const ROUND_MAX: i64 = 64;
 
-/// After this time a round begins no further call. With the longest call it is within the timer's lease of a minute.
+/// After this time a round begins no further call. With the wait before it and the longest call it is within the timer's
+/// lease of a minute.
 const ROUND_WITHIN: Duration = Duration::from_secs(10);
 
 /// Commits of a round that may find its slot changed by what was queued meanwhile.
@@ -82,6 +83,9 @@ struct Call {
 pub(crate) async fn send_due(ctx: Ctx, timer: Timer, (slot, endpoint): (Slot, Endpoint)) -> Result<Committed, Failure> {
     let due = queues::due(&ctx.db, slot.slot_id, ctx.clock.now(), ROUND_MAX).await?;
     let is_all = i64::try_from(due.len()).is_ok_and(|rows| rows < ROUND_MAX);
+    if let Some(oldest) = due.iter().map(|delivery| delivery.queued_at).min() {
+        ctx.yield_to_others(oldest).await;
+    }
     let (attempted, left) = attempt_all(&ctx, &endpoint, due).await;
     // What was not tried of a key whose first was is next; what was read is all unless the slot has changed since.
     let mut read = is_all.then(|| (slot.clone(), endpoint, left));

@@ -77,6 +77,7 @@ pub fn service(values: &Values) -> Service<Webhooks> {
         .routes(Policy::Admin, routes!(resend_since::handler))
         .routes(Policy::Admin, routes!(rotate_secret::handler))
         .routes(Policy::Admin, routes!(test_endpoint::handler))
+        .yields_to_others()
         .on_any_many(&Selection::matching(domain::is_sent), on_any::handle_many)
         .on_demand(&Selection::matching(domain::is_sent), wanted)
         .timer_staged(store::DELIVER, deliver::begin, deliver::send_due)

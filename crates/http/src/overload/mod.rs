@@ -2,7 +2,7 @@
 //!
 //! `in_flight.rs` bounds the requests that are answered at once, `rate.rs` those of one client over time,
 //! `unsent.rs` those answers that their clients do not read, `shares.rs` says how clients share all of that;
-//! `backlog.rs` refuses new work while old work is late, and `yielding.rs` holds background work back under load.
+//! `backlog.rs` refuses new work while old work is late, and `yielding.rs` holds back under load what can wait.
 
 mod backlog;
 mod in_flight;
@@ -20,14 +20,14 @@ pub use rate::{Limiter, Limits, Rate};
 pub use shares::Client;
 pub(crate) use shares::{Share, Shares};
 pub(crate) use unsent::{Charge, Unsent};
-pub use yielding::Yielding;
+pub use yielding::{ManyEvents, Yielding, YieldsTo};
 
 /// All that a process bounds for its services together. Clones share it.
 #[derive(Clone, Debug)]
 pub struct Overload {
     /// Requests that are being answered.
     pub in_flight: InFlight,
-    /// Background work that yields to them.
+    /// The load to which work that can wait yields.
     pub yielding: Yielding,
     /// Answers that their clients have not taken.
     pub(crate) unsent: Unsent,

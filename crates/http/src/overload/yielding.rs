@@ -1,7 +1,8 @@
-//! Background work yields under high request load: people wait for their answers, and what follows is in the store.
+//! Work that can wait yields: background work under high request load, for people wait for their answers, and services
+//! for which nothing of the shop waits also while others have many events to handle. What follows is in the store.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use kernel::SignedDuration;
@@ -18,9 +19,21 @@ const WAITED_ENOUGH: Duration = Duration::from_secs(10);
 /// The time between two looks at the load.
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
-/// Remembers when high request load was seen, and holds back what can wait. Clones share it.
+/// The load to which work yields.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum YieldsTo {
+    /// High request load.
+    Requests,
+    /// High request load, and many events to handle in services that do not yield to others.
+    Others,
+}
+
+/// Remembers when high load was seen, and holds back what can wait. Clones share it.
 #[derive(Clone, Debug)]
-pub struct Yielding(Arc<HighLoad>);
+pub struct Yielding {
+    requests: Arc<HighLoad>,
+    events: Arc<HighLoad>,
+}
 
 impl Default for Yielding {
     fn default() -> Self {
@@ -30,27 +43,51 @@ impl Default for Yielding {
 
 impl Yielding {
     fn since(began: Instant) -> Self {
-        Self(Arc::new(HighLoad { began, since: AtomicU64::new(0), last: AtomicU64::new(0) }))
+        Self { requests: Arc::new(HighLoad::since(began)), events: Arc::new(HighLoad::since(began)) }
     }
 
-    /// Records high load.
+    /// Records high request load.
     pub(crate) fn note_high_load(&self) {
-        self.0.seen(Instant::now());
+        self.requests.seen(Instant::now());
     }
 
-    /// Waits under high request load, until the work, which is that old, has waited for ten
-    /// seconds.
-    pub async fn wait(&self, age: SignedDuration) {
+    /// Records that a service handles some of many events, for as long as the answer is held.
+    #[must_use]
+    pub fn many_events(&self) -> ManyEvents {
+        if self.events.in_progress.fetch_add(1, Ordering::SeqCst) == 0 {
+            self.events.seen(Instant::now());
+        }
+        ManyEvents(self.events.clone())
+    }
+
+    /// Waits until there is no load to which it yields, or until the work, which is that old, has waited for ten seconds.
+    pub async fn wait(&self, to: YieldsTo, age: SignedDuration) {
         let waited_before = Duration::try_from(age).unwrap_or_default();
         let began = Instant::now();
-        while self.0.is_there(Instant::now()) && waited_before + began.elapsed() < WAITED_ENOUGH {
+        while self.is_load(to, Instant::now()) && waited_before + began.elapsed() < WAITED_ENOUGH {
             tokio::time::sleep(LOOK_AGAIN).await;
         }
     }
 
+    fn is_load(&self, to: YieldsTo, now: Instant) -> bool {
+        self.requests.is_there(now) || (to == YieldsTo::Others && self.events.is_there(now))
+    }
+
     #[cfg(test)]
     pub(crate) fn has_seen_any(&self) -> bool {
-        self.0.last.load(Ordering::Relaxed) > 0
+        self.requests.last.load(Ordering::Relaxed) > 0
+    }
+}
+
+/// The handling of some of many events.
+#[derive(Debug)]
+pub struct ManyEvents(Arc<HighLoad>);
+
+impl Drop for ManyEvents {
+    fn drop(&mut self) {
+        // It was there all the time since it began.
+        self.0.last.store(self.0.micros(Instant::now()), Ordering::Relaxed);
+        self.0.in_progress.fetch_sub(1, Ordering::SeqCst);
     }
 }
 
@@ -60,9 +97,15 @@ struct HighLoad {
     began: Instant,
     since: AtomicU64,
     last: AtomicU64,
+    /// Pieces of work that are load until they end.
+    in_progress: AtomicUsize,
 }
 
 impl HighLoad {
+    fn since(began: Instant) -> Self {
+        Self { began, since: AtomicU64::new(0), last: AtomicU64::new(0), in_progress: AtomicUsize::new(0) }
+    }
+
     fn seen(&self, now: Instant) {
         let now = self.micros(now);
         let last = self.last.swap(now, Ordering::Relaxed);
@@ -75,7 +118,8 @@ impl HighLoad {
     fn is_there(&self, now: Instant) -> bool {
         let now = self.micros(now);
         let (since, last) = (self.since.load(Ordering::Relaxed), self.last.load(Ordering::Relaxed));
-        last > 0 && now.saturating_sub(last) <= micros(GONE_AFTER) && now.saturating_sub(since) >= micros(THERE_AFTER)
+        let is_on = self.in_progress.load(Ordering::SeqCst) > 0 || now.saturating_sub(last) <= micros(GONE_AFTER);
+        last > 0 && is_on && now.saturating_sub(since) >= micros(THERE_AFTER)
     }
 
     fn micros(&self, now: Instant) -> u64 {
@@ -95,7 +139,7 @@ mod tests {
     fn high_load_must_last_and_is_over_when_it_is_not_seen_for_a_moment() {
         let began = Instant::now();
         let yielding = Yielding::since(began);
-        let load = &yielding.0;
+        let load = &yielding.requests;
         let at = |millis| began + Duration::from_millis(millis);
         assert!(!load.is_there(at(1_000)));
         for millis in (1_000..1_200).step_by(20) {
@@ -114,13 +158,28 @@ mod tests {
         let now = Instant::now();
         let ago = |millis| now.checked_sub(Duration::from_millis(millis)).expect("the machine runs for a second");
         let yielding = Yielding::since(ago(1_000));
-        let is_held_up =
-            async |age| futures_util::poll!(Box::pin(yielding.wait(SignedDuration::from_secs(age)))).is_pending();
-        (0..300).rev().step_by(20).for_each(|millis| yielding.0.seen(ago(millis)));
+        let is_held_up = async |age| {
+            let age = SignedDuration::from_secs(age);
+            futures_util::poll!(Box::pin(yielding.wait(YieldsTo::Requests, age))).is_pending()
+        };
+        (0..300).rev().step_by(20).for_each(|millis| yielding.requests.seen(ago(millis)));
 
         assert!(is_held_up(0).await && is_held_up(9).await);
         assert!(!is_held_up(10).await, "it has waited enough");
-        yielding.wait(SignedDuration::ZERO).await;
+        yielding.wait(YieldsTo::Requests, SignedDuration::ZERO).await;
         assert!(!is_held_up(0).await, "nobody was seen any more");
+    }
+
+    #[test]
+    fn many_events_are_load_while_they_are_handled_and_only_to_what_yields_to_them() {
+        let began = Instant::now();
+        let yielding = Yielding::since(began);
+        let many = yielding.many_events();
+        let later = began + Duration::from_secs(1);
+        assert!(!yielding.is_load(YieldsTo::Others, Instant::now()), "they may be a moment's");
+        assert!(yielding.is_load(YieldsTo::Others, later), "a window takes its time");
+        assert!(!yielding.is_load(YieldsTo::Requests, later));
+        drop(many);
+        assert!(!yielding.is_load(YieldsTo::Others, later + Duration::from_secs(1)));
     }
 }

@@ -9,11 +9,12 @@ use std::time::{Duration, Instant};
 use bus::{Delivery, Gathered, Settlement, Subscription, Tag};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use kernel::{EventId, Lane, SignedDuration};
+use kernel::{EventId, SignedDuration};
 use storage::Db;
 use storage::backlog::{self, Entry, Part};
 
 use super::{Runner, WINDOW};
+use crate::history::Reader;
 use crate::relay::message;
 
 /// Events of a source that are in memory at once.
@@ -22,7 +23,7 @@ const PAGE: i64 = 256;
 /// The time between two log lines about progress.
 const REPORT_EVERY: Duration = Duration::from_secs(5);
 
-/// The age that a window of history counts as: it yields to high request load for a second, not for the ten of what
+/// The age that a window of history counts as: it yields to load for a second, not for the ten of what
 /// is new, and not never because it is old.
 const AGE: SignedDuration = SignedDuration::from_secs(9);
 
@@ -35,6 +36,15 @@ pub(super) trait Acknowledge: Send {
 impl Acknowledge for Gathered {
     fn done<'a>(&'a mut self, tags: &'a [Tag]) -> BoxFuture<'a, Result<(), String>> {
         async move { self.settle(tags, Settlement::Done).await.map_err(|error| error.to_string()) }.boxed()
+    }
+}
+
+/// Acknowledges nothing: of a history it is not recorded how far it was handled.
+struct NotRecorded;
+
+impl Acknowledge for NotRecorded {
+    fn done<'a>(&'a mut self, _tags: &'a [Tag]) -> BoxFuture<'a, Result<(), String>> {
+        std::future::ready(Ok(())).boxed()
     }
 }
 
@@ -86,7 +96,7 @@ impl Backlog {
             if !is_delivered {
                 new.entry(source).or_default().push((event.position, event.envelope.id));
             }
-            let message = message(&event);
+            let message = message(event);
             deliveries.push(Delivery { message, tag, redelivered: is_delivered, defect: None });
         }
         if !new.is_empty() {
@@ -130,8 +140,10 @@ impl Acknowledge for Backlog {
     }
 }
 
-/// The shards that are behind, and the backlog of the first of them.
+/// The history of a store that is built anew, or the shards that are behind and the backlog of the first of them.
 pub(super) struct Behind {
+    /// The reader, and the window that it has read.
+    history: Option<(Reader, Vec<Delivery>)>,
     shards: VecDeque<u16>,
     open: Option<Backlog>,
     reported: Instant,
@@ -139,15 +151,15 @@ pub(super) struct Behind {
 
 impl Behind {
     pub fn none() -> Self {
-        Self { shards: VecDeque::new(), open: None, reported: Instant::now() }
+        Self { history: None, shards: VecDeque::new(), open: None, reported: Instant::now() }
     }
 
     pub fn is_none(&self) -> bool {
-        self.shards.is_empty()
+        self.history.is_none() && self.shards.is_empty()
     }
 
     pub fn contains(&self, shard: u16) -> bool {
-        self.shards.contains(&shard)
+        self.history.is_some() || self.shards.contains(&shard)
     }
 }
 
@@ -160,12 +172,42 @@ impl Runner {
             self.ctx.catching_up.set(self.consumer(), self.lane, true);
             tracing::info!(consumer = self.consumer(), lane = %self.lane, ?shards, "the backlog is handled first");
         }
-        self.behind = Behind { shards, ..Behind::none() };
+        // Where it began before, the inbox drops what was handled.
+        let history = match self.history.as_ref().filter(|history| !history.is_handled()) {
+            Some(history) => Some(begin(history.read()).await.map_err(unreadable_history)?),
+            None => None,
+        };
+        self.behind = Behind { history, shards, ..Behind::none() };
         Ok(())
     }
 
+    /// Handles a window of what is behind; true if it was the last of a shard, or of the history.
+    pub(super) async fn handle_behind(&mut self) -> Result<bool, String> {
+        match self.behind.history.take() {
+            Some((history, window)) => self.handle_history(history, window).await,
+            None => self.handle_backlog().await,
+        }
+    }
+
+    /// Handles a window of the history. After an error it is read again from its beginning.
+    async fn handle_history(&mut self, mut history: Reader, window: Vec<Delivery>) -> Result<bool, String> {
+        // The next is read while this one is handled.
+        let mut not_recorded = NotRecorded;
+        let (handled, next) = futures_util::join!(self.handle_window(&mut not_recorded, window), history.next(WINDOW));
+        handled?;
+        let next = next.map_err(unreadable_history)?;
+        if next.is_empty() {
+            if let Some(history) = &self.history {
+                history.set_handled();
+            }
+            return Ok(true);
+        }
+        self.behind.history = Some((history, next));
+        Ok(false)
+    }
+
     /// Handles a window of the backlog of the first shard that is behind; true if it was the last of that shard.
-    pub(super) async fn handle_backlog(&mut self) -> Result<bool, String> {
+    async fn handle_backlog(&mut self) -> Result<bool, String> {
         let Some(shard) = self.behind.shards.front().copied() else { return Ok(false) };
         let mut backlog = if let Some(open) = self.behind.open.take().filter(|open| open.shard() == shard) {
             open
@@ -179,8 +221,8 @@ impl Runner {
             return Ok(true);
         }
         self.report_backlog().await;
-        if self.lane == Lane::Background {
-            self.ctx.overload.yielding.wait(AGE).await;
+        if let Some(to) = self.yields_to() {
+            self.ctx.overload.yielding.wait(to, AGE).await;
         }
         self.handles_backlog = true;
         let handled = self.handle_window(&mut backlog, deliveries).await;
@@ -202,6 +244,15 @@ impl Runner {
     fn types(&self) -> Vec<String> {
         self.handlers.keys().map(|event_type| (*event_type).to_owned()).collect()
     }
+}
+
+async fn begin(mut history: Reader) -> Result<(Reader, Vec<Delivery>), storage::Error> {
+    let first = history.next(WINDOW).await?;
+    Ok((history, first))
+}
+
+fn unreadable_history(error: storage::Error) -> String {
+    format!("the history can't be read: {error}")
 }
 
 fn unreadable(error: storage::Error) -> String {

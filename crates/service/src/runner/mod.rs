@@ -18,12 +18,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use bus::{Broker, Delivery, Gathered, Message, Subscription};
+use http::overload::{ManyEvents, YieldsTo};
 use kernel::{Lane, Timestamp, Uuid, made_at};
 use tokio::sync::watch;
 
 use crate::membership::{Membership, Share};
 use crate::reaction::Handler;
-use crate::{CtxParts, Operator, Tasks};
+use crate::{CtxParts, History, Operator, Tasks};
 use backlog::Behind;
 
 /// Deliveries that are taken at once, and the most that one batch of `handle_many` holds.
@@ -50,6 +51,8 @@ pub(crate) struct Runner {
     shards: Vec<u16>,
     /// Keys with held deliveries, as far as they are known here.
     held: HashSet<(String, Uuid)>,
+    /// The history that comes before all else, in a store that is built anew.
+    history: Option<Arc<History>>,
     /// Shards whose backlog comes before what is live.
     behind: Behind,
     /// The window that is being handled is of a backlog.
@@ -85,6 +88,7 @@ impl Runner {
             broker,
             share,
             shards: Vec::new(),
+            history: None,
             behind: Behind::none(),
             handles_backlog: false,
             held: HashSet::new(),
@@ -94,6 +98,16 @@ impl Runner {
             wake: operator.wake.clone(),
             failures: 0,
         }
+    }
+
+    /// The lane from which it receives.
+    pub fn lane(&self) -> Lane {
+        self.lane
+    }
+
+    /// Has it handle a history before anything else, of whichever lanes its events are.
+    pub fn with_history(self, history: Option<Arc<History>>) -> Self {
+        Self { history, ..self }
     }
 
     /// Consumes until the tasks stop; a broken subscription is made again.
@@ -134,7 +148,7 @@ impl Runner {
             if due.is_some_and(|due| due <= self.ctx.clock.now()) {
                 due = self.work(async |runner| runner.handle_due(tasks).await).await?;
             }
-            if self.work(async |runner| runner.handle_backlog().await).await? {
+            if self.work(async |runner| runner.handle_behind().await).await? {
                 self.open_shards(subscription).await?;
             }
             if !self.behind.is_none() && !self.held.is_empty() {
@@ -147,7 +161,8 @@ impl Runner {
             tokio::select! {
                 arrived = subscription.next(WINDOW) => {
                     let deliveries = arrived.map_err(|error| error.to_string())?;
-                    self.yield_to_requests(&deliveries).await;
+                    self.yield_to_load(&deliveries).await;
+                    let _many = self.if_many(deliveries.len());
                     self.work(async |runner| runner.handle_window(subscription, deliveries).await).await?;
                     self.failures = 0;
                     if !self.held.is_empty() {
@@ -195,14 +210,25 @@ impl Runner {
         assigned.map_err(|error| error.to_string())
     }
 
-    /// Background work yields under high request load. Its age is that of the oldest request or timer from which it
-    /// follows: all steps of an order together wait no longer than one.
-    async fn yield_to_requests(&self, deliveries: &[Delivery]) {
-        if self.lane == Lane::Background
-            && let Some(oldest) = deliveries.iter().map(|delivery| began_at(&delivery.message)).min()
-        {
-            self.ctx.overload.yielding.wait(self.ctx.clock.now().duration_since(oldest)).await;
+    /// Work that can wait yields. Its age is that of the oldest request or timer from which it follows: all steps of an
+    /// order together wait no longer than one.
+    async fn yield_to_load(&self, deliveries: &[Delivery]) {
+        let Some(to) = self.yields_to() else { return };
+        if let Some(oldest) = deliveries.iter().map(|delivery| began_at(&delivery.message)).min() {
+            self.ctx.overload.yielding.wait(to, self.ctx.clock.now().duration_since(oldest)).await;
         }
+    }
+
+    /// The load to which its work yields. What is immediate yields to none, unless all of the service yields to others.
+    fn yields_to(&self) -> Option<YieldsTo> {
+        let yields = self.lane == Lane::Background || self.ctx.yields_to == YieldsTo::Others;
+        yields.then_some(self.ctx.yields_to)
+    }
+
+    /// To be held while a window is handled: others yield while windows are so large that more events wait behind them.
+    fn if_many(&self, deliveries: usize) -> Option<ManyEvents> {
+        let are_many = self.ctx.yields_to != YieldsTo::Others && deliveries >= WINDOW / 2;
+        are_many.then(|| self.ctx.overload.yielding.many_events())
     }
 
     /// Runs a piece of work that `settled` must wait for.

@@ -55,6 +55,7 @@ impl House {
     }
 
     fn keep(&mut self, shelf: &Shelf) {
+        assert!(!shelf.is_of_two_times(), "more units were given than were waited for");
         for changed in shelf.changed() {
             self.levels.insert(changed.level.product_id, changed.level);
         }
@@ -205,6 +206,22 @@ fn step() -> impl Strategy<Value = Step> {
         4 => (1..=PRODUCTS, -3_i64..8).prop_map(|(n, delta)| Step::Adjust(n, delta)),
         1 => (1..=PRODUCTS).prop_map(Step::Close),
     ]
+}
+
+#[test]
+fn orders_that_were_read_later_than_their_level_show_that() {
+    let before = Level { on_hand: 5, waiting: 1, ..level(product(1), 0) };
+    let waiting = |number: u128| Reservation {
+        order_id: order(number),
+        status: Status::Waiting,
+        lines: vec![line(product(1), 1)],
+        held: Vec::new(),
+        returned: Vec::new(),
+        version: Version::FIRST,
+    };
+    let (mut shelf, mut queue) = (Shelf::new([before]), Queue::new([1, 2].map(|number| (product(1), waiting(number)))));
+    queue.serve(&mut shelf);
+    assert!(shelf.is_of_two_times());
 }
 
 proptest! {
