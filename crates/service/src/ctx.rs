@@ -148,8 +148,8 @@ impl CtxParts {
         let _ = tokio::time::timeout(SENT_WITHIN, sent).await;
     }
 
-    /// Waits while other services of the process have many events to handle or many requests are in flight, until ten
-    /// seconds after `since`: for work that can wait.
+    /// Waits while other services of the process have many events to handle or many requests are in flight, for ten seconds
+    /// at the most, and not later than a minute after `since`: for work that can wait.
     pub async fn yield_to_others(&self, since: Timestamp) {
         self.overload.yielding.wait(YieldsTo::Others, self.clock.now().duration_since(since)).await;
     }

@@ -214,9 +214,10 @@ impl<S: Send + Sync + 'static> Service<S> {
         self
     }
 
-    /// Declares that nothing of the shop waits for what this service does. Its reactions, in every lane, wait while other
-    /// services of the process have many events to handle, until ten seconds after the request or timer from which an event
-    /// follows (ADR 44). A timer with a queue of its own calls [`CtxParts::yield_to_others`].
+    /// Declares that nothing of the shop waits for what this service does. Its reactions in the background lane wait while
+    /// other services of the process have many events to handle, until a minute after the request or timer from which an
+    /// event follows, and no request is refused because it is late (ADR 44). A timer with a queue of its own calls
+    /// [`CtxParts::yield_to_others`].
     pub fn yields_to_others(mut self) -> Self {
         self.definition.yields_to = YieldsTo::Others;
         self

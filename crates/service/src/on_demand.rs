@@ -54,7 +54,7 @@ impl OnDemand {
     }
 
     /// The types that are wanted now.
-    async fn wanted(&self, db: &Db) -> Result<BTreeSet<String>, storage::Error> {
+    pub(crate) async fn wanted(&self, db: &Db) -> Result<BTreeSet<String>, storage::Error> {
         Ok(self.among(&(self.wanted)(db.clone()).await?))
     }
 
@@ -149,11 +149,6 @@ impl Bindings {
     pub fn new(on_demand: Option<OnDemand>, broker: &Arc<dyn Broker>) -> Self {
         let on_demand = on_demand.filter(|_| !broker.guarantees().destination_per_consumer);
         Self(on_demand.map(|on_demand| Arc::new(Inner { on_demand, broker: broker.clone(), bound: Mutex::default() })))
-    }
-
-    /// The types that are delivered only at times.
-    pub fn types(&self) -> BTreeSet<&'static str> {
-        self.0.as_ref().map(|inner| inner.on_demand.types().clone()).unwrap_or_default()
     }
 
     /// Binds these types. The batch is part of the commit that relies on it.

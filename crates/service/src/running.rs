@@ -10,7 +10,7 @@ use bus::{Broker, Destination};
 use futures_util::future::BoxFuture;
 use http::auth::Auth;
 use http::idempotency::Idempotency;
-use http::overload::Overload;
+use http::overload::{Overload, YieldsTo};
 use http::{Accounts, Keyring, ObjectToken};
 use kernel::{Clock, Ids, Lane, SignedDuration};
 use storage::{Db, Location, Migrations, Options, Registered};
@@ -238,7 +238,10 @@ impl Definition {
         let after_crash = db.mark_running().await?;
         runtime.metrics.register_all(self.counters);
         let membership = join(&db, runtime);
-        let bindings = Bindings::new(self.on_demand, &runtime.broker);
+        if self.yields_to == YieldsTo::Others {
+            runtime.overload.yielding.add_service(self.name);
+        }
+        let bindings = Bindings::new(self.on_demand.clone(), &runtime.broker);
         let ctx = Arc::new(CtxParts {
             db: db.clone(),
             clock: runtime.clock.clone(),
@@ -261,7 +264,7 @@ impl Definition {
         let operator = Operator {
             broker: runtime.broker.clone(),
             subscriptions: Arc::new(self.reactions.iter().map(|reaction| reaction.event_type).collect()),
-            on_demand: Arc::new(bindings.types()),
+            on_demand: self.on_demand.as_ref().map(|it| it.types().clone()).unwrap_or_default().into(),
             ctx: ctx.clone(),
             access: self.access,
             at_stop: self.at_stop,
@@ -275,10 +278,13 @@ impl Definition {
         };
         runtime.tasks.spawn(bindings.keep(ctx.db.clone(), runtime.tasks.clone()));
         runtime.tasks.spawn(watch_backlog::watch(ctx.clone(), work, operator.wake.subscribe(), runtime.tasks.clone()));
+        // Where nothing is bound, everything is delivered.
+        let unbound = self.on_demand.filter(|_| runtime.broker.guarantees().destination_per_consumer);
         for runner in runners(&ctx, self.reactions, runtime, &membership, &operator, after_crash) {
             // In whichever lane its events were: one runner keeps each key's order.
             let history = history.clone().filter(|_| runner.lane() == Lane::Background);
-            runtime.tasks.spawn(runner.with_history(history).run(runtime.tasks.clone()));
+            let runner = runner.with_history(history).without_unwanted(unbound.clone());
+            runtime.tasks.spawn(runner.run(runtime.tasks.clone()));
         }
         for timer in self.timers {
             let wake = operator.wake.subscribe();

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use bus::{Broker, Health};
 use kernel::{Lane, SignedDuration, Timestamp};
-use storage::{Db, Error, outbox, timers};
+use storage::{Error, outbox, timers};
 use tokio::sync::watch;
 
-use crate::{CatchingUp, CtxParts, Tasks};
+use crate::{CtxParts, Tasks};
 
 /// Pieces of work that must be late before the shop is: fewer may have reasons of their own, such as a retry.
 const LATE: i64 = 100;
@@ -34,7 +34,7 @@ pub(crate) async fn watch(ctx: Arc<CtxParts>, work: Work, mut wake: watch::Recei
     loop {
         let late_since = ctx.clock.now().checked_sub(late_after).unwrap_or(Timestamp::MIN);
         // A store that can't be read refuses for itself.
-        let is_late = is_late(&ctx.db, &ctx.catching_up, &work, late_since).await.unwrap_or(was_late);
+        let is_late = is_late(&ctx, &work, late_since).await.unwrap_or(was_late);
         let service = ctx.db.service();
         if is_late && !was_late {
             tracing::warn!(
@@ -60,7 +60,12 @@ pub(crate) async fn watch(ctx: Arc<CtxParts>, work: Work, mut wake: watch::Recei
     }
 }
 
-async fn is_late(db: &Db, catching_up: &CatchingUp, work: &Work, late_since: Timestamp) -> Result<bool, Error> {
+async fn is_late(ctx: &CtxParts, work: &Work, late_since: Timestamp) -> Result<bool, Error> {
+    let CtxParts { db, catching_up, overload, .. } = ctx;
+    let yielding = &overload.yielding;
+    if yielding.has_service(db.service()) {
+        return Ok(false);
+    }
     for name in &work.timers {
         if timers::nth_due(db, name, LATE).await?.is_some_and(|due_at| due_at < late_since) {
             return Ok(true);
@@ -70,8 +75,9 @@ async fn is_late(db: &Db, catching_up: &CatchingUp, work: &Work, late_since: Tim
     if work.broker.health() != Health::Ready {
         return Ok(false);
     }
-    // What is live waits for a consumer that catches up, and the shop sells on.
-    for (destination, lane) in work.destinations.iter().filter(|(name, lane)| !catching_up.has(name, *lane)) {
+    // What is live waits for a consumer that catches up, or that yields to others, and the shop sells on.
+    let waits = |(name, lane): &&(String, Lane)| !catching_up.has(name, *lane) && !yielding.has_service(name);
+    for (destination, lane) in work.destinations.iter().filter(waits) {
         if outbox::nth_oldest(db, destination, *lane, LATE).await?.is_some_and(|time| time < late_since) {
             return Ok(true);
         }

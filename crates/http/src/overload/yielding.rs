@@ -1,8 +1,9 @@
 //! Work that can wait yields: background work under high request load, for people wait for their answers, and services
 //! for which nothing of the shop waits also while others have many events to handle. What follows is in the store.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use kernel::SignedDuration;
@@ -13,8 +14,8 @@ const GONE_AFTER: Duration = Duration::from_millis(50);
 /// The time after which it counts: requests that gather while the disk is slow for a moment are no high load.
 const THERE_AFTER: Duration = Duration::from_millis(200);
 
-/// The age of work that no longer yields. A burst may last as long; then both get their share.
-const WAITED_ENOUGH: Duration = Duration::from_secs(10);
+/// The longest of each wait: whoever waits has deliveries or leases in its hands.
+const WAIT_MAX: Duration = Duration::from_secs(10);
 
 /// The time between two looks at the load.
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
@@ -33,6 +34,8 @@ pub enum YieldsTo {
 pub struct Yielding {
     requests: Arc<HighLoad>,
     events: Arc<HighLoad>,
+    /// Services that yield to the others.
+    services: Arc<Mutex<BTreeSet<&'static str>>>,
 }
 
 impl Default for Yielding {
@@ -41,14 +44,42 @@ impl Default for Yielding {
     }
 }
 
+impl YieldsTo {
+    /// The age of work that no longer yields. A burst may last as long; then both get their share.
+    const fn waited_enough(self) -> Duration {
+        match self {
+            Self::Requests => Duration::from_secs(10),
+            Self::Others => Duration::from_mins(1),
+        }
+    }
+}
+
 impl Yielding {
     fn since(began: Instant) -> Self {
-        Self { requests: Arc::new(HighLoad::since(began)), events: Arc::new(HighLoad::since(began)) }
+        Self {
+            requests: Arc::new(HighLoad::since(began)),
+            events: Arc::new(HighLoad::since(began)),
+            services: Arc::default(),
+        }
     }
 
     /// Records high request load.
     pub(crate) fn note_high_load(&self) {
         self.requests.seen(Instant::now());
+    }
+
+    /// Records that a service of the process yields to the others.
+    pub fn add_service(&self, name: &'static str) {
+        self.services().insert(name);
+    }
+
+    /// Tests if a service of the process yields to the others.
+    pub fn has_service(&self, name: &str) -> bool {
+        self.services().contains(name)
+    }
+
+    fn services(&self) -> MutexGuard<'_, BTreeSet<&'static str>> {
+        self.services.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Records that a service handles some of many events, for as long as the answer is held.
@@ -60,11 +91,12 @@ impl Yielding {
         ManyEvents(self.events.clone())
     }
 
-    /// Waits until there is no load to which it yields, or until the work, which is that old, has waited for ten seconds.
+    /// Waits while there is load to which it yields, for ten seconds at the most. Work that is old enough does not wait: ten
+    /// seconds where it yields to requests alone, and a minute otherwise.
     pub async fn wait(&self, to: YieldsTo, age: SignedDuration) {
-        let waited_before = Duration::try_from(age).unwrap_or_default();
+        let left = to.waited_enough().saturating_sub(Duration::try_from(age).unwrap_or_default()).min(WAIT_MAX);
         let began = Instant::now();
-        while self.is_load(to, Instant::now()) && waited_before + began.elapsed() < WAITED_ENOUGH {
+        while began.elapsed() < left && self.is_load(to, Instant::now()) {
             tokio::time::sleep(LOOK_AGAIN).await;
         }
     }

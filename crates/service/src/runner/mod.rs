@@ -24,7 +24,7 @@ use tokio::sync::watch;
 
 use crate::membership::{Membership, Share};
 use crate::reaction::Handler;
-use crate::{CtxParts, History, Operator, Tasks};
+use crate::{CtxParts, History, OnDemand, Operator, Tasks};
 use backlog::Behind;
 
 /// Deliveries that are taken at once, and the most that one batch of `handle_many` holds.
@@ -53,6 +53,8 @@ pub(crate) struct Runner {
     held: HashSet<(String, Uuid)>,
     /// The history that comes before all else, in a store that is built anew.
     history: Option<Arc<History>>,
+    /// Types of which the broker delivers everything, also what the service does not want now.
+    unbound: Option<OnDemand>,
     /// Shards whose backlog comes before what is live.
     behind: Behind,
     /// The window that is being handled is of a backlog.
@@ -89,6 +91,7 @@ impl Runner {
             share,
             shards: Vec::new(),
             history: None,
+            unbound: None,
             behind: Behind::none(),
             handles_backlog: false,
             held: HashSet::new(),
@@ -108,6 +111,11 @@ impl Runner {
     /// Has it handle a history before anything else, of whichever lanes its events are.
     pub fn with_history(self, history: Option<Arc<History>>) -> Self {
         Self { history, ..self }
+    }
+
+    /// Has it acknowledge what the service does not want now, as if it had not been delivered.
+    pub fn without_unwanted(self, unbound: Option<OnDemand>) -> Self {
+        Self { unbound, ..self }
     }
 
     /// Consumes until the tasks stop; a broken subscription is made again.
@@ -219,10 +227,9 @@ impl Runner {
         }
     }
 
-    /// The load to which its work yields. What is immediate yields to none, unless all of the service yields to others.
+    /// The load to which its work yields. What is immediate yields to none.
     fn yields_to(&self) -> Option<YieldsTo> {
-        let yields = self.lane == Lane::Background || self.ctx.yields_to == YieldsTo::Others;
-        yields.then_some(self.ctx.yields_to)
+        (self.lane == Lane::Background).then_some(self.ctx.yields_to)
     }
 
     /// To be held while a window is handled: others yield while windows are so large that more events wait behind them.

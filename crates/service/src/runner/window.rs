@@ -49,6 +49,7 @@ impl Runner {
     ) -> Result<(), String> {
         let mut result = WindowResult::default();
         self.learn_what_others_held(&deliveries).await?;
+        let deliveries = self.only_wanted(deliveries, &mut result).await?;
         let ready = self.sort(deliveries, &mut result).await?;
         self.settle(subscription, &mut result).await?;
         let (ready, unavailable) = self.handle_sets(ready, &mut result).await;
@@ -80,6 +81,19 @@ impl Runner {
             self.load_held().await?;
         }
         Ok(())
+    }
+
+    /// Takes out what the service does not want now. Whatever is wanted from now on is emitted later.
+    async fn only_wanted(&self, deliveries: Vec<Delivery>, result: &mut WindowResult) -> Result<Vec<Delivery>, String> {
+        let Some(unbound) = &self.unbound else { return Ok(deliveries) };
+        let wanted = unbound.wanted(&self.ctx.db).await.map_err(|error| error.to_string())?;
+        let is_wanted = |delivery: &Delivery| {
+            let event_type = delivery.message.envelope.event_type.as_str();
+            delivery.defect.is_some() || wanted.contains(event_type) || !unbound.types().contains(event_type)
+        };
+        let (wanted, unwanted): (Vec<_>, Vec<_>) = deliveries.into_iter().partition(is_wanted);
+        result.settled.extend(unwanted.into_iter().map(|delivery| delivery.tag));
+        Ok(wanted)
     }
 
     /// Takes out what is not to be handled now: duplicates, suspects after a crash, and what waits behind a held key.

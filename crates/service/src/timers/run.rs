@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::{BoxFuture, Fuse, FusedFuture, FutureExt};
 use futures_util::stream::{FuturesUnordered, StreamExt};
+use http::overload::YieldsTo;
 use kernel::{SignedDuration, TimerCause, panic_text};
 use storage::TimerWakeUp;
 use tokio::sync::watch;
@@ -25,6 +26,9 @@ const STORE_UNAVAILABLE: Duration = Duration::from_millis(500);
 /// Reads and decisions of one timer that may find their row changed before it counts as failed.
 const DECISIONS: i64 = 50;
 
+/// Timers that are many where more wait behind them.
+const MANY: usize = 16;
+
 /// Runs one kind of timer until the tasks stop.
 pub(crate) async fn run(ctx: Arc<CtxParts>, timer: ErasedTimer, mut wake: watch::Receiver<()>, tasks: Tasks) {
     let signal = ctx.db.timer_signal(timer.kind.name);
@@ -35,6 +39,8 @@ pub(crate) async fn run(ctx: Arc<CtxParts>, timer: ErasedTimer, mut wake: watch:
     let mut free = worker.kind.concurrency;
     let mut may_be_due = true;
     let mut look_at = Instant::now();
+    // To which others yield, from the look that finds many timers until one finds few.
+    let mut many = None;
     while !tasks.is_stopping() {
         if may_be_due && looking.is_terminated() && free > worker.kind.concurrency / 2 {
             may_be_due = false;
@@ -46,6 +52,7 @@ pub(crate) async fn run(ctx: Arc<CtxParts>, timer: ErasedTimer, mut wake: watch:
                 running.extend(progress.left);
             }
             look = &mut looking, if !looking.is_terminated() => {
+                many = look.are_many.then(|| worker.ctx.overload.yielding.many_events());
                 free -= look.leased;
                 running.extend(look.handling);
                 match look.next_in {
@@ -66,12 +73,15 @@ pub(crate) async fn run(ctx: Arc<CtxParts>, timer: ErasedTimer, mut wake: watch:
     while let Some(progress) = running.next().await {
         running.extend(progress.left);
     }
+    drop(many);
 }
 
 /// The result of a look into the store.
 struct Look {
     /// Number of timers that were leased.
     leased: usize,
+    /// True if more wait behind many that are handled at once.
+    are_many: bool,
     /// The handling of them.
     handling: Option<BoxFuture<'static, TimerProgress>>,
     /// The time until the next look, unless one is set meanwhile; none if there may be more that are due now.
@@ -110,8 +120,9 @@ impl Worker {
         let leased = self.lease(&signal, limit).await;
         let count = leased.len();
         let next_in = if count == limit { None } else { Some(self.until_next(&signal).await) };
+        let are_many = self.ctx.yields_to != YieldsTo::Others && count == limit && count >= MANY;
         let handling = (count > 0).then(|| self.attempt_set(leased).boxed());
-        Look { leased: count, handling, next_in }
+        Look { leased: count, are_many, handling, next_in }
     }
 
     /// Leases what is due, at most `limit`.

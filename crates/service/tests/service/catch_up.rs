@@ -101,14 +101,15 @@ async fn of_types_that_a_service_wants_only_at_times_it_takes_no_history() {
     let (folder, script) = (tempdir().unwrap(), Script::new());
     history(folder.path(), &script).await;
     let on_demand = Selection::of::<EmailVerificationRequested>();
-    let consumer = consumer("orders", &script).on_demand(&on_demand, async |_| Ok(Selection::default()));
+    let wanted = async |_| Ok(Selection::of::<EmailVerificationRequested>());
+    let consumer = consumer("orders", &script).on_demand(&on_demand, wanted);
     let house = House::start(folder.path(), vec![emitter("users", &script), consumer]).await;
     house.settle().await;
     assert_eq!((script.calls("one"), script.calls("two") > 0), (0, true), "of the other type it takes all");
     let last = Uuid::from_u128(SUBJECTS + 1);
     house.emit("users", &[(last, "live", 1)]).await;
     house.settle().await;
-    assert_eq!(house.effects_on("orders", last).await, ["live"], "a broker of one process delivers all");
+    assert_eq!(house.effects_on("orders", last).await, ["live"], "it is wanted from now on");
     house.stop().await;
 }
 

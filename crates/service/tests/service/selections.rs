@@ -1,5 +1,8 @@
 //! One handler for many types of events.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use bus::Message;
 use events::{
     EmailVerificationRequested, PaymentFailed, SigningKeyPublished, UserBanned, UserPasswordChanged, UserRolesChanged,
@@ -48,6 +51,37 @@ async fn one_handler_is_given_many_types_undecoded_and_leaves_a_type_with_a_reac
     assert_eq!(house.effects_on("analytics", ada).await, [EmailVerificationRequested::TYPE, "countess"]);
     let done = house.delivery("analytics", "users", 0).await;
     assert_eq!((done.status, done.attempts), ("done", 1));
+    house.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_not_wanted_is_acknowledged_and_leaves_no_trace() {
+    let folder = tempdir().unwrap();
+    let script = Script::new();
+    let is_wanted = Arc::new(AtomicBool::new(false));
+    let on_demand = Selection::from_service("users");
+    let wanted = {
+        let (is_wanted, on_demand) = (is_wanted.clone(), on_demand.clone());
+        move |_| {
+            let wanted = if is_wanted.load(Ordering::SeqCst) { on_demand.clone() } else { Selection::default() };
+            async { Ok(wanted) }
+        }
+    };
+    let listener = listener("analytics", &on_demand, &script).on_demand(&on_demand, wanted);
+    let house = House::start(folder.path(), vec![emitter("users", &script), listener]).await;
+    let ada = house.runtime.ids.next();
+    house.emit("users", &[(ada, "ada", 1)]).await;
+    house.settle().await;
+    is_wanted.store(true, Ordering::SeqCst);
+    house.emit("users", &[(ada, "countess", 2)]).await;
+    house.settle().await;
+
+    assert_eq!(house.effects_on("analytics", ada).await, ["countess"]);
+    let emitted = house.emitted("users").await;
+    let emitted: Vec<_> = emitted.iter().map(|it| (it.envelope.id, it.envelope.event_type.as_str())).collect();
+    let statuses = house.operator("analytics").deliveries(&emitted).await.unwrap();
+    let of_both = emitted.iter().map(|(id, _)| statuses.get(id).map(|it| it.status));
+    assert_eq!(of_both.collect::<Vec<_>>(), [None, Some("done")], "nothing waits for what was not wanted");
     house.stop().await;
 }
 
