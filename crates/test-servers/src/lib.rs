@@ -37,6 +37,11 @@ pub use rabbitmq::{RabbitMq, RabbitMqPrograms};
 pub use small_disk::{Ballast, SmallDisk};
 pub use vhost::{RABBITMQ_VARIABLE, Vhost};
 
+/// True in `cargo xtask soak`, which runs the long forms of tests.
+pub fn is_soak() -> bool {
+    std::env::var_os("TRADEPOST_SOAK").is_some_and(|value| value != "0")
+}
+
 /// The longest that a test waits for what must come about: far longer than it takes on a slow and busy machine, for a
 /// test asserts that it comes about, and not how fast.
 pub const PATIENCE: Duration = Duration::from_mins(5);

@@ -18,5 +18,5 @@ pub use customer::{Customer, PASSWORD};
 pub use on_servers::{options_on, settings_at};
 pub use response::TestResponse;
 pub use shop::{ADMIN_TOKEN, Call, SETTLED, Setup, TestShop, unlimited};
-pub use shop_location::ShopLocation;
+pub use shop_location::{SHARDS, ShopLocation};
 pub use unknown::{emit, emit_about_an_unknown_order};

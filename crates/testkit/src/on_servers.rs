@@ -3,18 +3,21 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use kernel::Clock;
+use kernel::{Clock, Shards};
 use server::app::{MissingStores, Options, Scope};
 use server::config::{self, BrokerSetting, Environment, Flags};
 use server::shop::Shop;
+use service::Settings;
 use service::storage::Location;
 
+use crate::shop_location::SHARDS;
 use crate::{ADMIN_TOKEN, Setup};
 
 /// The settings of a shop whose stores and broker are at these URLs.
 pub fn settings_at(shop: &Shop, store: &str, broker: &str) -> config::Settings {
     let flags = Flags { store: Some(store.to_owned()), broker: Some(broker.to_owned()), ..Flags::default() };
-    config::load(shop, &flags, None, &Environment::default()).expect("the URLs are those of servers").settings
+    let loaded = config::load(shop, &flags, None, &Environment::default()).expect("the URLs are those of servers");
+    config::Settings { shards: Shards::new(SHARDS).expect("it is a number of shards"), ..loaded.settings }
 }
 
 /// The options of a process that runs these services there, as `serve` does.
@@ -24,6 +27,7 @@ pub fn options_on<'a>(
     setup: Setup,
 ) -> Options {
     let scope = Scope::Part { services: services.into_iter().map(str::to_owned).collect() };
+    let setup = Setup { settings: Settings { shards: settings.shards, ..setup.settings }, ..setup };
     options(scope, settings.location(), settings.broker.clone(), setup)
 }
 

@@ -16,7 +16,7 @@ const READERS: usize = 1;
 
 /// Shards of a shop on RabbitMQ, where each consumer has a queue for each, and bindings for each type: with fewer than by
 /// default a shop starts in half the time.
-pub(crate) const SHARDS: u16 = 2;
+pub const SHARDS: u16 = 2;
 
 /// A place for one shop, which goes with the test.
 #[derive(Debug)]

@@ -2,6 +2,8 @@
 
 use std::ops::RangeInclusive;
 
+use test_servers::is_soak;
+
 use crate::rng::setting;
 
 /// Rounds of a long run, unless TRADEPOST_CRASH_ROUNDS asks for another number.
@@ -9,7 +11,7 @@ const LONG_ROUNDS: u64 = 20;
 
 /// The first in `cargo xtask test`, the second in `cargo xtask soak`.
 pub fn short_or_long<T>(short: T, long: T) -> T {
-    if is_long() { long } else { short }
+    if is_soak() { long } else { short }
 }
 
 /// Orders of a long run; half of them in a short one.
@@ -19,10 +21,6 @@ pub fn orders(long: usize) -> usize {
 
 /// The least and the most rounds of a run: as many as it is asked for, or else these.
 pub fn rounds(short: RangeInclusive<u64>) -> RangeInclusive<u64> {
-    let asked = setting("TRADEPOST_CRASH_ROUNDS").or(is_long().then_some(LONG_ROUNDS));
+    let asked = setting("TRADEPOST_CRASH_ROUNDS").or(is_soak().then_some(LONG_ROUNDS));
     asked.map_or(short, |rounds| rounds..=rounds)
-}
-
-fn is_long() -> bool {
-    setting("TRADEPOST_SOAK").is_some_and(|value| value != 0)
 }

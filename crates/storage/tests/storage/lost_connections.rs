@@ -10,6 +10,9 @@ use crate::support::{Store, insert, moved, options, request};
 /// More bytes than a commit has in either direction, so that a loop that never ends fails.
 const BYTES_MAX: u64 = 20_000;
 
+/// The distance of the bytes at which the short form cuts; the long one cuts at each.
+const CUT_EVERY: u64 = 3;
+
 /// A reset differs from a cut in what each side sees, not in what arrived: some of the places are enough.
 const RESET_EVERY: u64 = 13;
 
@@ -27,21 +30,25 @@ enum Towards {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_commit_that_is_cut_before_the_server_is_answered_as_it_ended() {
-    cut_at_every_byte(Towards::Server, What::Cut, 1).await;
+    cut_at_bytes(Towards::Server, What::Cut, cut_every()).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_commit_whose_answer_is_cut_is_answered_as_it_ended() {
-    cut_at_every_byte(Towards::Client, What::Cut, 1).await;
+    cut_at_bytes(Towards::Client, What::Cut, cut_every()).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_commit_whose_connection_breaks_is_answered_as_it_ended() {
-    cut_at_every_byte(Towards::Server, What::Reset, RESET_EVERY).await;
-    cut_at_every_byte(Towards::Client, What::Reset, RESET_EVERY).await;
+    cut_at_bytes(Towards::Server, What::Reset, RESET_EVERY).await;
+    cut_at_bytes(Towards::Client, What::Reset, RESET_EVERY).await;
 }
 
-async fn cut_at_every_byte(towards: Towards, what: What, step: u64) {
+fn cut_every() -> u64 {
+    if test_servers::is_soak() { 1 } else { CUT_EVERY }
+}
+
+async fn cut_at_bytes(towards: Towards, what: What, step: u64) {
     let database = Database::create();
     let (proxy, url) = Proxy::before(&database.url()).await;
     let store = open(&url).await;

@@ -13,7 +13,7 @@ use server::app::{self, MissingStores, RunOptions, Scope};
 use server::config::{self, Environment, Flags};
 use server::shop::Shop;
 use test_servers::free_port;
-use testkit::ADMIN_TOKEN;
+use testkit::{ADMIN_TOKEN, SHARDS};
 
 use crate::process::{Process, ask, run};
 use crate::running_shop::Servers;
@@ -97,7 +97,8 @@ impl Up {
 fn up(servers: &Servers, folder: &Path) -> Up {
     let (port, file, token) = (free_port(), folder.join("tradepost.toml"), folder.join("token"));
     fs::write(&token, ADMIN_TOKEN).unwrap();
-    fs::write(&file, format!("admin_token_file = {:?}\nlog = \"error\"\n", token.display().to_string())).unwrap();
+    let token = token.display().to_string();
+    fs::write(&file, format!("admin_token_file = {token:?}\nlog = \"error\"\nshards = {SHARDS}\n")).unwrap();
     let flags = Flags {
         data_dir: Some(folder.join("data").display().to_string()),
         store: Some(servers.database.url()),

@@ -7,7 +7,7 @@ use std::process::Command;
 use serde_json::Value;
 use server::shop::Shop;
 use test_servers::{Options, Postgres};
-use testkit::settings_at;
+use testkit::{SHARDS, settings_at};
 
 use crate::guide::text_of_the_guide;
 use crate::process::{Process, ask, ask_as, run};
@@ -81,7 +81,7 @@ async fn a_shop_that_is_not_there_or_is_divided_in_another_way_is_not_joined() {
     let mut other = servers.loyalty("http://127.0.0.1:1", &["migrate"]);
     other.env("TRADEPOST_SHARDS", "3");
     let (code, said) = run(other);
-    assert!(code == Some(3) && said.contains("set `shards` to 8"), "{code:?}: {said}");
+    assert!(code == Some(3) && said.contains(&format!("set `shards` to {SHARDS}")), "{code:?}: {said}");
     let schemas = "select count(*) from pg_namespace where nspname = 'loyalty'";
     assert_eq!(servers.database.execute(schemas), "0", "a refusal leaves all as it was");
     assert_eq!(migrate().0, Some(0));

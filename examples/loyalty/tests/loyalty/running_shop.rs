@@ -10,7 +10,7 @@ use server::shop::Shop;
 use service::Tasks;
 use service::http::listener::{Bounds, serve};
 use test_servers::{Database, Vhost};
-use testkit::{ADMIN_TOKEN, PASSWORD, Setup, options_on, settings_at};
+use testkit::{ADMIN_TOKEN, PASSWORD, SHARDS, Setup, options_on, settings_at};
 use tokio::net::TcpListener;
 
 use crate::process::{ask, ask_as};
@@ -39,6 +39,7 @@ impl Servers {
         // A developer's own variables are none of the test's business.
         command.args(arguments).env_clear().stdin(Stdio::null());
         command.env("TRADEPOST_STORE", self.database.url()).env("TRADEPOST_BROKER", self.vhost.url());
+        command.env("TRADEPOST_SHARDS", SHARDS.to_string());
         command.env("TRADEPOST_ADMIN_TOKEN", ADMIN_TOKEN).env("TRADEPOST_LOG", "warn").env("TRADEPOST_URL", shop);
         for service in Shop::tradepost().services() {
             command.env(format!("TRADEPOST_PEERS_{}", service.to_uppercase()), shop);
