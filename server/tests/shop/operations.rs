@@ -260,7 +260,7 @@ async fn events_of_all_services_are_listed_newest_first_and_by_page(place: ShopL
     let mut consumers: Vec<&str> =
         deliveries.as_array().unwrap().iter().filter_map(|delivery| delivery["consumer"].as_str()).collect();
     consumers.sort_unstable();
-    assert_eq!((one, consumers), (placed[0].clone(), vec!["analytics", "inventory", "webhooks"]));
+    assert_eq!((one, consumers), (placed[0].clone(), vec!["analytics", "inventory"]));
 
     let mut seen = Vec::new();
     let mut path = "/v1/events?limit=2".to_owned();
