@@ -25,7 +25,7 @@ pub use report::{Report, compared};
 pub use stage::message;
 
 /// After this a case counts as stuck: far more than the slowest needs on a busy machine.
-const CASE_MAX: Duration = Duration::from_mins(1);
+const CASE_MAX: Duration = Duration::from_mins(5);
 
 /// Makes brokers for the suite. It may panic: then the case that asked has failed.
 pub trait Harness: Send + Sync + 'static {

@@ -82,6 +82,11 @@ impl Yielding {
         self.services.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Records that a service is about to handle some of many events.
+    pub fn note_many_events(&self) {
+        self.events.seen(Instant::now());
+    }
+
     /// Records that a service handles some of many events, for as long as the answer is held.
     #[must_use]
     pub fn many_events(&self) -> ManyEvents {

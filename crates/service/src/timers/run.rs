@@ -39,8 +39,6 @@ pub(crate) async fn run(ctx: Arc<CtxParts>, timer: ErasedTimer, mut wake: watch:
     let mut free = worker.kind.concurrency;
     let mut may_be_due = true;
     let mut look_at = Instant::now();
-    // To which others yield, from the look that finds many timers until one finds few.
-    let mut many = None;
     while !tasks.is_stopping() {
         if may_be_due && looking.is_terminated() && free > worker.kind.concurrency / 2 {
             may_be_due = false;
@@ -52,7 +50,9 @@ pub(crate) async fn run(ctx: Arc<CtxParts>, timer: ErasedTimer, mut wake: watch:
                 running.extend(progress.left);
             }
             look = &mut looking, if !looking.is_terminated() => {
-                many = look.are_many.then(|| worker.ctx.overload.yielding.many_events());
+                if look.are_many {
+                    worker.ctx.overload.yielding.note_many_events();
+                }
                 free -= look.leased;
                 running.extend(look.handling);
                 match look.next_in {
@@ -73,14 +73,14 @@ pub(crate) async fn run(ctx: Arc<CtxParts>, timer: ErasedTimer, mut wake: watch:
     while let Some(progress) = running.next().await {
         running.extend(progress.left);
     }
-    drop(many);
 }
 
 /// The result of a look into the store.
 struct Look {
     /// Number of timers that were leased.
     leased: usize,
-    /// True if more wait behind many that are handled at once.
+    /// True if more wait behind many that are handled at once: others yield while such looks follow one another quickly. They
+    /// do not where the timers wait for something outside.
     are_many: bool,
     /// The handling of them.
     handling: Option<BoxFuture<'static, TimerProgress>>,

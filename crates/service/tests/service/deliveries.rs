@@ -1,14 +1,16 @@
 //! From a commit in one service to an effect in others: once, in order, and nobody waits for somebody else.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use bus::Message;
 use events::UserPasswordChanged;
 use futures_util::future::join;
-use kernel::{Envelope, Event, Lane, Uuid};
+use kernel::{Envelope, Event, Lane, SignedDuration, Uuid};
 use storage::held::{self, Held, HeldState};
 use tempfile::tempdir;
 use tradepost_service::Settings;
+use tradepost_service::http::overload::YieldsTo;
 
 use crate::support::{
     House, RETRY_MAX, Script, Step, batch_consumer, consumer, emitter, message, one_at_a_time, until,
@@ -33,6 +35,30 @@ async fn every_delivery_takes_effect_once() {
     assert_eq!(script.calls("ada"), 1);
     let done = house.delivery("orders", "users", 2).await;
     assert_eq!((done.status, done.attempts), ("done", 1));
+    house.stop().await;
+}
+
+#[tokio::test]
+async fn who_yields_to_others_waits_while_they_have_many_events_to_handle() {
+    let folder = tempdir().unwrap();
+    let script = Script::new();
+    let yielding = consumer("analytics", &script).yields_to_others();
+    let services = vec![emitter("users", &script), consumer("orders", &script), yielding];
+    let house = House::start(folder.path(), services).await;
+    let load = &house.runtime.overload.yielding;
+    let many = load.many_events();
+    // It has to last for some time before it counts.
+    until("there is load", async || {
+        futures_util::poll!(pin!(load.wait(YieldsTo::Others, SignedDuration::ZERO))).is_pending()
+    })
+    .await;
+    let ada = house.runtime.ids.next();
+    house.emit("users", &[(ada, "ada", 1)]).await;
+    until("the others have handled it", async || house.effects_on("orders", ada).await == ["ada"]).await;
+    assert!(house.effects_on("analytics", ada).await.is_empty());
+    drop(many);
+    house.settle().await;
+    assert_eq!(house.effects_on("analytics", ada).await, ["ada"]);
     house.stop().await;
 }
 

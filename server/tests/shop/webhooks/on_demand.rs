@@ -20,7 +20,7 @@ use super::settings;
 use crate::selections::bound;
 
 /// Far longer than anything here takes.
-const PATIENCE: Duration = Duration::from_mins(1);
+const PATIENCE: Duration = Duration::from_mins(5);
 
 /// The types that every service receives.
 const ALWAYS: [&str; 4] = [SigningKeyPublished::TYPE, UserBanned::TYPE, UserUnbanned::TYPE, UserRolesChanged::TYPE];
