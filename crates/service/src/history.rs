@@ -1,7 +1,7 @@
 //! The history of a store that is built anew: it is handled straight from the archives, without a copy.
 //!
-//! What a running shop is missing is copied into its consumer's store first ([`crate::catch_up`]), because it must outlive
-//! a crash. A store that is built anew is discarded after one, so it is not recorded how far it came.
+//! A running shop copies what a consumer is missing into that one's store first ([`crate::catch_up`]), because it must
+//! outlive a crash. A store that is built anew is discarded after one, so it is not recorded how far it came.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
