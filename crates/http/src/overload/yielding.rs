@@ -99,9 +99,14 @@ impl Yielding {
     /// Waits while there is load to which it yields, for ten seconds at the most. Work that is old enough does not wait: ten
     /// seconds where it yields to requests alone, and a minute otherwise.
     pub async fn wait(&self, to: YieldsTo, age: SignedDuration) {
-        let left = to.waited_enough().saturating_sub(Duration::try_from(age).unwrap_or_default()).min(WAIT_MAX);
+        let left = to.waited_enough().saturating_sub(Duration::try_from(age).unwrap_or_default());
+        self.wait_at_most(to, left.min(WAIT_MAX)).await;
+    }
+
+    /// Waits while there is load to which it yields, for this time at the most, however old the work is.
+    pub async fn wait_at_most(&self, to: YieldsTo, longest: Duration) {
         let began = Instant::now();
-        while began.elapsed() < left && self.is_load(to, Instant::now()) {
+        while began.elapsed() < longest && self.is_load(to, Instant::now()) {
             tokio::time::sleep(LOOK_AGAIN).await;
         }
     }
@@ -203,6 +208,8 @@ mod tests {
 
         assert!(is_held_up(0).await && is_held_up(9).await);
         assert!(!is_held_up(10).await, "it has waited enough");
+        let at_most = async |longest| futures_util::poll!(Box::pin(yielding.wait_at_most(YieldsTo::Others, longest)));
+        assert!(at_most(Duration::from_secs(1)).await.is_pending() && at_most(Duration::ZERO).await.is_ready());
         yielding.wait(YieldsTo::Requests, SignedDuration::ZERO).await;
         assert!(!is_held_up(0).await, "nobody was seen any more");
     }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use bus::{Delivery, Gathered, Settlement, Subscription, Tag};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use kernel::{EventId, SignedDuration};
+use kernel::EventId;
 use storage::Db;
 use storage::backlog::{self, Entry, Part};
 
@@ -23,9 +23,9 @@ const PAGE: i64 = 256;
 /// The time between two log lines about progress.
 const REPORT_EVERY: Duration = Duration::from_secs(5);
 
-/// The age that a window of history counts as: it yields to load for a second, not for the ten of what
-/// is new, and not never because it is old.
-const AGE: SignedDuration = SignedDuration::from_secs(9);
+/// The longest that a window of the backlog yields to load: not for the time that what is new waits, for there may be
+/// thousands of windows, and not never because it is old.
+const WAIT_MAX: Duration = Duration::from_secs(1);
 
 /// The source of deliveries, at which they are acknowledged.
 pub(super) trait Acknowledge: Send {
@@ -222,7 +222,7 @@ impl Runner {
         }
         self.report_backlog().await;
         if let Some(to) = self.yields_to() {
-            self.ctx.overload.yielding.wait(to, AGE).await;
+            self.ctx.overload.yielding.wait_at_most(to, WAIT_MAX).await;
         }
         self.handles_backlog = true;
         let handled = self.handle_window(&mut backlog, deliveries).await;
