@@ -5,10 +5,20 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
 
+/// The beginnings of the variables with which cargo describes to a program the package that it is of.
+const OF_THIS_PACKAGE: [&str; 2] = ["CARGO_PKG_", "CARGO_MANIFEST_"];
+
 /// A call of cargo that never waits for someone to type.
 pub(crate) fn cargo(args: &[&str]) -> Command {
     let mut cargo = Command::new("cargo");
     cargo.args(args).stdin(Stdio::null());
+    // The build of ring looks at them: those of `cargo xtask` would have it built anew, and all that depends on it, after
+    // each call of cargo by hand.
+    for (name, _) in std::env::vars_os() {
+        if OF_THIS_PACKAGE.iter().any(|prefix| name.as_encoded_bytes().starts_with(prefix.as_bytes())) {
+            cargo.env_remove(name);
+        }
+    }
     cargo
 }
 
