@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use bus::remote::{EachLane, RecentErrors, Waits};
 use bus::{
     Broker, Destination, Error, Guarantees, Health, Message, PublishResult, Publishing, Subscribing, Subscription,
     Topology, Wanted,
@@ -24,8 +25,7 @@ use crate::error::{CallError, Unusable};
 use crate::layout::{Binding, Layout, Queue};
 use crate::preflight::{self, ServerInfo};
 use crate::publisher::{Publish, Publisher, WAITING_MAX};
-use crate::recent_errors::RecentErrors;
-use crate::reconnecting::{LOOK_EVERY, Reconnecting, Role, Waits};
+use crate::reconnecting::{LOOK_EVERY, Reconnecting, Role};
 use crate::subscription::{Channelled, Source};
 use crate::{ConfigError, ReachError, wire};
 
@@ -85,26 +85,6 @@ pub struct RabbitMq {
     publishes: EachLane<mpsc::Sender<Publish>>,
     /// End with this value.
     _links: JoinSet<()>,
-}
-
-/// One of each lane.
-#[derive(Clone)]
-struct EachLane<T> {
-    immediate: T,
-    background: T,
-}
-
-impl<T> EachLane<T> {
-    fn new(make: impl Fn() -> T) -> Self {
-        Self { immediate: make(), background: make() }
-    }
-
-    fn of(&self, lane: Lane) -> &T {
-        match lane {
-            Lane::Immediate => &self.immediate,
-            Lane::Background => &self.background,
-        }
-    }
 }
 
 /// Types by the generation under which they are bound.

@@ -28,7 +28,6 @@ mod greeting;
 mod layout;
 mod preflight;
 mod publisher;
-mod recent_errors;
 mod reconnecting;
 mod subscription;
 mod wire;

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bus::PublishResult;
+use bus::remote::{RecentErrors, Waits};
 use bytes::Bytes;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use futures_util::{FutureExt, future::BoxFuture};
@@ -23,8 +24,7 @@ use tokio::time::{Instant, timeout};
 use crate::declare::{is_final, open};
 use crate::error::CallError;
 use crate::layout::EXCHANGE;
-use crate::recent_errors::RecentErrors;
-use crate::reconnecting::{Role, Waits, within};
+use crate::reconnecting::{Role, within};
 
 /// Messages of a lane that are sent ahead of their confirmations, at the least and at the most: see [`Ahead`].
 const AHEAD: (usize, usize) = (32, 256);

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bus::remote::Waits;
 use futures_util::StreamExt;
-use kernel::Ids;
 use lapin::{Connection, ConnectionProperties, Event};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
@@ -18,13 +18,6 @@ pub(crate) const CONNECT_DEADLINE: Duration = Duration::from_secs(10);
 
 /// More than a call takes that must find a quorum queue first, as after a start of the broker.
 pub(crate) const CALL_DEADLINE: Duration = Duration::from_secs(30);
-
-/// The bound of the first wait after a failure. It doubles with each failure, and each wait is drawn evenly below it,
-/// so that all who lost a broker at once don't come back at once.
-const FIRST_WAIT_MAX: Duration = Duration::from_millis(200);
-
-/// A connection that lasts as long did work; one that ends before counts as one more failure.
-const STEADY: Duration = Duration::from_secs(5);
 
 /// The interval at which a connection is checked besides its events: an end must not go unnoticed.
 pub(crate) const LOOK_EVERY: Duration = Duration::from_millis(500);
@@ -61,27 +54,6 @@ impl ConnectionState {
 pub(crate) trait Role: Send {
     /// Ends with what broke it.
     fn perform(&mut self, connection: Arc<Connection>) -> impl Future<Output = String> + Send;
-}
-
-/// The waits between attempts.
-#[derive(Clone)]
-pub(crate) struct Waits {
-    max: Duration,
-    ids: Ids,
-    failures: u32,
-}
-
-impl Waits {
-    pub fn new(max: Duration, ids: Ids) -> Self {
-        Self { max, ids, failures: 0 }
-    }
-
-    /// The wait after something that lasted as long.
-    pub fn after(&mut self, lasted: Duration) -> Duration {
-        self.failures = if lasted > STEADY { 1 } else { self.failures.saturating_add(1) };
-        let bound = FIRST_WAIT_MAX.saturating_mul(1 << (self.failures - 1).min(16)).min(self.max);
-        self.ids.jitter(bound)
-    }
 }
 
 /// One place for one connection.

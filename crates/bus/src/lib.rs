@@ -2,7 +2,8 @@
 //!
 //! [`Broker`] is the trait that a broker implements, [`Message`] an event in transit, and [`Embedded`] the broker that
 //! needs no server. [`cloud_events`] writes and reads the attributes of a message, [`Adapter`] is one entry of the list
-//! of brokers that a shop can use, and [`conformance`] is the suite that every broker must pass.
+//! of brokers that a shop can use, [`remote`] what adapters of brokers on a server share, and [`conformance`] is the suite
+//! that every broker must pass.
 //!
 //! Not here: storage, SQL, business, retries or dead letters. Those are in the stores of emitter and consumer.
 //!
@@ -20,6 +21,7 @@ mod error;
 mod gathered;
 mod message;
 mod port;
+pub mod remote;
 mod topology;
 
 pub use adapter::{Adapter, Finding, Setup, scheme_of};
