@@ -1,7 +1,8 @@
 //! Servers of their own for tests, and the ways in which they fail.
 //!
 //! [`Postgres`] is a private PostgreSQL server on a free port of loopback that can be stopped, killed and started
-//! again; [`Database`] is an empty database for one test; [`RabbitMq`] and [`Vhost`] are the same for RabbitMQ;
+//! again; [`Database`] is an empty database for one test; [`RabbitMq`] and [`Vhost`] are the same for RabbitMQ, [`Redis`]
+//! and [`KeyPrefix`] for Redis, and [`BrokerSpace`] is room on either;
 //! [`Proxy`] stands between a client and a server and delays, cuts, resets, stalls and refuses; [`SmallDisk`] is a disk
 //! that is soon full; [`packages`] are tools of other languages.
 //!
@@ -16,12 +17,15 @@
 mod chance;
 mod database;
 mod error;
+mod key_prefix;
 pub mod packages;
 mod ports;
 mod postgres;
 mod proxy;
 mod rabbitmq;
+mod redis;
 mod small_disk;
+mod space;
 mod supervised;
 mod tls;
 mod vhost;
@@ -30,11 +34,14 @@ use std::time::Duration;
 
 pub use database::{Database, POSTGRES_VARIABLE};
 pub use error::Error;
+pub use key_prefix::{KeyPrefix, REDIS_VARIABLE};
 pub use ports::free_port;
 pub use postgres::{Options, Postgres, Programs};
 pub use proxy::{Fault, Faults, Proxy, Traffic, What};
 pub use rabbitmq::{RabbitMq, RabbitMqPrograms};
+pub use redis::{Appending, Redis, RedisOptions, RedisPrograms};
 pub use small_disk::{Ballast, SmallDisk};
+pub use space::{BrokerKind, BrokerSpace};
 pub use vhost::{RABBITMQ_VARIABLE, Vhost};
 
 /// True in `cargo xtask soak`, which runs the long forms of tests.

@@ -105,10 +105,11 @@ fn a_package_is_named_after_its_folder() {
 
 #[test]
 fn some_libraries_have_one_home() {
-    let homes: [(&str, &[&str]); 6] = [
-        ("anyhow", &["server", "xtask", "crates/testkit", "bench"]),
+    let homes: [(&str, &[&str]); 7] = [
+        ("anyhow", &["server", "xtask", "crates/testkit", "bench", "examples/redis-patterns"]),
         ("rusqlite", &["crates/storage"]),
         ("lapin", &["crates/bus-rabbitmq", "bench"]),
+        ("redis", &["crates/bus-redis", "bench"]),
         ("opentelemetry", &["server"]),
         ("opentelemetry_sdk", &["server"]),
         ("opentelemetry-otlp", &["server"]),
@@ -123,7 +124,7 @@ fn some_libraries_have_one_home() {
         }
     }
     hold(
-        "Errors are typed outside `server`, `xtask`, `bench` and tests (no anyhow); only the storage kit opens \
+        "Errors are typed outside `server`, `xtask`, `bench`, examples and tests (no anyhow); only the storage kit opens \
          databases, only its adapter speaks to a broker (and the bench, its baseline), only `server` knows how \
          spans are sent.",
         &broken,

@@ -6,7 +6,7 @@ use crate::hold;
 use crate::tree::{self, File};
 
 /// The crates that carry any business.
-const MACHINERY: [&str; 6] = ["kernel", "storage", "bus", "bus-rabbitmq", "http", "service"];
+const MACHINERY: [&str; 7] = ["kernel", "storage", "bus", "bus-rabbitmq", "bus-redis", "http", "service"];
 
 /// Crates without circles of modules.
 const IN_LINE: [&str; 2] = ["http", "service"];
@@ -56,8 +56,8 @@ fn the_machinery_names_no_business() {
         }
     }
     hold(
-        "crates/{kernel,storage,bus,bus-rabbitmq,http,service} know no business: settings, counters, ids and tokens of a \
-         service are declared in its folder.",
+        "crates/{kernel,storage,bus,bus-rabbitmq,bus-redis,http,service} know no business: settings, counters, ids and \
+         tokens of a service are declared in its folder.",
         &broken,
     );
 }

@@ -89,6 +89,7 @@ fn every_rust_file_is_compiled() {
         let (folder, name) = file.path.rsplit_once('/').unwrap_or(("", &file.path));
         let is_root = ["lib.rs", "main.rs", "build.rs"].contains(&name)
             || folder.ends_with("/tests")
+            || folder.ends_with("/src/bin")
             || folder.ends_with("/examples");
         // `mod.rs` is named where its folder stands.
         let (folder, module) = match name {

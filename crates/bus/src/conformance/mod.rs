@@ -5,6 +5,7 @@
 
 mod arrival;
 mod flow;
+mod on_demand;
 mod relay;
 mod report;
 mod settlement;
@@ -34,6 +35,12 @@ pub trait Harness: Send + Sync + 'static {
 
     /// Ends the broker that was started last as a crash would, and starts one with what that had on disk.
     fn restart(&self, topology: Topology) -> BoxFuture<'_, Arc<dyn Broker>>;
+
+    /// Declares what these consumers need beside what the broker that was started last has, and answers with a broker
+    /// for them. It is asked for in [`run_on_demand`] alone.
+    fn redeclare(&self, topology: Topology) -> BoxFuture<'_, Arc<dyn Broker>> {
+        self.start(topology)
+    }
 }
 
 /// Runs all cases one after the other and prints the table of what the broker can do.
@@ -42,12 +49,24 @@ pub trait Harness: Send + Sync + 'static {
 ///
 /// If a case fails, with the names of all that did.
 pub async fn run(harness: impl Harness) -> Report {
-    let harness: Arc<dyn Harness> = Arc::new(harness);
+    run_cases(Arc::new(harness), CASES, stage::topology).await
+}
+
+/// Runs the cases of a broker that delivers types on demand only while they are wanted, as [`run`] does.
+///
+/// # Panics
+///
+/// If a case fails, with the names of all that did.
+pub async fn run_on_demand(harness: impl Harness) -> Report {
+    run_cases(Arc::new(harness), &[on_demand::CASES], on_demand::topology).await
+}
+
+async fn run_cases(harness: Arc<dyn Harness>, cases: &[&[Case]], topology: fn() -> Topology) -> Report {
     let broker = harness.start(Topology::new()).await;
     let mut report = Report::new(broker.name(), broker.guarantees());
     drop(broker);
-    for case in CASES.iter().copied().flatten() {
-        report.add(case.name, examine(case, &harness).await);
+    for case in cases.iter().copied().flatten() {
+        report.add(case.name, examine(case, &harness, topology).await);
     }
     eprint!("{report}");
     let failed = report.failed();
@@ -73,9 +92,9 @@ impl Case {
 
 const CASES: &[&[Case]] = &[arrival::CASES, settlement::CASES, flow::CASES];
 
-async fn examine(case: &Case, harness: &Arc<dyn Harness>) -> Status {
+async fn examine(case: &Case, harness: &Arc<dyn Harness>, topology: fn() -> Topology) -> Status {
     let examined = async {
-        let stage = Stage::new(harness.clone()).await;
+        let stage = Stage::new(harness.clone(), topology).await;
         if !(case.applies)(stage.broker.guarantees()) {
             return Status::NotPromised;
         }

@@ -48,16 +48,22 @@ pub fn ensure(condition: bool, violation: impl FnOnce() -> String) -> Verdict {
 pub struct Stage {
     pub broker: Arc<dyn Broker>,
     harness: Arc<dyn Harness>,
+    topology: fn() -> Topology,
     ids: Ids,
 }
 
 impl Stage {
-    pub async fn new(harness: Arc<dyn Harness>) -> Self {
-        Self { broker: harness.start(topology()).await, harness, ids: Ids::new(Clock::system()) }
+    pub async fn new(harness: Arc<dyn Harness>, topology: fn() -> Topology) -> Self {
+        Self { broker: harness.start(topology()).await, harness, topology, ids: Ids::new(Clock::system()) }
     }
 
     pub async fn restart(&mut self) {
-        self.broker = self.harness.restart(topology()).await;
+        self.broker = self.harness.restart((self.topology)()).await;
+    }
+
+    /// Declares what these consumers need, and goes on with a broker for them.
+    pub async fn redeclare(&mut self, topology: Topology) {
+        self.broker = self.harness.redeclare(topology).await;
     }
 
     pub async fn subscribe(&self, consumer: &str, lane: Lane) -> Verdict<Consumer> {
@@ -91,7 +97,7 @@ impl Stage {
     }
 }
 
-fn topology() -> Topology {
+pub fn topology() -> Topology {
     Topology::new()
         .consumer(FIRST, [FOR_FIRST, FOR_BOTH, URGENT].map(in_lane))
         .consumer(SECOND, [FOR_BOTH, URGENT].map(in_lane))
@@ -176,7 +182,7 @@ pub fn ensure_in_order(arrived: &[Message]) -> Verdict {
     Ok(())
 }
 
-fn in_lane(event_type: &str) -> (&str, Lane) {
+pub fn in_lane(event_type: &str) -> (&str, Lane) {
     (event_type, if event_type == URGENT { Lane::Immediate } else { Lane::Background })
 }
 

@@ -236,7 +236,7 @@ async fn next(listener: Option<&TcpListener>) -> TcpStream {
 /// The `host:port` of a URL.
 fn authority(url: &str) -> &str {
     let (_, rest) = url.split_once("://").expect("a URL has a scheme");
-    let end = rest.find('/').unwrap_or(rest.len());
+    let end = rest.find(['/', '?']).unwrap_or(rest.len());
     let authority = &rest[..end];
     authority.rsplit_once('@').map_or(authority, |(_, address)| address)
 }

@@ -4,3 +4,4 @@ mod holder;
 mod postgres;
 mod proxy;
 mod rabbitmq;
+mod redis;
