@@ -5,7 +5,7 @@ COPY . .
 # The target folder stays between builds, so the binary is taken out of it in the same step.
 RUN --mount=type=cache,target=/src/target \
     --mount=type=cache,target=/usr/local/cargo/registry \
-    cargo build --release --locked --package tradepost --features amqp-tls && \
+    cargo build --release --locked --package tradepost --features amqp-tls,redis-tls && \
     cp target/release/tradepost /tradepost && \
     mkdir /data
 

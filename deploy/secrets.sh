@@ -4,11 +4,14 @@
 #
 #   deploy/secrets.sh            hosts as compose.yaml calls them
 #   POSTGRES=db:5432/shop RABBITMQ=mq:5672/shop deploy/secrets.sh
+#   BROKER=redis REDIS=cache:6379/0 deploy/secrets.sh          the same for Redis as the broker
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 folder=${SECRETS:-$here/secrets}
 postgres=${POSTGRES:-postgres:5432/tradepost}
 rabbitmq=${RABBITMQ:-rabbitmq:5672/tradepost}
+redis=${REDIS:-redis:6379/0}
+broker=${BROKER:-rabbitmq}
 
 # The folder keeps others out. The files can be read by all, for containers read them as users of their own.
 mkdir -p "$folder"
@@ -32,12 +35,24 @@ names="migrate users catalog orders inventory payments shipping suppliers notifi
 # end names
 for name in $names; do
     keep "store_$name" "postgres://tradepost_$name:$(random)@$postgres"
-    keep "broker_$name" "amqp://tradepost_$name:$(random)@$rabbitmq"
+    case $broker in
+    rabbitmq) keep "broker_$name" "amqp://tradepost_$name:$(random)@$rabbitmq" ;;
+    redis) keep "broker_$name" "redis://tradepost_$name:$(random)@$redis" ;;
+    *)
+        echo "BROKER is rabbitmq or redis, not $broker" >&2
+        exit 2
+        ;;
+    esac
 done
 # Always anew: the rights may have changed.
-rm -f "$folder/rabbitmq_definitions"
-SECRETS=$folder VHOST=${rabbitmq##*/} "$here/rabbitmq/users.sh" definitions >"$folder/rabbitmq_definitions"
-chmod 444 "$folder/rabbitmq_definitions"
+rm -f "$folder/rabbitmq_definitions" "$folder/redis_users"
+if [ "$broker" = redis ]; then
+    SECRETS=$folder "$here/redis/users.sh" file >"$folder/redis_users"
+    chmod 444 "$folder/redis_users"
+else
+    SECRETS=$folder VHOST=${rabbitmq##*/} "$here/rabbitmq/users.sh" definitions >"$folder/rabbitmq_definitions"
+    chmod 444 "$folder/rabbitmq_definitions"
+fi
 
 echo "secrets are in $folder; the admin's token:" >&2
 echo "  export TRADEPOST_ADMIN_TOKEN=\$(cat $folder/admin_token)" >&2

@@ -85,6 +85,7 @@ impl Shop {
             .service(7091, |outside| webhooks::service(&outside.settings))
             .broker(&EmbeddedAdapter)
             .broker(&bus_rabbitmq::Adapter)
+            .broker(&bus_redis::Adapter)
     }
 
     /// No services and no brokers.

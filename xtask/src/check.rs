@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use crate::step::{self, cargo};
 
-/// The features that are tested: all, so with TLS for RabbitMQ, which the default build leaves out.
+/// The features that are tested: all, so with TLS for RabbitMQ and Redis, which the default build leaves out.
 pub(crate) const EVERYTHING: [&str; 2] = ["--workspace", "--all-features"];
 
 /// Formatting and lints.
@@ -21,8 +21,11 @@ pub(crate) fn run(Args {}: Args) -> Result<ExitCode> {
 pub(crate) fn steps() -> Result<()> {
     step::run("formatting", cargo(&["fmt", "--all", "--check"]), "run `cargo fmt --all`")?;
     lints("lints", &[&EVERYTHING[..], &["--all-targets"]].concat())?;
-    // The program as `cargo build` makes it: the packages that know the feature.
-    lints("lints of the default build", &["--package=tradepost", "--package=tradepost-bus-rabbitmq"])
+    // The program as `cargo build` makes it: the packages that know the features.
+    lints(
+        "lints of the default build",
+        &["--package=tradepost", "--package=tradepost-bus-rabbitmq", "--package=tradepost-bus-redis"],
+    )
 }
 
 fn lints(name: &str, of: &[&str]) -> Result<()> {

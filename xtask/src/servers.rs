@@ -5,7 +5,10 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
 use test_servers::packages::Packages;
-use test_servers::{Options, POSTGRES_VARIABLE, Postgres, Programs, RABBITMQ_VARIABLE, RabbitMq, RabbitMqPrograms};
+use test_servers::{
+    Options, POSTGRES_VARIABLE, Postgres, Programs, RABBITMQ_VARIABLE, REDIS_VARIABLE, RabbitMq, RabbitMqPrograms,
+    Redis, RedisOptions, RedisPrograms,
+};
 
 use crate::step;
 
@@ -15,26 +18,32 @@ const CLIENT_MANIFESTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../server/t
 /// The folder in which they are kept; the test looks for them there.
 const CLIENT_CACHE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/client-tools");
 
-/// One server of each kind, for all tests that only want a database or a virtual host of their own on it. They end with
-/// this value.
+/// One server of each kind, for all tests that only want a database, a virtual host or a prefix of keys of their own on
+/// it. They end with this value.
 pub(crate) struct SharedServers {
     postgres: Postgres,
     rabbitmq: RabbitMq,
+    redis: Redis,
 }
 
 impl SharedServers {
     pub fn start() -> Result<Self> {
-        Ok(Self { postgres: Options::shared().start()?, rabbitmq: RabbitMq::try_start()? })
+        Ok(Self {
+            postgres: Options::shared().start()?,
+            rabbitmq: RabbitMq::try_start()?,
+            redis: RedisOptions::default().try_start()?,
+        })
     }
 
     /// The tests, which find the servers by their environment.
     pub fn used_by(&self, mut tests: Command) -> Command {
-        tests.env(POSTGRES_VARIABLE, self.postgres.url("postgres")).env(RABBITMQ_VARIABLE, self.rabbitmq.shared());
+        tests.env(POSTGRES_VARIABLE, self.postgres.url("postgres"));
+        tests.env(RABBITMQ_VARIABLE, self.rabbitmq.shared()).env(REDIS_VARIABLE, self.redis.url());
         tests
     }
 }
 
-/// Makes sure that there are the programs of PostgreSQL and RabbitMQ, and the tool that tries the alert rules: nothing
+/// Makes sure that there are the programs of PostgreSQL, RabbitMQ and Redis, and the tool that tries the alert rules: nothing
 /// is tested in part because something is missing. The packages have the names that Debian and Ubuntu give them.
 pub(crate) fn find_or_install() -> Result<()> {
     if Programs::find().is_err() {
@@ -45,6 +54,10 @@ pub(crate) fn find_or_install() -> Result<()> {
         install("RabbitMQ", "rabbitmq-server")?;
     }
     RabbitMqPrograms::find()?;
+    if RedisPrograms::find().is_err() {
+        install("Redis", "redis-server")?;
+    }
+    RedisPrograms::find()?;
     if !promtool_is_there() {
         install("promtool", "prometheus")?;
     }

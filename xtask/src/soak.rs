@@ -12,14 +12,14 @@ use crate::{runner, servers, step};
 const SOAK: &str = "TRADEPOST_SOAK";
 
 /// The test binaries that have long forms.
-const LONG: [&str; 10] =
-    ["--test", "crash", "--test", "cases", "--test", "new_service", "--test", "storage", "--test", "rabbitmq"];
+const LONG: [&str; 6] =
+    ["--test=crash", "--test=cases", "--test=new_service", "--test=storage", "--test=rabbitmq", "--test=redis"];
 
 /// The long forms of tests, for hours if asked.
 ///
 /// The same tests as in `cargo xtask test`, with more rounds of kills (20, or TRADEPOST_CRASH_ROUNDS), every kind of hit
-/// on every service, outages of minutes instead of seconds, a cut at every byte, all cases of the benchmark, and all tests of the services that
-/// `cargo xtask new-service` writes.
+/// on every service, outages of minutes instead of seconds, a cut at every byte, all cases of the benchmark, and all
+/// tests of the services that `cargo xtask new-service` writes.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]

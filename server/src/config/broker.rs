@@ -63,8 +63,10 @@ mod tests {
         let name = |text| BrokerSetting::parse(&shop, text).map(|broker| broker.adapter.name());
         assert_eq!(name("embedded"), Ok("embedded"));
         assert_eq!(name("amqps://user:password@host/vhost"), Ok("rabbitmq"));
-        let expected = "a broker as in embedded or amqp://user:password@host:5672/vhost";
-        for bad in ["", "amqp", "amqp:", "amqp://", "http://host", "EMBEDDED"] {
+        assert_eq!(name("redis://host"), Ok("redis"));
+        let expected = "a broker as in embedded or amqp://user:password@host:5672/vhost or \
+            redis://user:password@host:6379/0?prefix=shop:";
+        for bad in ["", "amqp", "amqp:", "amqp://", "redis:", "http://host", "EMBEDDED"] {
             assert_eq!(name(bad), Err(expected.to_owned()), "{bad}");
         }
         assert_eq!(BrokerSetting::of_default(&shop).adapter.name(), "embedded");
