@@ -19,4 +19,5 @@ pub use on_servers::{options_on, settings_at};
 pub use response::TestResponse;
 pub use shop::{ADMIN_TOKEN, Call, SETTLED, Setup, TestShop, unlimited};
 pub use shop_location::{SHARDS, ShopLocation};
+pub use test_servers::BrokerKind;
 pub use unknown::{emit, emit_about_an_unknown_order};

@@ -1,4 +1,5 @@
-//! The location of a test's shop: every flow runs on each database, and what a broker could change on RabbitMQ too.
+//! The location of a test's shop: every flow runs on each database, and what a broker could change on each
+//! broker too.
 
 use std::path::{Path, PathBuf};
 
@@ -7,14 +8,14 @@ use server::config::{BrokerSetting, Flags};
 use server::shop::Shop;
 use service::storage::{Location, Server};
 use tempfile::TempDir;
-use test_servers::{Database, Vhost};
+use test_servers::{BrokerKind, BrokerSpace, Database};
 
 use crate::tables;
 
 /// Connections that read, of each service: each is a process of the server, which a test has for a second only.
 const READERS: usize = 1;
 
-/// Shards of a shop on RabbitMQ, where each consumer has a queue for each, and bindings for each type: with fewer than by
+/// Shards of a shop on a broker of its own, where each consumer has a queue for each, and bindings for each type: with fewer than by
 /// default a shop starts in half the time.
 pub const SHARDS: u16 = 2;
 
@@ -23,14 +24,14 @@ pub const SHARDS: u16 = 2;
 pub struct ShopLocation {
     folder: TempDir,
     database: Option<Database>,
-    vhost: Option<Vhost>,
+    broker: Option<BrokerSpace>,
 }
 
 impl ShopLocation {
     /// A folder alone.
     pub fn folder() -> Self {
         let folder = tempfile::tempdir().expect("the machine has room for a temporary folder");
-        Self { folder, database: None, vhost: None }
+        Self { folder, database: None, broker: None }
     }
 
     /// A PostgreSQL database, and a folder for what is no service's.
@@ -38,9 +39,9 @@ impl ShopLocation {
         Self { database: Some(tables::of_a_new_shop()), ..Self::folder() }
     }
 
-    /// A PostgreSQL database, a virtual host of RabbitMQ, and a folder for what is no service's.
-    pub fn servers() -> Self {
-        Self { vhost: Some(Vhost::create()), ..Self::database() }
+    /// A PostgreSQL database, room on a broker, and a folder for what is no service's.
+    pub fn servers(broker: BrokerKind) -> Self {
+        Self { broker: Some(BrokerSpace::create(broker)), ..Self::database() }
     }
 
     /// Fills it with a shop that an earlier version left: the dumps of its stores and its manifest. Answers with the
@@ -93,13 +94,13 @@ impl ShopLocation {
 
     /// The number of its shards, if it is not the default.
     pub fn shards(&self) -> Option<Shards> {
-        self.vhost.as_ref().and_then(|_| Shards::new(SHARDS))
+        self.broker.as_ref().and_then(|_| Shards::new(SHARDS))
     }
 
     /// Its broker, if it has one.
     pub fn broker(&self, shop: &Shop) -> Option<BrokerSetting> {
-        let vhost = self.vhost.as_ref()?;
-        Some(BrokerSetting::parse(shop, &vhost.url()).expect("a test's server has a proper URL"))
+        let broker = self.broker.as_ref()?;
+        Some(BrokerSetting::parse(shop, &broker.url()).expect("a test's server has a proper URL"))
     }
 }
 
@@ -140,15 +141,24 @@ macro_rules! on_each_store {
     };
 }
 
-/// Makes a test of each of these functions, which take a [`ShopLocation`], on PostgreSQL and RabbitMQ.
+/// Makes a test of each of these functions, which take a [`ShopLocation`], on PostgreSQL and each broker.
 #[macro_export]
-macro_rules! on_rabbitmq {
+macro_rules! on_each_broker {
     ($($test:ident),* $(,)?) => {
         mod rabbitmq {
             $(
                 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
                 async fn $test() {
-                    super::$test($crate::ShopLocation::servers()).await;
+                    super::$test($crate::ShopLocation::servers($crate::BrokerKind::RabbitMq)).await;
+                }
+            )*
+        }
+
+        mod redis {
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $test() {
+                    super::$test($crate::ShopLocation::servers($crate::BrokerKind::Redis)).await;
                 }
             )*
         }

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use test_servers::{Options, PATIENCE, Vhost};
+use test_servers::{BrokerKind, Options, PATIENCE};
 
 use crate::ends::FullBooks;
 use crate::extent::short_or_long;
 use crate::fleet::{Fleet, Queues, Stores, migrate, of_each, services};
 use crate::journal::Journal;
 use crate::load::Load;
-use crate::process::Process;
+use crate::process::{Process, shards};
 use crate::rng::Rng;
 use crate::selling::Selling;
 use crate::shop::Shop;
@@ -27,7 +27,16 @@ fn orders() -> usize {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_service_that_is_added_to_a_shop_takes_the_archives_first_and_nothing_is_missed_or_mailed_twice() {
-    let (mut run, mails) = Selling::without_mail().await;
+    takes_the_archives_first(BrokerKind::RabbitMq).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_that_is_added_to_a_shop_on_redis_takes_the_archives_first_too() {
+    takes_the_archives_first(BrokerKind::Redis).await;
+}
+
+async fn takes_the_archives_first(broker: BrokerKind) {
+    let (mut run, mails) = Selling::without_mail(broker).await;
 
     let said = run.fleet.refused(mails).await;
     assert!(said.contains("run `tradepost migrate`"), "{said}");
@@ -50,7 +59,7 @@ async fn a_service_that_is_added_to_a_shop_takes_the_archives_first_and_nothing_
 
 #[tokio::test(flavor = "multi_thread")]
 async fn events_from_before_a_service_first_ran_wait_for_it_and_ten_that_migrate_at_once_agree() {
-    let (mut run, mails) = Selling::without_mail().await;
+    let (mut run, mails) = Selling::without_mail(BrokerKind::RabbitMq).await;
     let all = (0..10).map(|_| migrate(&run.fleet.store, &run.fleet.broker));
     futures_util::future::join_all(all).await;
     let copied = run.backlog();
@@ -69,7 +78,8 @@ async fn services_with_a_database_each_sell_and_take_the_archives_of_the_others(
         postgres.execute("postgres", &format!("create database shop_{service} owner tradepost"));
     }
     let store = postgres.url("shop_{service}");
-    let mut fleet = Fleet::start_on(Stores::Own(postgres), store, Queues::Shared(Vhost::create()), &of_each(1)).await;
+    let mut fleet =
+        Fleet::start_on(Stores::Own(postgres), store, Queues::shared(BrokerKind::RabbitMq), &of_each(1)).await;
     let (mails, client) = (fleet.of("notifications")[0], fleet.client());
     let mut shop = Shop::open(&client).await;
     shop.restock(&client).await;
@@ -98,8 +108,8 @@ async fn services_with_a_database_each_sell_and_take_the_archives_of_the_others(
 
 impl Selling {
     /// A shop that has sold for a while as if there had never been mail, and which process is to send some.
-    async fn without_mail() -> (Self, usize) {
-        let mut run = Self::on(Fleet::start(&of_each(1)).await).await;
+    async fn without_mail(broker: BrokerKind) -> (Self, usize) {
+        let mut run = Self::on(Fleet::start_on_broker(broker, &of_each(1), shards()).await).await;
         let mails = run.fleet.of("notifications")[0];
         run.fleet.drain(mails).await;
         run.forget_notifications();

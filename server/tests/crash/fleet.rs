@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use server::shop::{CONSOLE, Shop as Tradepost};
-use test_servers::{Database, Options, Postgres, RabbitMq, Vhost, free_port};
+use test_servers::{BrokerKind, BrokerSpace, Database, Options, Postgres, RabbitMq, free_port};
 
 use crate::client::Client;
 use crate::process::{Process, SHARDS_VARIABLE, shards};
@@ -64,10 +64,25 @@ pub enum Stores {
     Own(Postgres),
 }
 
-/// The RabbitMQ of a fleet.
+/// The broker of a fleet.
 pub enum Queues {
-    Shared(Vhost),
+    Shared(BrokerSpace),
     Own(RabbitMq),
+}
+
+impl Queues {
+    /// On a server that other tests use too.
+    pub fn shared(kind: BrokerKind) -> Self {
+        Self::Shared(BrokerSpace::create(kind))
+    }
+
+    fn url(&self) -> String {
+        match self {
+            Self::Shared(BrokerSpace::KeyPrefix(keys)) => keys.url(),
+            Self::Shared(BrokerSpace::Vhost(vhost)) => format!("{}?{HEARTBEAT}", vhost.url()),
+            Self::Own(rabbitmq) => format!("{}?{HEARTBEAT}", rabbitmq.create_vhost()),
+        }
+    }
 }
 
 /// All processes of a shop, and the servers on which they meet.
@@ -94,10 +109,15 @@ impl Fleet {
 
     /// The same with this number of shards.
     pub async fn start_with(sizes: &Sizes, shards: usize) -> Self {
+        Self::start_on_broker(BrokerKind::RabbitMq, sizes, shards).await
+    }
+
+    /// The same on this broker.
+    pub async fn start_on_broker(broker: BrokerKind, sizes: &Sizes, shards: usize) -> Self {
         let database = Database::create();
         let store = database.url();
         let settings = vec![(SHARDS_VARIABLE.to_owned(), shards.to_string())];
-        let (stores, queues) = (Stores::Shared(database), Queues::Shared(Vhost::create()));
+        let (stores, queues) = (Stores::Shared(database), Queues::shared(broker));
         Self::start_on_with(stores, store, queues, sizes, settings).await
     }
 
@@ -121,11 +141,7 @@ impl Fleet {
         sizes: &Sizes,
         settings: Vec<(String, String)>,
     ) -> Self {
-        let vhost = match &queues {
-            Queues::Shared(vhost) => vhost.url(),
-            Queues::Own(rabbitmq) => rabbitmq.create_vhost(),
-        };
-        let broker = format!("{vhost}?{HEARTBEAT}");
+        let broker = queues.url();
         migrated(Process::migrate_with(&store, &broker, &settings)).await;
         let mut fleet =
             Self { stores, queues, store, broker, instances: Vec::new(), settings, routes: Routes::default() };
@@ -164,10 +180,11 @@ impl Fleet {
         }
     }
 
-    /// The value of an Erlang expression in its broker.
+    /// The value of an Erlang expression in its broker, which must be RabbitMQ.
     pub fn eval(&self, expression: &str) -> String {
         match &self.queues {
-            Queues::Shared(vhost) => vhost.eval(expression),
+            Queues::Shared(BrokerSpace::Vhost(vhost)) => vhost.eval(expression),
+            Queues::Shared(BrokerSpace::KeyPrefix(_)) => panic!("Redis knows no Erlang"),
             Queues::Own(rabbitmq) => rabbitmq.eval(expression),
         }
     }
@@ -244,8 +261,11 @@ impl Fleet {
         ))
     }
 
-    /// Deletes the queues whose names begin so, with what is in them.
+    /// Deletes the queues or streams whose names begin so, with what is in them.
     pub fn delete_queues(&self, prefix: &str) {
+        if let Queues::Shared(BrokerSpace::KeyPrefix(keys)) = &self.queues {
+            return keys.remove(prefix);
+        }
         self.each_queue(prefix, "rabbit_amqqueue:delete(Q, false, false, <<\"test\">>)");
     }
 

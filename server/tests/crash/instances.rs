@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use test_servers::PATIENCE;
+use test_servers::{BrokerKind, PATIENCE};
 
 use crate::extent::short_or_long;
 use crate::fleet::{Fleet, of_each};
@@ -16,7 +16,16 @@ const SHARDS: usize = 5;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn instances_share_the_work_and_take_over_what_one_leaves() {
-    let mut run = Selling::on(Fleet::start_with(&of_each(1), SHARDS).await).await;
+    share_and_take_over(BrokerKind::RabbitMq).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn instances_share_the_work_and_take_over_what_one_leaves_on_redis() {
+    share_and_take_over(BrokerKind::Redis).await;
+}
+
+async fn share_and_take_over(broker: BrokerKind) {
+    let mut run = Selling::on(Fleet::start_on_broker(broker, &of_each(1), SHARDS).await).await;
     until_owners(&run.fleet, "inventory", &[SHARDS + 1]).await;
     let orders = short_or_long(ORDERS.0, ORDERS.1);
     for happens in [Happens::Join, Happens::Die, Happens::Freeze, Happens::Leave] {

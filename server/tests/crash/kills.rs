@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
-use test_servers::{Database, Vhost};
+use test_servers::{BrokerKind, BrokerSpace, Database};
 
 use crate::books::ALIVE;
 use crate::client::Client;
@@ -52,12 +52,17 @@ async fn every_crash_leaves_balanced_books_on_postgresql() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_crash_leaves_balanced_books_on_postgresql_and_rabbitmq() {
-    crash_and_check(Some(Database::create()), Some(Vhost::create())).await;
+    crash_and_check(Some(Database::create()), Some(BrokerSpace::create(BrokerKind::RabbitMq))).await;
 }
 
-async fn crash_and_check(database: Option<Database>, vhost: Option<Vhost>) {
+#[tokio::test(flavor = "multi_thread")]
+async fn every_crash_leaves_balanced_books_on_redis() {
+    crash_and_check(None, Some(BrokerSpace::create(BrokerKind::Redis))).await;
+}
+
+async fn crash_and_check(database: Option<Database>, broker: Option<BrokerSpace>) {
     let rounds = rounds(ROUNDS);
-    let mut run = Run::begin(Rng::of_this_run(), database, vhost).await;
+    let mut run = Run::begin(Rng::of_this_run(), database, broker).await;
     for round in 1..=*rounds.end() {
         eprint!("round {round} of {rounds:?}: ");
         let has_seen_all = run.round(round).await;
@@ -83,13 +88,13 @@ struct Run {
 /// The shop's store and broker; embedded ones where there are none.
 struct Engines {
     database: Option<Database>,
-    vhost: Option<Vhost>,
+    broker: Option<BrokerSpace>,
 }
 
 impl Engines {
     fn spawn(&self, data: &Path) -> Process {
         let mut arguments = vec!["--port".to_owned(), "0".to_owned()];
-        arguments.extend(self.vhost.iter().flat_map(|vhost| ["--broker".to_owned(), vhost.url()]));
+        arguments.extend(self.broker.iter().flat_map(|broker| ["--broker".to_owned(), broker.url()]));
         Process::spawn_on(data, self.database.as_ref().map(Database::url).as_deref(), &arguments)
     }
 
@@ -116,9 +121,9 @@ enum Then {
 }
 
 impl Run {
-    async fn begin(rng: Rng, database: Option<Database>, vhost: Option<Vhost>) -> Self {
+    async fn begin(rng: Rng, database: Option<Database>, broker: Option<BrokerSpace>) -> Self {
         let folder = tempfile::tempdir().expect("the machine has room for a temporary folder");
-        let engines = Engines { database, vhost };
+        let engines = Engines { database, broker };
         let (process, client) = engines.start(folder.path()).await;
         let shop = Shop::open(&client).await;
         let journal = Arc::new(Journal::new());

@@ -25,10 +25,12 @@ mod load;
 mod missing_stores;
 #[path = "../shop/numbers.rs"]
 mod numbers;
+mod one_process;
 mod outages;
 mod process;
 mod queues;
 mod receiver;
+mod redis_outages;
 mod refusals;
 mod rng;
 mod selling;

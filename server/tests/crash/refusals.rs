@@ -6,7 +6,7 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
-use test_servers::{Database, Postgres, Proxy, Vhost};
+use test_servers::{Database, Postgres, Proxy, Redis, RedisOptions, Vhost};
 
 use crate::books::ALIVE;
 use crate::process::{Ended, Process};
@@ -102,15 +102,7 @@ async fn a_broker_that_does_not_let_the_shop_in_is_named_with_what_to_do() {
         ("http://localhost".to_owned(), "expected a broker"),
     ];
     for (url, says) in &cases {
-        let ended = Process::migrate(&database.url(), url).ended().await;
-        assert_eq!(ended.status.code(), Some(3), "{says}: {ended:?}");
-        assert!(ended.stderr.contains(says), "{says}: {ended:?}");
-        assert!(!ended.stderr.contains("wrong-password"), "a password is shown: {ended:?}");
-        assert!(ended.stderr.lines().count() <= 2, "a clear line: {ended:?}");
-        let ended = Process::doctor(&database.url(), url).ended().await;
-        assert!(!ended.status.success() && ended.stderr.contains(says), "{says}: {ended:?}");
-        let ended = refused(Process::serve(&["orders"], 0, &database.url(), url, &[])).await;
-        assert!(ended.stderr.contains(says) && ended.stderr.lines().count() <= 2, "{says}: {ended:?}");
+        refuse_at_once(&database.url(), url, says).await;
     }
     // By TLS, in a program that was built with it or without it.
     let url = "amqps://localhost/shop?cacertfile=/nowhere/ca.pem";
@@ -126,6 +118,56 @@ async fn a_broker_that_does_not_let_the_shop_in_is_named_with_what_to_do() {
     let ended = Process::migrate(&database.url(), &url).ended().await;
     assert!(!ended.status.success() && ended.stderr.contains("rabbitmqctl set_permissions"), "{ended:?}");
     vhost.eval(r#"rabbit_auth_backend_internal:delete_user(<<"guest2">>, <<"test">>)"#);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redis_that_can_not_be_used_is_named_with_what_to_do() {
+    let database = Database::create();
+    let server = Redis::start();
+    let evicting = RedisOptions { eviction: Some("allkeys-lru"), ..RedisOptions::default() }.start();
+    let node = RedisOptions { is_cluster: true, ..RedisOptions::default() }.start();
+    server.command(&["ACL", "SETUSER", "guest", "on", ">secret", "-@all"]);
+    let at = format!("127.0.0.1:{}", server.port());
+    let cases = [
+        (format!("redis://{}:wrong-password@{at}", Redis::USER), "ACL SETUSER"),
+        (format!("redis://guest:secret@{at}"), "ACL SETUSER guest ~tradepost.*"),
+        (format!("{}/99", server.url()), "has no database 99"),
+        (evicting.url(), "maxmemory-policy noeviction"),
+        (node.url(), "clusters are not supported"),
+        (format!("{}/shop", server.url()), "its database is no number"),
+    ];
+    for (url, says) in &cases {
+        refuse_at_once(&database.url(), url, says).await;
+    }
+    // Who may look and change nothing.
+    server.command(&["ACL", "SETUSER", "guest", "+info"]);
+    let ended = Process::migrate(&database.url(), &format!("redis://guest:secret@{at}")).ended().await;
+    assert_eq!(ended.status.code(), Some(3), "{ended:?}");
+    assert!(ended.stderr.contains("ACL SETUSER guest ~tradepost.*"), "{ended:?}");
+    let foreign = "tradepost.orders.background.0";
+    server.command(&["SET", foreign, "somebody's"]);
+    let ended = Process::migrate(&database.url(), &server.url()).ended().await;
+    assert_eq!(ended.status.code(), Some(3), "{ended:?}");
+    assert!(ended.stderr.contains(foreign), "{ended:?}");
+    server.command(&["DEL", foreign]);
+    assert!(Process::migrate(&database.url(), &server.url()).ended().await.status.success());
+    let ended = Process::doctor(&database.url(), &server.url()).ended().await;
+    for line in ["ok    broker       Redis ", "ok    streams ", "ok    persistence  events that are stored survive"] {
+        assert!(ended.stderr.lines().any(|said| said.starts_with(line)), "{line}: {ended:?}");
+    }
+}
+
+/// Whatever needs the broker ends at once with what to do, on a line or two.
+async fn refuse_at_once(store: &str, broker: &str, says: &str) {
+    let ended = Process::migrate(store, broker).ended().await;
+    assert_eq!(ended.status.code(), Some(3), "{says}: {ended:?}");
+    assert!(ended.stderr.contains(says), "{says}: {ended:?}");
+    assert!(!ended.stderr.contains("wrong-password"), "a password is shown: {ended:?}");
+    assert!(ended.stderr.lines().count() <= 2, "a clear line: {ended:?}");
+    let ended = Process::doctor(store, broker).ended().await;
+    assert!(!ended.status.success() && ended.stderr.contains(says), "{says}: {ended:?}");
+    let ended = refused(Process::serve(&["orders"], 0, store, broker, &[])).await;
+    assert!(ended.stderr.contains(says) && ended.stderr.lines().count() <= 2, "{says}: {ended:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -13,7 +13,7 @@ use server::shop::Shop;
 use service::Operator;
 use test_servers::{Database, Vhost};
 use testkit::{
-    Call, Setup, ShopLocation, TestShop, emit, emit_about_an_unknown_order, on_each_store, on_rabbitmq, options_on,
+    Call, Setup, ShopLocation, TestShop, emit, emit_about_an_unknown_order, on_each_broker, on_each_store, options_on,
     settings_at,
 };
 
@@ -24,7 +24,7 @@ on_each_store! {
     what_is_redelivered_changes_no_alert,
 }
 
-on_rabbitmq! {
+on_each_broker! {
     a_dead_letter_of_a_service_ends_its_alert_when_it_is_discarded_and_what_waited_goes_on,
     an_order_of_which_shipping_does_not_answer_is_stuck_until_it_moves_on,
     what_is_redelivered_changes_no_alert,

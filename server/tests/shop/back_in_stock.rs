@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::http::Method;
 use serde_json::{Value, json};
-use testkit::{Customer, PASSWORD, ShopLocation, TestResponse, TestShop, on_each_store, on_rabbitmq};
+use testkit::{Customer, PASSWORD, ShopLocation, TestResponse, TestShop, on_each_broker, on_each_store};
 
 on_each_store! {
     each_request_is_answered_by_one_mail_when_there_are_units_again,
@@ -17,7 +17,7 @@ on_each_store! {
     bad_requests_name_what_is_wrong,
 }
 
-on_rabbitmq! {
+on_each_broker! {
     each_request_is_answered_by_one_mail_when_there_are_units_again,
 }
 

@@ -6,7 +6,7 @@ use events::CancellationRequested;
 use futures_util::future::join_all;
 use kernel::{Event, Lane, Uuid};
 use serde_json::{Value, json};
-use testkit::{Customer, PASSWORD, Setup, ShopLocation, TestResponse, TestShop, emit, on_each_store, on_rabbitmq};
+use testkit::{Customer, PASSWORD, Setup, ShopLocation, TestResponse, TestShop, emit, on_each_broker, on_each_store};
 
 on_each_store! {
     an_order_leaves_in_parts_and_arrives_and_its_customer_is_mailed_each_time,
@@ -23,7 +23,7 @@ on_each_store! {
     a_ban_cancels_what_is_unpaid_and_what_has_not_left,
 }
 
-on_rabbitmq! {
+on_each_broker! {
     a_paid_order_is_cancelled_and_all_its_money_and_units_go_back,
     a_dispatch_and_a_cancellation_at_once_have_one_winner,
     a_delivered_order_comes_back_in_part_and_then_in_full,

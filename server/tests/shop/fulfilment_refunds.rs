@@ -10,7 +10,7 @@ use futures_util::FutureExt;
 use futures_util::future::{self, join_all};
 use kernel::{Event, EventId};
 use serde_json::{Value, json};
-use testkit::{BrokerVariant, Setup, ShopLocation, TestResponse, TestShop, emit, on_each_store, on_rabbitmq};
+use testkit::{BrokerVariant, Setup, ShopLocation, TestResponse, TestShop, emit, on_each_broker, on_each_store};
 
 on_each_store! {
     the_rest_of_an_order_that_was_refunded_in_part_is_sent_and_delivered,
@@ -21,7 +21,7 @@ on_each_store! {
     a_refund_is_mailed_whatever_reason_an_admin_types,
 }
 
-on_rabbitmq! {
+on_each_broker! {
     the_rest_of_an_order_that_was_refunded_in_part_is_sent_and_delivered,
     a_dispatch_and_a_refund_at_once_have_one_winner,
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::http::Method;
 use events::{Event, PurchaseOrderOverdue, PurchaseOrderPlaced, PurchaseOrderReceived, StockLow};
 use serde_json::{Value, json};
-use testkit::{Setup, ShopLocation, TestShop, emit, on_each_store, on_rabbitmq};
+use testkit::{Setup, ShopLocation, TestShop, emit, on_each_broker, on_each_store};
 
 on_each_store! {
     a_sale_that_leaves_little_is_followed_by_an_order_a_mail_and_a_receipt_that_fills_the_stock,
@@ -20,7 +20,7 @@ on_each_store! {
     a_customer_who_buys_all_at_once_and_a_clerk_who_orders_at_once_leave_one_order_of_the_shortage,
 }
 
-on_rabbitmq! {
+on_each_broker! {
     a_sale_that_leaves_little_is_followed_by_an_order_a_mail_and_a_receipt_that_fills_the_stock,
     a_shortage_is_ordered_once_whatever_is_redelivered_or_replayed,
     a_receipt_is_stocked_once_whatever_is_redelivered_or_replayed,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::http::Method;
 use serde_json::{Value, json};
-use testkit::{ShopLocation, TestShop, on_each_store, on_rabbitmq};
+use testkit::{ShopLocation, TestShop, on_each_broker, on_each_store};
 
 on_each_store! {
     an_order_waits_for_units_and_is_paid_when_they_come,
@@ -21,7 +21,7 @@ on_each_store! {
     waiting_orders_hold_no_more_units_than_unpaid_ones_may,
 }
 
-on_rabbitmq! {
+on_each_broker! {
     orders_are_served_in_turn_one_unit_at_a_time,
     an_order_that_is_cancelled_leaves_its_place_and_its_units_to_the_next,
     orders_that_wait_for_a_deleted_product_are_rejected,

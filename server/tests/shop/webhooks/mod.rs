@@ -10,7 +10,7 @@ use events::{Event, SigningKeyPublished, WebhookDeleted, WebhookDisabled, Webhoo
 use kernel::Timestamp;
 use serde_json::{Value, json};
 use service::setting::Values;
-use testkit::{Setup, ShopLocation, TestShop, on_each_store, on_rabbitmq, unlimited};
+use testkit::{Setup, ShopLocation, TestShop, on_each_broker, on_each_store, unlimited};
 
 use receiver::{Answer, Receiver};
 
@@ -28,7 +28,7 @@ on_each_store! {
     attempts_are_kept_for_thirty_days,
 }
 
-on_rabbitmq! {
+on_each_broker! {
     every_event_arrives_once_signed_and_in_order,
     whatever_a_receiver_does_each_event_arrives_once_and_in_order,
 }
