@@ -65,7 +65,7 @@ pub(crate) async fn behind_an_outbox(servers: &Servers, backlog: usize) -> Resul
     let most = backlog + IMMEDIATE_MAX;
     let timeline = Arc::new(Timeline::new(most));
     let orders = Orders::new(&servers.ids);
-    let db = Db::open(servers.store_of(PAYMENTS, &servers.connect()?)).await?;
+    let db = Db::open(servers.store_of(PAYMENTS, &*servers.connect()?)).await?;
     orders.fill_with(&db, backlog, |number| orders.emit_capture(number)).await?;
     db.close().await;
 

@@ -1,4 +1,4 @@
-//! Small services on PostgreSQL and RabbitMQ, measured from the outbox to the effect: what `cargo xtask bench` runs.
+//! Small services on PostgreSQL and a broker, measured from the outbox to the effect: what `cargo xtask bench` runs.
 //!
 //! Each case starts private servers that keep what they answered, measures, checks that every event took effect once,
 //! and prints one JSON object. The servers are where TMPDIR says: that disk is measured.
@@ -15,6 +15,7 @@ mod lanes;
 mod lapin_baseline;
 mod load;
 mod rebuild;
+mod redis_baseline;
 mod relay;
 mod servers;
 mod services;
@@ -28,7 +29,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use tracing_subscriber::EnvFilter;
 
-use servers::Servers;
+use servers::{BrokerServer, On, Servers};
 use whole_shop::Running;
 
 #[global_allocator]
@@ -46,13 +47,16 @@ struct Cli {
     /// On the servers that tests share, which sync nothing: to see that a case works, not to measure it
     #[arg(long, global = true)]
     on_shared_servers: bool,
+    /// The broker of a case that needs one
+    #[arg(long, global = true, value_enum, default_value_t = BrokerServer::Rabbitmq)]
+    broker: BrokerServer,
 }
 
 #[derive(clap::Subcommand)]
 enum Case {
-    /// lapin alone: publishes the bodies that the relay publishes
+    /// A client alone, lapin or redis: publishes the bodies that the relay publishes
     Bare {
-        /// With as many headers as an event has
+        /// With as many headers or fields as an event has
         #[arg(long)]
         with_headers: bool,
     },
@@ -72,7 +76,7 @@ enum Case {
     },
     /// From the ban of an account to its refusal by every service of a shop, beside a backlog
     Bans {
-        /// On PostgreSQL and RabbitMQ, and not on files and the embedded broker
+        /// On PostgreSQL and a broker, and not on files and the embedded broker
         #[arg(long)]
         on_servers: bool,
     },
@@ -80,7 +84,7 @@ enum Case {
     Rebuild,
     /// Webhooks of a whole shop, to a receiver on this machine
     Webhooks {
-        /// On PostgreSQL and RabbitMQ, and not on files and the embedded broker
+        /// On PostgreSQL and a broker, and not on files and the embedded broker
         #[arg(long)]
         on_servers: bool,
     },
@@ -128,14 +132,14 @@ async fn run(cli: &Cli) -> anyhow::Result<Measured> {
     // So much of the full work.
     let parts = usize::try_from(cli.part_of)?;
     let part = |full: usize| (full / parts).max(1);
-    let are_shared = cli.on_shared_servers;
-    let servers = || Servers::start(are_shared);
-    let shop =
-        async |on_servers| if on_servers { Running::on_servers(are_shared).await } else { Running::embedded().await };
+    let on = On { broker: cli.broker, are_shared: cli.on_shared_servers };
+    let servers = || Servers::start(on);
+    let shop = async |on_servers| if on_servers { Running::on_servers(on).await } else { Running::embedded().await };
     match cli.case {
-        Case::Bare { with_headers } => {
+        Case::Bare { with_headers } if cli.broker == BrokerServer::Rabbitmq => {
             lapin_baseline::measure(&servers().await?, part(load::RELAYED), with_headers).await
         }
+        Case::Bare { .. } => redis_baseline::measure(&servers().await?, part(load::RELAYED)).await,
         Case::Relay => relay::measure(&servers().await?, part(load::RELAYED)).await,
         Case::Events => events_to_effect::as_fast_as_it_goes(&servers().await?, part(events_to_effect::SECONDS)).await,
         Case::Paced => events_to_effect::paced(&servers().await?, part(events_to_effect::SECONDS)).await,

@@ -15,7 +15,7 @@ use crate::timeline::per_s;
 const START: Duration = Duration::from_secs(30);
 
 pub(crate) async fn measure(servers: &Servers, events: usize) -> Result<Measured> {
-    let db = Db::open(servers.store_of(ORDERS, &servers.connect()?)).await?;
+    let db = Db::open(servers.store_of(ORDERS, &*servers.connect()?)).await?;
     Orders::new(&servers.ids).fill(&db, events).await?;
     db.close().await;
     let (service, ctx) = emitter(ORDERS);

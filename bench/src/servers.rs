@@ -4,8 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use bus::{Broker, Topology};
-use bus_rabbitmq::RabbitMq;
+use bus::{Adapter, Broker, Health, Setup, Topology};
 use events::{
     OrderPlaced, PaymentCaptured, PaymentFailed, SigningKeyPublished, UserBanned, UserRolesChanged, UserUnbanned,
 };
@@ -15,14 +14,71 @@ use service::http::overload::Overload;
 use service::telemetry::Metrics;
 use service::{AnyService, CatchingUp, Running, Runtime, Settings, Tasks, Tracer};
 use storage::{Db, Location};
+use test_servers::{Appending, BrokerKind, BrokerSpace, RedisOptions};
 
 use crate::services::{CONSUMER, ORDERS, PAYMENTS, tables_of};
 
 /// More than the largest piece of work takes that is in progress when a process is asked to stop.
 const DRAIN: Duration = Duration::from_secs(30);
 
-/// PostgreSQL and RabbitMQ with full durability, as they are by default: `fsync`, quorum queues, confirmations.
+/// A broker, and how durable it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum BrokerServer {
+    /// RabbitMQ with quorum queues and confirmations
+    Rabbitmq,
+    /// Redis that flushes before it answers
+    Redis,
+    /// Redis that flushes once a second
+    RedisEverysec,
+}
+
+impl BrokerServer {
+    fn kind(self) -> BrokerKind {
+        match self {
+            Self::Rabbitmq => BrokerKind::RabbitMq,
+            Self::Redis | Self::RedisEverysec => BrokerKind::Redis,
+        }
+    }
+
+    fn adapter(self) -> &'static dyn Adapter {
+        match self {
+            Self::Rabbitmq => &bus_rabbitmq::Adapter,
+            Self::Redis | Self::RedisEverysec => &bus_redis::Adapter,
+        }
+    }
+
+    fn start(self) -> Result<(String, OwnBroker)> {
+        let appending = match self {
+            Self::Rabbitmq => {
+                let rabbitmq = test_servers::RabbitMq::try_start()?;
+                return Ok((rabbitmq.url(), OwnBroker::RabbitMq(rabbitmq)));
+            }
+            Self::Redis => Appending::Always,
+            Self::RedisEverysec => Appending::EverySecond,
+        };
+        let redis = RedisOptions { appending, ..RedisOptions::default() }.try_start()?;
+        Ok((redis.url(), OwnBroker::Redis(redis)))
+    }
+}
+
+/// A broker that ends with this value.
+#[expect(dead_code, reason = "they only have to last")]
+pub(crate) enum OwnBroker {
+    RabbitMq(test_servers::RabbitMq),
+    Redis(test_servers::Redis),
+}
+
+/// The kind of servers that a case runs on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct On {
+    pub broker: BrokerServer,
+    /// True for those that tests share.
+    pub are_shared: bool,
+}
+
+/// PostgreSQL and a broker with full durability, as they are by default: `fsync`, and what the broker's kind says.
 pub(crate) struct Servers {
+    adapter: &'static dyn Adapter,
     store: Location,
     pub broker_url: String,
     pub clock: Clock,
@@ -32,38 +88,39 @@ pub(crate) struct Servers {
 
 /// They end with this value.
 pub(crate) enum Started {
-    Own { _postgres: test_servers::Postgres, _rabbitmq: test_servers::RabbitMq },
-    Shared { _database: test_servers::Database, _vhost: test_servers::Vhost },
+    Own { _postgres: test_servers::Postgres, _broker: OwnBroker },
+    Shared { _database: test_servers::Database, _broker: BrokerSpace },
 }
 
 impl Started {
-    /// URLs of an empty database and an empty virtual host, and what they are on.
-    pub fn start(are_shared: bool) -> Result<(String, String, Self)> {
-        Ok(if are_shared {
-            let (database, vhost) = (test_servers::Database::create(), test_servers::Vhost::create());
-            (database.url(), vhost.url(), Self::Shared { _database: database, _vhost: vhost })
+    /// URLs of an empty database and of room on a broker, and what they are on.
+    pub fn start(on: On) -> Result<(String, String, Self)> {
+        Ok(if on.are_shared {
+            let (database, broker) = (test_servers::Database::create(), BrokerSpace::create(on.broker.kind()));
+            (database.url(), broker.url(), Self::Shared { _database: database, _broker: broker })
         } else {
             let postgres = test_servers::Options::default().start()?;
-            let rabbitmq = test_servers::RabbitMq::try_start()?;
-            let (store, broker_url) = (postgres.create_database(), rabbitmq.url());
-            (store, broker_url, Self::Own { _postgres: postgres, _rabbitmq: rabbitmq })
+            let (broker_url, broker) = on.broker.start()?;
+            (postgres.create_database(), broker_url, Self::Own { _postgres: postgres, _broker: broker })
         })
     }
 }
 
 impl Servers {
-    /// Empty, with all queues and bindings.
-    pub async fn start(are_shared: bool) -> Result<Self> {
-        let (store, broker_url, running) = Started::start(are_shared)?;
+    /// Empty, with all queues or streams.
+    pub async fn start(on: On) -> Result<Self> {
+        let (store, broker_url, running) = Started::start(on)?;
         let clock = Clock::system();
         let servers = Self {
+            adapter: on.broker.adapter(),
             store: Location::Postgres(store.parse()?),
             broker_url,
             ids: Ids::new(clock.clone()),
             clock,
             _running: running,
         };
-        servers.connect()?.declare().await.context("the queues can't be made")?;
+        let declared = servers.adapter.declare(&servers.broker_url, servers.setup()).await;
+        declared.context("the queues or streams can't be made")?;
         servers.migrate().await.context("the stores can't be made")?;
         Ok(servers)
     }
@@ -72,7 +129,7 @@ impl Servers {
     async fn migrate(&self) -> Result<()> {
         let (broker, topology) = (self.connect()?, topology());
         for service in [CONSUMER, ORDERS, PAYMENTS] {
-            let store = Db::open(self.store_of(service, &broker)).await?;
+            let store = Db::open(self.store_of(service, &*broker)).await?;
             let types: Vec<String> = topology.types_of(service).map(|(event_type, _)| event_type.to_owned()).collect();
             storage::subscriptions::copied(&store, &types, 0).await?;
             storage::subscriptions::go_live(&store, types).await?;
@@ -82,9 +139,23 @@ impl Servers {
     }
 
     /// A connection of its own, as each process has it.
-    pub fn connect(&self) -> Result<RabbitMq> {
-        let options = bus_rabbitmq::Options::new(topology(), Shards::DEFAULT, self.ids.clone());
-        Ok(RabbitMq::new(&self.broker_url, options)?)
+    pub fn connect(&self) -> Result<Arc<dyn Broker>> {
+        Ok(self.adapter.connect(&self.broker_url, self.setup())?)
+    }
+
+    /// The broker's URL without what is Tradepost's own.
+    pub fn server_url(&self) -> &str {
+        self.broker_url.split('?').next().unwrap_or(&self.broker_url)
+    }
+
+    /// The key of a stream on Redis.
+    pub fn key(&self, stream: &str) -> String {
+        let prefix = self.broker_url.split_once("?prefix=").map_or("", |(_, prefix)| prefix);
+        format!("{prefix}tradepost.{stream}")
+    }
+
+    fn setup(&self) -> Setup {
+        Setup { topology: topology(), shards: Shards::DEFAULT, ids: self.ids.clone() }
     }
 
     /// Options that open a service's store without running the service.
@@ -105,13 +176,15 @@ impl Servers {
 
     /// The consumer's store, after its end.
     pub async fn consumers_store(&self) -> Result<Db> {
-        Ok(Db::open(self.store_of(CONSUMER, &self.connect()?)).await?)
+        Ok(Db::open(self.store_of(CONSUMER, &*self.connect()?)).await?)
     }
 
     /// Number of messages that wait for the consumer in the broker.
     pub async fn waiting(&self) -> Result<u64> {
         let broker = self.connect()?;
-        broker.until(|health| *health == bus::Health::Ready).await;
+        while broker.health() != Health::Ready {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
         Ok(broker.waiting(CONSUMER).await?)
     }
 }
@@ -153,7 +226,7 @@ impl Process {
         let tasks = Tasks::new();
         let runtime = Runtime {
             store: servers.store.clone(),
-            broker: Arc::new(servers.connect()?),
+            broker: servers.connect()?,
             clock: servers.clock.clone(),
             ids: servers.ids.clone(),
             settings: Arc::new(Settings::default()),

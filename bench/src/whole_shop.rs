@@ -19,7 +19,7 @@ use service::{Settings, Tracer};
 use tempfile::TempDir;
 use tower::ServiceExt;
 
-use crate::servers::Started;
+use crate::servers::{On, Started};
 
 /// Orders that are in flight at once.
 const CUSTOMERS: usize = 64;
@@ -48,9 +48,9 @@ impl Running {
         Self::start(folder, store, BrokerSetting::of_default(&Shop::tradepost()), None).await
     }
 
-    /// On PostgreSQL and RabbitMQ.
-    pub async fn on_servers(are_shared: bool) -> Result<Self> {
-        let (store, broker, running) = Started::start(are_shared)?;
+    /// On PostgreSQL and a broker.
+    pub async fn on_servers(on: On) -> Result<Self> {
+        let (store, broker, running) = Started::start(on)?;
         let broker = BrokerSetting::parse(&Shop::tradepost(), &broker).map_err(anyhow::Error::msg)?;
         Self::start(tempfile::tempdir()?, Location::Postgres(store.parse()?), broker, Some(running)).await
     }

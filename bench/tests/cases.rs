@@ -24,22 +24,26 @@ fn measure(case: &[&str], (short, long): (u32, u32)) {
 #[test]
 fn a_bare_client() {
     measure(&["bare", "--with-headers"], (100, 20));
+    measure(&["bare", "--broker", "redis"], (100, 20));
 }
 
 #[test]
 fn the_relay() {
     measure(&["relay"], (100, 20));
+    measure(&["relay", "--broker", "redis"], (100, 20));
 }
 
 #[test]
 fn from_the_commit_to_the_effect() {
     measure(&["events"], (20, 10));
     measure(&["paced"], (20, 10));
+    measure(&["events", "--broker", "redis"], (20, 10));
 }
 
 #[test]
 fn a_backlog() {
     measure(&["backlog"], (100, 20));
+    measure(&["backlog", "--broker", "redis-everysec"], (100, 20));
 }
 
 #[test]

@@ -36,6 +36,13 @@ pub(crate) enum Case {
     BesideWebhooks,
     OneInstance,
     ThreeInstances,
+    BareRedis,
+    RedisRelay,
+    RedisEvents,
+    RedisEventsAlways,
+    RedisEventsPaced,
+    RedisBacklog,
+    RedisLanes,
 }
 
 /// The load on Tradepost: orders are spread over a hundred products, except where all want the same.
@@ -80,6 +87,13 @@ impl Case {
             Self::BesideWebhooks => "beside-webhooks",
             Self::OneInstance => "one-instance",
             Self::ThreeInstances => "three-instances",
+            Self::BareRedis => "bare-redis",
+            Self::RedisRelay => "redis-relay",
+            Self::RedisEvents => "redis-events",
+            Self::RedisEventsAlways => "redis-events-always",
+            Self::RedisEventsPaced => "redis-events-paced",
+            Self::RedisBacklog => "redis-backlog",
+            Self::RedisLanes => "redis-lanes",
         }
     }
 
@@ -116,6 +130,15 @@ impl Case {
             Self::BesideWebhooks => "Tradepost, embedded: orders, each paid one sent to ten endpoints of webhooks",
             Self::OneInstance => "PostgreSQL and RabbitMQ: a reaction that waits 10 ms, one instance",
             Self::ThreeInstances => "PostgreSQL and RabbitMQ: a reaction that waits 10 ms, three instances",
+            Self::BareRedis => "the redis crate alone: the relay's entries, 1,024 in a pipeline, appendfsync everysec",
+            Self::RedisRelay => "PostgreSQL and Redis, everysec: from a full outbox to the broker",
+            Self::RedisEvents => "PostgreSQL and Redis, everysec: from the commit to the effect, as fast as it goes",
+            Self::RedisEventsAlways => {
+                "PostgreSQL and Redis, always: from the commit to the effect, as fast as it goes"
+            }
+            Self::RedisEventsPaced => "PostgreSQL and Redis, always: from the commit to the effect, 500 events/s",
+            Self::RedisBacklog => "PostgreSQL and Redis, always: 100,000 events that wait in the broker",
+            Self::RedisLanes => "PostgreSQL and Redis, always: immediate events beside 100,000 others in the broker",
         }
     }
 
@@ -127,6 +150,7 @@ impl Case {
             Self::PostgresHot => Some(Self::PgbenchHot),
             Self::BareLapinHeaders | Self::Relay | Self::Events => Some(Self::BareLapin),
             Self::ThreeInstances => Some(Self::OneInstance),
+            Self::RedisRelay | Self::RedisEvents => Some(Self::BareRedis),
             _ => None,
         }
     }
@@ -141,14 +165,17 @@ impl Case {
             Self::PostgresBurst => "≥ 1 ×",
             Self::PostgresHot => "≥ 10 ×",
             Self::Relay => "≥ 0.6 ×",
-            Self::Events => "≥ 3,000/s",
+            Self::Events | Self::RedisEventsAlways => "≥ 3,000/s",
             Self::EventsPaced => "p50 < 10 ms",
-            Self::Backlog => "0.8 to 1.2 ×",
-            Self::Lanes | Self::LanesInOutbox | Self::Bans | Self::BansOnServers => "p99 ≤ 50 ms",
+            Self::Backlog | Self::RedisBacklog => "0.8 to 1.2 ×",
+            Self::Lanes | Self::LanesInOutbox | Self::RedisLanes | Self::Bans | Self::BansOnServers => "p99 ≤ 50 ms",
             Self::Rebuild => "≥ 17,000/s",
             Self::Webhooks | Self::WebhooksOnServers => "≥ 1,000/s",
             Self::BesideWebhooks => "≥ 0.9 ×, paid ≥ 0.8 ×",
             Self::ThreeInstances => "≥ 2.5 ×",
+            Self::RedisRelay => "≥ 0.5 ×",
+            Self::RedisEvents => "≥ 8,000/s",
+            Self::RedisEventsPaced => "p50 < 5 ms",
             _ => "",
         }
     }
@@ -182,6 +209,13 @@ impl Case {
             Self::BesideWebhooks => split::run(bench, self, &["beside-webhooks"]),
             Self::OneInstance => split::run(bench, self, &["instances", "1"]),
             Self::ThreeInstances => split::run(bench, self, &["instances", "3"]),
+            Self::BareRedis => split::run(bench, self, &["bare", "--broker=redis-everysec"]),
+            Self::RedisRelay => split::run(bench, self, &["relay", "--broker=redis-everysec"]),
+            Self::RedisEvents => split::run(bench, self, &["events", "--broker=redis-everysec"]),
+            Self::RedisEventsAlways => split::run(bench, self, &["events", "--broker=redis"]),
+            Self::RedisEventsPaced => split::run(bench, self, &["paced", "--broker=redis"]),
+            Self::RedisBacklog => split::run(bench, self, &["backlog", "--broker=redis"]),
+            Self::RedisLanes => split::run(bench, self, &["lanes", "--broker=redis"]),
         }
     }
 }

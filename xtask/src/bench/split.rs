@@ -1,4 +1,4 @@
-//! Services in processes of their own, on PostgreSQL and RabbitMQ: each case is a run of `tradepost-bench`, which
+//! Services in processes of their own, on PostgreSQL and a broker: each case is a run of `tradepost-bench`, which
 //! starts private servers and checks that every event took effect once.
 
 use std::process::Command;
