@@ -150,7 +150,7 @@ impl Case {
             Self::PostgresHot => Some(Self::PgbenchHot),
             Self::BareLapinHeaders | Self::Relay | Self::Events => Some(Self::BareLapin),
             Self::ThreeInstances => Some(Self::OneInstance),
-            Self::RedisRelay | Self::RedisEvents => Some(Self::BareRedis),
+            Self::RedisRelay => Some(Self::BareRedis),
             _ => None,
         }
     }
