@@ -48,7 +48,7 @@ impl bus::Adapter for Adapter {
             let broker = connect(url, setup)?;
             broker.declare().await.map_err(|error| match error {
                 bus::Error::Rejected(said) => AdapterError::Unusable(said),
-                error => AdapterError::Unavailable(error.to_string()),
+                bus::Error::Unavailable(said) => AdapterError::Unavailable(said),
             })?;
             Ok(Arc::new(broker) as Arc<dyn Broker>)
         }

@@ -22,7 +22,7 @@ use crate::layout::Layout;
 use crate::preflight;
 use crate::publisher::{Publish, Publisher, WAITING_MAX};
 use crate::reconnecting::{LOOK_EVERY, Reconnecting};
-use crate::server_info::{Durability, ServerInfo};
+use crate::server_info::ServerInfo;
 use crate::shared::{Idle, Shared, Watcher};
 use crate::{ConfigError, ReachError, wire};
 
@@ -129,11 +129,6 @@ impl Redis {
         self.shared.restore().await
     }
 
-    /// The durability of what is stored, as the server's settings say; `None` while it was not reached.
-    pub fn durability(&self) -> Option<Durability> {
-        self.shared.durability()
-    }
-
     /// Waits until its health is as wanted, and says how it is.
     pub async fn until(&self, wanted: impl Fn(&Health) -> bool) -> Health {
         let mut changes: Vec<_> = self.shared.links().map(Reconnecting::changes).collect();
@@ -187,8 +182,12 @@ impl Broker for Redis {
     }
 
     fn guarantees(&self) -> Guarantees {
-        let survives_restart = self.durability().is_some_and(|durability| durability.survives_restart());
+        let survives_restart = self.shared.durability().is_some_and(|durability| durability.survives_restart());
         Guarantees { survives_restart, ..Self::GUARANTEES }
+    }
+
+    fn durability(&self) -> Option<String> {
+        self.shared.durability().map(|durability| durability.to_string())
     }
 
     fn destinations(&self, event_type: &str) -> Vec<Destination> {

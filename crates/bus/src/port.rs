@@ -123,6 +123,12 @@ pub trait Broker: Send + Sync + 'static {
     /// Its promises.
     fn guarantees(&self) -> Guarantees;
 
+    /// The durability of what is stored, as a sentence, where the settings of the broker's server decide about it. `None`
+    /// where they don't, and as long as the server was not reached.
+    fn durability(&self) -> Option<String> {
+        None
+    }
+
     /// The destinations of an event of this type. Empty if nobody reacts: then it is done at once.
     fn destinations(&self, event_type: &str) -> Vec<Destination>;
 

@@ -16,6 +16,7 @@ pub(super) fn of(url: &str, app: &App, options: &RunOptions, token_is_configured
             format!("  metrics  {url}/metrics"),
         ]),
     }
+    lines.extend(app.broker.durability().map(|durability| format!("  broker   {}: {durability}", app.broker.name())));
     lines.push("  stop     Ctrl-C".to_owned());
     lines.join("\n") + "\n"
 }

@@ -28,6 +28,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use bus::Broker;
 use console::Address;
 use kernel::Clock;
 use payments::Simulated;
@@ -122,6 +123,8 @@ pub struct App {
     pub operators: Arc<Vec<Operator>>,
     /// The admin token, if it was made at this start: it is shown nowhere else.
     pub made_token: Option<String>,
+    /// The broker of all services.
+    pub broker: Arc<dyn Broker>,
     tasks: Tasks,
     /// Lets the process itself in, for seeding.
     own_token: String,

@@ -184,6 +184,7 @@ impl Start {
             Router::new()
         };
         let routes = running.into_iter().fold(of_console, |routes, service| routes.merge(service.router));
+        let broker = runtime.broker.clone();
         let shell = Shell {
             operators: operators.to_vec(),
             broker: runtime.broker,
@@ -198,7 +199,7 @@ impl Start {
         };
         let shop = options.shop;
         let router = shell.wrap(routes, move || docs::openapi(&shop.described()), docs::page);
-        Ok(App { router, operators, made_token, tasks: runtime.tasks, own_token, provider, folder })
+        Ok(App { router, operators, made_token, broker, tasks: runtime.tasks, own_token, provider, folder })
     }
 }
 

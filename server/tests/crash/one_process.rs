@@ -107,6 +107,11 @@ impl OneProcess {
         }
     }
 
+    /// Waits until it says this.
+    pub async fn says(&mut self, text: &str) {
+        self.process.says(text).await;
+    }
+
     pub async fn finish(mut self) {
         self.process.ask_to_stop();
         let ended = self.process.ended().await;

@@ -30,6 +30,12 @@ async fn a_server_that_is_killed_keeps_what_its_settings_promise_and_the_rest_co
     ] {
         let mut server = RedisOptions { appending, ..RedisOptions::default() }.start();
         let mut run = OneProcess::start(None, Some(&server.url())).await;
+        let promise = match appending {
+            Appending::Always => "survive kill -9 and power loss",
+            Appending::EverySecond => "power loss can lose the last second",
+            Appending::Off => "in memory only",
+        };
+        run.says(promise).await;
         run.outage(&format!("killed, appending {appending:?}"), orders(ORDERS), heals, async |run| {
             server.kill();
             run.until_degraded("no Redis can be reached").await;

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeSet;
 use std::process::Command;
+use std::time::Duration;
 
 use serde_json::Value;
+use test_servers::Redis;
 
 use crate::files::{self, compose_services, document, plain, strings};
 
@@ -40,6 +42,35 @@ fn the_script_makes_every_secret_that_compose_reads() {
 
     run();
     assert_eq!(read("store_orders"), url, "what is there stays");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_users_of_redis_have_the_passwords_of_their_urls() {
+    let server = Redis::start();
+    let folder = tempfile::tempdir().unwrap();
+    let run = |script: &str, arguments: &[&str], variables: &[(&str, &str)]| {
+        let mut command = Command::new(files::root().join("deploy").join(script));
+        command.args(arguments).env("SECRETS", folder.path()).envs(variables.iter().copied());
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{script}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    run("secrets.sh", &[], &[("BROKER", "redis"), ("REDIS", &format!("127.0.0.1:{}/0", server.port()))]);
+    let client = format!("redis-cli --no-auth-warning -u {}", server.url());
+    // The second time nothing is new.
+    for _ in 0..2 {
+        run("redis/users.sh", &["apply"], &[("REDIS_CLI", &client)]);
+    }
+    let rows = files::text("deploy/redis/permissions.tsv");
+    let users = rows.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.split('\t').next());
+    let listed = run("redis/users.sh", &["file"], &[]);
+    for user in users {
+        let name = user.trim_start_matches("tradepost_");
+        let url = std::fs::read_to_string(folder.path().join(format!("broker_{name}"))).unwrap();
+        bus_redis::Redis::reach(&url, Duration::ZERO, |_| ()).await.unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert!(listed.lines().any(|line| line.starts_with(&format!("user {user} reset on #"))), "{listed}");
+    }
+    assert!(listed.starts_with("user default off ~* &* +@all\n"), "{listed}");
 }
 
 #[test]

@@ -38,7 +38,7 @@ async fn a_healthy_server_states_its_version_and_what_it_promises() {
 async fn the_promise_follows_from_the_servers_settings() {
     let second = RedisOptions { appending: Appending::EverySecond, ..RedisOptions::default() }.start();
     let broker = broker(&second.url()).await;
-    let said = broker.durability().unwrap().to_string();
+    let said = broker.durability().unwrap();
     assert!(said.contains("the last second") && said.contains("events republish"), "{said}");
     second.command(&["ACL", "SETUSER", "tradepost", "-config"]);
     let server = soon(broker.check()).await.unwrap();
