@@ -116,8 +116,15 @@ async fn alarms_and_a_timeout_of_the_broker_delay_events_and_lose_none() {
         run.fleet.eval(&format!("application:set_env(rabbit, {setting})"));
     }
     // Connections made before keep the old value.
+    let subscribed = run.consumers();
     run.fleet.eval("[rabbit_networking:close_connection(P, \"test\") || P <- rabbit_networking:connections()]");
     tokio::time::sleep(SUBSCRIBED_AGAIN).await;
+    // On a busy machine some take longer, and what is frozen before has nothing that it could be late with.
+    let deadline = Instant::now() + PATIENCE;
+    while run.consumers() < subscribed {
+        assert!(Instant::now() < deadline, "not all have subscribed again");
+        tokio::time::sleep(LOOK_AGAIN).await;
+    }
     run.outage("consumer timeout", Heals::ByItself, async |run| {
         let at = run.fleet.of("inventory")[0];
         run.fleet.freeze(at);

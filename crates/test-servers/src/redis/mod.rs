@@ -212,7 +212,8 @@ impl Redis {
         ];
         lines.extend(options.memory_max.map(|bytes| format!("maxmemory {bytes}")));
         lines.extend(options.eviction.map(|policy| format!("maxmemory-policy {policy}")));
-        lines.extend(options.is_cluster.then(|| "cluster-enabled yes".to_owned()));
+        // Its nodes talk at a second port, by default one that somebody may have.
+        lines.extend(options.is_cluster.then(|| format!("cluster-enabled yes\ncluster-port {}", free_port())));
         if options.has_tls {
             let [authority, certificate, key] = tls::FILES.map(|(name, _)| self.path(name).display().to_string());
             lines.push(format!("tls-port {tls_port}\ntls-auth-clients no\ntls-ca-cert-file {authority}"));
