@@ -27,7 +27,7 @@ pub(crate) fn encode(message: &Message) -> BasicProperties {
 }
 
 /// A message and, if it is none that Tradepost sends, the first thing that is wrong with it.
-/// What could not be read is made up then, always in the same way.
+/// Attributes that could not be read are made up then, always in the same way.
 pub(crate) fn decode(properties: &BasicProperties, body: Vec<u8>) -> (Message, Option<String>) {
     let empty = FieldTable::default();
     let headers = properties.headers().as_ref().unwrap_or(&empty);

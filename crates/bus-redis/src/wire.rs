@@ -47,8 +47,8 @@ pub(crate) const fn body_field() -> &'static str {
 }
 
 /// A message and, if it is none that Tradepost sends, the first thing that is wrong with it.
-/// What could not be read is made up then, always in the same way. The body of an entry whose fields are not those of a
-/// message is all of them, as JSON: nothing of it is lost.
+/// Attributes that could not be read are made up then, always in the same way. The body of an entry whose fields are not
+/// those of a message is all of them, as JSON: nothing of it is lost.
 pub(crate) fn decode(fields: Vec<Field>) -> (Message, Option<String>) {
     let mut reader = Reader::new();
     let mut bodies = 0;
