@@ -4,20 +4,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use bus::remote::{EachLane, RecentErrors, Waits};
+use bus::remote::{EachLane, RecentErrors, Waits, confirmed};
 use bus::{
     Broker, Destination, Error, Guarantees, Health, Message, PublishResult, Publishing, Subscribing, Subscription,
     Topology, Wanted,
 };
 use futures_util::FutureExt;
-use futures_util::future::{self, BoxFuture, select_all};
+use futures_util::future::{self, BoxFuture};
 use kernel::{Ids, Lane, Shards};
 use lapin::Connection;
 use lapin::types::ShortString;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
-use tokio::time::timeout;
 
 use crate::address::Address;
 use crate::declare::{bind, declare, declare_exchange, is_final, open, unbind, waiting};
@@ -25,7 +24,7 @@ use crate::error::{CallError, Unusable};
 use crate::layout::{Binding, Layout, Queue};
 use crate::preflight::{self, ServerInfo};
 use crate::publisher::{Publish, Publisher, WAITING_MAX};
-use crate::reconnecting::{LOOK_EVERY, Reconnecting, Role};
+use crate::reconnecting::{Reconnecting, Role};
 use crate::subscription::{Channelled, Source};
 use crate::{ConfigError, ReachError, wire};
 
@@ -150,23 +149,6 @@ impl RabbitMq {
     /// Declares anew what belongs to the consumers that receive here. It happens by itself every 30 seconds.
     pub async fn restore(&self) -> Result<(), Error> {
         self.shared.restore().await
-    }
-
-    /// Waits until its health is as wanted, and says how it is.
-    pub async fn until(&self, wanted: impl Fn(&Health) -> bool) -> Health {
-        let mut changes: Vec<_> = self.shared.links().map(Reconnecting::changes).collect();
-        loop {
-            let health = self.health();
-            if wanted(&health) {
-                return health;
-            }
-            // The senders live as long as this does.
-            let _ = tokio::select! {
-                (changed, ..) = select_all(changes.iter_mut().map(|link| Box::pin(link.changed()))) => changed,
-                // What was refused is forgotten in time.
-                () = tokio::time::sleep(LOOK_EVERY) => Ok(()),
-            };
-        }
     }
 
     /// Waits for a broker that can be entered, at most as long as the patience; a defect that somebody must repair is
@@ -484,16 +466,6 @@ impl RabbitMq {
             TrySendError::Full(_) => refused(format!("{WAITING_MAX} messages wait to be sent")),
             TrySendError::Closed(_) => PublishResult::Unknown { detail: "the broker was closed".to_owned() },
         })
-    }
-}
-
-/// The broker's confirmation of a message within the deadline.
-async fn confirmed(confirmation: oneshot::Receiver<PublishResult>, deadline: Duration) -> PublishResult {
-    let unknown = |detail: String| PublishResult::Unknown { detail };
-    match timeout(deadline, confirmation).await {
-        Ok(Ok(outcome)) => outcome,
-        Ok(Err(_)) => unknown("the connection broke before it was confirmed".to_owned()),
-        Err(_) => unknown(format!("it was not confirmed within {deadline:?}")),
     }
 }
 

@@ -78,11 +78,6 @@ impl Reconnecting {
         self.state.borrow().complaint()
     }
 
-    /// Changes of the state.
-    pub fn changes(&self) -> watch::Receiver<ConnectionState> {
-        self.state.subscribe()
-    }
-
     /// The connection, as soon as there is one.
     pub async fn connection(&self, patience: Duration) -> Result<Arc<Connection>, bus::Error> {
         let mut state = self.state.subscribe();

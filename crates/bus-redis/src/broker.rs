@@ -3,25 +3,24 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bus::remote::{EachLane, Waits};
+use bus::remote::{EachLane, Waits, confirmed};
 use bus::{
     Broker, Destination, Error, Guarantees, Health, Message, PublishResult, Publishing, Subscribing, Subscription,
     Topology, Wanted,
 };
 use futures_util::FutureExt;
-use futures_util::future::{self, BoxFuture, select_all};
+use futures_util::future::{self, BoxFuture};
 use kernel::{Ids, Lane, Shards};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
-use tokio::time::timeout;
 
 use crate::address::Address;
 use crate::error::Unusable;
 use crate::layout::Layout;
 use crate::preflight;
 use crate::publisher::{Publish, Publisher, WAITING_MAX};
-use crate::reconnecting::{LOOK_EVERY, Reconnecting};
+use crate::reconnecting::Reconnecting;
 use crate::server_info::ServerInfo;
 use crate::shared::{Idle, Shared, Watcher};
 use crate::{ConfigError, ReachError, wire};
@@ -129,23 +128,6 @@ impl Redis {
         self.shared.restore().await
     }
 
-    /// Waits until its health is as wanted, and says how it is.
-    pub async fn until(&self, wanted: impl Fn(&Health) -> bool) -> Health {
-        let mut changes: Vec<_> = self.shared.links().map(Reconnecting::changes).collect();
-        loop {
-            let health = self.health();
-            if wanted(&health) {
-                return health;
-            }
-            // The senders live as long as this does.
-            let _ = tokio::select! {
-                (changed, ..) = select_all(changes.iter_mut().map(|link| Box::pin(link.changed()))) => changed,
-                // What was refused is forgotten in time.
-                () = tokio::time::sleep(LOOK_EVERY) => Ok(()),
-            };
-        }
-    }
-
     /// Waits for a broker that can be used, at most as long as the patience; a defect that somebody must repair is
     /// reported at once. For what can't go on without one: a shop that runs does not wait.
     pub async fn reach(url: &str, patience: Duration, report: impl FnMut(&Unusable)) -> Result<(), ReachError> {
@@ -241,15 +223,5 @@ impl Broker for Redis {
         let complaint = self.shared.links().find_map(Reconnecting::complaint);
         let complaint = complaint.or_else(|| self.shared.recent_errors.recent());
         complaint.map_or(Health::Ready, |reason| Health::Degraded { reason })
-    }
-}
-
-/// The broker's confirmation of a message within the deadline.
-async fn confirmed(confirmation: oneshot::Receiver<PublishResult>, deadline: Duration) -> PublishResult {
-    let unknown = |detail: String| PublishResult::Unknown { detail };
-    match timeout(deadline, confirmation).await {
-        Ok(Ok(outcome)) => outcome,
-        Ok(Err(_)) => unknown("the connection broke before it was confirmed".to_owned()),
-        Err(_) => unknown(format!("it was not confirmed within {deadline:?}")),
     }
 }

@@ -54,11 +54,6 @@ impl Reconnecting {
         }
     }
 
-    /// Changes of the state.
-    pub fn changes(&self) -> watch::Receiver<ConnectionState> {
-        self.state.subscribe()
-    }
-
     /// The connection, as soon as there is one.
     pub async fn connection(&self, patience: Duration) -> Result<MultiplexedConnection, bus::Error> {
         let mut state = self.state.subscribe();

@@ -4,7 +4,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use kernel::{Ids, Lane};
-use tokio::time::Instant;
+use tokio::sync::oneshot;
+use tokio::time::{Instant, timeout};
+
+use crate::PublishResult;
 
 /// The time for which a refusal is reported: longer than the wait before the next attempt of whoever was refused.
 const REPORTED_FOR: Duration = Duration::from_secs(30);
@@ -76,5 +79,15 @@ impl RecentErrors {
     pub fn recent(&self) -> Option<String> {
         let last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         last.as_ref().filter(|(at, _)| at.elapsed() < REPORTED_FOR).map(|(_, reason)| reason.clone())
+    }
+}
+
+/// The result of a publish that a broker confirms within a deadline.
+pub async fn confirmed(confirmation: oneshot::Receiver<PublishResult>, deadline: Duration) -> PublishResult {
+    let unknown = |detail: String| PublishResult::Unknown { detail };
+    match timeout(deadline, confirmation).await {
+        Ok(Ok(outcome)) => outcome,
+        Ok(Err(_)) => unknown("the connection broke before it was confirmed".to_owned()),
+        Err(_) => unknown(format!("it was not confirmed within {deadline:?}")),
     }
 }

@@ -4,6 +4,8 @@
 //! broker port as it is: what is done twice after a crash, a program of its own must notice. A service of Tradepost does
 //! by its inbox.
 
+use std::time::Duration;
+
 use anyhow::{Result, bail};
 use bus::{Broker, Destination, Health, Message, PublishResult, Topology};
 use bus_redis::{Options, Redis};
@@ -13,9 +15,11 @@ use kernel::{Clock, Envelope, EventId, Ids, Lane, Shards};
 /// A broker that is connected, with a stream for each consumer and shard.
 pub async fn connect(url: &str, topology: Topology) -> Result<Redis> {
     let broker = Redis::new(url, Options::new(topology, Shards::DEFAULT, ids()))?;
-    Redis::reach(url, std::time::Duration::from_secs(10), |_| ()).await?;
-    broker.until(|health| *health == Health::Ready).await;
+    Redis::reach(url, Duration::from_secs(10), |_| ()).await?;
     broker.declare().await?;
+    while broker.health() != Health::Ready {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
     Ok(broker)
 }
 

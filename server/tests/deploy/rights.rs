@@ -59,7 +59,7 @@ impl Users {
         // What a refusal breaks is opened again at once.
         let options = Options { reconnect_max: LOOK_AGAIN, ..Options::new(topology.clone(), shards, ids()) };
         let broker = RabbitMq::new(&url, options).unwrap();
-        soon(broker.until(|health| *health == Health::Ready)).await;
+        ready(&broker).await;
         broker
     }
 }
@@ -122,12 +122,7 @@ async fn the_rights_of_each_user_of_redis_are_enough_for_its_service_and_read_no
         .map(|service| (service.name(), bus_redis::Adapter.connect(&of(service.name()), setup()).unwrap()));
     let brokers: BTreeMap<&str, Arc<dyn Broker>> = connected.collect();
     for broker in brokers.values() {
-        soon(async {
-            while broker.health() != Health::Ready {
-                tokio::time::sleep(LOOK_AGAIN).await;
-            }
-        })
-        .await;
+        ready(&**broker).await;
     }
     for service in &services {
         does_its_work(&**service, &brokers).await;
@@ -223,6 +218,15 @@ async fn expect_refused(topic: &str, publish: impl Fn() -> Publishing) {
         }
     };
     soon(tries).await;
+}
+
+async fn ready(broker: &dyn Broker) {
+    soon(async {
+        while broker.health() != Health::Ready {
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+    })
+    .await;
 }
 
 async fn publish(broker: &dyn Broker, message: &Message) -> PublishResult {

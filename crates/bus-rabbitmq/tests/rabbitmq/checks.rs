@@ -9,7 +9,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
 use tradepost_bus_rabbitmq::{Options, RabbitMq, ServerInfo, Unusable};
 
-use crate::support::{PLACED, STOCK, broker, ids, options, plain_client, ready, soon};
+use crate::support::{PLACED, STOCK, broker, ids, options, plain_client, ready, soon, until};
 
 async fn check(url: &str) -> Result<ServerInfo, Unusable> {
     let broker = RabbitMq::new(url, options()).expect("tests check what is a URL");
@@ -138,9 +138,8 @@ async fn health_says_what_check_would_say() {
     let server = Server::start();
     let topology = || Topology::new().consumer(STOCK, [(PLACED, Lane::Background)]);
     let wrong = RabbitMq::new(&format!("{}-not", server.url()), Options::new(topology(), Shards::ONE, ids())).unwrap();
-    let reported =
-        wrong.until(|health| matches!(health, bus::Health::Degraded { reason } if reason.contains("no virtual host")));
-    soon(reported).await;
+    until(&wrong, |health| matches!(health, bus::Health::Degraded { reason } if reason.contains("no virtual host")))
+        .await;
     let right = RabbitMq::new(&server.url(), Options::new(topology(), Shards::ONE, ids())).unwrap();
     ready(&right).await;
 }

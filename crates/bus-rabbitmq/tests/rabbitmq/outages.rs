@@ -2,49 +2,23 @@
 
 use std::time::Duration;
 
-use bus::{Broker, Error, PublishResult, Settlement, Subscription};
-use futures_util::future::join_all;
+use broker_tests::outages;
+use bus::{Error, PublishResult, Settlement, Subscription};
 use kernel::Lane;
 use test_servers::RabbitMq as Server;
 use tradepost_bus_rabbitmq::{Options, RabbitMq};
 
 use crate::support::{
     MAIL, STOCK, broker, broker_with, degraded, deliver, end, options, placed, publish, ready, receive_all, settle,
-    soon, subscribe, take,
+    soon, soon_unknown, subscribe, take,
 };
-
-/// A deadline that a broker keeps which is there, and that makes nobody wait for one that is not.
-fn soon_unknown() -> Options {
-    Options { publish_deadline: Duration::from_secs(2), ..options() }
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_broker_that_comes_late_and_goes_for_a_while_is_used_whenever_it_is_there() {
     let mut server = Server::start();
     let url = server.url();
-    server.stop();
-    let broker = RabbitMq::new(&url, soon_unknown()).unwrap();
-    assert!(degraded(&broker).await.contains("connect"));
-    assert!(matches!(publish(&broker, &placed()).await, PublishResult::Unknown { .. }));
-    server.restart();
-    ready(&broker).await;
-    broker.declare().await.unwrap();
-    let first = placed();
-    assert_eq!(publish(&broker, &first).await, PublishResult::Stored);
-    let mut subscription = subscribe(&broker, STOCK, Lane::Background).await;
-    receive_all(&mut subscription, &[first]).await;
-
-    server.stop();
-    assert!(matches!(end(&mut subscription).await, Error::Unavailable(_)));
-    degraded(&broker).await;
-    assert!(matches!(publish(&broker, &placed()).await, PublishResult::Unknown { .. }));
-    assert!(matches!(soon(broker.waiting(STOCK)).await, Err(Error::Unavailable(_))));
-    server.restart();
-    ready(&broker).await;
-    let second = placed();
-    deliver(&broker, &second).await;
-    let mut subscription = subscribe(&broker, STOCK, Lane::Background).await;
-    receive_all(&mut subscription, &[second]).await;
+    let make = || RabbitMq::new(&url, soon_unknown()).unwrap();
+    outages::comes_late_and_goes_for_a_while(&mut server, make, RabbitMq::declare).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -55,30 +29,7 @@ async fn nothing_that_was_confirmed_is_lost_when_the_broker_is_killed() {
     // made anew, and empty: docs/how-to/postgresql-and-rabbitmq.md says so.
     server.restart();
     ready(&broker).await;
-    let mut confirmed = Vec::new();
-    for _ in 0..2 {
-        let messages: Vec<_> = (0..500).map(|_| placed()).collect();
-        let publishes = messages.iter().map(|message| publish(&broker, message));
-        let killed = async {
-            // Some are confirmed by then, and some are in flight.
-            soon(async {
-                while broker.waiting(STOCK).await.is_ok_and(|count| count < 50) {
-                    tokio::task::yield_now().await;
-                }
-            })
-            .await;
-            server.kill();
-        };
-        let (outcomes, ()) = tokio::join!(join_all(publishes), killed);
-        let stored = messages.into_iter().zip(outcomes).filter(|(_, outcome)| *outcome == PublishResult::Stored);
-        confirmed.extend(stored.map(|(message, _)| message));
-        server.restart();
-        ready(&broker).await;
-    }
-    for consumer in [STOCK, MAIL] {
-        let mut subscription = subscribe(&broker, consumer, Lane::Background).await;
-        receive_all(&mut subscription, &confirmed).await;
-    }
+    outages::killed(&mut server, &broker, 2, 500, 50).await;
 }
 
 /// Such a consumer holds a message for longer than the broker likes, so its channel is closed.
@@ -111,16 +62,8 @@ async fn a_broker_that_is_frozen_is_disconnected_and_used_again_when_it_resumes(
     let server = Server::start();
     // The heartbeat decides when it counts as gone.
     let broker = broker_with(&format!("{}?heartbeat=2", server.url()), soon_unknown()).await;
-    server.freeze();
-    let sent = placed();
-    assert!(matches!(publish(&broker, &sent).await, PublishResult::Unknown { .. }));
-    let reason = degraded(&broker).await;
+    let reason = outages::frozen(&server, &broker).await;
     assert!(!reason.is_empty());
-    server.thaw();
-    ready(&broker).await;
-    deliver(&broker, &sent).await;
-    let mut subscription = subscribe(&broker, STOCK, Lane::Background).await;
-    receive_all(&mut subscription, &[sent]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use bus::{Broker, Destination, Health, PublishResult};
+use broker_tests::outages;
+use bus::{Broker, Destination, PublishResult};
 use bytes::Bytes;
 use futures_util::future::join_all;
 use kernel::Lane;
 use lapin::options::ExchangeDeleteOptions;
 use lapin::types::FieldTable;
-use test_servers::{Faults, Proxy, RabbitMq as Server, Vhost, What};
+use test_servers::{Proxy, RabbitMq as Server, Vhost};
 use tradepost_bus_rabbitmq::RabbitMq;
 
 use crate::support::{
@@ -104,7 +105,7 @@ async fn what_is_published_while_memory_is_short_ends_at_its_deadline_and_flows_
         assert!(matches!(publish(&broker, &placed()).await, PublishResult::Refused { .. }));
         receive_all(&mut subscription, &before).await;
         set_alarm(&server, false);
-        soon(broker.until(|health| *health == Health::Ready)).await;
+        ready(&broker).await;
         deliver(&broker, &held_up).await;
         receive_all(&mut subscription, &[held_up]).await;
     }
@@ -117,40 +118,8 @@ async fn a_connection_that_is_cut_at_any_byte_of_a_publish_loses_nothing() {
     let (proxy, url) = Proxy::before(&vhost.url()).await;
     let at_once = tradepost_bus_rabbitmq::Options { reconnect_max: Duration::from_millis(10), ..options() };
     let broker = broker_with(&url, at_once).await;
-    let sent = placed();
-    let before = proxy.traffic();
-    assert_eq!(publish(&broker, &sent).await, PublishResult::Stored);
-    let grown = proxy
-        .traffic()
-        .iter()
-        .zip(&before)
-        .map(|(after, before)| (after.to_server - before.to_server, after.to_client - before.to_client))
-        .max()
-        .unwrap();
-    let mut all = vec![sent];
-    let mut unknown = 0;
     let every = if test_servers::is_soak() { 1 } else { CUT_EVERY };
-    let cuts = (0..=grown.0).step_by(every).map(|at| Faults::to_server(at, What::Cut));
-    for fault in cuts.chain((0..=grown.1).step_by(every).map(|at| Faults::to_client(at, What::Cut))) {
-        ready(&broker).await;
-        proxy.hit(fault);
-        let sent = placed();
-        let outcome = publish(&broker, &sent).await;
-        match outcome {
-            PublishResult::Stored => {}
-            PublishResult::Unknown { .. } => unknown += 1,
-            other => panic!("{other:?} at {fault:?}"),
-        }
-        if outcome != PublishResult::Stored {
-            deliver(&broker, &sent).await;
-        }
-        all.push(sent);
-    }
-    assert!(unknown > 0, "no cut was felt");
-    proxy.heal().await;
-    ready(&broker).await;
-    let mut subscription = soon(subscribe(&broker, STOCK, Lane::Background)).await;
-    receive_all(&mut subscription, &all).await;
+    outages::cut_within_a_publish(&proxy, &broker, (every, every)).await;
 }
 
 async fn unbind(vhost: &Vhost, queue: &str, event_type: &str, shard: u16) {

@@ -1,31 +1,19 @@
-//! Shared parts of the tests: brokers, messages, and a plain client for what no broker of ours would do.
+//! Brokers of the tests, and a plain client for what no broker of ours would do.
 
-use std::collections::HashSet;
 use std::time::Duration;
 
-pub use bus::conformance::message;
-use bus::{Broker, Delivery, Destination, Error, Health, Message, PublishResult, Settlement, Subscription, Topology};
-use kernel::{Clock, EventId, Ids, Lane, Shards};
+pub use broker_tests::steps::*;
+use kernel::Shards;
 use lapin::{Channel, Connection, ConnectionProperties};
-use test_servers::PATIENCE;
 use tradepost_bus_rabbitmq::{Options, RabbitMq};
-
-/// A consumer of [`PLACED`] and [`FAILED`], and one of [`PLACED`] alone.
-pub const STOCK: &str = "inventory";
-pub const MAIL: &str = "notifications";
-
-pub const PLACED: &str = "orders.order_placed.v1";
-/// In the immediate lane, the other in the background.
-pub const FAILED: &str = "payments.payment_failed.v1";
-
-pub fn topology() -> Topology {
-    Topology::new()
-        .consumer(STOCK, [(PLACED, Lane::Background), (FAILED, Lane::Immediate)])
-        .consumer(MAIL, [(PLACED, Lane::Background)])
-}
 
 pub fn options() -> Options {
     Options::new(topology(), Shards::new(2).expect("two are enough and not too many"), ids())
+}
+
+/// A deadline that a broker keeps which is there, and that makes nobody wait for one that is not.
+pub fn soon_unknown() -> Options {
+    Options { publish_deadline: Duration::from_secs(2), ..options() }
 }
 
 /// A broker that is connected and has its queues.
@@ -38,95 +26,6 @@ pub async fn broker_with(url: &str, options: Options) -> RabbitMq {
     ready(&broker).await;
     broker.declare().await.expect("a fresh virtual host takes any queues");
     broker
-}
-
-pub async fn ready(broker: &RabbitMq) {
-    soon(broker.until(|health| *health == Health::Ready)).await;
-}
-
-/// Waits until the broker is unreachable, and returns the reason.
-pub async fn degraded(broker: &RabbitMq) -> String {
-    match soon(broker.until(|health| *health != Health::Ready)).await {
-        Health::Degraded { reason } => reason,
-        Health::Ready => unreachable!("that was waited for"),
-    }
-}
-
-/// Fails instead of hanging.
-pub async fn soon<T>(future: impl Future<Output = T>) -> T {
-    tokio::time::timeout(PATIENCE, future).await.expect("it takes far less than the patience of tests")
-}
-
-pub fn ids() -> Ids {
-    Ids::new(Clock::system())
-}
-
-pub fn placed() -> Message {
-    message(PLACED, Lane::Background, ids().next())
-}
-
-pub async fn publish(broker: &RabbitMq, message: &Message) -> PublishResult {
-    soon(broker.publish(&Destination::new("events"), message.clone())).await
-}
-
-/// Publishes until it is stored, as a relay does.
-pub async fn deliver(broker: &RabbitMq, message: &Message) {
-    soon(async {
-        while publish(broker, message).await != PublishResult::Stored {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    })
-    .await;
-}
-
-/// The subscription of one consumer in all shards of a lane.
-pub async fn subscribe(broker: &RabbitMq, consumer: &str, lane: Lane) -> bus::Gathered {
-    soon(async {
-        let mut gathered = bus::Gathered::new();
-        // As a runner does it: a queue may not be found yet when its broker has just started.
-        while gathered.assign(broker, consumer, lane, broker.shards().all(lane)).await.is_err() {
-            tokio::task::yield_now().await;
-        }
-        gathered
-    })
-    .await
-}
-
-/// This many deliveries, unsettled.
-pub async fn take(subscription: &mut dyn Subscription, count: usize) -> Vec<Delivery> {
-    let mut taken = Vec::new();
-    while taken.len() < count {
-        taken.extend(soon(subscription.next(count - taken.len())).await.expect("the subscription lasts"));
-    }
-    taken
-}
-
-pub async fn settle(subscription: &mut dyn Subscription, deliveries: &[Delivery], settlement: Settlement) {
-    let tags: Vec<_> = deliveries.iter().map(|delivery| delivery.tag).collect();
-    soon(subscription.settle(&tags, settlement)).await.expect("the subscription lasts");
-}
-
-/// Settles what arrives until all of these have come, however often; what else comes is left.
-pub async fn receive_all(subscription: &mut dyn Subscription, expected: &[Message]) {
-    let mut missing: HashSet<EventId> = expected.iter().map(|message| message.envelope.id).collect();
-    while !missing.is_empty() {
-        for delivery in take(subscription, 1).await {
-            missing.remove(&delivery.message.envelope.id);
-            settle(subscription, &[delivery], Settlement::Done).await;
-        }
-    }
-}
-
-/// The error with which a subscription ends; deliveries before it are dropped.
-pub async fn end(subscription: &mut dyn Subscription) -> Error {
-    soon(async {
-        loop {
-            if let Err(error) = subscription.next(1).await {
-                return error;
-            }
-        }
-    })
-    .await
 }
 
 /// A plain AMQP client.

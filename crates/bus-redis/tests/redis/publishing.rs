@@ -1,15 +1,19 @@
 //! The results of a publish.
 
+use broker_tests::outages;
 use bus::{Broker, Destination, PublishResult, Settlement};
 use bytes::Bytes;
 use futures_util::future::join_all;
 use kernel::Lane;
-use test_servers::{Faults, KeyPrefix, Proxy, Redis as Server, RedisOptions, What};
+use test_servers::{KeyPrefix, Proxy, Redis as Server, RedisOptions};
 
 use crate::support::{
     FAILED, MAIL, STOCK, broker, broker_with, degraded, deliver, ids, message, one_shard, options, placed, publish,
-    ready, receive_all, settle, soon, subscribe, take,
+    receive_all, settle, soon, subscribe, take,
 };
+
+/// The distance of the bytes of what is sent at which the short form cuts; the long one cuts at each.
+const CUT_EVERY: usize = 25;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_event_without_consumers_is_unroutable() {
@@ -127,45 +131,15 @@ fn owned((user, password): (&str, &str)) -> (String, String) {
     (user.to_owned(), password.to_owned())
 }
 
-/// A publish is a kilobyte, its answer a few dozen bytes: the connection breaks before, within and after each.
+/// A publish is two kilobytes with its script, its answer a few dozen bytes: the connection breaks before, within and
+/// after each.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_connection_that_is_cut_at_any_byte_of_a_publish_loses_nothing() {
     let keys = KeyPrefix::create();
     let (proxy, url) = Proxy::before(&keys.url()).await;
     let broker = broker(&url).await;
-    let mut all = vec![placed()];
-    let before = proxy.traffic();
-    assert_eq!(publish(&broker, &all[0]).await, PublishResult::Stored);
-    let grown = proxy
-        .traffic()
-        .iter()
-        .zip(&before)
-        .map(|(after, before)| (after.to_server - before.to_server, after.to_client - before.to_client))
-        .max()
-        .unwrap();
-    let mut unknown = 0;
-    // Each 25th byte of what is sent, which is the script and the attributes, and each of the answer.
-    let cuts = (0..=grown.0).step_by(25).map(|at| Faults::to_server(at, What::Cut));
-    for fault in cuts.chain((0..=grown.1).map(|at| Faults::to_client(at, What::Cut))) {
-        ready(&broker).await;
-        proxy.hit(fault);
-        let sent = placed();
-        let outcome = publish(&broker, &sent).await;
-        match outcome {
-            PublishResult::Stored => {}
-            PublishResult::Unknown { .. } => unknown += 1,
-            other => panic!("{other:?} at {fault:?}"),
-        }
-        if outcome != PublishResult::Stored {
-            deliver(&broker, &sent).await;
-        }
-        all.push(sent);
-    }
-    assert!(unknown > 0, "no cut was felt");
-    proxy.heal().await;
-    ready(&broker).await;
-    let mut subscription = soon(subscribe(&broker, STOCK, Lane::Background)).await;
-    receive_all(&mut subscription, &all).await;
+    let of_what_is_sent = if test_servers::is_soak() { 1 } else { CUT_EVERY };
+    outages::cut_within_a_publish(&proxy, &broker, (of_what_is_sent, 1)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

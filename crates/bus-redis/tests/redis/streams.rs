@@ -15,7 +15,7 @@ use crate::support::{
 async fn ten_processes_declare_at_once() {
     let keys = KeyPrefix::create();
     let brokers: Vec<_> = (0..10).map(|_| Redis::new(&keys.url(), options()).unwrap()).collect();
-    join_all(brokers.iter().map(ready)).await;
+    join_all(brokers.iter().map(|broker| ready(broker))).await;
     soon(try_join_all(brokers.iter().map(Redis::declare))).await.unwrap();
     let sent = placed();
     assert_eq!(publish(&brokers[0], &sent).await, PublishResult::Stored);
