@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Makes what compose.yaml reads from deploy/secrets: one password for each user of the database and of the broker,
-# and the token of the admin. What is there already stays, so that it can be run again after an upgrade.
+# and the token of the admin. What is there already stays, so that it can be run again after an upgrade. Writes the
+# broker into .env as a profile of compose.yaml, beside other profiles that are there.
 #
 #   deploy/secrets.sh            hosts as compose.yaml calls them
 #   POSTGRES=db:5432/shop RABBITMQ=mq:5672/shop deploy/secrets.sh
@@ -52,6 +53,14 @@ if [ "$broker" = redis ]; then
 else
     SECRETS=$folder VHOST=${rabbitmq##*/} "$here/rabbitmq/users.sh" definitions >"$folder/rabbitmq_definitions"
     chmod 444 "$folder/rabbitmq_definitions"
+fi
+
+if [ -z "${SECRETS:-}" ] || [ -n "${ENV_FILE:-}" ]; then
+    env=${ENV_FILE:-$here/../.env}
+    touch "$env"
+    others=$(sed -n 's/^COMPOSE_PROFILES=//p' "$env" | tr ',' '\n' | grep -vxE 'rabbitmq|redis|' | sed 's/^/,/' | tr -d '\n' || true)
+    rest=$(grep -v '^COMPOSE_PROFILES=' "$env" || true)
+    printf '%s\n' "COMPOSE_PROFILES=$broker$others" ${rest:+"$rest"} >"$env"
 fi
 
 echo "secrets are in $folder; the admin's token:" >&2

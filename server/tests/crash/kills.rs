@@ -19,9 +19,9 @@ use crate::rng::Rng;
 use crate::shop::Shop;
 use crate::watch::{Counters, Watch};
 
-/// Kills of all kinds take six rounds. After those a run ends as soon as it has seen what kills cause; one that has not
-/// after the last has missed the work.
-const ROUNDS: RangeInclusive<u64> = 6..=20;
+/// Kills of all kinds take four rounds, and so do recoveries of all kinds. After those a run ends as soon as it has seen
+/// what kills cause; one that has not after the last has missed the work.
+const ROUNDS: RangeInclusive<u64> = 4..=20;
 
 /// Orders of each round in a short run and a long one: enough that a kill finds work at every stage, from the request to
 /// the mail.
@@ -46,6 +46,7 @@ async fn every_crash_leaves_balanced_books() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "a long form, of cargo xtask soak: this database with another broker, and this broker with another store, are tried each time"]
 async fn every_crash_leaves_balanced_books_on_postgresql() {
     crash_and_check(Some(Database::create()), None).await;
 }

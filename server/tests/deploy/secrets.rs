@@ -12,18 +12,20 @@ use crate::files::{self, compose_services, document, plain, strings};
 #[test]
 fn the_script_makes_every_secret_that_compose_reads() {
     let folder = tempfile::tempdir().unwrap();
-    let run = || {
+    let env = folder.path().join("env");
+    let run = |broker: &str| {
         let mut script = Command::new(files::root().join("deploy/secrets.sh"));
-        let output = script.env("SECRETS", folder.path()).output().unwrap();
+        script.env("SECRETS", folder.path()).env("BROKER", broker).env("ENV_FILE", &env);
+        let output = script.output().unwrap();
         assert!(output.status.success(), "{} (it needs bash and openssl)", String::from_utf8_lossy(&output.stderr));
     };
     let read = |name: &str| std::fs::read_to_string(folder.path().join(name)).unwrap();
-    run();
+    run("rabbitmq");
     let url = read("store_orders");
     assert!(url.starts_with("postgres://tradepost_orders:") && url.ends_with("@postgres:5432/tradepost"), "{url}");
-    for file in document("compose.yaml")["secrets"].as_object().unwrap().values() {
-        let name = file["file"].as_str().unwrap().strip_prefix("./deploy/secrets/").unwrap();
-        assert!(!read(name).is_empty(), "{name}");
+    for (name, file) in document("compose.yaml")["secrets"].as_object().unwrap() {
+        assert_eq!(file["file"], format!("./deploy/secrets/{name}"));
+        assert!(name == "redis_users" || !read(name).is_empty(), "{name}");
     }
 
     let definitions: Value = serde_json::from_str(&read("rabbitmq_definitions")).unwrap();
@@ -40,8 +42,26 @@ fn the_script_makes_every_secret_that_compose_reads() {
     assert_eq!(names("permissions", "user"), rows);
     assert!(definitions["users"].as_array().unwrap().iter().all(|user| user["password_hash"].is_string()));
 
-    run();
+    run("rabbitmq");
     assert_eq!(read("store_orders"), url, "what is there stays");
+
+    assert_eq!(read("env"), "COMPOSE_PROFILES=rabbitmq\n");
+    std::fs::write(&env, "NAME=a shop\nCOMPOSE_PROFILES=rabbitmq,metrics\nOTHER=1\n").unwrap();
+    run("redis");
+    assert_eq!(read("env"), "COMPOSE_PROFILES=redis,metrics\nNAME=a shop\nOTHER=1\n");
+    assert!(!read("redis_users").is_empty());
+}
+
+#[test]
+fn each_broker_of_compose_is_a_profile_and_nothing_waits_for_one_of_them() {
+    let brokers = ["rabbitmq", "redis"];
+    for (name, service) in compose_services() {
+        if brokers.contains(&&*name) {
+            assert_eq!(strings(&service["profiles"]), [name.as_str()]);
+        }
+        let waits_for = service["depends_on"].as_object();
+        assert!(waits_for.is_none_or(|others| brokers.iter().all(|broker| !others.contains_key(*broker))), "{name}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

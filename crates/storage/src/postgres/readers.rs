@@ -103,11 +103,13 @@ impl Readers {
     }
 
     /// The one with the fewest reads in flight, for answers come in the order of the questions: what is small does not
-    /// wait behind what is large where it needn't. Those that are alike take turns.
+    /// wait behind what is large where it needn't. Of those that are alike one that is connected, for a connection costs
+    /// the server memory and time; then they take turns.
     fn reader(&self) -> Result<Reading<'_>, Error> {
         let (turn, count) = (self.next.fetch_add(1, Ordering::Relaxed), self.readers.len());
         let in_turn = (0..count).map(|at| &self.readers[(turn + at) % count]);
-        let reader = in_turn.min_by_key(|reader| reader.reads.load(Ordering::Relaxed)).expect("there is at least one");
+        let cost = |reader: &&Reader| (reader.reads.load(Ordering::Relaxed), !reader.link.is_connected());
+        let reader = in_turn.min_by_key(cost).expect("there is at least one");
         if self.closed.load(Ordering::Relaxed) {
             return Err(unavailable(reader.link.server(), "it is closed"));
         }

@@ -81,6 +81,11 @@ impl Reconnecting {
         Err(connecting)
     }
 
+    /// True if [`get`](Self::get) has a connection at once.
+    pub fn is_connected(&self) -> bool {
+        self.0.lock().connection.as_ref().is_some_and(|connection| !connection.client.is_closed())
+    }
+
     /// Gives the connection up: it did not answer in time, or is not wanted any more.
     pub fn drop_connection(&self) {
         self.0.lock().connection = None;
