@@ -83,6 +83,7 @@ impl Shop {
             .service(7089, |outside| analytics::service(&outside.settings))
             .service(7090, |outside| admin::service(&outside.settings, outside.dead_letters.clone()))
             .service(7091, |outside| webhooks::service(&outside.settings))
+            .service(7092, |outside| bridge::service(&outside.settings))
             .broker(&EmbeddedAdapter)
             .broker(&bus_rabbitmq::Adapter)
             .broker(&bus_redis::Adapter)

@@ -64,4 +64,15 @@ events! { "inventory";
         #[serde(default)]
         waits: bool,
     }
+
+    /// An order that was placed elsewhere is settled: its units left the stock, or nothing did because there was too little
+    /// of what `shortages` name.
+    Background "inventory.external_order_settled.v1" by order_id
+    ExternalOrderSettled {
+        order_id: OrderId,
+        contract: String,
+        lines: Vec<ReservedLine>,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        shortages: Vec<Shortage>,
+    }
 }

@@ -21,7 +21,7 @@ pub use suppliers::{PurchaseOrderId, PurchaseOrderKind, ReceiptId, ReceiptKind, 
 pub use webhooks::{EndpointId, EndpointKind};
 
 // One line for each service that emits events: its file, and its structs re-exported here.
-emitting! { users, catalog, inventory, orders, payments, shipping, suppliers, admin, webhooks }
+emitting! { users, catalog, inventory, orders, payments, shipping, suppliers, admin, webhooks, bridge }
 
 /// The description of an event's type, for the catalogue, the runner and the console.
 #[derive(Clone, Copy, Debug)]

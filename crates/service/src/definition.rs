@@ -20,7 +20,7 @@ use crate::setting::AnySetting;
 use crate::telemetry::{Counter, Register};
 use crate::timers::{ErasedTimer, Timer, TimerKind};
 use crate::{
-    CannotStart, Ctx, CtxParts, Delivery, Failure, OnDemand, Selection, accounts, on_account_changed,
+    CannotStart, Ctx, CtxParts, Delivery, Failure, OnDemand, Selection, Tasks, accounts, on_account_changed,
     on_signing_key_published,
 };
 
@@ -52,6 +52,7 @@ pub(crate) struct Definition {
     pub is_projection: bool,
     pub yields_to: YieldsTo,
     pub at_stop: Option<StopFn>,
+    pub tasks: Vec<Task>,
 }
 
 /// The reactions that every service has.
@@ -60,6 +61,9 @@ fn common_reactions() -> Vec<Reaction> {
     let to_key = Reaction::one::<_, SigningKeyPublished, _, _>(&no_state, on_signing_key_published::handle);
     Reaction::of_all(&no_state, &accounts::types(), on_account_changed::handle).chain([to_key]).collect()
 }
+
+/// Work that goes on beside reactions and timers.
+type Task = Box<dyn FnOnce(Arc<CtxParts>, Tasks) -> BoxFuture<'static, ()> + Send>;
 
 type AtStart = Box<dyn FnOnce(Arc<CtxParts>) -> BoxFuture<'static, Result<(), CannotStart>> + Send>;
 
@@ -83,6 +87,7 @@ impl<S: Send + Sync + 'static> Service<S> {
             is_projection: false,
             yields_to: YieldsTo::Requests,
             at_stop: None,
+            tasks: Vec::new(),
         };
         Self { definition, routes: Routes::new(), state: Arc::new(state) }
     }
@@ -232,6 +237,18 @@ impl<S: Send + Sync + 'static> Service<S> {
     {
         let state = self.state.clone();
         self.definition.at_start.push(Box::new(move |parts| Box::pin(run(Ctx::new(parts, state)))));
+        self
+    }
+
+    /// Runs beside the reactions and timers, from their start until the tasks are asked to stop: for what waits on something
+    /// outside, such as a connection to others.
+    pub fn task<F, Fut>(mut self, run: F) -> Self
+    where
+        F: FnOnce(Ctx<S>, Tasks) -> Fut + Send + 'static,
+        Fut: Future<Output = ()> + Send + 'static,
+    {
+        let state = self.state.clone();
+        self.definition.tasks.push(Box::new(move |parts, tasks| Box::pin(run(Ctx::new(parts, state), tasks))));
         self
     }
 

@@ -290,6 +290,9 @@ impl Definition {
             let wake = operator.wake.subscribe();
             runtime.tasks.spawn(crate::timers::run(ctx.clone(), timer, wake, runtime.tasks.clone()));
         }
+        for task in self.tasks {
+            runtime.tasks.spawn(task(ctx.clone(), runtime.tasks.clone()));
+        }
         runtime.tasks.spawn(sweep(ctx.clone(), runtime.tasks.clone()));
         runtime.tasks.spawn(crate::keys::keep(ctx.clone(), runtime.tasks.clone()));
         let keys = ctx.keys.clone();

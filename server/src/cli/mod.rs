@@ -12,6 +12,7 @@ mod bench;
 mod client;
 mod completions;
 mod config;
+mod contracts;
 mod dlq;
 mod doctor;
 mod events;
@@ -151,6 +152,9 @@ enum Command {
     /// Send events to others: add, test, rotate, resend and remove endpoints
     #[command(subcommand)]
     Webhooks(webhooks::Command),
+    /// List, show, try and export the contracts by which other services are spoken to
+    #[command(subcommand)]
+    Contracts(contracts::Command),
     /// Put a running shop under load, and check its books
     #[command(subcommand)]
     Bench(bench::Command),
@@ -260,6 +264,7 @@ impl Command {
             Self::Dlq(command) => command.run(client, out).await,
             Self::Mail(command) => command.run(client, out).await,
             Self::Webhooks(command) => command.run(client, out).await,
+            Self::Contracts(command) => command.run(client, out).await,
             Self::Bench(command) => command.run(client, out).await,
             Self::Up(_)
             | Self::Serve(_)

@@ -1,8 +1,9 @@
 //! Settings on the command line, where they win over all others.
 
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use bridge::Contract;
 use clap::Args;
 use server::config::{self, Environment, Errors, Flags, Loaded};
 use server::shop::Shop;
@@ -33,6 +34,43 @@ pub struct Engines {
     // The brokers come from the shop: see `cli::parse`.
     #[arg(long, value_name = "URL")]
     pub broker: Option<String>,
+}
+
+/// The contracts by which services that are not Tradepost's own are spoken to.
+#[derive(Debug, Args)]
+pub struct Contracts {
+    /// Speak the wire format of other services; may stand several times
+    ///
+    /// A name of `tradepost contracts list`, of a file NAME.toml in the folder `contracts` of the data folder or of this
+    /// folder, or the path of such a file. Without a broker only its HTTP routes are answered.
+    ///
+    /// A password is better kept off the command line: set TRADEPOST_CONTRACTS, or TRADEPOST_CONTRACTS_FILE to a file that
+    /// holds all of them with commas between.
+    #[arg(long = "contract", value_name = "NAME[=BROKER_URL]")]
+    contracts: Vec<String>,
+}
+
+impl Contracts {
+    /// As flags beside others.
+    pub fn with(self, flags: Flags) -> Flags {
+        if self.contracts.is_empty() {
+            return flags;
+        }
+        let data = flags.data_dir.clone().unwrap_or_else(|| "tradepost-data".to_owned());
+        let found = self.contracts.iter().map(|contract| found(contract, Path::new(&data)));
+        Flags { contracts: Some(found.collect::<Vec<_>>().join(",")), ..flags }
+    }
+}
+
+/// The same with the path of the file, where the name is that of a file.
+fn found(contract: &str, data: &Path) -> String {
+    let (name, broker) = contract.split_once('=').map_or((contract, None), |(name, broker)| (name, Some(broker)));
+    let folders = [data.join("contracts"), PathBuf::from("contracts")];
+    let files = folders.iter().map(|folder| folder.join(format!("{name}.toml")));
+    let own = Contract::own_names().any(|known| known == name);
+    let file = files.filter(|_| !own).find(|file| file.is_file());
+    let place = file.map_or_else(|| name.to_owned(), |file| file.display().to_string());
+    broker.map_or_else(|| place.clone(), |broker| format!("{place}={broker}"))
 }
 
 /// The data, the database and the broker of a shop that a command looks at from outside.

@@ -9,7 +9,7 @@ use service::{CannotStart, storage};
 
 use super::Failure;
 use super::failure::Exit;
-use super::overrides::{ConfigFile, Engines, Listening};
+use super::overrides::{ConfigFile, Contracts, Engines, Listening};
 
 const AFTER_HELP: &str = "\
 Options win over variables TRADEPOST_…, those over the configuration file.
@@ -30,6 +30,8 @@ pub struct Up {
     #[command(flatten)]
     engines: Engines,
     #[command(flatten)]
+    contracts: Contracts,
+    #[command(flatten)]
     listening: Listening,
     #[command(flatten)]
     file: ConfigFile,
@@ -39,6 +41,7 @@ impl Up {
     pub async fn run(self, shop: &Shop, environment: &Environment) -> Result<(), Failure> {
         refuse_joining(shop)?;
         let flags = Flags { data_dir: self.data, ..self.listening.with(self.engines.into_flags()) };
+        let flags = self.contracts.with(flags);
         let loaded = config::load(shop, &flags, self.file.path.as_deref(), environment)?;
         let scope = Scope::Whole { data: loaded.settings.data_dir.clone() };
         let missing_stores = if self.accept_loss { MissingStores::Accept } else { MissingStores::Refuse };

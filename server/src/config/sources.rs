@@ -6,7 +6,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use service::setting::Values;
+use bridge::settings::CONTRACTS;
+use service::setting::{AnySetting, Values};
 use toml::{Table, Value};
 
 use super::keys::{self, Key, Keys};
@@ -34,6 +35,8 @@ pub struct Flags {
     pub listen: Option<String>,
     /// `--port`
     pub port: Option<String>,
+    /// `--contract`, all of them with commas between
+    pub contracts: Option<String>,
 }
 
 /// One setting as people see it.
@@ -87,14 +90,16 @@ impl<'k> Sources<'k> {
         environment.check(keys, &mut sources.errors);
         sources.take_file(file, environment);
         sources.take_environment(environment);
-        let flags = [
+        let texts = [
             (&keys::DATA_DIR, "--data", &flags.data_dir),
             (&keys::STORE, "--store", &flags.store),
             (&keys::BROKER, "--broker", &flags.broker),
             (&keys::LISTEN, "--listen", &flags.listen),
             (&keys::PORT, "--port", &flags.port),
         ];
-        for (key, flag, text) in flags {
+        let declared = keys.declared().map(|(key, _)| key).find(|key| key.name == CONTRACTS.name());
+        let contracts = declared.map(|key| (key, "--contract", &flags.contracts));
+        for (key, flag, text) in texts.into_iter().chain(contracts) {
             if let Some(text) = text {
                 sources.found.insert(key.name, Found { text: text.clone(), origin: Origin::Flag(flag) });
             }

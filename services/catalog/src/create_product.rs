@@ -17,7 +17,8 @@ use utoipa::ToSchema;
 use crate::domain::{self, NewProduct, Refusal};
 use crate::{Ctx, fields, product_tag, queries, store};
 
-const LOW_STOCK_THRESHOLD_DEFAULT: i64 = 5;
+/// Available units at which the stock of a product counts as low that says nothing else.
+pub(crate) const LOW_STOCK_THRESHOLD_DEFAULT: i64 = 5;
 
 /// A new product.
 #[derive(Debug, Deserialize, ToSchema)]

@@ -1,5 +1,6 @@
 //! Decisions about products: their changes, and the newest fact about their stock. Those about reviews are in `review`.
 
+pub(crate) mod foreign;
 pub(crate) mod rating;
 pub(crate) mod review;
 

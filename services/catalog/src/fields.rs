@@ -1,6 +1,7 @@
 //! The bounds of a product's fields.
 
 use kernel::{Currency, Money, text};
+use service::Failure;
 use service::http::Fields;
 use utoipa::ToSchema;
 
@@ -70,4 +71,30 @@ fn check_line(fields: &mut Fields, text: &str, field: &str, length_max: usize) {
 
 fn check_units(fields: &mut Fields, units: i64, field: &str) {
     fields.check((0..=UNITS_MAX).contains(&units), field, "range", format!("0 to {UNITS_MAX} units"));
+}
+
+pub(crate) fn check_foreign_sku(sku: &str) -> Result<(), Failure> {
+    let rule = || format!("sku: wanted 1 to {SKU_MAX} letters A to Z and a to z, digits, `.`, `_` and `-`");
+    park_unless(|fields| check_sku(fields, sku), rule)
+}
+
+pub(crate) fn check_foreign_name(name: &str) -> Result<(), Failure> {
+    let rule = || format!("name: wanted 1 to {NAME_MAX} characters on a single line");
+    park_unless(|fields| check_name(fields, name), rule)
+}
+
+pub(crate) fn check_foreign_price(price: Money, currency: Currency) -> Result<(), Failure> {
+    let rule = || format!("price: wanted 1 to {PRICE_MAX} minor units of {currency}, the shop's one currency");
+    park_unless(|fields| check_price(fields, price, currency), rule)
+}
+
+pub(crate) fn check_foreign_stock(stock: i64) -> Result<(), Failure> {
+    park_unless(|fields| check_stock(fields, stock), || format!("stock: wanted at most {UNITS_MAX} units"))
+}
+
+/// Parks what breaks a rule and was sent by no request that could be answered: the reason is the rule.
+fn park_unless(check: impl FnOnce(&mut Fields), rule: impl FnOnce() -> String) -> Result<(), Failure> {
+    let mut fields = Fields::new();
+    check(&mut fields);
+    fields.finish().map_err(|_| Failure::park(rule()))
 }

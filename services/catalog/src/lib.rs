@@ -19,6 +19,7 @@ mod domain;
 mod fields;
 mod forget_reviewer;
 mod hide_review;
+mod on_external_product_changed;
 mod on_inventory_updated;
 mod on_shipment_delivered;
 mod on_user_deleted;
@@ -33,7 +34,7 @@ mod store;
 mod update_product;
 mod update_review;
 
-use events::{InventoryUpdated, ShipmentDelivered, UserDeleted};
+use events::{ExternalProductChanged, InventoryUpdated, ShipmentDelivered, UserDeleted};
 use kernel::Currency;
 use service::Service;
 use service::http::Policy;
@@ -77,5 +78,6 @@ pub fn service(values: &Values) -> Service<Catalog> {
         .on_many::<InventoryUpdated>(on_inventory_updated::handle_many)
         .on_many::<ShipmentDelivered>(on_shipment_delivered::handle_many)
         .on::<UserDeleted>(on_user_deleted::handle)
+        .on::<ExternalProductChanged>(on_external_product_changed::handle)
         .timer(store::FORGET_REVIEWER, forget_reviewer::handle)
 }

@@ -12,6 +12,9 @@ use kernel::{Timestamp, Version};
 
 kernel::id!(AdjustmentId, AdjustmentKind, "A correction of what is on hand.");
 
+/// Units that are on hand at the most, by the word of somebody else: as many as a product of the catalogue begins with.
+pub(crate) const MIRRORED_MAX: i64 = 1_000_000_000;
+
 /// A product's stock as it was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Level {
@@ -203,6 +206,22 @@ impl Shelf {
 
     /// Holds all lines, or none.
     pub fn reserve(&mut self, lines: &[ReservedLine]) -> Result<(), CannotReserve> {
+        for (product_id, quantity) in self.all_offered(lines)? {
+            self.change(product_id, |level| level.reserved += quantity);
+        }
+        Ok(())
+    }
+
+    /// Sells all lines at once, or none: nothing is held for an order that is settled elsewhere.
+    pub fn take(&mut self, lines: &[ReservedLine]) -> Result<(), CannotReserve> {
+        for (product_id, quantity) in self.all_offered(lines)? {
+            self.change(product_id, |level| level.on_hand -= quantity);
+        }
+        Ok(())
+    }
+
+    /// Units of each product, if a new order may have them all.
+    fn all_offered(&self, lines: &[ReservedLine]) -> Result<BTreeMap<ProductId, i64>, CannotReserve> {
         let wanted = totals(lines);
         let unknown: Vec<Shortage> = wanted
             .iter()
@@ -217,13 +236,7 @@ impl Shelf {
             .map(|(&product_id, &requested)| Shortage { product_id, requested, available: self.offered(product_id) })
             .filter(|shortage| shortage.available < shortage.requested)
             .collect();
-        if !short.is_empty() {
-            return Err(CannotReserve::TooLittle(short));
-        }
-        for (product_id, quantity) in wanted {
-            self.change(product_id, |level| level.reserved += quantity);
-        }
-        Ok(())
+        if short.is_empty() { Ok(wanted) } else { Err(CannotReserve::TooLittle(short)) }
     }
 
     /// Holds what there is of each line for an order that waits for the rest, and answers with what it holds. `None` if
@@ -318,6 +331,16 @@ impl Shelf {
         Ok(())
     }
 
+    /// Sets what is on hand to the word of whoever keeps this stock elsewhere, but not below what is held. False if the
+    /// product's stock was never opened; then nothing is changed.
+    pub fn mirror(&mut self, product_id: ProductId, on_hand: i64) -> bool {
+        let is_known = self.levels.contains_key(&product_id);
+        if is_known {
+            self.change(product_id, |level| level.on_hand = on_hand.max(level.reserved));
+        }
+        is_known
+    }
+
     /// True if more units were given to orders than were waited for: the levels were read at another time than the orders,
     /// and in between another instance changed both. What was decided must be decided again.
     pub fn is_of_two_times(&self) -> bool {
@@ -368,206 +391,4 @@ fn totals(lines: &[ReservedLine]) -> BTreeMap<ProductId, i64> {
 }
 
 #[cfg(test)]
-mod tests {
-    use kernel::{Currency, Money, Uuid};
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn level(product: u128, on_hand: i64) -> Level {
-        Level {
-            product_id: Uuid::from_u128(product).into(),
-            sku: product.to_string(),
-            name: "Thing".to_owned(),
-            on_hand,
-            reserved: 0,
-            waiting: 0,
-            low_stock_threshold: 2,
-            is_low: false,
-            is_closed: false,
-            product_version: Version::FIRST,
-            version: Version::FIRST,
-        }
-    }
-
-    fn line(product: u128, quantity: i64) -> ReservedLine {
-        ReservedLine { product_id: Uuid::from_u128(product).into(), quantity }
-    }
-
-    #[test]
-    fn an_order_gets_all_its_lines_or_none() {
-        let mut shelf = Shelf::new([level(1, 5), level(2, 1)]);
-        let refused = shelf.reserve(&[line(1, 5), line(2, 2)]);
-        assert!(matches!(refused, Err(CannotReserve::TooLittle(short)) if short.len() == 1 && short[0].available == 1));
-        assert!(shelf.changed().is_empty());
-    }
-
-    #[test]
-    fn a_product_named_twice_counts_twice() {
-        let mut shelf = Shelf::new([level(1, 5)]);
-        assert!(shelf.reserve(&[line(1, 3), line(1, 3)]).is_err());
-        assert!(shelf.reserve(&[line(1, 2), line(1, 3)]).is_ok());
-    }
-
-    #[test]
-    fn stock_runs_low_once() {
-        let mut shelf = Shelf::new([level(1, 5)]);
-        shelf.reserve(&[line(1, 3)]).unwrap();
-        assert!(shelf.changed()[0].shortage.is_some());
-        let mut shelf = Shelf::new(shelf.changed().into_iter().map(|changed| changed.level));
-        shelf.reserve(&[line(1, 1)]).unwrap();
-        assert!(shelf.changed()[0].shortage.is_none());
-    }
-
-    #[test]
-    fn a_product_that_begins_below_its_threshold_is_short() {
-        let created = |initial_stock| ProductCreated {
-            product_id: Uuid::from_u128(1).into(),
-            sku: "1".to_owned(),
-            name: "Thing".to_owned(),
-            description: String::new(),
-            category: None,
-            price: Money::new(100, Currency::EUR),
-            initial_stock,
-            low_stock_threshold: 5,
-            version: 1,
-        };
-        let (level, shortage) = Level::opened(&created(5));
-        assert!(level.is_low && shortage.is_some_and(|low| (low.available, low.threshold) == (5, 5)));
-        assert_eq!(Level::opened(&created(6)).1, None);
-    }
-
-    #[test]
-    fn units_that_came_are_on_hand_if_their_stock_is_open() {
-        let mut shelf = Shelf::new([level(1, 5), Level { is_closed: true, ..level(2, 1) }]);
-        assert!(shelf.receive(&[line(1, 3), line(1, 1), line(2, 2)]));
-        let on_hand: Vec<i64> = shelf.changed().iter().map(|changed| changed.level.on_hand).collect();
-        assert_eq!(on_hand, [9, 3]);
-        assert!(!Shelf::new([level(1, 5)]).receive(&[line(1, 1), line(3, 1)]));
-    }
-
-    #[test]
-    fn a_closed_product_is_not_held_any_more() {
-        let mut shelf = Shelf::new([Level { is_closed: true, ..level(1, 5) }]);
-        assert!(matches!(shelf.reserve(&[line(1, 1)]), Err(CannotReserve::TooLittle(_))));
-    }
-
-    #[derive(Clone, Debug)]
-    enum Step {
-        Place(i64),
-        Pay(usize),
-        Cancel(usize),
-        Return(usize, i64),
-        CancelPaid(usize),
-        Adjust(i64),
-        Receive(i64),
-    }
-
-    fn step() -> impl Strategy<Value = Step> {
-        prop_oneof![
-            (1_i64..20).prop_map(Step::Place),
-            (0_usize..8).prop_map(Step::Pay),
-            (0_usize..8).prop_map(Step::Cancel),
-            (0_usize..8, 1_i64..20).prop_map(|(at, units)| Step::Return(at, units)),
-            (0_usize..8).prop_map(Step::CancelPaid),
-            (-20_i64..20).prop_map(Step::Adjust),
-            (1_i64..20).prop_map(Step::Receive),
-        ]
-    }
-
-    /// A change of the stock (`Ok`), or of the threshold (`Err`).
-    fn level_change() -> impl Strategy<Value = Result<i64, i64>> {
-        prop_oneof![(-10_i64..10).prop_map(Ok), (0_i64..20).prop_map(Err)]
-    }
-
-    proptest! {
-        /// Each shortage is emitted when it begins, by whatever it begins, and once.
-        #[test]
-        fn a_shortage_is_emitted_once(start in 0_i64..20, changes in prop::collection::vec(level_change(), 0..40)) {
-            let (mut now, begun) = level(1, start).noticed();
-            prop_assert_eq!(begun.is_some(), start <= 2);
-            for (version, change) in (2..).zip(changes) {
-                let before = now.clone();
-                let shortage = match change {
-                    Ok(delta) => {
-                        let mut shelf = Shelf::new([now.clone()]);
-                        let adjusted = shelf.adjust(now.product_id, delta);
-                        match shelf.changed().pop() {
-                            Some(changed) if adjusted.is_ok() => {
-                                now = changed.level;
-                                changed.shortage
-                            }
-                            _ => None,
-                        }
-                    }
-                    Err(low_stock_threshold) => {
-                        let product = ProductUpdated {
-                            product_id: now.product_id,
-                            sku: now.sku.clone(),
-                            name: now.name.clone(),
-                            description: String::new(),
-                            category: None,
-                            price: Money::new(100, Currency::EUR),
-                            low_stock_threshold,
-                            changed: Vec::new(),
-                            version,
-                        };
-                        let (after, shortage) = now.clone().renamed(&product).unwrap();
-                        prop_assert_eq!(after.clone().renamed(&product), None, "an older change is not newer");
-                        now = after;
-                        shortage
-                    }
-                };
-                let is_short = |level: &Level| level.available() <= level.low_stock_threshold;
-                prop_assert_eq!(shortage.is_some(), is_short(&now) && !is_short(&before));
-                prop_assert_eq!(now.is_low, is_short(&now));
-            }
-        }
-
-        /// Whatever happens in whatever order, units are neither made nor lost, and never below zero.
-        #[test]
-        fn units_are_conserved(start in 0_i64..50, steps in prop::collection::vec(step(), 0..60)) {
-            let mut shelf = Shelf::new([level(1, start)]);
-            let (mut held, mut sold, mut stocked) = (Vec::new(), Vec::<Reservation>::new(), start);
-            for step in steps {
-                match step {
-                    Step::Place(quantity) => if shelf.reserve(&[line(1, quantity)]).is_ok() {
-                        held.push(quantity);
-                    },
-                    Step::Pay(at) if at < held.len() => {
-                        let quantity = held.swap_remove(at);
-                        shelf.sell(&[line(1, quantity)]);
-                        sold.push(Reservation {
-                            order_id: Uuid::from_u128(7).into(),
-                            status: Status::Sold,
-                            lines: vec![line(1, quantity)],
-                            held: Vec::new(),
-                            returned: Vec::new(),
-                            version: Version::FIRST,
-                        });
-                    }
-                    Step::Return(at, units) if at < sold.len() => {
-                        let back = sold[at].returnable(&[line(1, units), line(2, 1)]);
-                        shelf.put_back(&back);
-                        sold[at] = sold[at].with_returned(&back);
-                    }
-                    Step::CancelPaid(at) if at < sold.len() => shelf.put_back(&sold.swap_remove(at).outstanding()),
-                    Step::Cancel(at) if at < held.len() => shelf.release(&[line(1, held.swap_remove(at))]),
-                    Step::Adjust(delta) => if shelf.adjust(Uuid::from_u128(1).into(), delta).is_ok() {
-                        stocked += delta;
-                    },
-                    Step::Receive(units) => {
-                        prop_assert!(shelf.receive(&[line(1, units)]));
-                        stocked += units;
-                    }
-                    Step::Pay(_) | Step::Cancel(_) | Step::Return(..) | Step::CancelPaid(_) => {}
-                }
-                let now = &shelf.levels[&Uuid::from_u128(1).into()];
-                let out: i64 = sold.iter().flat_map(Reservation::outstanding).map(|line| line.quantity).sum();
-                prop_assert_eq!(now.on_hand + out, stocked);
-                prop_assert_eq!(now.reserved, held.iter().sum::<i64>());
-                prop_assert!(now.available() >= 0);
-            }
-        }
-    }
-}
+mod tests;

@@ -5,6 +5,10 @@
 mod adjust_stock;
 mod book_units;
 mod domain;
+mod mirror_stock;
+mod on_external_order_placed;
+mod on_external_product_changed;
+mod on_external_stock_changed;
 mod on_order_cancelled;
 mod on_order_paid;
 mod on_order_placed;
@@ -18,8 +22,8 @@ mod serve_waiting;
 mod store;
 
 use events::{
-    OrderCancelled, OrderPaid, OrderPlaced, PaymentRefunded, ProductCreated, ProductDeleted, ProductUpdated,
-    PurchaseOrderReceived,
+    ExternalOrderPlaced, ExternalProductChanged, ExternalStockChanged, OrderCancelled, OrderPaid, OrderPlaced,
+    PaymentRefunded, ProductCreated, ProductDeleted, ProductUpdated, PurchaseOrderReceived,
 };
 use service::Service;
 use service::http::Policy;
@@ -51,5 +55,8 @@ pub fn service() -> Service {
         .on_many::<OrderCancelled>(on_order_cancelled::handle_many)
         .on::<PaymentRefunded>(on_payment_refunded::handle)
         .on::<PurchaseOrderReceived>(on_purchase_order_received::handle)
+        .on_many::<ExternalOrderPlaced>(on_external_order_placed::handle_many)
+        .on::<ExternalProductChanged>(on_external_product_changed::handle)
+        .on::<ExternalStockChanged>(on_external_stock_changed::handle)
         .timer(store::SERVE_WAITING, serve_waiting::handle)
 }

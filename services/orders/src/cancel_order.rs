@@ -11,17 +11,28 @@ use service::http::idempotency::{self, Claim, IdempotencyKey, RepeatableResponse
 use service::http::{IfMatch, PathId, Problem, ProblemBody, RequestInfo};
 
 use crate::access::own_order;
-use crate::domain::{self, CUSTOMER, Status, TooLate};
+use crate::domain::{self, CUSTOMER, CannotCancel, Status};
 use crate::queries::Order;
 use crate::{Ctx, store};
 
-impl From<TooLate> for Problem {
-    fn from(TooLate(status): TooLate) -> Self {
-        let detail = match status {
-            Status::Paid => "a part of the order has left: it can't be cancelled any more".to_owned(),
-            status => format!("the order is {}: it can't be cancelled any more", status.as_str()),
-        };
-        Self::new(StatusCode::CONFLICT, "too_late", detail)
+/// The code of a refusal to change an order that was placed elsewhere.
+pub(crate) const SETTLED_ELSEWHERE: &str = "settled_elsewhere";
+
+impl From<CannotCancel> for Problem {
+    fn from(refusal: CannotCancel) -> Self {
+        match refusal {
+            CannotCancel::TooLate(status) => {
+                let detail = match status {
+                    Status::Paid => "a part of the order has left: it can't be cancelled any more".to_owned(),
+                    status => format!("the order is {}: it can't be cancelled any more", status.as_str()),
+                };
+                Self::new(StatusCode::CONFLICT, "too_late", detail)
+            }
+            CannotCancel::SettledElsewhere => {
+                let detail = "the order was placed elsewhere, as `external` says: cancel it there";
+                Self::new(StatusCode::CONFLICT, SETTLED_ELSEWHERE, detail)
+            }
+        }
     }
 }
 
@@ -33,7 +44,7 @@ impl From<TooLate> for Problem {
     responses(
         (status = 200, body = Order),
         (status = 202, body = Order, description = "it was paid: what has not left is being stopped"),
-        (status = 409, body = ProblemBody, description = "`too_late`"),
+        (status = 409, body = ProblemBody, description = "`too_late`, `settled_elsewhere`"),
     )
 )]
 pub(crate) async fn handler(

@@ -1,11 +1,13 @@
 //! An order's transitions: state + input + now → changes + events, or a refusal.
 
 mod cancellation;
+mod external;
 mod refunds;
 mod shipment;
 mod stock;
 
-pub(crate) use cancellation::{BAN, CUSTOMER, Cancellation, TooLate};
+pub(crate) use cancellation::{BAN, CUSTOMER, Cancellation, CannotCancel};
+pub(crate) use external::{CannotRecord, External, Recorded, record};
 pub(crate) use refunds::DecidedRefund;
 pub(crate) use shipment::{Shipment, ShipmentStatus};
 pub(crate) use stock::Rejection;
@@ -131,6 +133,8 @@ pub(crate) struct Order {
     /// The address of the client that placed it.
     pub placed_from: Option<String>,
     pub access_digest: Vec<u8>,
+    /// The place where it was placed and is settled; none of an order of this shop's own.
+    pub external: Option<External>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
     /// The time at which it was reported as stuck in the status that it has.
@@ -191,6 +195,8 @@ pub(crate) enum CannotPay {
     Pending,
     /// As many payments were declined as an order may have: it was cancelled for it.
     TooManyAttempts,
+    /// It was placed elsewhere, and is settled there.
+    SettledElsewhere,
     /// The order is not waiting for money.
     NotPayable(Status),
 }
@@ -293,6 +299,7 @@ pub(crate) fn place(
         cancelled_by: None,
         placed_from: draft.placed_from,
         access_digest: draft.access_digest,
+        external: None,
         created_at: now,
         updated_at: now,
         stuck_at: None,
@@ -326,8 +333,11 @@ impl Order {
     }
 
     /// Its units are held, or soon will be, and nothing is paid or being paid for them. An order that waits for stock holds
-    /// some for a long time before its payment token is tried.
+    /// some for a long time before its payment token is tried. One that is settled elsewhere holds none.
     pub fn awaits_customer(&self) -> bool {
+        if self.external.is_some() {
+            return false;
+        }
         let has_time = matches!(self.status, Status::Placed | Status::Reserved);
         let is_unpaid = self.payment_token.is_none() && self.payment_status != PaymentStatus::Requested;
         self.status == Status::Backordered || has_time && is_unpaid
@@ -450,6 +460,9 @@ impl Order {
 
     /// The customer gives a payment token.
     pub fn request_payment(&self, payment_id: PaymentId, token: String, now: Timestamp) -> Result<Decision, CannotPay> {
+        if self.external.is_some() {
+            return Err(CannotPay::SettledElsewhere);
+        }
         match (self.status, self.payment_status) {
             (Status::Placed | Status::Backordered, _) if self.payment_token.is_some() => Err(CannotPay::Pending),
             (Status::Reserved, PaymentStatus::Requested) => Err(CannotPay::Pending),
@@ -484,8 +497,12 @@ impl Order {
     /// The order without the fields that identify its customer, once it is settled long enough for its mails and money
     /// to be too. Books keep its number, lines, total, times and country.
     pub fn without_customer(&self, now: Timestamp) -> Option<Self> {
-        let is_settled =
-            matches!(self.status, Status::Delivered | Status::Rejected | Status::Cancelled | Status::Refunded);
+        let is_settled = match self.status {
+            Status::Delivered | Status::Rejected | Status::Cancelled | Status::Refunded => true,
+            // Nothing follows here: it is sent from elsewhere.
+            Status::Paid => self.external.is_some(),
+            Status::Placed | Status::Backordered | Status::Reserved | Status::Cancelling | Status::Shipped => false,
+        };
         (is_settled && now >= self.updated_at + FORGOTTEN_AFTER).then(|| Self {
             user_id: None,
             email: String::new(),

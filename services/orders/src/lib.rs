@@ -15,6 +15,8 @@ mod expire_reservation;
 mod follow_account;
 mod forget_customer;
 mod numbers;
+mod on_external_order_placed;
+mod on_external_order_settled;
 mod on_payment_captured;
 mod on_payment_failed;
 mod on_payment_refunded;
@@ -42,9 +44,10 @@ mod store;
 mod unpaid;
 
 use events::{
-    PaymentCaptured, PaymentFailed, PaymentRefunded, PaymentVoided, ProductCreated, ProductDeleted, ProductUpdated,
-    RefundFailed, ShipmentDelivered, ShipmentDispatched, ShipmentReduced, ShipmentStopped, StockRejected,
-    StockReserved, UserBanned, UserDeleted, UserProfileUpdated, UserRegistered,
+    ExternalOrderPlaced, ExternalOrderSettled, PaymentCaptured, PaymentFailed, PaymentRefunded, PaymentVoided,
+    ProductCreated, ProductDeleted, ProductUpdated, RefundFailed, ShipmentDelivered, ShipmentDispatched,
+    ShipmentReduced, ShipmentStopped, StockRejected, StockReserved, UserBanned, UserDeleted, UserProfileUpdated,
+    UserRegistered,
 };
 use service::Service;
 use service::http::Policy;
@@ -85,6 +88,7 @@ const MIGRATIONS: Migrations = Migrations {
         storage::migration!("0008_closed_accounts"),
         storage::migration!("0009_waiting"),
         storage::migration!("0010_stuck"),
+        storage::migration!("0011_external"),
     ],
 };
 
@@ -126,6 +130,8 @@ pub fn service(values: &Values) -> Service<Orders> {
         .on_many::<ShipmentDelivered>(on_shipment_delivered::handle_many)
         .on_many::<ShipmentReduced>(on_shipment_reduced::handle_many)
         .on_many::<ShipmentStopped>(on_shipment_stopped::handle_many)
+        .on_many::<ExternalOrderPlaced>(on_external_order_placed::handle_many)
+        .on_many::<ExternalOrderSettled>(on_external_order_settled::handle_many)
         .timer(store::ASK_SHIPPING, ask_shipping::handle)
         .timer(CANCEL_OF_BANNED.at_once, cancel_of_banned::handle)
         .timer(CANCEL_OF_BANNED.late, cancel_of_banned::handle)

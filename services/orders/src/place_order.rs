@@ -238,7 +238,7 @@ async fn place_once(
         let order = place(draft.clone(), &products, &changing, now)?;
         let ttl = ctx.state.settings.reservation_ttl();
         let expires_at = expires_at(now, ttl);
-        let batch = store::insert(&order, &order.placed(wait_for_stock)).schedule(
+        let batch = store::insert(&order).emit(order.version, &order.placed(wait_for_stock)).schedule(
             store::EXPIRE_RESERVATION.name,
             order.order_id,
             expires_at,

@@ -53,8 +53,32 @@ pub(crate) struct Order {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "customer")]
     cancelled_by: Option<String>,
+    /// The place where it was placed and is settled, if that is not here: nobody pays for it here, and nothing of it is
+    /// sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    external: Option<External>,
     created_at: Timestamp,
     updated_at: Timestamp,
+}
+
+/// The place where an order was placed that is not this shop's own.
+#[derive(Serialize, ToSchema)]
+#[schema(as = OrderExternal)]
+pub(crate) struct External {
+    /// The contract by which it came.
+    #[schema(example = "erp")]
+    contract: String,
+    /// Its id there, if it was said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "SO-4711")]
+    foreign_id: Option<String>,
+}
+
+impl From<domain::External> for External {
+    fn from(external: domain::External) -> Self {
+        let domain::External { contract, foreign_id } = external;
+        Self { contract, foreign_id }
+    }
 }
 
 /// The place of an order among those that wait for the same products.
@@ -214,6 +238,7 @@ impl Order {
             cancellation: order.cancellation.map(domain::Cancellation::as_str),
             waiting: None,
             cancelled_by: order.cancelled_by.and_then(|by| actor_seen_by(caller, by)),
+            external: order.external.map(External::from),
             created_at: order.created_at,
             updated_at: order.updated_at,
         }

@@ -11,6 +11,7 @@ use service::http::idempotency::{self, Claim, IdempotencyKey, KeyedBody, Repeata
 use service::http::{Fields, IfMatch, PathId, Problem, ProblemBody, RequestInfo};
 
 use crate::access::own_order;
+use crate::cancel_order::SETTLED_ELSEWHERE;
 use crate::domain::{CannotPay, Status};
 use crate::place_order::PaymentToken;
 use crate::queries::Order;
@@ -26,6 +27,10 @@ impl From<CannotPay> for Problem {
             CannotPay::TooManyAttempts => {
                 let detail = "too many payments of this order were declined, and it was cancelled: place another order";
                 Self::new(StatusCode::CONFLICT, "too_many_attempts", detail)
+            }
+            CannotPay::SettledElsewhere => {
+                let detail = "the order was placed elsewhere, as `external` says: it is paid there";
+                Self::new(StatusCode::CONFLICT, SETTLED_ELSEWHERE, detail)
             }
             CannotPay::NotPayable(status) => {
                 let is_paid = matches!(
@@ -46,7 +51,8 @@ impl From<CannotPay> for Problem {
     params(("id" = OrderId, Path), IdempotencyKey, IfMatch), request_body = PaymentToken,
     responses(
         (status = 202, body = Order),
-        (status = 409, body = ProblemBody, description = "`payment_pending`, `not_payable`, `too_many_attempts`"),
+        (status = 409, body = ProblemBody, description = "`payment_pending`, `not_payable`, `too_many_attempts`, \
+            `settled_elsewhere`"),
     )
 )]
 pub(crate) async fn handler(

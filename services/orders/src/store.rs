@@ -1,17 +1,17 @@
 //! Orders, the products that can be ordered, and the addresses of users, in the database.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use events::shipping::ShipmentLine;
-use events::{Event, OrderId, OrderPlaced, ProductId, ProductUpdated, RefundId, ShipmentId, UserProfileUpdated};
+use events::{Event, OrderId, ProductId, ProductUpdated, RefundId, ShipmentId, UserProfileUpdated};
 use kernel::{Currency, Money, UserId, Version};
 use serde::{Deserialize, Serialize};
 use service::TimerKind;
 use service::storage::{self, Batch, Db, Error, Row, Value, params};
 
 use crate::domain::{
-    Cancellation, DecidedRefund, Decision, Due, Order, OrderEvent, Product, Shipment, ShipmentStatus, Status,
+    Cancellation, DecidedRefund, Decision, Due, External, Order, OrderEvent, Product, Shipment, ShipmentStatus, Status,
 };
 
 /// Set when an order is placed, moved when its stock is held, removed when it is paid or ends.
@@ -24,6 +24,8 @@ storage::statements! {
     lookup PRODUCTS concat!("select product_id, sku, name, price_amount, price_currency, ",
         storage::is_held!("$3", "products.product_id"), " as is_changing
         from products where product_id = any($1) and is_deleted = $2");
+    lookup KNOWN_PRODUCTS "select product_id, sku, name, price_amount, price_currency from products
+        where product_id = any($1)";
     query OTHER_CURRENCIES "select price_currency, cast(count(*) as bigint) as products from products
         where is_deleted = $1 and price_currency <> $2
         group by price_currency order by products desc, price_currency limit 1";
@@ -35,6 +37,7 @@ storage::statements! {
         where products.version < excluded.version";
     lookup ACCOUNT concat!("select email, closed_version, ", storage::is_held!("$2", "users.user_id"), " as is_changing
         from users where user_id = $1");
+    lookup CLOSED_ACCOUNTS "select user_id from users where user_id = any($1) and closed_version > 0";
     upsert PUT_USER "insert into users (user_id, email, version) values ($1, $2, $3)
         on conflict (user_id) do update set email = excluded.email, version = excluded.version
         where users.version < excluded.version";
@@ -43,41 +46,42 @@ storage::statements! {
         where users.closed_version < excluded.closed_version";
     lookup ORDERS "select order_id, number, user_id, email, ship_to, lines, total_amount, total_currency, status,
             reason, payment_status, payment_id, payment_token, payment_error, declines, refunded, refunds, shipments,
-            withheld, waits_for, cancellation, cancelled_by, follows_account, placed_from, access_digest, created_at,
-            updated_at, stuck_at, version
+            withheld, waits_for, cancellation, cancelled_by, follows_account, placed_from, access_digest, contract,
+            foreign_id, created_at, updated_at, stuck_at, version
         from orders where order_id = any($1)";
     query ORDERS_BEFORE "select order_id, number, user_id, email, ship_to, lines, total_amount, total_currency, status,
             reason, payment_status, payment_id, payment_token, payment_error, declines, refunded, refunds, shipments,
-            withheld, waits_for, cancellation, cancelled_by, follows_account, placed_from, access_digest, created_at,
-            updated_at, stuck_at, version
+            withheld, waits_for, cancellation, cancelled_by, follows_account, placed_from, access_digest, contract,
+            foreign_id, created_at, updated_at, stuck_at, version
         from orders where order_id < $1 and (status = $2 or $2 is null) order by order_id desc limit $3";
     query ORDERS_OF_NUMBER "select order_id, number, user_id, email, ship_to, lines, total_amount, total_currency, status,
             reason, payment_status, payment_id, payment_token, payment_error, declines, refunded, refunds, shipments,
-            withheld, waits_for, cancellation, cancelled_by, follows_account, placed_from, access_digest, created_at,
-            updated_at, stuck_at, version
+            withheld, waits_for, cancellation, cancelled_by, follows_account, placed_from, access_digest, contract,
+            foreign_id, created_at, updated_at, stuck_at, version
         from orders where number = $1";
     lookup ORDER_OF_TOKEN "select order_id from orders where access_digest = $1";
     query ORDERS_OF_TOKEN "select order_id, number, user_id, email, ship_to, lines, total_amount, total_currency, status,
             reason, payment_status, payment_id, payment_token, payment_error, declines, refunded, refunds, shipments,
-            withheld, waits_for, cancellation, cancelled_by, follows_account, placed_from, access_digest, created_at,
-            updated_at, stuck_at, version
+            withheld, waits_for, cancellation, cancelled_by, follows_account, placed_from, access_digest, contract,
+            foreign_id, created_at, updated_at, stuck_at, version
         from orders where access_digest = $1 and order_id < $2 and (status = $3 or $3 is null)
         order by order_id desc limit $4";
     query ORDERS_OF_USER "select order_id, number, user_id, email, ship_to, lines, total_amount, total_currency, status,
             reason, payment_status, payment_id, payment_token, payment_error, declines, refunded, refunds, shipments,
-            withheld, waits_for, cancellation, cancelled_by, follows_account, placed_from, access_digest, created_at,
-            updated_at, stuck_at, version
+            withheld, waits_for, cancellation, cancelled_by, follows_account, placed_from, access_digest, contract,
+            foreign_id, created_at, updated_at, stuck_at, version
         from orders where user_id = $1 and order_id < $2 and (status = $3 or $3 is null)
         order by order_id desc limit $4";
     query ORDERS_OF_USER_AFTER "select order_id, number, user_id, email, ship_to, lines, total_amount, total_currency, status,
             reason, payment_status, payment_id, payment_token, payment_error, declines, refunded, refunds, shipments,
-            withheld, waits_for, cancellation, cancelled_by, follows_account, placed_from, access_digest, created_at,
-            updated_at, stuck_at, version
+            withheld, waits_for, cancellation, cancelled_by, follows_account, placed_from, access_digest, contract,
+            foreign_id, created_at, updated_at, stuck_at, version
         from orders where user_id = $1 and order_id > $2 and status = any($3) order by order_id limit $4";
     insert INSERT_ORDER into orders (order_id uuid, number int, user_id uuid, email text, ship_to json, lines json,
         total_amount int, total_currency text, status text, reason text, payment_status text, payment_id uuid,
         payment_token text, payment_error text, declines int, follows_account bool, placed_from text, units int,
-        awaits_customer bool, access_digest bytes, created_at time, updated_at time, version int);
+        awaits_customer bool, access_digest bytes, contract text, foreign_id text, created_at time, updated_at time,
+        version int);
     change SET_ORDER "update orders set status = $2, reason = $3, payment_status = $4, payment_id = $5,
         payment_token = $6, payment_error = $7, declines = $8, refunded = $9, refunds = $10, shipments = $11,
         withheld = $12, waits_for = $13, cancellation = $14, cancelled_by = $15, awaits_customer = $16,
@@ -109,6 +113,11 @@ pub(crate) async fn products(db: &Db, ids: Vec<ProductId>) -> Result<(Vec<Produc
     Ok((found.into_iter().map(|(product, _)| product).collect(), changing))
 }
 
+/// Those of these products that were ever for sale.
+pub(crate) async fn known_products(db: &Db, ids: Vec<ProductId>) -> Result<Vec<Product>, Error> {
+    db.query(&KNOWN_PRODUCTS, params![ids], product).await
+}
+
 /// The currency, other than this one, in which the most products for sale are priced, and their number.
 pub(crate) async fn other_currency(db: &Db, currency: Currency) -> Result<Option<(Currency, i64)>, Error> {
     let found = |row: &Row<'_>| Ok((row.get("price_currency")?, row.get("products")?));
@@ -138,6 +147,12 @@ pub(crate) async fn account(db: &Db, user_id: UserId) -> Result<Option<Account>,
         Ok(Account { email: Some(email).filter(|_| is_known), closed_in })
     };
     db.query_one(&ACCOUNT, params![user_id, UserProfileUpdated::SOURCE], account).await
+}
+
+/// Those of these accounts that are closed.
+pub(crate) async fn closed_accounts(db: &Db, ids: Vec<UserId>) -> Result<HashSet<UserId>, Error> {
+    let closed = db.query(&CLOSED_ACCOUNTS, params![ids], |row| row.get("user_id")).await?;
+    Ok(closed.into_iter().collect())
 }
 
 /// Keeps the address that users published, unless a newer one is known.
@@ -270,8 +285,8 @@ pub(crate) async fn release_numbers(ctx: &service::CtxParts, rest: Range<i64>) -
     ctx.db.claim(&RELEASE_NUMBERS, params, |row| row.get::<i64>("next_number")).await.map(drop)
 }
 
-/// Accepts an order and emits its event.
-pub(crate) fn insert(order: &Order, placed: &OrderPlaced) -> Batch {
+/// Keeps a new order.
+pub(crate) fn insert(order: &Order) -> Batch {
     let row = params![
         order.order_id,
         order.number,
@@ -293,11 +308,13 @@ pub(crate) fn insert(order: &Order, placed: &OrderPlaced) -> Batch {
         order.units(),
         order.awaits_customer(),
         order.access_digest.as_slice(),
+        order.external.as_ref().map(|external| external.contract.clone()),
+        order.external.as_ref().and_then(|external| external.foreign_id.clone()),
         order.created_at,
         order.updated_at,
         order.version,
     ];
-    Batch::new().insert(&INSERT_ORDER, row).emit(order.version, placed)
+    Batch::new().insert(&INSERT_ORDER, row)
 }
 
 /// Writes a decision, emits its event, and moves the timer.
@@ -471,11 +488,17 @@ fn order_from(row: &Row<'_>) -> Result<Order, Error> {
         follows_account: row.get("follows_account")?,
         placed_from: row.get("placed_from")?,
         access_digest: row.get("access_digest")?,
+        external: external(row)?,
         created_at: row.get("created_at")?,
         updated_at: row.get("updated_at")?,
         stuck_at: row.get("stuck_at")?,
         version: row.get("version")?,
     })
+}
+
+fn external(row: &Row<'_>) -> Result<Option<External>, Error> {
+    let (contract, foreign_id): (Option<String>, Option<String>) = (row.get("contract")?, row.get("foreign_id")?);
+    Ok(contract.map(|contract| External { contract, foreign_id }))
 }
 
 fn cancellation(row: &Row<'_>) -> Result<Option<Cancellation>, Error> {

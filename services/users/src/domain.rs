@@ -1,10 +1,12 @@
 //! Users, and which names may be taken. Links, sessions and signing keys have files of their own.
 
+mod foreign;
 mod link;
 mod role;
 mod session;
 mod signing;
 
+pub(crate) use foreign::opened;
 pub(crate) use link::{Link, Purpose, make_room};
 pub(crate) use role::{Role, Roles};
 pub(crate) use session::{Refresh, SESSIONS_MAX, Session};
@@ -97,13 +99,21 @@ pub(crate) fn update(changed: &User, holders: &[User]) -> Result<UserProfileUpda
     })
 }
 
-fn check_free(user: &User, holders: &[User]) -> Result<(), Refusal> {
+/// Another user who holds the name or the address of this one.
+pub(crate) fn other_holder(user: &User, holders: &[User], refusal: Refusal) -> Option<UserId> {
+    let is_held = |other: &&User| match refusal {
+        Refusal::EmailTaken => !other.moves_to(&user.email),
+        Refusal::UsernameTaken => username_key(&other.username) == username_key(&user.username),
+    };
     let mut others = holders.iter().filter(|holder| holder.user_id != user.user_id);
-    if others.clone().any(|other| !other.moves_to(&user.email)) {
-        return Err(Refusal::EmailTaken);
-    }
-    if others.any(|other| username_key(&other.username) == username_key(&user.username)) {
-        return Err(Refusal::UsernameTaken);
+    others.find(is_held).map(|other| other.user_id)
+}
+
+fn check_free(user: &User, holders: &[User]) -> Result<(), Refusal> {
+    for refusal in [Refusal::EmailTaken, Refusal::UsernameTaken] {
+        if other_holder(user, holders, refusal).is_some() {
+            return Err(refusal);
+        }
     }
     Ok(())
 }

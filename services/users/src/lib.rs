@@ -27,6 +27,7 @@ mod jwks;
 mod link_token;
 mod links;
 mod list_users;
+mod on_external_user_changed;
 mod on_user_banned;
 mod password;
 mod queries;
@@ -48,7 +49,7 @@ mod tokens;
 mod update_profile;
 mod verify_email;
 
-use events::UserBanned;
+use events::{ExternalUserChanged, UserBanned};
 use service::Service;
 use service::http::Policy;
 use service::setting::Values;
@@ -74,6 +75,7 @@ const MIGRATIONS: Migrations = Migrations {
         storage::migration!("0002_sign_in"),
         storage::migration!("0003_links"),
         storage::migration!("0004_roles"),
+        storage::migration!("0005_closed_accounts"),
     ],
 };
 
@@ -96,6 +98,7 @@ pub fn service(values: &Values) -> Service<Users> {
         .routes(Policy::Customer, routes!(sign_out::handler))
         .routes(Policy::Public, routes!(jwks::handler))
         .on::<UserBanned>(on_user_banned::handle)
+        .on::<ExternalUserChanged>(on_external_user_changed::handle)
         .timer(store::EXPIRE_SESSION, expire_session::handle)
         .timer(store::SEND_RESET_LINK, send_reset_link::handle)
         .timer(store::ROTATE_SIGNING_KEY, rotate_signing_key::handle)

@@ -3,6 +3,7 @@
 use axum::http::StatusCode;
 use kernel::{Ids, Timestamp};
 use service::http::Problem;
+use service::storage::{Batch, Error};
 
 use crate::domain::{Link, Purpose, User};
 use crate::link_token::LinkToken;
@@ -19,6 +20,14 @@ pub(crate) async fn user(ctx: &Ctx, token: &LinkToken, purpose: Purpose) -> Resu
     let link = store::link(&ctx.db, token.link_id).await?.ok_or_else(invalid)?;
     let user = store::user(&ctx.db, link.user_id).await?.ok_or_else(invalid)?;
     if link.opens(&user, purpose, &token.digest(), ctx.clock.now()) { Ok(user) } else { Err(invalid()) }
+}
+
+/// Links that were mailed to an address which the user has left open nothing any more.
+pub(crate) async fn end_of_address(ctx: &Ctx, before: &User, after: &User) -> Result<Batch, Error> {
+    if !before.moves_to(&after.email) {
+        return Ok(Batch::new());
+    }
+    Ok(store::delete_links(&store::links(&ctx.db, before.user_id).await?))
 }
 
 /// 400 `invalid_link`.

@@ -85,8 +85,9 @@ impl PasswordHash {
         &self.0
     }
 
-    /// The hash that is verified where there is no account: at the costs of now, and no password's hash.
-    fn of_nobody() -> Self {
+    /// The hash that is verified where there is no account, or one without a password: at the costs of now, and no
+    /// password's hash.
+    pub fn of_nobody() -> Self {
         let (salt, hash) = ("bm9ib2R5IGhhcyB0aGlz", "A".repeat(43));
         Self(format!("$argon2id$v=19$m={MEMORY_KIB},t={PASSES},p={LANES}${salt}${hash}"))
     }

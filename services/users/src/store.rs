@@ -53,6 +53,10 @@ storage::statements! {
             version = version + 1
         where user_id = $6 and version = $7";
 
+    lookup CLOSED_ACCOUNT "select user_id from closed_accounts where user_id = $1";
+
+    upsert CLOSE_ACCOUNT "insert into closed_accounts (user_id) values ($1) on conflict (user_id) do nothing";
+
     change DELETE_USER "delete from users where user_id = $1 and version = $2";
 
     lookup ACCOUNT "select user_id, password_hash from users where email_key = $1";
@@ -271,9 +275,16 @@ pub(crate) fn reset_password(changed: &User, read: Version, hash: &PasswordHash)
     Batch::new().change(&RESET_PASSWORD, read, params![hash.as_str(), changed.email_verified_at, changed.user_id])
 }
 
-/// The account is closed.
+/// The account is closed. Its id is kept, so that nobody opens it again from elsewhere.
 pub(crate) fn delete(user: &User) -> Batch {
-    Batch::new().change(&DELETE_USER, user.version, params![user.user_id])
+    let deleted = Batch::new().change(&DELETE_USER, user.version, params![user.user_id]);
+    deleted.upsert(&CLOSE_ACCOUNT, params![user.user_id])
+}
+
+/// True if the account was closed.
+pub(crate) async fn is_closed(db: &Db, user_id: UserId) -> Result<bool, Error> {
+    let closed = db.query_one(&CLOSED_ACCOUNT, params![user_id], |row| row.get::<UserId>("user_id")).await?;
+    Ok(closed.is_some())
 }
 
 pub(crate) async fn link(db: &Db, link_id: Uuid) -> Result<Option<Link>, Error> {

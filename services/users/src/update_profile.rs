@@ -7,12 +7,11 @@ use serde::Deserialize;
 use service::decide;
 use service::http::auth::Caller;
 use service::http::{Body, ClientAddress, Fields, IfMatch, PathId, Problem, ProblemBody, RequestInfo, Tagged};
-use service::storage::Batch;
 use utoipa::ToSchema;
 
-use crate::domain::{self, ProfileChange, User};
+use crate::domain::{self, ProfileChange};
 use crate::password::Password;
-use crate::{Ctx, attempts, current_password, fields, queries, store};
+use crate::{Ctx, attempts, current_password, fields, links, queries, store};
 
 /// The changes; a field that is left out stays as it is.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -85,19 +84,11 @@ pub(crate) async fn handler(
         let Some(changed) = domain::changed(&user, &change) else { return Ok(user) };
         let holders = store::holders(&ctx.db, &changed.username, &changed.email).await?;
         let updated = domain::update(&changed, &holders)?;
-        let batch = store::update(&changed, user.version).and(end_links(&ctx, &user, &changed).await?);
+        let batch = store::update(&changed, user.version).and(links::end_of_address(&ctx, &user, &changed).await?);
         let committed = ctx.commit(batch.emit(changed.version, &updated), request.cause()).await?;
         ctx.until_sent(&committed).await;
         Ok(changed)
     })
     .await?;
     Ok(Tagged(user.into()))
-}
-
-/// Links that were mailed to an address which the user has left open nothing any more.
-async fn end_links(ctx: &Ctx, before: &User, after: &User) -> Result<Batch, Problem> {
-    if !before.moves_to(&after.email) {
-        return Ok(Batch::new());
-    }
-    Ok(store::delete_links(&store::links(&ctx.db, before.user_id).await?))
 }

@@ -31,14 +31,22 @@ pub(crate) enum Cancellation {
 
 kernel::named!(Cancellation { Requested = "requested", TooLate = "too_late" });
 
-/// The order is past the point of no return.
+/// The reason why an order can't be cancelled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct TooLate(pub Status);
+pub(crate) enum CannotCancel {
+    /// The order is past the point of no return.
+    TooLate(Status),
+    /// It was placed elsewhere, and is settled there.
+    SettledElsewhere,
+}
 
 impl Order {
     /// The customer, or the shop, no longer wants it. Shipping says if a paid one can still be cancelled. `None` if that
     /// is asked already, or the order was cancelled before.
-    pub fn cancel(&self, by: &str, now: Timestamp) -> Result<Option<Decision>, TooLate> {
+    pub fn cancel(&self, by: &str, now: Timestamp) -> Result<Option<Decision>, CannotCancel> {
+        if self.external.is_some() {
+            return Err(CannotCancel::SettledElsewhere);
+        }
         let wanted = || Self { cancelled_by: Some(by.to_owned()), ..self.clone() };
         match self.status {
             Status::Placed | Status::Backordered | Status::Reserved => {
@@ -53,7 +61,7 @@ impl Order {
             }
             Status::Cancelling | Status::Cancelled => Ok(None),
             Status::Paid | Status::Shipped | Status::Delivered | Status::Rejected | Status::Refunded => {
-                Err(TooLate(self.status))
+                Err(CannotCancel::TooLate(self.status))
             }
         }
     }

@@ -8,6 +8,9 @@ use kernel::{SignedDuration, Timestamp};
 
 use super::{Decision, Due, Order, OrderEvent, Status, expires_at};
 
+/// The reason of an order for which there was too little stock.
+pub(super) const OUT_OF_STOCK: &str = "out_of_stock";
+
 /// The inventory's answer to an order for which there is too little.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rejection<'a> {
@@ -59,7 +62,7 @@ impl Order {
                 Some(Decision { event: Some(event), expiry, ..Decision::of(order) }.after(self, now))
             }
             (Status::Placed | Status::Backordered, false) => {
-                let reason = Some("out_of_stock".to_owned());
+                let reason = Some(OUT_OF_STOCK.to_owned());
                 let order =
                     Self { status: Status::Rejected, reason: reason.clone(), payment_token: None, ..self.clone() };
                 let event = OrderEvent::Updated(OrderUpdated { reason, ..order.updated(self.status) });

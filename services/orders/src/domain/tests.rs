@@ -1,6 +1,7 @@
 use kernel::{Currency, Uuid};
 use proptest::prelude::*;
 
+mod external;
 mod waiting;
 mod withheld;
 
@@ -183,7 +184,7 @@ fn an_order_goes_on_if_something_has_left() {
     );
     let order = stored(goes_on);
     assert_eq!((order.status, order.cancellation), (Status::Paid, Some(Cancellation::TooLate)));
-    assert_eq!(order.cancel("customer", now()), Err(TooLate(Status::Paid)));
+    assert_eq!(order.cancel("customer", now()), Err(CannotCancel::TooLate(Status::Paid)));
     let order = stored(order.shipment_moved(shipment(2, 1, ShipmentStatus::Dispatched), now()).unwrap());
     assert_eq!(order.status, Status::Shipped);
 }

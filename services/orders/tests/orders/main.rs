@@ -5,6 +5,7 @@
 mod account_changes;
 mod bans;
 mod cancelled_by;
+mod external;
 mod permutations;
 mod product_changes;
 mod refund_errors;

@@ -62,7 +62,7 @@ fn an_order_of_which_nothing_is_sent_is_refunded_and_never_said_to_have_arrived(
         assert_eq!((ended.order.status, ended.has_moved), (Status::Refunded, true));
         let Some(OrderEvent::Updated(news)) = &ended.event else { panic!("the end is reported") };
         assert_eq!(news.reason.as_deref(), Some(events::orders::NOT_SENT));
-        assert_eq!(stored(ended).cancel("customer", now()), Err(TooLate(Status::Refunded)));
+        assert_eq!(stored(ended).cancel("customer", now()), Err(CannotCancel::TooLate(Status::Refunded)));
     }
 }
 

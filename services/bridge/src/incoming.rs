@@ -1,0 +1,257 @@
+//! A message of others: what it is, and the facts that it tells.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use serde::de::{Deserializer, Error as _};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::contract::{Body, Contract, Fact};
+use crate::filter::{self, Filter, Variables};
+
+/// Bytes of a body at the most. A longer one is parked as it is.
+const BODY_BYTES_MAX: usize = 1024 * 1024;
+
+/// Units of a line at the most: what an order of the shop may have of a product.
+const UNITS_MAX: i64 = 1_000_000;
+
+/// A message as it came.
+#[derive(Clone, Debug)]
+pub(crate) struct Incoming {
+    /// The queue by which it came.
+    pub queue: String,
+    pub body: Bytes,
+    /// Properties and headers.
+    pub message: Message,
+}
+
+/// The properties of a message that filters see.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Message {
+    pub message_id: Option<String>,
+    pub app_id: Option<String>,
+    #[serde(rename = "type")]
+    pub kind: Option<String>,
+    pub exchange: String,
+    pub routing_key: String,
+    pub headers: BTreeMap<String, Value>,
+    /// The broker delivered it before, and does not know if it was handled.
+    pub redelivered: bool,
+}
+
+/// An id that others gave: a text, or a whole number.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ForeignId(pub String);
+
+impl<'de> Deserialize<'de> for ForeignId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match Value::deserialize(deserializer)? {
+            Value::String(text) if (1..=200).contains(&text.len()) => Ok(Self(text)),
+            Value::Number(number) if number.is_i64() || number.is_u64() => Ok(Self(number.to_string())),
+            other => Err(D::Error::custom(format!("an id is a text of 1 to 200 bytes or a whole number, not {other}"))),
+        }
+    }
+}
+
+/// An order that was placed elsewhere, as a filter gives it.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct OrderPlaced {
+    #[serde(default)]
+    pub foreign_id: Option<ForeignId>,
+    #[serde(default)]
+    pub user: Option<ForeignId>,
+    #[serde(default)]
+    pub email: Option<String>,
+    pub lines: Vec<OrderedLine>,
+}
+
+/// Units of a product, which is named in one of three ways.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct OrderedLine {
+    #[serde(default)]
+    pub product: Option<ForeignId>,
+    #[serde(default)]
+    pub sku: Option<String>,
+    #[serde(default)]
+    pub name: Option<String>,
+    pub quantity: i64,
+    /// Minor units.
+    #[serde(default)]
+    pub price: Option<i64>,
+}
+
+/// A product that is kept elsewhere, as a filter gives it.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ProductChanged {
+    #[serde(default)]
+    pub product: Option<ForeignId>,
+    #[serde(default)]
+    pub sku: Option<String>,
+    #[serde(default)]
+    pub name: Option<String>,
+    /// Minor units.
+    #[serde(default)]
+    pub price: Option<i64>,
+    #[serde(default)]
+    pub stock: Option<i64>,
+    #[serde(default)]
+    pub deleted: bool,
+}
+
+/// The stock of a product that is kept elsewhere, as a filter gives it.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct StockChanged {
+    #[serde(default)]
+    pub product: Option<ForeignId>,
+    #[serde(default)]
+    pub sku: Option<String>,
+    #[serde(default)]
+    pub name: Option<String>,
+    pub on_hand: i64,
+}
+
+/// An account that is kept elsewhere, as a filter gives it.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct UserChanged {
+    pub user: ForeignId,
+    #[serde(default)]
+    pub username: Option<String>,
+    #[serde(default)]
+    pub email: Option<String>,
+}
+
+/// A fact, in the words of a filter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Told {
+    Order(OrderPlaced),
+    Product(ProductChanged),
+    Stock(StockChanged),
+    User(UserChanged),
+}
+
+/// What a message says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Said {
+    /// Its identity, if it has one.
+    pub id: Option<String>,
+    pub told: Vec<Told>,
+    /// Lines for the log.
+    pub log: Vec<String>,
+}
+
+/// Reads a message by the rules of its queue; the error is for whoever sent it.
+pub(crate) fn read(contract: &Contract, incoming: &Incoming) -> Result<Said, String> {
+    if incoming.body.len() > BODY_BYTES_MAX {
+        return Err(format!("the body has {} bytes, more than {BODY_BYTES_MAX}", incoming.body.len()));
+    }
+    let variables = Variables { message: filter::of(&incoming.message), ..Variables::default() };
+    let mut last_defect = None;
+    for rule in contract.consumes.iter().filter(|rule| rule.queue == incoming.queue) {
+        let input = match rule.body {
+            Body::Text => match std::str::from_utf8(&incoming.body) {
+                Ok(body) => filter::text(body),
+                Err(_) => return Err("the body is no text of UTF-8".to_owned()),
+            },
+            Body::Json => {
+                filter::from_json(&incoming.body).map_err(|defect| format!("the body is no JSON: {defect}"))?
+            }
+        };
+        match is_for(rule.when.as_ref(), &input, &variables) {
+            Ok(true) => {}
+            Ok(false) => continue,
+            Err(defect) => {
+                last_defect = Some(defect);
+                continue;
+            }
+        }
+        let id = rule.id.as_ref().map(|id| id.run_once(input.clone(), &variables)).transpose();
+        let id =
+            id.map_err(|error| error.to_string())?.map(|id| filter::as_text(&id).unwrap_or_else(|| id.to_string()));
+        let told = match &rule.fact {
+            None => Vec::new(),
+            Some((fact, map)) => tell(*fact, map, input.clone(), &variables)?,
+        };
+        let log = rule.log.as_ref().map(|log| lines(log, input, &variables)).unwrap_or_default();
+        return Ok(Said { id: id.or_else(|| incoming.message.message_id.clone()), told, log });
+    }
+    Err(last_defect.unwrap_or_else(|| "no rule of the contract is for such a message".to_owned()))
+}
+
+/// True if the filter says `true`, or there is none.
+pub(crate) fn is_for(when: Option<&Filter>, input: &jaq_json::Val, variables: &Variables) -> Result<bool, String> {
+    let Some(when) = when else { return Ok(true) };
+    let given = when.run_once(input.clone(), variables).map_err(|error| error.to_string())?;
+    Ok(given == jaq_json::Val::Bool(true))
+}
+
+/// Lines for the log. A filter that fails gives none: a log is no reason to refuse a message.
+pub(crate) fn lines(log: &Filter, input: jaq_json::Val, variables: &Variables) -> Vec<String> {
+    let given = log.run(input, variables).unwrap_or_default();
+    given.iter().filter_map(filter::as_text).collect()
+}
+
+/// The facts that a filter gives.
+pub(crate) fn tell(fact: Fact, map: &Filter, input: jaq_json::Val, variables: &Variables) -> Result<Vec<Told>, String> {
+    let given = map.run(input, variables).map_err(|error| error.to_string())?;
+    given.iter().map(|value| told(fact, value)).collect()
+}
+
+fn told(fact: Fact, value: &jaq_json::Val) -> Result<Told, String> {
+    let text = filter::to_json(value).map_err(|error| error.to_string())?;
+    let told = match fact {
+        Fact::OrderPlaced => Told::Order(parsed(&text)?),
+        Fact::ProductChanged => Told::Product(parsed(&text)?),
+        Fact::StockChanged => Told::Stock(parsed(&text)?),
+        Fact::UserChanged => Told::User(parsed(&text)?),
+    };
+    check(&told)?;
+    Ok(told)
+}
+
+fn parsed<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, String> {
+    serde_json::from_str(text).map_err(|error| format!("the message says {text}, in which {error}"))
+}
+
+fn check(told: &Told) -> Result<(), String> {
+    match told {
+        Told::Order(order) if order.lines.is_empty() => Err("the order has no lines".to_owned()),
+        Told::Order(order) => order.lines.iter().try_for_each(|line| {
+            named(&[line.product.is_some(), line.sku.is_some(), line.name.is_some()])?;
+            amount(line.price, "price")?;
+            match line.quantity {
+                1..=UNITS_MAX => Ok(()),
+                other => Err(format!("a quantity is from 1 to {UNITS_MAX}, not {other}")),
+            }
+        }),
+        Told::Product(product) => {
+            named(&[product.product.is_some(), product.sku.is_some(), product.name.is_some()])?;
+            amount(product.price, "price")?;
+            amount(product.stock, "stock")
+        }
+        Told::Stock(stock) => {
+            named(&[stock.product.is_some(), stock.sku.is_some(), stock.name.is_some()])?;
+            amount(Some(stock.on_hand), "stock")
+        }
+        Told::User(_) => Ok(()),
+    }
+}
+
+fn named(names: &[bool]) -> Result<(), String> {
+    if names.contains(&true) { Ok(()) } else { Err("no product is named".to_owned()) }
+}
+
+fn amount(amount: Option<i64>, of: &str) -> Result<(), String> {
+    match amount {
+        Some(below @ ..0) => Err(format!("a {of} is not below zero, and this is {below}")),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,101 @@
+//! The bridge: speaks the wire formats of services that are not Tradepost's own.
+//!
+//! Start with `contract.rs`: a [`Contract`] is the file that says how one family of services talks. `take_in.rs` makes events
+//! of what others send, `send_on.rs` makes messages of the shop's events, `facade.rs` answers in the place of others.
+//! `filter.rs` runs the filters that map one side's words to the other's, and `amqp.rs` speaks to a broker.
+//!
+//! **Invariant:** a foreign message is acknowledged after its effect, or its bytes with the reason, is committed; an event of
+//! the shop leaves the queue of messages when the other broker has confirmed it.
+
+mod amqp;
+pub mod contract;
+mod deliver;
+mod facade;
+mod filter;
+mod incoming;
+mod parked;
+mod queries;
+mod resolve;
+mod send_on;
+pub mod settings;
+mod state;
+mod store;
+mod take_in;
+
+use std::collections::BTreeSet;
+
+use service::http::Policy;
+use service::setting::Values;
+use service::storage::{self, Migrations};
+use service::telemetry::Counter;
+use service::{Selection, Service, Tasks};
+use utoipa_axum::routes;
+
+pub use contract::Contract;
+pub use state::Bridge;
+
+use settings::Settings;
+
+const MIGRATIONS: Migrations = Migrations { set: "bridge", steps: &[storage::migration!("0001_init")] };
+
+type Ctx = service::Ctx<Bridge>;
+
+/// The types that say what filters may ask for.
+const KNOWN: [&str; 8] = [
+    "catalog.product_created.v1",
+    "catalog.product_updated.v1",
+    "catalog.product_deleted.v1",
+    "inventory.inventory_updated.v1",
+    "inventory.external_order_settled.v1",
+    "orders.order_placed.v1",
+    "orders.order_updated.v1",
+    "bridge.external_order_placed.v1",
+];
+
+/// The bridge's wiring.
+pub fn service(values: &Values) -> Service<Bridge> {
+    let messages = Counter::new("contract_messages", "Messages of contracts", ["direction", "outcome"]);
+    let state = Bridge::new(Settings::of(values), messages.clone());
+    let wanted = wanted(&state);
+    Service::new("bridge", MIGRATIONS, store::STATEMENTS, state)
+        .settings(settings::ALL)
+        .counter(&messages)
+        .routes(Policy::Admin, routes!(queries::list))
+        .routes(Policy::Admin, routes!(queries::parked))
+        .routes(Policy::Admin, routes!(parked::retry))
+        .routes(Policy::Admin, routes!(parked::discard))
+        .on_any_many(&Selection::matching(is_shown), send_on::handle_many)
+        .on_demand(&Selection::matching(is_shown), move |_| std::future::ready(Ok(wanted.clone())))
+        .at_start(state::prepare)
+        .task(work)
+}
+
+/// True for events that a contract may send on. The keys by which services know one another's tokens are none.
+fn is_shown(event: &events::Descriptor) -> bool {
+    event.event_type != <events::SigningKeyPublished as events::Event>::TYPE
+}
+
+/// The types that the contracts in force want; none without a contract.
+fn wanted(state: &Bridge) -> Selection {
+    if state.contracts().is_empty() {
+        return Selection::default();
+    }
+    let sent = state.contracts().iter().flat_map(|contract| {
+        let published = contract.publishes.iter().map(|rule| rule.on.event_type);
+        published.chain(contract.logs.iter().map(|rule| rule.on.event_type)).collect::<Vec<_>>()
+    });
+    let types: BTreeSet<&'static str> = sent.chain(KNOWN).collect();
+    Selection::matching(|event| is_shown(event) && types.contains(event.event_type))
+}
+
+/// Speaks with others and answers on ports, until the tasks stop.
+async fn work(ctx: Ctx, tasks: Tasks) {
+    for (port, listener) in ctx.state.take_listeners() {
+        tasks.spawn(facade::answer_on(ctx.clone(), port, listener, tasks.clone()));
+    }
+    for chosen in ctx.state.chosen() {
+        if let Some(url) = &chosen.broker {
+            tasks.spawn(amqp::speak(ctx.clone(), chosen.contract.clone(), url.clone(), tasks.clone()));
+        }
+    }
+}

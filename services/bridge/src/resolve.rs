@@ -1,0 +1,251 @@
+//! From foreign names to our ids.
+
+use std::collections::HashMap;
+
+use events::bridge::{
+    ExternalLine, ExternalOrderPlaced, ExternalProductChanged, ExternalStockChanged, ExternalUserChanged,
+};
+use events::{OrderId, ProductId};
+use kernel::{Currency, Ids, Money, UserId, Uuid};
+use service::storage::{Batch, Db, Error};
+
+use crate::contract::{Contract, Match};
+use crate::incoming::{ForeignId, OrderPlaced, ProductChanged, StockChanged, Told, UserChanged};
+use crate::store::{self, known};
+
+/// An event of the bridge.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Happened {
+    Order(ExternalOrderPlaced),
+    Product(ExternalProductChanged),
+    Stock(ExternalStockChanged),
+    User(ExternalUserChanged),
+}
+
+/// The ids that were read for the names of some facts, and those that were given since.
+pub(crate) struct Names<'a> {
+    contract: &'a Contract,
+    via: &'static str,
+    currency: Currency,
+    foreign: HashMap<String, Uuid>,
+    by_sku: HashMap<String, ProductId>,
+    by_name: HashMap<String, ProductId>,
+}
+
+/// The reason why a fact can't be told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Unresolved {
+    /// No product has this name. It may be one that is told of soon.
+    Product(String),
+}
+
+impl Unresolved {
+    pub fn reason(&self) -> String {
+        let Self::Product(name) = self;
+        format!("there is no product {name}")
+    }
+}
+
+/// A name of a product in the three ways.
+#[derive(Clone, Copy)]
+struct Name<'a> {
+    product: Option<&'a ForeignId>,
+    sku: Option<&'a str>,
+    name: Option<&'a str>,
+}
+
+impl<'a> Name<'a> {
+    fn shown(&self) -> String {
+        let product = self.product.map(|id| format!("with the id {}", id.0));
+        let sku = self.sku.map(|sku| format!("with the sku {sku}"));
+        let name = self.name.map(|name| format!("named {name}"));
+        product.or(sku).or(name).unwrap_or_default()
+    }
+
+    /// The text by which it is known elsewhere.
+    fn foreign(&self) -> &'a str {
+        self.product.map(|id| id.0.as_str()).or(self.sku).or(self.name).unwrap_or_default()
+    }
+}
+
+impl Told {
+    fn products(&self) -> Vec<Name<'_>> {
+        match self {
+            Self::Order(order) => {
+                let lines = order.lines.iter();
+                lines
+                    .map(|line| Name {
+                        product: line.product.as_ref(),
+                        sku: line.sku.as_deref(),
+                        name: line.name.as_deref(),
+                    })
+                    .collect()
+            }
+            Self::Product(ProductChanged { product, sku, name, .. })
+            | Self::Stock(StockChanged { product, sku, name, .. }) => {
+                vec![Name { product: product.as_ref(), sku: sku.as_deref(), name: name.as_deref() }]
+            }
+            Self::User(_) => Vec::new(),
+        }
+    }
+
+    fn user(&self) -> Option<&ForeignId> {
+        match self {
+            Self::Order(order) => order.user.as_ref(),
+            Self::User(user) => Some(&user.user),
+            Self::Product(_) | Self::Stock(_) => None,
+        }
+    }
+}
+
+impl<'a> Names<'a> {
+    /// Reads the ids of everything that these facts name.
+    pub async fn read(
+        db: &Db,
+        contract: &'a Contract,
+        via: &'static str,
+        currency: Currency,
+        told: &[&Told],
+    ) -> Result<Self, Error> {
+        let (mut keys, mut skus, mut names) = (Vec::new(), Vec::new(), Vec::new());
+        for told in told {
+            for name in told.products() {
+                keys.push(key(contract, "product", name.foreign()));
+                let by_id = name.product.map(|id| id.0.clone());
+                match contract.matches_by {
+                    Match::Sku => skus.extend(by_id),
+                    Match::Name => names.extend(by_id),
+                }
+                skus.extend(name.sku.map(str::to_owned));
+                names.extend(name.name.map(str::to_owned));
+            }
+            keys.extend(told.user().map(|user| key(contract, "user", &user.0)));
+        }
+        for list in [&mut keys, &mut skus, &mut names] {
+            list.sort_unstable();
+            list.dedup();
+        }
+        Ok(Self {
+            contract,
+            via,
+            currency,
+            foreign: store::foreign_ids(db, keys).await?,
+            by_sku: known::by_sku(db, skus).await?,
+            by_name: known::by_name(db, names).await?,
+        })
+    }
+
+    /// The event of a fact, and the rows that it needs.
+    pub fn resolve(&mut self, told: Told, ids: &Ids) -> Result<(Happened, Batch), Unresolved> {
+        match told {
+            Told::Order(order) => self.order(order, ids).map(|order| (Happened::Order(order), Batch::new())),
+            Told::Product(product) => {
+                let (product, batch) = self.product_changed(product, ids);
+                Ok((Happened::Product(product), batch))
+            }
+            Told::Stock(stock) => self.stock(&stock).map(|stock| (Happened::Stock(stock), Batch::new())),
+            Told::User(user) => {
+                let (user, batch) = self.user(user, ids);
+                Ok((Happened::User(user), batch))
+            }
+        }
+    }
+
+    fn product(&self, name: Name<'_>) -> Option<ProductId> {
+        let foreign = self.foreign.get(&key(self.contract, "product", name.foreign())).copied().map(ProductId::from);
+        let by_id = |id: &ForeignId| match self.contract.matches_by {
+            Match::Sku => self.by_sku.get(&id.0).copied(),
+            Match::Name => self.by_name.get(&id.0).copied(),
+        };
+        let by_sku = || self.by_sku.get(name.sku?).copied();
+        let by_name = || self.by_name.get(name.name?).copied();
+        foreign.or_else(|| name.product.and_then(by_id)).or_else(by_sku).or_else(by_name)
+    }
+
+    fn order(&self, order: OrderPlaced, ids: &Ids) -> Result<ExternalOrderPlaced, Unresolved> {
+        let lines = order.lines.iter().map(|line| {
+            let name = Name { product: line.product.as_ref(), sku: line.sku.as_deref(), name: line.name.as_deref() };
+            let product_id = self.product(name).ok_or_else(|| Unresolved::Product(name.shown()))?;
+            let unit_price = line.price.map(|amount| self.money(amount));
+            Ok(ExternalLine { product_id, quantity: line.quantity, unit_price })
+        });
+        let lines = lines.collect::<Result<Vec<_>, Unresolved>>()?;
+        let user = order.user.as_ref().and_then(|user| self.foreign.get(&key(self.contract, "user", &user.0)));
+        Ok(ExternalOrderPlaced {
+            order_id: ids.next::<OrderId>(),
+            contract: self.contract.name.clone(),
+            via: self.via.to_owned(),
+            foreign_id: order.foreign_id.map(|id| id.0),
+            user_id: user.copied().map(UserId::from),
+            email: order.email,
+            lines,
+        })
+    }
+
+    fn product_changed(&mut self, product: ProductChanged, ids: &Ids) -> (ExternalProductChanged, Batch) {
+        let name =
+            Name { product: product.product.as_ref(), sku: product.sku.as_deref(), name: product.name.as_deref() };
+        let foreign_id = name.foreign().to_owned();
+        let key = key(self.contract, "product", &foreign_id);
+        let known = self.product(name);
+        let product_id = known.unwrap_or_else(|| ids.next());
+        let batch = self.named(key, product_id.into());
+        let event = ExternalProductChanged {
+            product_id,
+            contract: self.contract.name.clone(),
+            via: self.via.to_owned(),
+            foreign_id: Some(foreign_id),
+            sku: product.sku,
+            name: product.name,
+            price: product.price.map(|amount| self.money(amount)),
+            stock: product.stock,
+            is_deleted: product.deleted,
+        };
+        (event, batch)
+    }
+
+    fn stock(&self, stock: &StockChanged) -> Result<ExternalStockChanged, Unresolved> {
+        let name = Name { product: stock.product.as_ref(), sku: stock.sku.as_deref(), name: stock.name.as_deref() };
+        Ok(ExternalStockChanged {
+            product_id: self.product(name).ok_or_else(|| Unresolved::Product(name.shown()))?,
+            contract: self.contract.name.clone(),
+            via: self.via.to_owned(),
+            foreign_id: Some(name.foreign().to_owned()),
+            on_hand: stock.on_hand,
+        })
+    }
+
+    fn user(&mut self, user: UserChanged, ids: &Ids) -> (ExternalUserChanged, Batch) {
+        let key = key(self.contract, "user", &user.user.0);
+        let user_id = self.foreign.get(&key).copied().map_or_else(|| ids.next::<UserId>(), UserId::from);
+        let batch = self.named(key, user_id.into());
+        let event = ExternalUserChanged {
+            user_id,
+            contract: self.contract.name.clone(),
+            via: self.via.to_owned(),
+            foreign_id: Some(user.user.0),
+            username: user.username,
+            email: user.email,
+        };
+        (event, batch)
+    }
+
+    /// Keeps an id under its foreign name, if it is not kept yet.
+    fn named(&mut self, key: String, our_id: Uuid) -> Batch {
+        if self.foreign.contains_key(&key) {
+            return Batch::new();
+        }
+        let batch = store::insert_foreign_id(&key, &self.contract.name, our_id);
+        self.foreign.insert(key, our_id);
+        batch
+    }
+
+    fn money(&self, amount: i64) -> Money {
+        Money::new(amount, self.currency)
+    }
+}
+
+/// The key of a foreign id.
+fn key(contract: &Contract, kind: &str, id: &str) -> String {
+    format!("{}/{kind}/{id}", contract.name)
+}

@@ -1,0 +1,162 @@
+//! What the bridge knows beside its store: the contracts in force, and how they fare.
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use kernel::{Cause, Clock, Currency, RequestCause, Timestamp, Uuid};
+use service::CannotStart;
+use service::storage::Error;
+use service::telemetry::Counter;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+use crate::contract::Contract;
+use crate::settings::{Chosen, Settings};
+use crate::{Ctx, store};
+
+/// State that only this service's handlers see.
+pub struct Bridge {
+    pub(crate) currency: Currency,
+    chosen: Vec<Chosen>,
+    contracts: Vec<Arc<Contract>>,
+    identity: OnceLock<Uuid>,
+    /// Changes when messages are queued.
+    queued: watch::Sender<()>,
+    counter: Counter<2>,
+    fares: Mutex<BTreeMap<String, Fare>>,
+    listeners: Mutex<Vec<(u16, TcpListener)>>,
+}
+
+/// How a contract fares in this process.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Fare {
+    /// Messages since the start, by direction and outcome.
+    pub counts: BTreeMap<(&'static str, &'static str), u64>,
+    /// The reason why its broker can't be used. None while it can.
+    pub broken: Option<String>,
+    pub is_connected: bool,
+    /// The last time at which a message came.
+    pub last_seen: Option<Timestamp>,
+}
+
+impl Bridge {
+    pub(crate) fn new(settings: Settings, counter: Counter<2>) -> Self {
+        let Settings { currency, contracts: chosen } = settings;
+        let contracts = chosen.iter().map(|chosen| chosen.contract.clone()).collect();
+        Self {
+            currency,
+            chosen,
+            contracts,
+            identity: OnceLock::new(),
+            queued: watch::Sender::new(()),
+            counter,
+            fares: Mutex::default(),
+            listeners: Mutex::default(),
+        }
+    }
+
+    /// The contracts in force.
+    pub fn contracts(&self) -> &[Arc<Contract>] {
+        &self.contracts
+    }
+
+    /// The contracts in force, with their brokers.
+    pub fn chosen(&self) -> &[Chosen] {
+        &self.chosen
+    }
+
+    /// The mark of this shop in its messages.
+    pub fn identity(&self) -> Option<Uuid> {
+        self.identity.get().copied()
+    }
+
+    /// Wakes those who send messages.
+    pub fn wake_senders(&self) {
+        self.queued.send_replace(());
+    }
+
+    /// Is done when messages were queued after this call.
+    pub fn queued(&self) -> impl Future<Output = ()> + Send + use<> {
+        let mut queued = self.queued.subscribe();
+        async move {
+            if queued.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+
+    /// Counts messages.
+    pub fn count(&self, contract: &Contract, direction: &'static str, outcome: &'static str, messages: u64) {
+        if messages == 0 {
+            return;
+        }
+        for _ in 0..messages {
+            self.counter.count([direction, outcome]);
+        }
+        let mut fares = self.fares();
+        let fare = fares.entry(contract.name.clone()).or_default();
+        *fare.counts.entry((direction, outcome)).or_default() += messages;
+        if direction == "in" {
+            fare.last_seen = Some(Clock::system().now());
+        }
+    }
+
+    /// Notes if the broker of a contract can be used, or the reason why not.
+    pub fn is_connected(&self, contract: &Contract, broken: Option<String>) {
+        let mut fares = self.fares();
+        let fare = fares.entry(contract.name.clone()).or_default();
+        fare.is_connected = broken.is_none();
+        fare.broken = broken;
+    }
+
+    /// How a contract fares.
+    pub(crate) fn fare(&self, contract: &Contract) -> Fare {
+        self.fares().get(&contract.name).cloned().unwrap_or_default()
+    }
+
+    /// The listeners of the façades. They are handed out once.
+    pub fn take_listeners(&self) -> Vec<(u16, TcpListener)> {
+        std::mem::take(&mut *self.listeners.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn fares(&self) -> MutexGuard<'_, BTreeMap<String, Fare>> {
+        self.fares.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Learns or makes the mark of the shop, and opens the ports of the façades.
+pub(crate) async fn prepare(ctx: Ctx) -> Result<(), CannotStart> {
+    if ctx.state.contracts().is_empty() {
+        return Ok(());
+    }
+    let identity = mark(&ctx).await?;
+    let _ = ctx.state.identity.set(identity);
+    for contract in ctx.state.contracts() {
+        for port in contract.ports() {
+            let listener = listen(port).await.map_err(|error| {
+                CannotStart::Refused(format!("the contract {} answers on port {port}: {error}", contract.name))
+            })?;
+            ctx.state.listeners.lock().unwrap_or_else(PoisonError::into_inner).push((port, listener));
+        }
+    }
+    Ok(())
+}
+
+async fn listen(port: u16) -> std::io::Result<TcpListener> {
+    TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).await
+}
+
+async fn mark(ctx: &Ctx) -> Result<Uuid, Error> {
+    loop {
+        if let Some(identity) = store::identity(&ctx.db).await? {
+            return Ok(identity);
+        }
+        let cause = RequestCause { request_id: ctx.ids.next(), traceparent: None, keyed: None };
+        match ctx.commit(store::insert_identity(ctx.ids.next()), Cause::Request(cause)).await {
+            // Another instance has made one.
+            Ok(_) | Err(Error::Conflict { .. }) => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
