@@ -32,7 +32,7 @@ pub enum Command {
     Show(Named),
     /// Print the file of a contract, to begin one of your own with
     Export(Named),
-    /// Try a message that was recorded against a contract, and say what it tells or what is wrong with it
+    /// Try a message that was recorded against a contract, and show the facts in it or the mistake
     #[command(after_help = CHECK_HELP)]
     Check(Check),
     /// Show how the contracts of a running shop fare
@@ -93,9 +93,9 @@ impl Check {
         let contract = self.named.read()?;
         let body = body(self.message.as_deref())?;
         match contract.check(&self.queue, &body) {
-            Ok(told) if out.is_json() => out.document(&json!({ "taken": true, "tells": told })),
-            Ok(told) if told.is_empty() => out.text("It would be taken, and tells nothing."),
-            Ok(told) => out.text(format!("It would be taken, and tells:\n{}", told.join("\n"))),
+            Ok(facts) if out.is_json() => out.document(&json!({ "taken": true, "facts": facts })),
+            Ok(facts) if facts.is_empty() => out.text("It would be taken, and has no effect."),
+            Ok(facts) => out.text(format!("It would be taken, and says:\n{}", facts.join("\n"))),
             Err(reason) => Err(Failure::new(Exit::Failed, format!("it would be parked: {reason}"))),
         }
     }
@@ -179,7 +179,7 @@ async fn status(client: &Client, out: &mut Output) -> Result<(), Failure> {
             ours.join(", "),
             broker,
             number("in.taken").to_string(),
-            (number("out.sent") + number("out.unheard")).to_string(),
+            (number("out.sent") + number("out.unrouted")).to_string(),
             item["waiting"].to_string(),
             item["parked"].to_string(),
             item["last_seen"].as_str().unwrap_or("never").to_owned(),

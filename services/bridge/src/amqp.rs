@@ -21,8 +21,8 @@ use crate::Ctx;
 use crate::contract::{self, Contract};
 use crate::deliver::deliver;
 use crate::incoming::{Incoming, Message};
-use crate::store::messages::{Outgoing, UnsettledId};
-use crate::take_in::take_in;
+use crate::store::messages::Outgoing;
+use crate::take_in::{digest, take_in};
 
 /// Far more than a connection takes to a broker that is there.
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -56,7 +56,7 @@ pub(crate) enum Sent {
     /// The broker has it.
     Stored,
     /// Nobody listens, and the contract says that this may be.
-    Unheard,
+    Unrouted,
     /// The broker does not have it, or it is not known.
     Refused(String),
 }
@@ -151,7 +151,7 @@ fn short(text: &str) -> ShortString {
 
 /// Takes in what comes by a queue until the channel ends; answers with the reason.
 async fn receive(ctx: &Ctx, contract: &Contract, queue: &str, mut consumer: Consumer, tasks: &Tasks) -> String {
-    let mut settled: Vec<UnsettledId> = Vec::new();
+    let name = format!("{}/{queue}", contract.name);
     loop {
         let first = tokio::select! {
             first = consumer.next() => first,
@@ -173,17 +173,23 @@ async fn receive(ctx: &Ctx, contract: &Contract, queue: &str, mut consumer: Cons
             next = arrived;
         }
         let messages: Vec<Incoming> = came.iter_mut().map(|delivery| incoming(queue, delivery)).collect();
-        let Some(taken) = take_in(ctx, contract, &messages, &settled, tasks).await else {
+        let mut unacknowledged = ctx.state.unacknowledged(&name);
+        let Some(counts) = take_in(ctx, contract, &messages, &mut unacknowledged, tasks).await else {
             return "the process stops".to_owned();
         };
-        ctx.state.count(contract, "in", "taken", taken.counts.told);
-        ctx.state.count(contract, "in", "known", taken.counts.known);
-        ctx.state.count(contract, "in", "parked", taken.counts.parked);
+        ctx.state.count(contract, "in", "taken", counts.taken);
+        ctx.state.count(contract, "in", "known", counts.known);
+        ctx.state.count(contract, "in", "parked", counts.parked);
         let last = came.last().expect("it has the first");
-        if let Err(error) = last.acker.ack(BasicAckOptions { multiple: true }).await {
+        let acknowledged = last.acker.ack(BasicAckOptions { multiple: true }).await;
+        if acknowledged.is_err() {
+            // The connection broke before it was sent: all of these are redelivered.
+            unacknowledged.extend(messages.iter().map(|message| digest(contract, message)));
+        }
+        ctx.state.set_unacknowledged(&name, unacknowledged);
+        if let Err(error) = acknowledged {
             return error.to_string();
         }
-        settled = taken.unsettled;
     }
 }
 
@@ -243,21 +249,21 @@ impl Link {
             let exchange = short(&message.exchange);
             let published =
                 self.channel.basic_publish(exchange, short(key), options, &message.body, properties.clone()).await;
-            confirmations.push(published.map(|confirmation| confirmation.boxed()));
+            confirmations.push(published.map(FutureExt::boxed));
         }
         (message, confirmations)
     }
 }
 
 async fn confirmed(message: &Outgoing, confirmations: Vec<lapin::Result<Confirming>>) -> Sent {
-    let mut heard = false;
+    let mut is_stored = false;
     for confirmation in confirmations {
         let confirmation = match confirmation {
             Ok(confirmation) => timeout(CONFIRMED_WITHIN, confirmation).await,
             Err(error) => return Sent::Refused(error.to_string()),
         };
         match confirmation {
-            Ok(Ok(Confirmation::Ack(None))) => heard = true,
+            Ok(Ok(Confirmation::Ack(None))) => is_stored = true,
             Ok(Ok(Confirmation::Ack(Some(_)))) if message.is_optional => {}
             Ok(Ok(Confirmation::Ack(Some(returned)))) => {
                 return Sent::Refused(format!(
@@ -273,5 +279,5 @@ async fn confirmed(message: &Outgoing, confirmations: Vec<lapin::Result<Confirmi
             Err(_) => return Sent::Refused(format!("the broker confirms nothing within {CONFIRMED_WITHIN:?}")),
         }
     }
-    if heard { Sent::Stored } else { Sent::Unheard }
+    if is_stored { Sent::Stored } else { Sent::Unrouted }
 }

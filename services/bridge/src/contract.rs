@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::incoming::{self, Incoming, Message};
 
 pub(crate) use rules::{
-    Body, Consume, Exchange, ExchangeKind, Facade, FacadeAction, Fact, LogOn, Match, Publish, Queue,
+    Body, Consume, Exchange, ExchangeKind, Facade, FacadeAction, FactKind, LogOn, Match, Publish, Queue,
 };
 
 /// The contracts that come with the program.
@@ -51,7 +51,7 @@ pub struct BadContract {
     pub file: String,
     /// The line, from 1.
     pub line: usize,
-    /// What is wrong there, and what was expected.
+    /// The mistake, and the text that was expected.
     pub detail: String,
 }
 
@@ -82,7 +82,7 @@ impl Contract {
         parse::contract(name, file, text)
     }
 
-    /// Tries a message as it came by a queue: the facts that it tells, or the reason for which it would be parked.
+    /// Tries a message as it came by a queue: the facts in it, or the reason for which it would be parked.
     pub fn check(&self, queue: &str, body: &[u8]) -> Result<Vec<String>, String> {
         if !self.queues.iter().any(|known| known.name == queue) {
             let names: Vec<&str> = self.queues.iter().map(|known| known.name.as_str()).collect();
@@ -92,7 +92,7 @@ impl Contract {
         let body = bytes::Bytes::copy_from_slice(body);
         let message = Incoming { queue: queue.to_owned(), body, message: Message::default() };
         let said = incoming::read(self, &message)?;
-        Ok(said.told.iter().map(|told| format!("{told:?}")).chain(said.log).collect())
+        Ok(said.facts.iter().map(|fact| format!("{fact:?}")).chain(said.log).collect())
     }
 
     /// The parts of the contract as lines that people read.

@@ -30,7 +30,7 @@ const AGAIN: Duration = Duration::from_secs(1);
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Round {
     sent: u64,
-    unheard: u64,
+    unrouted: u64,
     is_full: bool,
 }
 
@@ -42,7 +42,7 @@ pub(crate) async fn deliver(ctx: &Ctx, contract: &Contract, link: &Link, tasks: 
         let pause = match round(ctx, contract, holder, link).await {
             Ok(Ok(round)) => {
                 ctx.state.count(contract, "out", "sent", round.sent);
-                ctx.state.count(contract, "out", "unheard", round.unheard);
+                ctx.state.count(contract, "out", "unrouted", round.unrouted);
                 if round.is_full { Duration::ZERO } else { POLL }
             }
             Ok(Err(broken)) => return broken,
@@ -84,7 +84,7 @@ async fn round(ctx: &Ctx, contract: &Contract, holder: Uuid, link: &Link) -> Res
     for (message, sent) in messages.iter().zip(sent) {
         match sent {
             Sent::Stored => round.sent += 1,
-            Sent::Unheard => round.unheard += 1,
+            Sent::Unrouted => round.unrouted += 1,
             Sent::Refused(reason) => {
                 broken.get_or_insert(reason);
                 continue;

@@ -20,11 +20,11 @@ use service::storage::{Batch, Error};
 use tokio::net::TcpListener;
 
 use crate::Ctx;
-use crate::contract::{Contract, Facade, FacadeAction, Fact};
+use crate::contract::{Contract, Facade, FacadeAction, FactKind};
 use crate::filter::{self, Variables};
-use crate::incoming::tell;
+use crate::incoming::facts_of;
+use crate::on_any::shown_products;
 use crate::resolve::{Happened, Names};
-use crate::send_on::shown_products;
 use crate::store::known;
 use crate::take_in::emit;
 
@@ -152,8 +152,8 @@ impl Port {
         let mut variables = Variables::default();
         match &facade.action {
             FacadeAction::Products => variables.products = shown_products(&known::for_sale(&self.ctx.db).await?),
-            FacadeAction::Emit { fact, map, wait } => {
-                let outcome = match self.emit(*fact, map, &input).await? {
+            FacadeAction::Emit { kind, map, wait } => {
+                let outcome = match self.emit(*kind, map, &input).await? {
                     Ok(order_id) => self.outcome(order_id, *wait).await?,
                     Err(error) => Outcome { error: Some(error), ..Outcome::default() },
                 };
@@ -174,25 +174,25 @@ impl Port {
         }))
     }
 
-    /// Tells the facts of a request. The error within is for the client; the id is that of its order.
+    /// Emits the facts of a request. The error within is for the client; the id is that of its order.
     async fn emit(
         &self,
-        fact: Fact,
+        kind: FactKind,
         map: &filter::Filter,
         input: &Val,
     ) -> Result<Result<Option<OrderId>, String>, Error> {
         let Self { ctx, contract, .. } = self;
-        let told = match tell(fact, map, input.clone(), &Variables::default()) {
-            Ok(told) => told,
+        let facts = match facts_of(kind, map, input.clone(), &Variables::default()) {
+            Ok(facts) => facts,
             Err(reason) => return Ok(Err(without_prefix(&reason))),
         };
         loop {
             let (db, currency) = (&ctx.db, ctx.state.currency);
             let mut names =
-                Names::read(db, contract, events::bridge::FACADE, currency, &told.iter().collect::<Vec<_>>()).await?;
+                Names::read(db, contract, events::bridge::FACADE, currency, &facts.iter().collect::<Vec<_>>()).await?;
             let (mut batch, mut order_id) = (Batch::new(), None);
-            for told in &told {
-                let Ok((happened, rows)) = names.resolve(told.clone(), &ctx.ids) else {
+            for fact in &facts {
+                let Ok((happened, rows)) = names.resolve(fact.clone(), &ctx.ids) else {
                     return Ok(Err("unknown_product".to_owned()));
                 };
                 if let Happened::Order(order) = &happened {
@@ -203,7 +203,7 @@ impl Port {
             let cause = RequestCause { request_id: ctx.ids.next(), traceparent: None, keyed: None };
             match ctx.commit(batch, Cause::Request(cause)).await {
                 Ok(_) => return Ok(Ok(order_id)),
-                // Another request has told of the same name.
+                // Another request has emitted a fact about the same name.
                 Err(Error::Conflict { .. }) => ctx.between_decisions(1).await,
                 Err(error) => return Err(error),
             }

@@ -218,7 +218,7 @@ pub(crate) fn of(value: &impl serde::Serialize) -> Val {
 
 /// The functions that contracts have beside those of jq.
 fn own() -> impl Iterator<Item = Fun<Data>> {
-    let all: [(&'static str, Box<[jaq_core::Bind]>, jaq_core::RunPtr<Data>); 6] = [
+    let all: [jaq_core::native::Filter<jaq_core::RunPtr<Data>>; 6] = [
         ("step", v(0), |cv| Box::new(std::iter::once(step().map(|()| cv.1).map_err(Exn::from)))),
         ("range", v(3), |mut cv| {
             let (by, to, from) = (cv.0.pop_var(), cv.0.pop_var(), cv.0.pop_var());

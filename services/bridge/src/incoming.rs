@@ -1,4 +1,4 @@
-//! A message of others: what it is, and the facts that it tells.
+//! A message of others, and the facts in it.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use serde::de::{Deserializer, Error as _};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::contract::{Body, Contract, Fact};
+use crate::contract::{Body, Contract, FactKind};
 use crate::filter::{self, Filter, Variables};
 
 /// Bytes of a body at the most. A longer one is parked as it is.
@@ -128,19 +128,19 @@ pub(crate) struct UserChanged {
 
 /// A fact, in the words of a filter.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Told {
+pub(crate) enum Fact {
     Order(OrderPlaced),
     Product(ProductChanged),
     Stock(StockChanged),
     User(UserChanged),
 }
 
-/// What a message says.
+/// The content of a message.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Said {
     /// Its identity, if it has one.
     pub id: Option<String>,
-    pub told: Vec<Told>,
+    pub facts: Vec<Fact>,
     /// Lines for the log.
     pub log: Vec<String>,
 }
@@ -173,12 +173,12 @@ pub(crate) fn read(contract: &Contract, incoming: &Incoming) -> Result<Said, Str
         let id = rule.id.as_ref().map(|id| id.run_once(input.clone(), &variables)).transpose();
         let id =
             id.map_err(|error| error.to_string())?.map(|id| filter::as_text(&id).unwrap_or_else(|| id.to_string()));
-        let told = match &rule.fact {
+        let facts = match &rule.fact {
             None => Vec::new(),
-            Some((fact, map)) => tell(*fact, map, input.clone(), &variables)?,
+            Some((kind, map)) => facts_of(*kind, map, input.clone(), &variables)?,
         };
         let log = rule.log.as_ref().map(|log| lines(log, input, &variables)).unwrap_or_default();
-        return Ok(Said { id: id.or_else(|| incoming.message.message_id.clone()), told, log });
+        return Ok(Said { id: id.or_else(|| incoming.message.message_id.clone()), facts, log });
     }
     Err(last_defect.unwrap_or_else(|| "no rule of the contract is for such a message".to_owned()))
 }
@@ -197,31 +197,36 @@ pub(crate) fn lines(log: &Filter, input: jaq_json::Val, variables: &Variables) -
 }
 
 /// The facts that a filter gives.
-pub(crate) fn tell(fact: Fact, map: &Filter, input: jaq_json::Val, variables: &Variables) -> Result<Vec<Told>, String> {
+pub(crate) fn facts_of(
+    kind: FactKind,
+    map: &Filter,
+    input: jaq_json::Val,
+    variables: &Variables,
+) -> Result<Vec<Fact>, String> {
     let given = map.run(input, variables).map_err(|error| error.to_string())?;
-    given.iter().map(|value| told(fact, value)).collect()
+    given.iter().map(|value| fact_of(kind, value)).collect()
 }
 
-fn told(fact: Fact, value: &jaq_json::Val) -> Result<Told, String> {
+fn fact_of(kind: FactKind, value: &jaq_json::Val) -> Result<Fact, String> {
     let text = filter::to_json(value).map_err(|error| error.to_string())?;
-    let told = match fact {
-        Fact::OrderPlaced => Told::Order(parsed(&text)?),
-        Fact::ProductChanged => Told::Product(parsed(&text)?),
-        Fact::StockChanged => Told::Stock(parsed(&text)?),
-        Fact::UserChanged => Told::User(parsed(&text)?),
+    let fact = match kind {
+        FactKind::OrderPlaced => Fact::Order(parsed(&text)?),
+        FactKind::ProductChanged => Fact::Product(parsed(&text)?),
+        FactKind::StockChanged => Fact::Stock(parsed(&text)?),
+        FactKind::UserChanged => Fact::User(parsed(&text)?),
     };
-    check(&told)?;
-    Ok(told)
+    check(&fact)?;
+    Ok(fact)
 }
 
 fn parsed<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, String> {
     serde_json::from_str(text).map_err(|error| format!("the message says {text}, in which {error}"))
 }
 
-fn check(told: &Told) -> Result<(), String> {
-    match told {
-        Told::Order(order) if order.lines.is_empty() => Err("the order has no lines".to_owned()),
-        Told::Order(order) => order.lines.iter().try_for_each(|line| {
+fn check(fact: &Fact) -> Result<(), String> {
+    match fact {
+        Fact::Order(order) if order.lines.is_empty() => Err("the order has no lines".to_owned()),
+        Fact::Order(order) => order.lines.iter().try_for_each(|line| {
             named(&[line.product.is_some(), line.sku.is_some(), line.name.is_some()])?;
             amount(line.price, "price")?;
             match line.quantity {
@@ -229,16 +234,16 @@ fn check(told: &Told) -> Result<(), String> {
                 other => Err(format!("a quantity is from 1 to {UNITS_MAX}, not {other}")),
             }
         }),
-        Told::Product(product) => {
+        Fact::Product(product) => {
             named(&[product.product.is_some(), product.sku.is_some(), product.name.is_some()])?;
             amount(product.price, "price")?;
             amount(product.stock, "stock")
         }
-        Told::Stock(stock) => {
+        Fact::Stock(stock) => {
             named(&[stock.product.is_some(), stock.sku.is_some(), stock.name.is_some()])?;
             amount(Some(stock.on_hand), "stock")
         }
-        Told::User(_) => Ok(()),
+        Fact::User(_) => Ok(()),
     }
 }
 

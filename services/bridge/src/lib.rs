@@ -1,7 +1,7 @@
 //! The bridge: speaks the wire formats of services that are not Tradepost's own.
 //!
 //! Start with `contract.rs`: a [`Contract`] is the file that says how one family of services talks. `take_in.rs` makes events
-//! of what others send, `send_on.rs` makes messages of the shop's events, `facade.rs` answers in the place of others.
+//! of what others send, `on_any.rs` makes messages of the shop's events, `facade.rs` answers in the place of others.
 //! `filter.rs` runs the filters that map one side's words to the other's, and `amqp.rs` speaks to a broker.
 //!
 //! **Invariant:** a foreign message is acknowledged after its effect, or its bytes with the reason, is committed; an event of
@@ -13,10 +13,10 @@ mod deliver;
 mod facade;
 mod filter;
 mod incoming;
+mod on_any;
 mod parked;
 mod queries;
 mod resolve;
-mod send_on;
 pub mod settings;
 mod state;
 mod store;
@@ -64,7 +64,7 @@ pub fn service(values: &Values) -> Service<Bridge> {
         .routes(Policy::Admin, routes!(queries::parked))
         .routes(Policy::Admin, routes!(parked::retry))
         .routes(Policy::Admin, routes!(parked::discard))
-        .on_any_many(&Selection::matching(is_shown), send_on::handle_many)
+        .on_any_many(&Selection::matching(is_shown), on_any::handle_many)
         .on_demand(&Selection::matching(is_shown), move |_| std::future::ready(Ok(wanted.clone())))
         .at_start(state::prepare)
         .task(work)

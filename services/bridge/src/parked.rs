@@ -38,11 +38,11 @@ pub(crate) async fn retry(
         let message = Incoming { queue: parked.queue.clone(), body: Bytes::from(parked.body.clone()), message };
         let said = incoming::read(contract, &message).map_err(|reason| refused(&reason))?;
         let (db, currency) = (&ctx.db, ctx.state.currency);
-        let told: Vec<_> = said.told.iter().collect();
-        let mut names = Names::read(db, contract, events::bridge::MESSAGE, currency, &told).await?;
+        let facts: Vec<_> = said.facts.iter().collect();
+        let mut names = Names::read(db, contract, events::bridge::MESSAGE, currency, &facts).await?;
         let mut batch: Batch = store::delete_parked(&parked);
-        for told in &said.told {
-            let resolved = names.resolve(told.clone(), &ctx.ids);
+        for fact in &said.facts {
+            let resolved = names.resolve(fact.clone(), &ctx.ids);
             let (happened, rows) = resolved.map_err(|unresolved| refused(&unresolved.reason()))?;
             batch = emit(batch.and(rows), &happened);
         }

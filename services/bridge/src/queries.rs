@@ -30,7 +30,7 @@ pub(crate) struct ContractStatus {
     connected: Option<bool>,
     /// The reason why its broker can't be used.
     error: Option<String>,
-    /// Messages of this process since its start, as in `in.taken`, `in.known`, `in.parked`, `out.sent`, `out.unheard`.
+    /// Messages of this process since its start, as in `in.taken`, `in.known`, `in.parked`, `out.sent`, `out.unrouted`.
     #[schema(example = json!({"in.taken": 12, "out.sent": 3}))]
     messages: BTreeMap<String, u64>,
     /// The last time at which a message came.

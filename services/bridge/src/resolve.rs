@@ -10,7 +10,7 @@ use kernel::{Currency, Ids, Money, UserId, Uuid};
 use service::storage::{Batch, Db, Error};
 
 use crate::contract::{Contract, Match};
-use crate::incoming::{ForeignId, OrderPlaced, ProductChanged, StockChanged, Told, UserChanged};
+use crate::incoming::{Fact, ForeignId, OrderPlaced, ProductChanged, StockChanged, UserChanged};
 use crate::store::{self, known};
 
 /// An event of the bridge.
@@ -32,10 +32,10 @@ pub(crate) struct Names<'a> {
     by_name: HashMap<String, ProductId>,
 }
 
-/// The reason why a fact can't be told.
+/// The reason why a fact can't be emitted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Unresolved {
-    /// No product has this name. It may be one that is told of soon.
+    /// No product has this name. It may be one that comes soon.
     Product(String),
 }
 
@@ -68,7 +68,7 @@ impl<'a> Name<'a> {
     }
 }
 
-impl Told {
+impl Fact {
     fn products(&self) -> Vec<Name<'_>> {
         match self {
             Self::Order(order) => {
@@ -105,11 +105,11 @@ impl<'a> Names<'a> {
         contract: &'a Contract,
         via: &'static str,
         currency: Currency,
-        told: &[&Told],
+        facts: &[&Fact],
     ) -> Result<Self, Error> {
         let (mut keys, mut skus, mut names) = (Vec::new(), Vec::new(), Vec::new());
-        for told in told {
-            for name in told.products() {
+        for fact in facts {
+            for name in fact.products() {
                 keys.push(key(contract, "product", name.foreign()));
                 let by_id = name.product.map(|id| id.0.clone());
                 match contract.matches_by {
@@ -119,7 +119,7 @@ impl<'a> Names<'a> {
                 skus.extend(name.sku.map(str::to_owned));
                 names.extend(name.name.map(str::to_owned));
             }
-            keys.extend(told.user().map(|user| key(contract, "user", &user.0)));
+            keys.extend(fact.user().map(|user| key(contract, "user", &user.0)));
         }
         for list in [&mut keys, &mut skus, &mut names] {
             list.sort_unstable();
@@ -136,15 +136,15 @@ impl<'a> Names<'a> {
     }
 
     /// The event of a fact, and the rows that it needs.
-    pub fn resolve(&mut self, told: Told, ids: &Ids) -> Result<(Happened, Batch), Unresolved> {
-        match told {
-            Told::Order(order) => self.order(order, ids).map(|order| (Happened::Order(order), Batch::new())),
-            Told::Product(product) => {
+    pub fn resolve(&mut self, fact: Fact, ids: &Ids) -> Result<(Happened, Batch), Unresolved> {
+        match fact {
+            Fact::Order(order) => self.order(order, ids).map(|order| (Happened::Order(order), Batch::new())),
+            Fact::Product(product) => {
                 let (product, batch) = self.product_changed(product, ids);
                 Ok((Happened::Product(product), batch))
             }
-            Told::Stock(stock) => self.stock(&stock).map(|stock| (Happened::Stock(stock), Batch::new())),
-            Told::User(user) => {
+            Fact::Stock(stock) => self.stock(&stock).map(|stock| (Happened::Stock(stock), Batch::new())),
+            Fact::User(user) => {
                 let (user, batch) = self.user(user, ids);
                 Ok((Happened::User(user), batch))
             }

@@ -1,12 +1,12 @@
-//! What the bridge knows beside its store: the contracts in force, and how they fare.
+//! State of the bridge beside its store: the contracts in force, and their condition.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use kernel::{Cause, Clock, Currency, RequestCause, Timestamp, Uuid};
 use service::CannotStart;
-use service::storage::Error;
+use service::storage::{Batch, Error};
 use service::telemetry::Counter;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -21,14 +21,18 @@ pub struct Bridge {
     chosen: Vec<Chosen>,
     contracts: Vec<Arc<Contract>>,
     identity: OnceLock<Uuid>,
+    /// The times since which contracts are in force.
+    since: OnceLock<HashMap<String, Timestamp>>,
     /// Changes when messages are queued.
     queued: watch::Sender<()>,
     counter: Counter<2>,
     fares: Mutex<BTreeMap<String, Fare>>,
     listeners: Mutex<Vec<(u16, TcpListener)>>,
+    /// Digests of messages that were committed and could not be acknowledged, by queue.
+    unacknowledged: Mutex<HashMap<String, Vec<String>>>,
 }
 
-/// How a contract fares in this process.
+/// The condition of a contract in this process.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Fare {
     /// Messages since the start, by direction and outcome.
@@ -49,10 +53,12 @@ impl Bridge {
             chosen,
             contracts,
             identity: OnceLock::new(),
+            since: OnceLock::new(),
             queued: watch::Sender::new(()),
             counter,
             fares: Mutex::default(),
             listeners: Mutex::default(),
+            unacknowledged: Mutex::default(),
         }
     }
 
@@ -69,6 +75,11 @@ impl Bridge {
     /// The mark of this shop in its messages.
     pub fn identity(&self) -> Option<Uuid> {
         self.identity.get().copied()
+    }
+
+    /// True if a contract was in force when something happened.
+    pub fn was_in_force(&self, contract: &Contract, at: Timestamp) -> bool {
+        self.since.get().and_then(|since| since.get(&contract.name)).is_some_and(|since| at >= *since)
     }
 
     /// Wakes those who send messages.
@@ -110,7 +121,7 @@ impl Bridge {
         fare.broken = broken;
     }
 
-    /// How a contract fares.
+    /// The condition of a contract.
     pub(crate) fn fare(&self, contract: &Contract) -> Fare {
         self.fares().get(&contract.name).cloned().unwrap_or_default()
     }
@@ -120,13 +131,27 @@ impl Bridge {
         std::mem::take(&mut *self.listeners.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// Digests of a queue's messages that were committed and could not be acknowledged.
+    pub fn unacknowledged(&self, queue: &str) -> Vec<String> {
+        let queues = self.unacknowledged.lock().unwrap_or_else(PoisonError::into_inner);
+        queues.get(queue).cloned().unwrap_or_default()
+    }
+
+    /// Keeps them until they are redelivered.
+    pub fn set_unacknowledged(&self, queue: &str, digests: Vec<String>) {
+        let mut queues = self.unacknowledged.lock().unwrap_or_else(PoisonError::into_inner);
+        queues.insert(queue.to_owned(), digests);
+    }
+
     fn fares(&self) -> MutexGuard<'_, BTreeMap<String, Fare>> {
         self.fares.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Learns or makes the mark of the shop, and opens the ports of the façades.
+/// Learns or makes the mark of the shop, notes which contracts are in force, and opens the ports of the façades.
 pub(crate) async fn prepare(ctx: Ctx) -> Result<(), CannotStart> {
+    let since = put_in_force(&ctx).await?;
+    let _ = ctx.state.since.set(since);
     if ctx.state.contracts().is_empty() {
         return Ok(());
     }
@@ -141,6 +166,36 @@ pub(crate) async fn prepare(ctx: Ctx) -> Result<(), CannotStart> {
         }
     }
     Ok(())
+}
+
+/// The times since which contracts are in force: now, of those that were not at the last start.
+async fn put_in_force(ctx: &Ctx) -> Result<HashMap<String, Timestamp>, Error> {
+    loop {
+        let before = store::in_force(&ctx.db).await?;
+        let names: HashSet<&str> = ctx.state.contracts().iter().map(|contract| contract.name.as_str()).collect();
+        let (mut batch, mut after, mut has_changed) = (Batch::new(), before.clone(), false);
+        for ended in before.keys().filter(|name| !names.contains(name.as_str())) {
+            batch = batch.and(store::delete_in_force(ended));
+            after.remove(ended);
+            has_changed = true;
+        }
+        for new in names.into_iter().filter(|name| !before.contains_key(*name)) {
+            let now = ctx.clock.now();
+            batch = batch.and(store::insert_in_force(new, now));
+            after.insert(new.to_owned(), now);
+            has_changed = true;
+        }
+        if !has_changed {
+            return Ok(after);
+        }
+        let cause = RequestCause { request_id: ctx.ids.next(), traceparent: None, keyed: None };
+        match ctx.commit(batch, Cause::Request(cause)).await {
+            Ok(_) => return Ok(after),
+            // Another instance has done it.
+            Err(Error::Conflict { .. }) => {}
+            Err(error) => return Err(error),
+        }
+    }
 }
 
 async fn listen(port: u16) -> std::io::Result<TcpListener> {

@@ -5,12 +5,16 @@ pub(crate) mod messages;
 
 use std::collections::HashMap;
 
-use kernel::{Uuid, Version};
+use kernel::{Timestamp, Uuid, Version};
 use service::storage::{self, Batch, Db, Error, Row, params};
 
 storage::statements! {
     lookup IDENTITY "select identity_id from identity limit 1";
     insert INSERT_IDENTITY into identity (identity_id uuid, version int);
+
+    query IN_FORCE "select contract, since, version from in_force";
+    insert INSERT_IN_FORCE into in_force (contract text, since time, version int);
+    change DELETE_IN_FORCE "delete from in_force where contract = $1 and version = $2";
 
     lookup FOREIGN_IDS "select foreign_key, our_id from foreign_ids where foreign_key = any($1)";
     lookup FOREIGN_IDS_OF_OURS "select foreign_key, contract, our_id from foreign_ids where our_id = any($1)";
@@ -18,10 +22,6 @@ storage::statements! {
 
     lookup TAKEN "select message_key from taken where message_key = any($1)";
     insert INSERT_TAKEN into taken (message_key text, taken_at time);
-
-    lookup UNSETTLED "select unsettled_id, digest, version from unsettled where digest = any($1) order by unsettled_id";
-    insert INSERT_UNSETTLED into unsettled (unsettled_id uuid, digest text, version int);
-    change DELETE_UNSETTLED "delete from unsettled where unsettled_id = $1 and version = $2";
 
     query PARKED_PAGE "select parked_id, contract, queue, reason, body, message, parked_at, version from parked
         where parked_id < $1 order by parked_id desc limit $2";
@@ -79,6 +79,22 @@ pub(crate) async fn identity(db: &Db) -> Result<Option<Uuid>, Error> {
 /// Gives the shop a mark.
 pub(crate) fn insert_identity(identity: Uuid) -> Batch {
     Batch::new().insert(&INSERT_IDENTITY, params![identity, Version::FIRST])
+}
+
+/// The contracts that were in force at the last start, each since a time.
+pub(crate) async fn in_force(db: &Db) -> Result<HashMap<String, Timestamp>, Error> {
+    let pair = |row: &Row<'_>| Ok((row.get("contract")?, row.get("since")?));
+    Ok(db.query(&IN_FORCE, params![], pair).await?.into_iter().collect())
+}
+
+/// Puts a contract in force.
+pub(crate) fn insert_in_force(contract: &str, since: Timestamp) -> Batch {
+    Batch::new().insert(&INSERT_IN_FORCE, params![contract, since, Version::FIRST])
+}
+
+/// Ends it.
+pub(crate) fn delete_in_force(contract: &str) -> Batch {
+    Batch::new().change(&DELETE_IN_FORCE, Version::FIRST, params![contract])
 }
 
 /// Our ids for foreign ones, by `foreign_key`.

@@ -9,11 +9,11 @@ use service::storage::{Batch, Error};
 
 use crate::Ctx;
 use crate::contract::Contract;
-use crate::incoming::{self, Incoming, Said, Told};
+use crate::incoming::{self, Fact, Incoming, Said};
 use crate::resolve::{Happened, Names};
-use crate::store::messages::{self as store, Parked, ParkedId, UnsettledId};
+use crate::store::messages::{self as store, Parked, ParkedId};
 
-/// The times at which a product is looked for again that nobody knows yet: it may be told of in these moments.
+/// The times at which a product is looked for again that nobody knows yet: its event may arrive in these moments.
 const LOOK_AGAIN: [Duration; 3] = [Duration::from_millis(50), Duration::from_millis(200), Duration::from_secs(1)];
 
 /// The longest wait before a commit is tried again.
@@ -26,40 +26,36 @@ const REASON_MAX: usize = 1_000;
 enum Decided {
     /// It came back to the shop that sent it, or was taken in before.
     Known,
-    /// It was taken in before, and the broker did not hear of it.
-    Unsettled(UnsettledId),
     /// It is taken in.
-    Told(Said),
+    Taken(Said),
     Bad(String),
 }
 
 /// Counts of a set of messages.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Counts {
-    pub told: u64,
+    pub taken: u64,
     pub known: u64,
     pub parked: u64,
 }
 
-/// The messages that were committed, which the broker may forget now.
-pub(crate) struct TakenIn {
-    pub counts: Counts,
-    /// To be forgotten by the next commit, when the broker has heard of them.
-    pub unsettled: Vec<UnsettledId>,
-}
-
-/// Takes in what came, however often it must be tried. `settled` are messages of which the broker has heard.
+/// Takes in what came, however often it must be tried. `unacknowledged` are digests of messages without an
+/// identity that were committed and could not be acknowledged; those that are redelivered are taken out.
 pub(crate) async fn take_in(
     ctx: &Ctx,
     contract: &Contract,
     came: &[Incoming],
-    settled: &[UnsettledId],
+    unacknowledged: &mut Vec<String>,
     stop: &service::Tasks,
-) -> Option<TakenIn> {
+) -> Option<Counts> {
     let mut wait = COMMIT_AGAIN.0;
     loop {
-        match try_take_in(ctx, contract, came, settled).await {
-            Ok(taken) => return Some(taken),
+        let mut left = unacknowledged.clone();
+        match try_take_in(ctx, contract, came, &mut left).await {
+            Ok(counts) => {
+                *unacknowledged = left;
+                return Some(counts);
+            }
             // Another instance has taken in one of these.
             Err(Error::Conflict { .. }) => {}
             Err(error) => {
@@ -78,44 +74,33 @@ async fn try_take_in(
     ctx: &Ctx,
     contract: &Contract,
     came: &[Incoming],
-    settled: &[UnsettledId],
-) -> Result<TakenIn, Error> {
-    let mut decided = decide(ctx, contract, came).await?;
-    let (mut batch, mut taken) = (Batch::new(), TakenIn { counts: Counts::default(), unsettled: Vec::new() });
-    for id in settled {
-        batch = batch.and(store::delete_unsettled(*id));
-    }
-    let facts = told_in(ctx, contract, &mut decided).await?;
+    unacknowledged: &mut Vec<String>,
+) -> Result<Counts, Error> {
+    let mut decided = decide(ctx, contract, came, unacknowledged).await?;
+    let (mut batch, mut counts) = (Batch::new(), Counts::default());
+    let happened = events_of(ctx, contract, &mut decided).await?;
     let now = ctx.clock.now();
     let mut lines = Vec::new();
-    for ((message, decided), facts) in came.iter().zip(decided).zip(facts) {
+    for ((message, decided), happened) in came.iter().zip(decided).zip(happened) {
         let part = match decided {
             Decided::Known => {
-                taken.counts.known += 1;
+                counts.known += 1;
                 continue;
             }
-            Decided::Unsettled(id) => {
-                taken.counts.known += 1;
-                store::delete_unsettled(id)
-            }
             Decided::Bad(reason) => {
-                taken.counts.parked += 1;
+                counts.parked += 1;
                 tracing::warn!(contract = contract.name, queue = message.queue, reason, "a foreign message is parked");
                 store::insert_parked(&parked(ctx, contract, message, reason))
             }
-            Decided::Told(said) => {
-                taken.counts.told += 1;
+            Decided::Taken(said) => {
+                counts.taken += 1;
                 lines.extend(said.log);
-                let part = facts.into_iter().fold(Batch::new(), |part, (event, rows)| emit(part.and(rows), &event));
-                let mark = match said.id {
-                    Some(id) => store::insert_taken(&message_key(contract, message, &id), now),
-                    None => {
-                        let id: UnsettledId = ctx.ids.next();
-                        taken.unsettled.push(id);
-                        store::insert_unsettled(id, &digest(contract, message))
-                    }
-                };
-                part.and(mark)
+                let part = happened.into_iter().fold(Batch::new(), |part, (event, rows)| emit(part.and(rows), &event));
+                // One without an identity counts each time it comes.
+                match said.id {
+                    Some(id) => part.and(store::insert_taken(&message_key(contract, message, &id), now)),
+                    None => part,
+                }
             }
         };
         batch = batch.and(part.caused_by(&origin(ctx)));
@@ -125,7 +110,7 @@ async fn try_take_in(
     for line in lines {
         tracing::info!(contract = contract.name, "{line}");
     }
-    Ok(taken)
+    Ok(counts)
 }
 
 /// Each message has a story of its own.
@@ -135,7 +120,12 @@ fn origin(ctx: &Ctx) -> Origin {
 }
 
 /// Reads the messages, and drops those that are known.
-async fn decide(ctx: &Ctx, contract: &Contract, came: &[Incoming]) -> Result<Vec<Decided>, Error> {
+async fn decide(
+    ctx: &Ctx,
+    contract: &Contract,
+    came: &[Incoming],
+    unacknowledged: &mut Vec<String>,
+) -> Result<Vec<Decided>, Error> {
     let own = ctx.state.identity().map(|identity| identity.to_string());
     let read: Vec<Option<Result<Said, String>>> = came
         .iter()
@@ -149,60 +139,55 @@ async fn decide(ctx: &Ctx, contract: &Contract, came: &[Incoming]) -> Result<Vec
         Some(message_key(contract, message, id))
     });
     let mut known = store::taken(&ctx.db, with_id.collect()).await?;
-    let redelivered = came.iter().filter(|message| message.message.redelivered);
-    let mut unsettled = store::unsettled(&ctx.db, redelivered.map(|it| digest(contract, it)).collect()).await?;
     let decided = read.into_iter().zip(came).map(|(read, message)| match read {
         None => Decided::Known,
         Some(Err(reason)) => Decided::Bad(reason),
         Some(Ok(said)) => match &said.id {
             // Twice in one set is twice, too.
             Some(id) if !known.insert(message_key(contract, message, id)) => Decided::Known,
-            Some(_) => Decided::Told(said),
-            None if message.message.redelivered => {
-                match unsettled.get_mut(&digest(contract, message)).and_then(Vec::pop) {
-                    Some(id) => Decided::Unsettled(id),
-                    None => Decided::Told(said),
-                }
+            Some(_) => Decided::Taken(said),
+            None if message.message.redelivered && take_out(unacknowledged, &digest(contract, message)) => {
+                Decided::Known
             }
-            None => Decided::Told(said),
+            None => Decided::Taken(said),
         },
     });
     Ok(decided.collect())
 }
 
 /// The events of each message, with the rows that they need. A message that names what nobody knows becomes bad.
-async fn told_in(
+async fn events_of(
     ctx: &Ctx,
     contract: &Contract,
     decided: &mut [Decided],
 ) -> Result<Vec<Vec<(Happened, Batch)>>, Error> {
     let mut looks = LOOK_AGAIN.iter();
     loop {
-        let told: Vec<&Told> = decided
+        let facts: Vec<&Fact> = decided
             .iter()
             .filter_map(|decided| match decided {
-                Decided::Told(said) => Some(&said.told),
+                Decided::Taken(said) => Some(&said.facts),
                 _ => None,
             })
             .flatten()
             .collect();
         let (db, currency) = (&ctx.db, ctx.state.currency);
-        let mut names = Names::read(db, contract, events::bridge::MESSAGE, currency, &told).await?;
-        let (mut facts, mut missing) = (Vec::with_capacity(decided.len()), Vec::new());
+        let mut names = Names::read(db, contract, events::bridge::MESSAGE, currency, &facts).await?;
+        let (mut events, mut missing) = (Vec::with_capacity(decided.len()), Vec::new());
         for (at, decided) in decided.iter().enumerate() {
             let mut of_message = Vec::new();
-            if let Decided::Told(said) = decided {
-                for told in &said.told {
-                    match names.resolve(told.clone(), &ctx.ids) {
+            if let Decided::Taken(said) = decided {
+                for fact in &said.facts {
+                    match names.resolve(fact.clone(), &ctx.ids) {
                         Ok(resolved) => of_message.push(resolved),
                         Err(unresolved) => missing.push((at, unresolved.reason())),
                     }
                 }
             }
-            facts.push(of_message);
+            events.push(of_message);
         }
         if missing.is_empty() {
-            return Ok(facts);
+            return Ok(events);
         }
         if let Some(pause) = looks.next() {
             tokio::time::sleep(*pause).await;
@@ -245,10 +230,15 @@ fn message_key(contract: &Contract, message: &Incoming, id: &str) -> String {
     format!("{}/{}/{id}", contract.name, message.queue)
 }
 
+/// Takes one of these out; false if it is not there.
+fn take_out(digests: &mut Vec<String>, digest: &str) -> bool {
+    let at = digests.iter().position(|known| known == digest);
+    at.map(|at| digests.remove(at)).is_some()
+}
+
 /// The name of the messages of a queue that are alike.
-fn digest(contract: &Contract, message: &Incoming) -> String {
-    // Equal in all processes of one version, and no secret: a digest that changes with a version only lets a message that
-    // was redelivered across it be taken twice.
+pub(crate) fn digest(contract: &Contract, message: &Incoming) -> String {
+    // Compared within this process only.
     let mut hasher = DefaultHasher::new();
     (&contract.name, &message.queue, &message.body, &message.message.exchange, &message.message.routing_key)
         .hash(&mut hasher);

@@ -104,6 +104,7 @@ fn up(servers: &Servers, folder: &Path) -> Up {
         store: Some(servers.database.url()),
         broker: Some(servers.vhost.url()),
         port: Some(port.to_string()),
+        contracts: None,
         listen: None,
     };
     let settings = config::load(&Shop::tradepost(), &flags, Some(&file), &Environment::default()).unwrap().settings;

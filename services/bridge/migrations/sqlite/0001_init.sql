@@ -4,6 +4,13 @@ create table identity (
     version     integer not null
 ) strict;
 
+-- The contracts in force, each since the start that it came with: what happened before is not sent on.
+create table in_force (
+    contract text    not null primary key,
+    since    integer not null,
+    version  integer not null
+) strict;
+
 -- Our names for what others call by ids of theirs. `foreign_key` is the contract, the kind and the foreign id.
 create table foreign_ids (
     foreign_key text not null primary key,
@@ -18,15 +25,6 @@ create table taken (
     taken_at    integer not null
 ) strict;
 create index taken_by_time on taken (taken_at);
-
--- Messages without an identity that were taken in, until the broker has heard of it: one that it marks as redelivered is
--- looked for here.
-create table unsettled (
-    unsettled_id blob    not null primary key,
-    digest       text    not null,
-    version      integer not null
-) strict;
-create index unsettled_by_digest on unsettled (digest);
 
 -- Messages that could not be taken in, with their bytes.
 create table parked (

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::rules::{
-    Body, Consume, Exchange, ExchangeKind, Facade, FacadeAction, Fact, Line, LogOn, Match, Publish, Queue, Route,
+    Body, Consume, Exchange, ExchangeKind, Facade, FacadeAction, FactKind, Line, LogOn, Match, Publish, Queue, Route,
 };
 use super::{BadContract, Contract};
 use crate::filter::Filter;
@@ -75,7 +75,7 @@ struct ConsumeEntry {
     body: Body,
     when: Option<Spanned<String>>,
     id: Option<Spanned<String>>,
-    to: Option<Spanned<Fact>>,
+    to: Option<Spanned<FactKind>>,
     map: Option<Spanned<String>>,
     log: Option<Spanned<String>>,
 }
@@ -101,7 +101,7 @@ struct FacadeEntry {
     role: Spanned<String>,
     port: u16,
     route: Spanned<String>,
-    emit: Option<Spanned<Fact>>,
+    emit: Option<Spanned<FactKind>>,
     map: Option<Spanned<String>>,
     wait: Option<Spanned<String>>,
     show: Option<Spanned<String>>,
@@ -178,8 +178,8 @@ impl Reader<'_> {
     }
 
     fn line(&self, at: usize) -> Line {
-        let before = &self.text.as_bytes()[..at.min(self.text.len())];
-        Line(1 + before.iter().filter(|byte| **byte == b'\n').count())
+        let before = self.text.get(..at).unwrap_or(self.text);
+        Line(1 + before.matches('\n').count())
     }
 
     fn name(&self, name: &Spanned<String>) -> Result<String, BadContract> {
@@ -291,7 +291,7 @@ impl Reader<'_> {
             }
         };
         let action = match (&entry.emit, &entry.map, &entry.show) {
-            (Some(fact), Some(map), None) => FacadeAction::Emit { fact: *fact.get_ref(), map: self.filter(map)?, wait },
+            (Some(fact), Some(map), None) => FacadeAction::Emit { kind: *fact.get_ref(), map: self.filter(map)?, wait },
             (None, None, Some(show)) if show.get_ref() == "products" => FacadeAction::Products,
             _ => {
                 let expected = "a façade has either `emit` with `map`, or `show = \"products\"`";

@@ -53,9 +53,9 @@ pub(crate) enum Body {
     Text,
 }
 
-/// A fact that a message tells.
+/// A kind of fact.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
-pub(crate) enum Fact {
+pub(crate) enum FactKind {
     #[serde(rename = "ExternalOrderPlaced")]
     OrderPlaced,
     #[serde(rename = "ExternalProductChanged")]
@@ -66,7 +66,7 @@ pub(crate) enum Fact {
     UserChanged,
 }
 
-impl Fact {
+impl FactKind {
     /// The event that says it.
     pub fn name(self) -> &'static str {
         match self {
@@ -88,7 +88,7 @@ pub(crate) struct Consume {
     /// Gives the identity of a message, by which a second delivery is known. None where the message has none.
     pub id: Option<Filter>,
     /// The fact, and the filter that gives it. None for messages that are only logged, or not wanted.
-    pub fact: Option<(Fact, Filter)>,
+    pub fact: Option<(FactKind, Filter)>,
     /// Gives a line of the log.
     pub log: Option<Filter>,
 }
@@ -133,8 +133,8 @@ pub(crate) struct Facade {
 /// The work of a façade's route.
 #[derive(Debug)]
 pub(crate) enum FacadeAction {
-    /// Tells a fact, and waits at most so long for what becomes of it.
-    Emit { fact: Fact, map: Filter, wait: Option<Duration> },
+    /// Emits a fact, and waits at most so long for what becomes of it.
+    Emit { kind: FactKind, map: Filter, wait: Option<Duration> },
     /// Shows the products.
     Products,
 }

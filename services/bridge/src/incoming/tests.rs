@@ -13,7 +13,7 @@ fn the_body_of_a_fan_out_is_the_id_of_a_product() {
     let said = fanout(b"123").unwrap();
     let line = OrderedLine { product: Some(ForeignId("123".into())), sku: None, name: None, quantity: 1, price: None };
     let order = OrderPlaced { foreign_id: None, user: None, email: None, lines: vec![line] };
-    assert_eq!((said.id, said.told), (None, vec![Told::Order(order)]));
+    assert_eq!((said.id, said.facts), (None, vec![Fact::Order(order)]));
     assert_eq!(said.log, [" [x] PRODUCT: Received order for product: 123"]);
 }
 
@@ -22,7 +22,7 @@ fn an_order_of_a_direct_exchange_names_its_product() {
     let body = br#"{"message":"Order completed","order":{"orderId":9007199254740993,"email":"ada@example.com",
         "itemName":"Laptop","itemCategory":"computers","status":"completed"},"more":1}"#;
     let said = read(&Contract::own("direct").unwrap(), &came("orders_inventory_update_queue", body)).unwrap();
-    let [Told::Order(order)] = said.told.as_slice() else { panic!("{said:?}") };
+    let [Fact::Order(order)] = said.facts.as_slice() else { panic!("{said:?}") };
     assert_eq!(order.foreign_id, Some(ForeignId("9007199254740993".into())));
     assert_eq!((order.email.as_deref(), order.lines[0].name.as_deref()), (Some("ada@example.com"), Some("Laptop")));
 }
@@ -49,7 +49,7 @@ fn units_and_amounts_have_bounds() {
     let line =
         |quantity| OrderedLine { product: Some(ForeignId("1".into())), sku: None, name: None, quantity, price: None };
     let order =
-        |quantity| Told::Order(OrderPlaced { foreign_id: None, user: None, email: None, lines: vec![line(quantity)] });
+        |quantity| Fact::Order(OrderPlaced { foreign_id: None, user: None, email: None, lines: vec![line(quantity)] });
     assert!(check(&order(1)).is_ok());
     for bad in [0, -1, UNITS_MAX + 1] {
         assert!(check(&order(bad)).unwrap_err().contains("a quantity is from 1"), "{bad}");

@@ -1,4 +1,4 @@
-//! What is known of products and orders.
+//! Products and orders as events describe them.
 
 use std::collections::HashMap;
 
@@ -17,7 +17,7 @@ const PAGE: i64 = 1_000;
 /// Products that a façade shows at the most.
 const SHOWN_MAX: usize = 10_000;
 
-/// A product as the catalogue and the inventory told of it.
+/// A product as the events of the catalogue and the inventory say.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Product {
     pub product_id: ProductId,

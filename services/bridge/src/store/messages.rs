@@ -1,17 +1,16 @@
 //! Messages in both directions.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use kernel::{Timestamp, Uuid, Version};
 use service::storage::{Batch, Db, Error, Row, Value, params};
 
 use super::{
-    COUNT_OUTGOING, COUNT_PARKED, DELETE_OUTGOING, DELETE_PARKED, DELETE_UNSETTLED, INSERT_OUTGOING, INSERT_PARKED,
-    INSERT_SENDER, INSERT_TAKEN, INSERT_UNSETTLED, OUTGOING, PARKED, PARKED_PAGE, SENDER, SET_SENDER, TAKEN, UNSETTLED,
+    COUNT_OUTGOING, COUNT_PARKED, DELETE_OUTGOING, DELETE_PARKED, INSERT_OUTGOING, INSERT_PARKED, INSERT_SENDER,
+    INSERT_TAKEN, OUTGOING, PARKED, PARKED_PAGE, SENDER, SET_SENDER, TAKEN,
 };
 
 kernel::id!(ParkedId, ParkedKind, "A message that could not be taken in.");
-kernel::id!(UnsettledId, UnsettledKind, "A message without an identity that was taken in.");
 kernel::id!(MessageId, MessageKind, "A message that is sent to others.");
 
 /// A message that could not be taken in.
@@ -59,30 +58,6 @@ pub(crate) async fn taken(db: &Db, keys: Vec<String>) -> Result<HashSet<String>,
 /// Marks a message as taken in.
 pub(crate) fn insert_taken(key: &str, now: Timestamp) -> Batch {
     Batch::new().insert(&INSERT_TAKEN, params![key, now])
-}
-
-/// Messages without an identity of which the broker has not heard that they were taken in: the ids of each digest, the
-/// oldest last.
-pub(crate) async fn unsettled(db: &Db, digests: Vec<String>) -> Result<HashMap<String, Vec<UnsettledId>>, Error> {
-    let mut found: HashMap<String, Vec<UnsettledId>> = HashMap::new();
-    if digests.is_empty() {
-        return Ok(found);
-    }
-    let pair = |row: &Row<'_>| Ok((row.get::<String>("digest")?, row.get("unsettled_id")?));
-    for (digest, id) in db.query(&UNSETTLED, params![digests], pair).await?.into_iter().rev() {
-        found.entry(digest).or_default().push(id);
-    }
-    Ok(found)
-}
-
-/// Marks a message without an identity as taken in.
-pub(crate) fn insert_unsettled(id: UnsettledId, digest: &str) -> Batch {
-    Batch::new().insert(&INSERT_UNSETTLED, params![id, digest, Version::FIRST])
-}
-
-/// The broker has heard of it.
-pub(crate) fn delete_unsettled(id: UnsettledId) -> Batch {
-    Batch::new().change(&DELETE_UNSETTLED, Version::FIRST, params![id])
 }
 
 /// Messages that could not be taken in, below an id, newest first.

@@ -78,6 +78,9 @@ pub(crate) async fn handle_many(ctx: Ctx, deliveries: Vec<Delivery<Bytes>>) -> R
         let input = filter::from_json(&delivery.event).unwrap_or_default();
         let variables = known.variables(&delivery.envelope, body);
         for contract in contracts {
+            if !ctx.state.was_in_force(contract, delivery.envelope.time) {
+                continue;
+            }
             log.extend(logged(contract, &delivery.envelope, &input, &variables));
             // What came from others does not go back to them.
             let came_from = |(name, _): &(String, String)| *name == contract.name;
@@ -105,7 +108,7 @@ pub(crate) async fn handle_many(ctx: Ctx, deliveries: Vec<Delivery<Bytes>>) -> R
     Ok(committed)
 }
 
-/// True for what a message of this contract told, which is not sent back to those who sent it.
+/// True for what came by a message of this contract, which is not sent back to those who sent it.
 fn comes_from(body: &Value, contract: &Contract) -> bool {
     body["contract"] == contract.name.as_str() && body["via"] == events::bridge::MESSAGE
 }
