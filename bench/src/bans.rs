@@ -32,7 +32,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const PASSWORD: &str = "correct horse battery";
 
 /// A route of each service that asks who is there. `ID` stands for the account.
-const ROUTES: [(&str, Method, &str); 11] = [
+const ROUTES: [(&str, Method, &str); 12] = [
     ("users", Method::GET, "/v1/users/ID"),
     ("catalog", Method::PATCH, "/v1/products/ID"),
     ("orders", Method::GET, "/v1/orders"),
@@ -44,6 +44,7 @@ const ROUTES: [(&str, Method, &str); 11] = [
     ("analytics", Method::GET, "/v1/analytics/sales"),
     ("admin", Method::GET, "/v1/users/ID/ban"),
     ("webhooks", Method::GET, "/v1/webhooks"),
+    ("bridge", Method::GET, "/v1/contracts"),
 ];
 
 pub(crate) async fn measure(shop: Running, accounts: usize, orders: usize) -> Result<Measured> {

@@ -138,6 +138,65 @@ fn an_order_is_published_for_both_services_of_a_direct_exchange() {
 }
 
 #[test]
+fn products_and_users_of_others_are_known_by_the_next_message() {
+    let vhost = Vhost::create();
+    let shop = Shop::start(&Contract::own("queues").of("order"), Some(&vhost));
+    shop.until_connected();
+    let put = |queue: &str, body: &str| peer(&vhost, &["put", queue, body]);
+    let id = "795a75e9-6d06-47c6-b868-4e2ac104adb6";
+    let product = |kind: &str, rest: &str| format!(r#"{{"type":"{kind}","data":{{"product_id":"{id}",{rest}}}}}"#);
+    put("product_events", &product("ProductCreated", r#""name":"classic 350","price":13200,"stock":150"#));
+    put("product_events", &product("ProductUpdated", r#""name":"classic 350","price":14000,"stock":100"#));
+    put("product_events", &product("InventoryUpdated", r#""stock":90"#));
+    shop.until_stock_of(id, 90);
+    let made = shop.api("GET", &format!("/v1/products?sku={id}"))["items"][0].clone();
+    assert_eq!((&made["name"], &made["price"]["amount"]), (&json!("classic 350"), &json!(14_000)));
+    let user = r#"{"type":"UserRegistered","data":{"user_id":"b091999c-319d-4e88-b9d7-d98505064a56","username":"marie",
+        "email":"marie@example.com"}}"#;
+    put("user_events", user);
+    let began = Instant::now();
+    while shop.api("GET", "/v1/users?email=marie@example.com")["items"][0]["username"] != "marie" {
+        assert!(began.elapsed() < PATIENCE, "the account of others is not known");
+        std::thread::sleep(LOOK_AGAIN);
+    }
+
+    // An order of the shop names the product by the id of its owner.
+    // The demo has orders of its own, which come first.
+    let mut listener = Peer::start(&vhost, &["work", "order_events", "1000"]);
+    let order = json!({ "lines": [{ "product_id": made["product_id"], "quantity": 10 }], "email": "ada@example.com" });
+    assert_eq!(shop.post("/v1/orders", &order).0, 201);
+    let received = loop {
+        let received: Value = serde_json::from_str(&listener.lines(1)[0]).unwrap();
+        if received["data"]["product_id"] == id {
+            break received;
+        }
+    };
+    assert_eq!((&received["type"], &received["data"]["quantity"]), (&json!("OrderPlaced"), &json!(10)));
+}
+
+#[test]
+fn prices_of_a_topic_are_exact_both_ways() {
+    let vhost = Vhost::create();
+    let shop = Shop::start(&Contract::own("topic").of_all("orders\", \"users"), Some(&vhost));
+    shop.until_connected();
+    let product = r#"{"type":"ProductUpdated","payload":{"productId":"12345","name":"Updated Product","sku":"PROD-123",
+        "quantity":100,"price":29.99},"timestamp":"2026-11-30T12:00:00.000Z"}"#;
+    peer(&vhost, &["publish", "varu.events", "topic", "true", "inventory.product.updated", "1", product]);
+    shop.until_stock_of("PROD-123", 100);
+    let made = shop.api("GET", "/v1/products?sku=PROD-123")["items"][0].clone();
+    assert_eq!(made["price"]["amount"], 2_999);
+
+    let mut listener = Peer::start(&vhost, &["listen", "varu.events", "topic", "true", "orders.order.created", "1000"]);
+    let order = json!({ "lines": [{ "product_id": made["product_id"], "quantity": 3 }], "email": "ada@example.com" });
+    assert_eq!(shop.post("/v1/orders", &order).0, 201);
+    let line = listener.lines(1).remove(0);
+    assert!(
+        line.contains(r#""items":[{"productId":"12345","quantity":3,"price":29.99}],"totalAmount":89.97"#),
+        "{line}"
+    );
+}
+
+#[test]
 fn a_kill_loses_and_doubles_no_message_of_others() {
     const ORDERS: i64 = 400;
     let vhost = Vhost::create();
@@ -191,6 +250,11 @@ impl Contract {
 
     /// The same with one role that is ours.
     fn of(self, role: &str) -> Self {
+        self.of_all(role)
+    }
+
+    /// The same with some roles that are ours, as a file has them between quotes.
+    fn of_all(self, role: &str) -> Self {
         let text = self.text.replacen("\nmatch ", &format!("\nours   = [\"{role}\"]\nmatch "), 1);
         assert_ne!(text, self.text);
         Self { text, ..self }

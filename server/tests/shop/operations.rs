@@ -128,8 +128,8 @@ async fn metrics_have_the_names_that_dashboards_rely_on(place: ShopLocation) {
     shop.request(made_up, "/v1/orders").send().await.expect(405);
     let text = String::from_utf8(shop.get("/metrics").await.expect(200).body.to_vec()).unwrap();
     for line in [
-        // Once for each of analytics, inventory and webhooks.
-        "tradepost_events_published_total{service=\"orders\",type=\"orders.order_placed.v1\"} 3",
+        // Once for each of analytics, bridge, inventory and webhooks.
+        "tradepost_events_published_total{service=\"orders\",type=\"orders.order_placed.v1\"} 4",
         "tradepost_events_handled_total{consumer=\"inventory\",type=\"orders.order_placed.v1\",outcome=\"done\"} 1",
         "tradepost_event_handling_seconds_count{consumer=\"inventory\",type=\"orders.order_placed.v1\"} 1",
         "tradepost_event_latency_seconds_count{consumer=\"orders\",type=\"payments.payment_captured.v1\"} 1",

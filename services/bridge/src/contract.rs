@@ -17,9 +17,11 @@ pub(crate) use rules::{
 };
 
 /// The contracts that come with the program.
-const OWN: [(&str, &str); 2] = [
+const OWN: [(&str, &str); 4] = [
     ("direct", include_str!("../../../contracts/direct.toml")),
     ("fanout", include_str!("../../../contracts/fanout.toml")),
+    ("queues", include_str!("../../../contracts/queues.toml")),
+    ("topic", include_str!("../../../contracts/topic.toml")),
 ];
 
 /// A contract that is in force.

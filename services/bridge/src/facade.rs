@@ -13,6 +13,7 @@ use events::OrderId;
 use jaq_json::Val;
 use kernel::{Cause, RequestCause};
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use service::Tasks;
 use service::http::listener::{Bounds, serve};
@@ -47,12 +48,12 @@ struct Port {
 
 /// A request as filters see it.
 #[derive(Serialize)]
-struct Asked {
-    method: String,
-    path: String,
+struct Asked<'a> {
+    method: &'a str,
+    path: &'a str,
     params: BTreeMap<String, String>,
-    /// The body if it is JSON.
-    body: Value,
+    /// The body as it was written, if it is JSON.
+    body: Option<&'a RawValue>,
 }
 
 /// The answer that a filter gives.
@@ -99,13 +100,15 @@ async fn handle(State(port): State<Port>, request: Request) -> Response {
         return plain(StatusCode::PAYLOAD_TOO_LARGE, &json!({ "error": error }));
     };
     let asked = Asked {
-        method: parts.method.to_string(),
-        path: parts.uri.path().to_owned(),
+        method: parts.method.as_str(),
+        path: parts.uri.path(),
         params,
-        body: serde_json::from_slice(&body).unwrap_or_default(),
+        body: serde_json::from_slice(&body).ok(),
     };
-    // Numbers as the client wrote them.
-    let input = with_body(&asked, &body);
+    let input = serde_json::to_vec(&asked).map_err(|error| error.to_string()).and_then(|text| filter::from_json(&text));
+    let Ok(input) = input else {
+        return plain(StatusCode::BAD_REQUEST, &json!({ "error": "the body can't be read" }));
+    };
     match port.answer(facade, input).await {
         Ok(response) => response,
         Err(error) => {
@@ -113,23 +116,6 @@ async fn handle(State(port): State<Port>, request: Request) -> Response {
             plain(StatusCode::SERVICE_UNAVAILABLE, &json!({ "error": "try again later" }))
         }
     }
-}
-
-/// The request with its body as it was written.
-fn with_body(asked: &Asked, body: &[u8]) -> Val {
-    let written = filter::from_json(body).is_ok();
-    let text = serde_json::to_string(&Asked { body: Value::Null, ..clone(asked) }).expect("a request is JSON");
-    if !written {
-        return filter::from_json(text.as_bytes()).unwrap_or_default();
-    }
-    let body = String::from_utf8_lossy(body);
-    let whole = text.replacen(r#""body":null"#, &format!(r#""body":{body}"#), 1);
-    filter::from_json(whole.as_bytes()).unwrap_or_default()
-}
-
-fn clone(asked: &Asked) -> Asked {
-    let Asked { method, path, params, body } = asked;
-    Asked { method: method.clone(), path: path.clone(), params: params.clone(), body: body.clone() }
 }
 
 fn plain(status: StatusCode, body: &Value) -> Response {

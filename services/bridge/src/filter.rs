@@ -19,7 +19,7 @@ use kernel::{Clock, Ids, Uuid};
 type Data = JustLut<Val>;
 
 /// The variables of every filter, in the order of [`Variables`].
-const NAMES: [&str; 6] = ["$message", "$event", "$product", "$products", "$order", "$outcome"];
+const NAMES: [&str; 7] = ["$message", "$event", "$product", "$products", "$order", "$foreign", "$outcome"];
 
 /// Repetitions of one run at the most, over all that repeats.
 const STEPS_MAX: u64 = 100_000;
@@ -71,6 +71,8 @@ pub(crate) struct Variables {
     pub products: Val,
     /// The order that it names.
     pub order: Val,
+    /// Foreign ids of what the event names, by our ids.
+    pub foreign: Val,
     /// The result of what a façade asked for.
     pub outcome: Val,
 }
@@ -121,8 +123,8 @@ impl Filter {
 
     /// All that it gives for an input.
     pub fn run(&self, input: Val, variables: &Variables) -> Result<Vec<Val>, Failed> {
-        let Variables { message, event, product, products, order, outcome } = variables.clone();
-        let variables = Vars::new([message, event, product, products, order, outcome]);
+        let Variables { message, event, product, products, order, foreign, outcome } = variables.clone();
+        let variables = Vars::new([message, event, product, products, order, foreign, outcome]);
         STEPS.set(STEPS_MAX);
         let ctx = Ctx::<Data>::new(&self.compiled.lut, variables);
         let mut given = Vec::new();

@@ -22,6 +22,9 @@ mod state;
 mod store;
 mod take_in;
 
+#[cfg(test)]
+mod tables;
+
 use std::collections::BTreeSet;
 
 use service::http::Policy;
@@ -40,12 +43,17 @@ const MIGRATIONS: Migrations = Migrations { set: "bridge", steps: &[storage::mig
 
 type Ctx = service::Ctx<Bridge>;
 
-/// The types that say what filters may ask for.
-const KNOWN: [&str; 8] = [
+/// The types that say which products there are. They are always wanted, so that a contract that comes later finds all
+/// products.
+const PRODUCTS: [&str; 4] = [
     "catalog.product_created.v1",
     "catalog.product_updated.v1",
     "catalog.product_deleted.v1",
     "inventory.inventory_updated.v1",
+];
+
+/// The types that say what filters may ask for of orders, while a contract is in force.
+const ORDERS: [&str; 4] = [
     "inventory.external_order_settled.v1",
     "orders.order_placed.v1",
     "orders.order_updated.v1",
@@ -65,7 +73,7 @@ pub fn service(values: &Values) -> Service<Bridge> {
         .routes(Policy::Admin, routes!(parked::retry))
         .routes(Policy::Admin, routes!(parked::discard))
         .on_any_many(&Selection::matching(is_shown), on_any::handle_many)
-        .on_demand(&Selection::matching(is_shown), move |_| std::future::ready(Ok(wanted.clone())))
+        .on_demand(&Selection::matching(is_optional), move |_| std::future::ready(Ok(wanted.clone())))
         .at_start(state::prepare)
         .task(work)
 }
@@ -73,6 +81,11 @@ pub fn service(values: &Values) -> Service<Bridge> {
 /// True for events that a contract may send on. The keys by which services know one another's tokens are none.
 fn is_shown(event: &events::Descriptor) -> bool {
     event.event_type != <events::SigningKeyPublished as events::Event>::TYPE
+}
+
+/// True for events that are wanted only if a contract names them.
+fn is_optional(event: &events::Descriptor) -> bool {
+    is_shown(event) && !PRODUCTS.contains(&event.event_type)
 }
 
 /// The types that the contracts in force want; none without a contract.
@@ -84,8 +97,8 @@ fn wanted(state: &Bridge) -> Selection {
         let published = contract.publishes.iter().map(|rule| rule.on.event_type);
         published.chain(contract.logs.iter().map(|rule| rule.on.event_type)).collect::<Vec<_>>()
     });
-    let types: BTreeSet<&'static str> = sent.chain(KNOWN).collect();
-    Selection::matching(|event| is_shown(event) && types.contains(event.event_type))
+    let types: BTreeSet<&'static str> = sent.chain(ORDERS).collect();
+    Selection::matching(|event| is_optional(event) && types.contains(event.event_type))
 }
 
 /// Speaks with others and answers on ports, until the tasks stop.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use events::{OrderId, ProductId};
 use jaq_json::Val;
-use kernel::{Envelope, Timestamp, Uuid, Version};
+use kernel::{Envelope, Uuid, Version};
 use serde::Serialize;
 use serde_json::Value;
 use service::storage::{Batch, Error};
@@ -50,7 +50,8 @@ struct ShownEvent<'a> {
     #[serde(rename = "type")]
     event_type: &'a str,
     key: Uuid,
-    time: Timestamp,
+    /// To the millisecond.
+    time: String,
 }
 
 /// Products and orders as they are known, and those of them that changed.
@@ -67,8 +68,8 @@ pub(crate) async fn handle_many(ctx: Ctx, deliveries: Vec<Delivery<Bytes>>) -> R
         deliveries.iter().map(|delivery| serde_json::from_slice(&delivery.event).unwrap_or_default()).collect();
     let mut known = Known::read(&ctx, &bodies).await?;
     let contracts = ctx.state.contracts();
-    let keys = deliveries.iter().map(|delivery| delivery.envelope.key).collect();
-    let origins = store::foreign_names(&ctx.db, keys).await?;
+    let named = bodies.iter().flat_map(named_ids).chain(deliveries.iter().map(|delivery| delivery.envelope.key));
+    let origins = store::foreign_names(&ctx.db, named.collect::<BTreeSet<_>>().into_iter().collect()).await?;
     let (mut batch, mut log, now) = (Batch::new(), Vec::new(), ctx.clock.now());
     for (delivery, body) in deliveries.iter().zip(&bodies) {
         known.learn(&delivery.envelope, body);
@@ -81,6 +82,7 @@ pub(crate) async fn handle_many(ctx: Ctx, deliveries: Vec<Delivery<Bytes>>) -> R
             if !ctx.state.was_in_force(contract, delivery.envelope.time) {
                 continue;
             }
+            let variables = Variables { foreign: foreign_ids(contract, body, &origins), ..variables.clone() };
             log.extend(logged(contract, &delivery.envelope, &input, &variables));
             // What came from others does not go back to them.
             let came_from = |(name, _): &(String, String)| *name == contract.name;
@@ -106,6 +108,18 @@ pub(crate) async fn handle_many(ctx: Ctx, deliveries: Vec<Delivery<Bytes>>) -> R
     }
     ctx.state.wake_senders();
     Ok(committed)
+}
+
+/// The ids that others of a contract have for what an event names, by our ids.
+fn foreign_ids(contract: &Contract, body: &Value, names: &HashMap<Uuid, Vec<(String, String)>>) -> Val {
+    let mut foreign: BTreeMap<String, &str> = BTreeMap::new();
+    for our_id in named_ids(body) {
+        let of_contract = names.get(&our_id).into_iter().flatten().find(|(name, _)| *name == contract.name);
+        // The key is the contract, the kind and the id.
+        let id = of_contract.and_then(|(_, key)| key.splitn(3, '/').nth(2));
+        foreign.extend(id.map(|id| (our_id.to_string(), id)));
+    }
+    filter::of(&foreign)
 }
 
 /// True for what came by a message of this contract, which is not sent back to those who sent it.
@@ -286,7 +300,7 @@ impl Known {
             id: envelope.id.to_string(),
             event_type: &envelope.event_type,
             key: envelope.key,
-            time: envelope.time,
+            time: format!("{:.3}", envelope.time),
         };
         Variables {
             event: filter::of(&event),
@@ -301,6 +315,12 @@ impl Known {
         let changed = self.changed.iter().filter_map(|order_id| self.orders.get(order_id));
         changed.fold(self.batch, |batch, order| batch.and(known::put_order(order)))
     }
+}
+
+/// Everything that an event names for which others may have an id.
+fn named_ids(body: &Value) -> Vec<Uuid> {
+    let of_itself = [&body["order_id"], &body["user_id"]].into_iter().filter_map(id::<Uuid>);
+    of_itself.chain(named_products(body).into_iter().map(Uuid::from)).collect()
 }
 
 /// The products that an event names, by itself or in its lines.
@@ -340,4 +360,30 @@ fn shown_order(order: &Order) -> ShownOrder<'_> {
         via: order.origin.as_ref().map(|(_, via)| via.as_str()),
         lines: &order.lines,
     }
+}
+
+/// The bodies that a rule gives for an example of an event, in a shop that knows its products.
+#[cfg(test)]
+pub(crate) fn example(rule: &Publish, envelope: &Envelope, body: &Value) -> Result<Vec<Vec<u8>>, String> {
+    let mut known =
+        Known { products: HashMap::new(), orders: HashMap::new(), changed: BTreeSet::new(), batch: Batch::new() };
+    for (number, product_id) in named_products(body).into_iter().enumerate() {
+        let product = Product {
+            product_id,
+            sku: format!("SKU-{number}"),
+            name: format!("Product {number}"),
+            category: "things".to_owned(),
+            price: 2_990,
+            currency: "EUR".to_owned(),
+            is_deleted: false,
+            version: 1,
+            stock: Some((7, 1)),
+        };
+        known.products.insert(product_id, product);
+    }
+    known.order_placed(body);
+    let input = filter::from_json(body.to_string().as_bytes())?;
+    let variables =
+        Variables { foreign: filter::of(&BTreeMap::<String, String>::new()), ..known.variables(envelope, body) };
+    bodies_of(rule, &input, &variables)
 }
