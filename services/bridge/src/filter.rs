@@ -33,12 +33,43 @@ const OUTPUT_BYTES_MAX: usize = 1024 * 1024;
 /// Lists and objects in one another at the most.
 const DEPTH_MAX: usize = 100;
 
-/// Functions of jq that a filter has no use for, or that would let it look around on the machine.
-const LEFT_OUT: [&str; 8] =
-    ["env", "halt", "input", "inputs", "debug_empty", "stderr_empty", "input_filename", "range"];
+/// Functions written in Rust that would let a filter look around on the machine, or that are written here anew.
+const LEFT_OUT: [&str; 4] = ["input", "inputs", "input_filename", "range"];
 
-/// Functions of jq's own text that need one of those that are left out.
-const NEEDS_LEFT_OUT: [&str; 4] = ["debug", "stderr", "halt", "halt_error"];
+/// Functions of jq's own text, with the number of their arguments if it is one of several forms, which need what is not
+/// there: regular expressions, dates, mathematics and formats take megabytes of a program.
+const WITHOUT: [(&str, Option<usize>); 30] = [
+    ("debug", None),
+    ("stderr", None),
+    ("halt", None),
+    ("halt_error", None),
+    ("capture_of_match", None),
+    ("test", None),
+    ("scan_", None),
+    ("scan", None),
+    ("match", None),
+    ("capture", None),
+    ("split", Some(2)),
+    ("splits", None),
+    ("sub", None),
+    ("gsub", None),
+    ("todate", None),
+    ("fromdate", None),
+    ("@sh", None),
+    ("@html", None),
+    ("@htmld", None),
+    ("@uri", None),
+    ("@urid", None),
+    ("@base64", None),
+    ("@base64d", None),
+    ("logb", None),
+    ("significand", None),
+    ("pow10", None),
+    ("drem", None),
+    ("nexttoward", None),
+    ("scalb", None),
+    ("gamma", None),
+];
 
 /// Functions in the place of jq's of the same names, with a step in each repetition.
 const COUNTED: &str = "
@@ -105,7 +136,7 @@ impl Filter {
         refuse_definitions(code)?;
         let mut counted = load::parse(COUNTED, |parser| parser.defs()).expect("its text is tried by tests");
         let defs = jaq_core::defs().chain(jaq_std::defs()).chain(jaq_json::defs());
-        let defs = defs.filter(|def| !NEEDS_LEFT_OUT.contains(&def.name));
+        let defs = defs.filter(|def| !is_without(def.name, def.args.len()));
         // In their places, for a function sees only those before it.
         let defs = defs.map(|def| {
             let alike = counted.iter().position(|own| (own.name, own.args.len()) == (def.name, def.args.len()));
@@ -114,7 +145,7 @@ impl Filter {
         let loader = Loader::new(defs);
         let arena = Arena::default();
         let modules = loader.load(&arena, File { code, path: () }).map_err(|errors| mistake(code, errors))?;
-        let funs = jaq_core::funs().chain(jaq_std::funs()).chain(jaq_json::funs());
+        let funs = jaq_core::funs().chain(jaq_std::base_funs()).chain(jaq_json::funs());
         let funs = funs.filter(|(name, ..)| !LEFT_OUT.contains(name)).chain(own());
         let compiler = jaq_core::Compiler::<_, Data>::default().with_funs(funs).with_global_vars(NAMES);
         let compiled = compiler.compile(modules).map_err(|errors| undefined(code, &errors))?;
@@ -349,6 +380,11 @@ fn decimal(value: &Val, places: &Val) -> Result<Val, Error<Val>> {
 fn place(code: &str, part: &str) -> Range<usize> {
     let (whole, part_at) = (code.as_bytes().as_ptr_range(), part.as_ptr());
     if whole.contains(&part_at) { load::span(code, part) } else { 0..0 }
+}
+
+/// True for a function of jq's own text that needs what is not there.
+fn is_without(name: &str, arity: usize) -> bool {
+    WITHOUT.iter().any(|(left_out, of)| *left_out == name && of.is_none_or(|of| of == arity))
 }
 
 /// Refuses `def`: a function that calls itself may have no end.

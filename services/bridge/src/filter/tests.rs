@@ -62,7 +62,7 @@ fn mistakes_say_where_they_are_and_what_was_expected() {
     assert!(of("$nosuch").detail.contains("$nosuch"));
     assert!(of("def f: f; f").detail.contains("defines no functions"));
     assert!(of(r#""\(def f: f; f)""#).detail.contains("defines no functions"));
-    for looks_around in ["env", "$ENV", "input", "halt"] {
+    for looks_around in ["env", "$ENV", "input", "halt", "now", "test(\"a\")"] {
         assert!(Filter::compile(looks_around).is_err(), "{looks_around}");
     }
 }
