@@ -247,13 +247,12 @@ fn of_mail(order: &Order, payments: &[&Payment], waits: (usize, usize), mails: &
     })
 }
 
-/// Waits until the provider is being asked for money.
+/// Waits until the provider is being asked for money whose charge is certain to last longer than a kill takes.
 pub async fn until_charging(client: &Client, journal: &Journal) {
     loop {
         let newest: Vec<Payment> = client.first("/v1/payments").await.expect(ALIVE);
         let mut charging = newest.iter().filter(|payment| payment.status == "charging");
-        // What loses its answer by its token stays so for long.
-        if charging.any(|payment| journal.token_of(&payment.order_id).is_some_and(|token| token != "tok_timeout")) {
+        if charging.any(|payment| journal.token_of(&payment.order_id) == Some("tok_slow")) {
             return;
         }
     }

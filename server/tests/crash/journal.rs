@@ -58,7 +58,7 @@ pub struct Task {
 }
 
 /// Of so many orders that are slowed down one is.
-const EVERY_SLOW: usize = 20;
+const EVERY_SLOW: usize = 5;
 
 /// An answer that says that something was done.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -176,7 +176,8 @@ impl Run {
         let (answers, then) = match round % 4 {
             0 => (some, Then::AtOnce),
             1 => (all, Then::After(self.rng.duration(Duration::ZERO..AT_ONCE))),
-            2 => (some, Then::WhileCharging),
+            // Enough is left to be charged slowly.
+            2 => (self.rng.between(1..all.div_ceil(2) + 1), Then::WhileCharging),
             _ => (all, Then::After(self.rng.duration(Duration::ZERO..BACKGROUND))),
         };
         Kill { answers, then }
