@@ -88,6 +88,7 @@ pub(crate) async fn handle_many(ctx: Ctx, deliveries: Vec<Delivery<Bytes>>) -> R
             let came_from = |(name, _): &(String, String)| *name == contract.name;
             if origins.get(&delivery.envelope.key).is_some_and(|names| names.iter().any(came_from))
                 || comes_from(body, contract)
+                || !ctx.state.has_broker(contract)
             {
                 continue;
             }

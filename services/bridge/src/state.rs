@@ -77,6 +77,11 @@ impl Bridge {
         self.identity.get().copied()
     }
 
+    /// True if a contract has a broker. Without one nobody would take its messages.
+    pub fn has_broker(&self, contract: &Contract) -> bool {
+        self.chosen.iter().any(|chosen| chosen.contract.name == contract.name && chosen.broker.is_some())
+    }
+
     /// True if a contract was in force when something happened.
     pub fn was_in_force(&self, contract: &Contract, at: Timestamp) -> bool {
         self.since.get().and_then(|since| since.get(&contract.name)).is_some_and(|since| at >= *since)
