@@ -21,21 +21,11 @@ pub(crate) struct Filters {
 
 /// Runs the tests of some packages, those that match a filter if there is one. Doc tests are not among them.
 pub(crate) fn tests(of: &[&str], filters: &[impl AsRef<OsStr>]) -> Command {
-    run(of, filters, &[], &[])
-}
-
-/// Runs those that are ignored too, which are the long ones.
-pub(crate) fn long_tests(of: &[&str], filters: &[impl AsRef<OsStr>]) -> Command {
-    run(of, filters, &["--run-ignored", "all"], &["--include-ignored"])
-}
-
-/// With options of nextest and of the tests' own runner, one or the other.
-fn run(of: &[&str], filters: &[impl AsRef<OsStr>], nextest: &[&str], own: &[&str]) -> Command {
     let mut command = if nextest_is_installed() {
         let threads = available_parallelism().map_or(1, NonZero::get) + MORE_THAN_CORES;
-        cargo(&[&["nextest", "run", "--test-threads", &threads.to_string()], nextest, of].concat())
+        cargo(&[&["nextest", "run", "--test-threads", &threads.to_string()], of].concat())
     } else {
-        cargo(&[&["test", "--lib", "--bins", "--tests", "--no-fail-fast"], of, &["--"], own].concat())
+        cargo(&[&["test", "--lib", "--bins", "--tests", "--no-fail-fast"], of, &["--"]].concat())
     };
     command.args(filters);
     command

@@ -19,7 +19,7 @@ const LONG: [&str; 6] =
 ///
 /// The same tests as in `cargo xtask test`, with more rounds of kills (20, or TRADEPOST_CRASH_ROUNDS), every kind of hit
 /// on every service, outages of minutes instead of seconds, a cut at every byte, all cases of the benchmark, and all
-/// tests of the services that `cargo xtask new-service` writes. Those that `cargo xtask test` ignores run too.
+/// tests of the services that `cargo xtask new-service` writes.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
@@ -29,7 +29,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: Args) -> Result<ExitCode> {
     servers::find_or_install()?;
     let servers = SharedServers::start()?;
-    let mut tests = runner::long_tests(&[&EVERYTHING[..], &LONG].concat(), &args.filters.names);
+    let mut tests = runner::tests(&[&EVERYTHING[..], &LONG].concat(), &args.filters.names);
     // Its own limit on the time of a test: `.config/nextest.toml`.
     tests.env(SOAK, "1").env("NEXTEST_PROFILE", "soak");
     step::run_last("soak", servers.used_by(tests))

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::client::Client;
 use super::failure::Exit;
 use super::table::{Column, Table, fields};
+use super::terminal::{plain, plain_json};
 use super::{Failure, Output};
 
 const PATH: &str = "/v1/contracts";
@@ -93,9 +94,14 @@ impl Check {
         let contract = self.named.read()?;
         let body = body(self.message.as_deref())?;
         match contract.check(&self.queue, &body) {
-            Ok(facts) if out.is_json() => out.document(&json!({ "taken": true, "facts": facts })),
-            Ok(facts) if facts.is_empty() => out.text("It would be taken, and has no effect."),
-            Ok(facts) => out.text(format!("It would be taken, and says:\n{}", facts.join("\n"))),
+            Ok(content) if out.is_json() => out.document(&content),
+            Ok(content) => {
+                let lines = |name: &str| content[name].as_array().cloned().unwrap_or_default().into_iter();
+                let facts = lines("facts").map(|fact| plain_json(&fact.to_string()));
+                let log = lines("log").map(|line| plain(line.as_str().unwrap_or_default()).into_owned());
+                let lines: Vec<String> = facts.chain(log).collect();
+                out.text(format!("It would be taken.\n{}", lines.join("\n")).trim_end())
+            }
             Err(reason) => Err(Failure::new(Exit::Failed, format!("it would be parked: {reason}"))),
         }
     }

@@ -46,7 +46,6 @@ async fn every_crash_leaves_balanced_books() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "a long form, of cargo xtask soak: this database with another broker, and this broker with another store, are tried each time"]
 async fn every_crash_leaves_balanced_books_on_postgresql() {
     crash_and_check(Some(Database::create()), None).await;
 }

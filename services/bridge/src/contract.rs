@@ -84,8 +84,8 @@ impl Contract {
         parse::contract(name, file, text)
     }
 
-    /// Tries a message as it came by a queue: the facts in it, or the reason for which it would be parked.
-    pub fn check(&self, queue: &str, body: &[u8]) -> Result<Vec<String>, String> {
+    /// Tries a message as it came by a queue: its identity, its facts and what is logged, or the reason for which it would be parked.
+    pub fn check(&self, queue: &str, body: &[u8]) -> Result<Value, String> {
         if !self.queues.iter().any(|known| known.name == queue) {
             let names: Vec<&str> = self.queues.iter().map(|known| known.name.as_str()).collect();
             let close = kernel::suggestion(queue, names.iter().copied());
@@ -94,7 +94,7 @@ impl Contract {
         let body = bytes::Bytes::copy_from_slice(body);
         let message = Incoming { queue: queue.to_owned(), body, message: Message::default() };
         let said = incoming::read(self, &message)?;
-        Ok(said.facts.iter().map(|fact| format!("{fact:?}")).chain(said.log).collect())
+        Ok(json!({ "id": said.id, "facts": said.facts, "log": said.log }))
     }
 
     /// The parts of the contract as lines that people read.

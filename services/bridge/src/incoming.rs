@@ -41,7 +41,7 @@ pub(crate) struct Message {
 }
 
 /// An id that others gave: a text, or a whole number.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct ForeignId(pub String);
 
 impl<'de> Deserialize<'de> for ForeignId {
@@ -55,83 +55,107 @@ impl<'de> Deserialize<'de> for ForeignId {
 }
 
 /// An order that was placed elsewhere, as a filter gives it.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct OrderPlaced {
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub foreign_id: Option<ForeignId>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<ForeignId>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub email: Option<String>,
     pub lines: Vec<OrderedLine>,
 }
 
-/// Units of a product, which is named in one of three ways.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+/// The name of a product, in at least one of three ways.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub(crate) struct ProductName {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub product: Option<ForeignId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sku: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+}
+
+impl ProductName {
+    /// The text by which it is known elsewhere.
+    pub fn foreign(&self) -> &str {
+        let id = self.product.as_ref().map(|id| id.0.as_str());
+        id.or(self.sku.as_deref()).or(self.name.as_deref()).unwrap_or_default()
+    }
+
+    /// The same for people.
+    pub fn shown(&self) -> String {
+        match self {
+            Self { product: Some(id), .. } => format!("with the id {}", id.0),
+            Self { sku: Some(sku), .. } => format!("with the sku {sku}"),
+            Self { name, .. } => format!("named {}", name.as_deref().unwrap_or_default()),
+        }
+    }
+
+    fn check(&self) -> Result<(), String> {
+        if self.foreign().is_empty() { Err("no product is named".to_owned()) } else { Ok(()) }
+    }
+}
+
+/// Units of a product.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct OrderedLine {
-    #[serde(default)]
-    pub product: Option<ForeignId>,
-    #[serde(default)]
-    pub sku: Option<String>,
-    #[serde(default)]
-    pub name: Option<String>,
+    #[serde(flatten)]
+    pub of: ProductName,
     pub quantity: i64,
     /// Minor units.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub price: Option<i64>,
 }
 
 /// A product that is kept elsewhere, as a filter gives it.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ProductChanged {
-    #[serde(default)]
-    pub product: Option<ForeignId>,
-    #[serde(default)]
-    pub sku: Option<String>,
-    #[serde(default)]
-    pub name: Option<String>,
+    #[serde(flatten)]
+    pub of: ProductName,
     /// Minor units.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub price: Option<i64>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stock: Option<i64>,
     #[serde(default)]
     pub deleted: bool,
 }
 
 /// The stock of a product that is kept elsewhere, as a filter gives it.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct StockChanged {
-    #[serde(default)]
-    pub product: Option<ForeignId>,
-    #[serde(default)]
-    pub sku: Option<String>,
-    #[serde(default)]
-    pub name: Option<String>,
+    #[serde(flatten)]
+    pub of: ProductName,
     pub on_hand: i64,
 }
 
 /// An account that is kept elsewhere, as a filter gives it.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct UserChanged {
     pub user: ForeignId,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub username: Option<String>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub email: Option<String>,
 }
 
 /// A fact, in the words of a filter.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) enum Fact {
+    #[serde(rename = "ExternalOrderPlaced")]
     Order(OrderPlaced),
+    #[serde(rename = "ExternalProductChanged")]
     Product(ProductChanged),
+    #[serde(rename = "ExternalStockChanged")]
     Stock(StockChanged),
+    #[serde(rename = "ExternalUserChanged")]
     User(UserChanged),
 }
 
@@ -227,7 +251,7 @@ fn check(fact: &Fact) -> Result<(), String> {
     match fact {
         Fact::Order(order) if order.lines.is_empty() => Err("the order has no lines".to_owned()),
         Fact::Order(order) => order.lines.iter().try_for_each(|line| {
-            named(&[line.product.is_some(), line.sku.is_some(), line.name.is_some()])?;
+            line.of.check()?;
             amount(line.price, "price")?;
             match line.quantity {
                 1..=UNITS_MAX => Ok(()),
@@ -235,20 +259,16 @@ fn check(fact: &Fact) -> Result<(), String> {
             }
         }),
         Fact::Product(product) => {
-            named(&[product.product.is_some(), product.sku.is_some(), product.name.is_some()])?;
+            product.of.check()?;
             amount(product.price, "price")?;
             amount(product.stock, "stock")
         }
         Fact::Stock(stock) => {
-            named(&[stock.product.is_some(), stock.sku.is_some(), stock.name.is_some()])?;
+            stock.of.check()?;
             amount(Some(stock.on_hand), "stock")
         }
         Fact::User(_) => Ok(()),
     }
-}
-
-fn named(names: &[bool]) -> Result<(), String> {
-    if names.contains(&true) { Ok(()) } else { Err("no product is named".to_owned()) }
 }
 
 fn amount(amount: Option<i64>, of: &str) -> Result<(), String> {

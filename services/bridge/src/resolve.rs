@@ -10,7 +10,7 @@ use kernel::{Currency, Ids, Money, UserId, Uuid};
 use service::storage::{Batch, Db, Error};
 
 use crate::contract::{Contract, Match};
-use crate::incoming::{Fact, ForeignId, OrderPlaced, ProductChanged, StockChanged, UserChanged};
+use crate::incoming::{Fact, ForeignId, OrderPlaced, ProductChanged, ProductName, StockChanged, UserChanged};
 use crate::store::{self, known};
 
 /// An event of the bridge.
@@ -46,45 +46,11 @@ impl Unresolved {
     }
 }
 
-/// A name of a product in the three ways.
-#[derive(Clone, Copy)]
-struct Name<'a> {
-    product: Option<&'a ForeignId>,
-    sku: Option<&'a str>,
-    name: Option<&'a str>,
-}
-
-impl<'a> Name<'a> {
-    fn shown(&self) -> String {
-        let product = self.product.map(|id| format!("with the id {}", id.0));
-        let sku = self.sku.map(|sku| format!("with the sku {sku}"));
-        let name = self.name.map(|name| format!("named {name}"));
-        product.or(sku).or(name).unwrap_or_default()
-    }
-
-    /// The text by which it is known elsewhere.
-    fn foreign(&self) -> &'a str {
-        self.product.map(|id| id.0.as_str()).or(self.sku).or(self.name).unwrap_or_default()
-    }
-}
-
 impl Fact {
-    fn products(&self) -> Vec<Name<'_>> {
+    fn products(&self) -> Vec<&ProductName> {
         match self {
-            Self::Order(order) => {
-                let lines = order.lines.iter();
-                lines
-                    .map(|line| Name {
-                        product: line.product.as_ref(),
-                        sku: line.sku.as_deref(),
-                        name: line.name.as_deref(),
-                    })
-                    .collect()
-            }
-            Self::Product(ProductChanged { product, sku, name, .. })
-            | Self::Stock(StockChanged { product, sku, name, .. }) => {
-                vec![Name { product: product.as_ref(), sku: sku.as_deref(), name: name.as_deref() }]
-            }
+            Self::Order(order) => order.lines.iter().map(|line| &line.of).collect(),
+            Self::Product(ProductChanged { of, .. }) | Self::Stock(StockChanged { of, .. }) => vec![of],
             Self::User(_) => Vec::new(),
         }
     }
@@ -111,13 +77,13 @@ impl<'a> Names<'a> {
         for fact in facts {
             for name in fact.products() {
                 keys.push(key(contract, "product", name.foreign()));
-                let by_id = name.product.map(|id| id.0.clone());
+                let by_id = name.product.as_ref().map(|id| id.0.clone());
                 match contract.matches_by {
                     Match::Sku => skus.extend(by_id),
                     Match::Name => names.extend(by_id),
                 }
-                skus.extend(name.sku.map(str::to_owned));
-                names.extend(name.name.map(str::to_owned));
+                skus.extend(name.sku.clone());
+                names.extend(name.name.clone());
             }
             keys.extend(fact.user().map(|user| key(contract, "user", &user.0)));
         }
@@ -151,20 +117,20 @@ impl<'a> Names<'a> {
         }
     }
 
-    fn product(&self, name: Name<'_>) -> Option<ProductId> {
+    fn product(&self, name: &ProductName) -> Option<ProductId> {
         let foreign = self.foreign.get(&key(self.contract, "product", name.foreign())).copied().map(ProductId::from);
         let by_id = |id: &ForeignId| match self.contract.matches_by {
             Match::Sku => self.by_sku.get(&id.0).copied(),
             Match::Name => self.by_name.get(&id.0).copied(),
         };
-        let by_sku = || self.by_sku.get(name.sku?).copied();
-        let by_name = || self.by_name.get(name.name?).copied();
-        foreign.or_else(|| name.product.and_then(by_id)).or_else(by_sku).or_else(by_name)
+        let by_sku = || self.by_sku.get(name.sku.as_ref()?).copied();
+        let by_name = || self.by_name.get(name.name.as_ref()?).copied();
+        foreign.or_else(|| name.product.as_ref().and_then(by_id)).or_else(by_sku).or_else(by_name)
     }
 
     fn order(&self, order: OrderPlaced, ids: &Ids) -> Result<ExternalOrderPlaced, Unresolved> {
         let lines = order.lines.iter().map(|line| {
-            let name = Name { product: line.product.as_ref(), sku: line.sku.as_deref(), name: line.name.as_deref() };
+            let name = &line.of;
             let product_id = self.product(name).ok_or_else(|| Unresolved::Product(name.shown()))?;
             let unit_price = line.price.map(|amount| self.money(amount));
             Ok(ExternalLine { product_id, quantity: line.quantity, unit_price })
@@ -183,8 +149,7 @@ impl<'a> Names<'a> {
     }
 
     fn product_changed(&mut self, product: ProductChanged, ids: &Ids) -> (ExternalProductChanged, Batch) {
-        let name =
-            Name { product: product.product.as_ref(), sku: product.sku.as_deref(), name: product.name.as_deref() };
+        let name = &product.of;
         let foreign_id = name.foreign().to_owned();
         let key = key(self.contract, "product", &foreign_id);
         let known = self.product(name);
@@ -195,8 +160,8 @@ impl<'a> Names<'a> {
             contract: self.contract.name.clone(),
             via: self.via.to_owned(),
             foreign_id: Some(foreign_id),
-            sku: product.sku,
-            name: product.name,
+            sku: product.of.sku,
+            name: product.of.name,
             price: product.price.map(|amount| self.money(amount)),
             stock: product.stock,
             is_deleted: product.deleted,
@@ -205,7 +170,7 @@ impl<'a> Names<'a> {
     }
 
     fn stock(&self, stock: &StockChanged) -> Result<ExternalStockChanged, Unresolved> {
-        let name = Name { product: stock.product.as_ref(), sku: stock.sku.as_deref(), name: stock.name.as_deref() };
+        let name = &stock.of;
         Ok(ExternalStockChanged {
             product_id: self.product(name).ok_or_else(|| Unresolved::Product(name.shown()))?,
             contract: self.contract.name.clone(),

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
-use kernel::{Envelope, Event as _, EventId, Lane, Uuid};
+use kernel::{Envelope, EventId, Lane, Uuid};
 use serde_json::{Value, json};
 
 use crate::contract::Contract;
@@ -35,8 +35,7 @@ fn taken(contract: &Contract, example: &Value) -> Value {
     let incoming = Incoming { queue: text("queue"), body: Bytes::from(body), message };
     match incoming::read(contract, &incoming) {
         Ok(said) => {
-            let facts: Vec<String> = said.facts.iter().map(|fact| format!("{fact:?}")).collect();
-            json!({ "message": example, "id": said.id, "facts": facts, "log": said.log })
+            json!({ "message": example, "id": said.id, "facts": said.facts, "log": said.log })
         }
         Err(reason) => json!({ "message": example, "parked": reason }),
     }
@@ -93,7 +92,7 @@ fn the_tables_of_contracts_are_up_to_date() {
 }
 
 #[test]
-fn every_rule_of_a_contract_has_an_example() {
+fn every_queue_of_a_contract_has_an_example() {
     for name in Contract::own_names() {
         let contract = Contract::own(name).expect("it is one of its own");
         let messages = read(&folder().join(format!("{name}.in.json")));
@@ -102,5 +101,4 @@ fn every_rule_of_a_contract_has_an_example() {
             assert!(has_one, "{name}: no example comes by {}", queue.name);
         }
     }
-    assert_eq!(events::OrderPlaced::TYPE, "orders.order_placed.v1");
 }

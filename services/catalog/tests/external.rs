@@ -4,28 +4,12 @@
 
 use events::bridge::MESSAGE;
 use events::{Event, ExternalProductChanged, ProductCreated, ProductDeleted, ProductUpdated};
-use kernel::{Currency, Lane, Money, Uuid};
-use serde::{Deserialize, Serialize};
+use kernel::{Currency, Money, Uuid};
 use testkit::{Setup, ShopLocation, TestResponse, TestShop, emit};
 
 testkit::on_each_store! {
     a_product_of_elsewhere_is_made_changed_and_deleted,
     a_product_of_elsewhere_that_breaks_a_rule_is_parked,
-}
-
-/// An event as the bridge emits it, from the store of a service that every shop has.
-#[derive(Serialize, Deserialize)]
-#[serde(transparent)]
-struct Foreign<E>(E);
-
-impl<E: Event> Event for Foreign<E> {
-    const TYPE: &'static str = E::TYPE;
-    const SOURCE: &'static str = "users";
-    const LANE: Lane = E::LANE;
-
-    fn key(&self) -> Uuid {
-        self.0.key()
-    }
 }
 
 fn said(id: u128) -> ExternalProductChanged {
@@ -44,7 +28,6 @@ fn said(id: u128) -> ExternalProductChanged {
 
 /// The same shop, after catalogue and inventory have got these.
 async fn after(shop: TestShop, events: Vec<ExternalProductChanged>) -> TestShop {
-    let events: Vec<_> = events.into_iter().map(Foreign).collect();
     let to = ["catalog", "inventory"];
     let shop = shop.restart_after(Setup::default(), async |store, clock| emit(store, clock, &events, &to).await).await;
     shop.settle().await;

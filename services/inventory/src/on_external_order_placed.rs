@@ -9,7 +9,7 @@ use kernel::Version;
 use service::storage::Batch;
 use service::{Committed, Ctx, Delivery, Failure, causes};
 
-use crate::domain::{CannotReserve, Shelf, Status};
+use crate::domain::{CannotReserve, Status};
 use crate::store;
 
 pub(crate) async fn handle_many(
@@ -17,12 +17,8 @@ pub(crate) async fn handle_many(
     deliveries: Vec<Delivery<ExternalOrderPlaced>>,
 ) -> Result<Committed, Failure> {
     let orders = deliveries.iter().map(|delivery| delivery.event.order_id).collect();
-    let decided = store::reservations(&ctx.db, orders).await?;
-    let mut products: Vec<_> =
-        deliveries.iter().flat_map(|delivery| &delivery.event.lines).map(|line| line.product_id).collect();
-    products.sort_unstable();
-    products.dedup();
-    let mut shelf = Shelf::new(store::levels(&ctx.db, products).await?);
+    let products = deliveries.iter().flat_map(|delivery| &delivery.event.lines).map(|line| line.product_id);
+    let (decided, mut shelf) = store::reservations_and_shelf(&ctx.db, orders, products).await?;
 
     let mut batch = Batch::new();
     let mut placed: Vec<_> =

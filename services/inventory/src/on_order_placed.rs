@@ -15,12 +15,8 @@ use crate::store;
 
 pub(crate) async fn handle_many(ctx: Ctx, deliveries: Vec<Delivery<OrderPlaced>>) -> Result<Committed, Failure> {
     let orders = deliveries.iter().map(|delivery| delivery.event.order_id).collect();
-    let decided = store::reservations(&ctx.db, orders).await?;
-    let mut products: Vec<_> =
-        deliveries.iter().flat_map(|delivery| &delivery.event.lines).map(|line| line.product_id).collect();
-    products.sort_unstable();
-    products.dedup();
-    let mut shelf = Shelf::new(store::levels(&ctx.db, products).await?);
+    let products = deliveries.iter().flat_map(|delivery| &delivery.event.lines).map(|line| line.product_id);
+    let (decided, mut shelf) = store::reservations_and_shelf(&ctx.db, orders, products).await?;
 
     let mut batch = Batch::new();
     let mut placed: Vec<_> =

@@ -1,6 +1,6 @@
 //! Stock and reservations in the database.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use events::inventory::ReservedLine;
 use events::{InventoryUpdated, OrderId, ProductId, PurchaseOrderId, ReceiptId, StockLow};
@@ -71,6 +71,17 @@ pub(crate) async fn open_levels(db: &Db, after: ProductId, limit: i64) -> Result
 pub(crate) async fn reservations(db: &Db, orders: Vec<OrderId>) -> Result<HashMap<OrderId, Reservation>, Error> {
     let found = db.query(&RESERVATIONS, params![orders], reservation).await?;
     Ok(found.into_iter().map(|reservation| (reservation.order_id, reservation)).collect())
+}
+
+/// The decisions for some orders, and a shelf with the levels of their products.
+pub(crate) async fn reservations_and_shelf(
+    db: &Db,
+    orders: Vec<OrderId>,
+    products: impl Iterator<Item = ProductId>,
+) -> Result<(HashMap<OrderId, Reservation>, Shelf), Error> {
+    let decided = reservations(db, orders).await?;
+    let products: BTreeSet<ProductId> = products.collect();
+    Ok((decided, Shelf::new(levels(db, products.into_iter().collect()).await?)))
 }
 
 /// The first orders that wait for these products. Read it after their levels: whatever changes a queue changes the

@@ -7,8 +7,7 @@ use events::{
     Event, ExternalOrderPlaced, ExternalOrderSettled, ExternalProductChanged, ExternalStockChanged, InventoryUpdated,
     StockLow,
 };
-use kernel::{Lane, Uuid};
-use serde::{Deserialize, Serialize};
+use kernel::Uuid;
 use serde_json::{Value, json};
 use testkit::{Setup, ShopLocation, TestShop, emit};
 
@@ -17,24 +16,8 @@ testkit::on_each_store! {
     a_level_is_what_its_owner_says_and_orders_that_wait_come_first,
 }
 
-/// An event as the bridge emits it, from the store of a service that every shop has.
-#[derive(Serialize, Deserialize)]
-#[serde(transparent)]
-struct Foreign<E>(E);
-
-impl<E: Event> Event for Foreign<E> {
-    const TYPE: &'static str = E::TYPE;
-    const SOURCE: &'static str = "catalog";
-    const LANE: Lane = E::LANE;
-
-    fn key(&self) -> Uuid {
-        self.0.key()
-    }
-}
-
 /// The same shop, after inventory has got these.
 async fn after<E: Event>(shop: TestShop, events: Vec<E>) -> TestShop {
-    let events: Vec<Foreign<E>> = events.into_iter().map(Foreign).collect();
     let shop = shop
         .restart_after(Setup::default(), async |store, clock| emit(store, clock, &events, &["inventory"]).await)
         .await;

@@ -1,5 +1,6 @@
 //! An order's transitions: state + input + now → changes + events, or a refusal.
 
+mod begun;
 mod cancellation;
 mod external;
 mod refunds;
@@ -275,35 +276,15 @@ pub(crate) fn place(
         return Err(CannotPlace::PriceChanged { total });
     }
     Ok(Order {
-        order_id: draft.order_id,
         number: draft.number,
         user_id: draft.user_id,
         email: draft.email,
         follows_account: draft.follows_account,
         ship_to: draft.ship_to,
-        lines,
-        total,
-        status: Status::Placed,
-        reason: None,
-        payment_status: PaymentStatus::None,
-        payment_id: None,
         payment_token: draft.payment_token,
-        payment_error: None,
-        declines: 0,
-        refunded: 0,
-        refunds: Vec::new(),
-        shipments: Vec::new(),
-        withheld: Vec::new(),
-        waits_for: Vec::new(),
-        cancellation: None,
-        cancelled_by: None,
         placed_from: draft.placed_from,
         access_digest: draft.access_digest,
-        external: None,
-        created_at: now,
-        updated_at: now,
-        stuck_at: None,
-        version: Version::FIRST,
+        ..Order::begun(draft.order_id, lines, total, now)
     })
 }
 

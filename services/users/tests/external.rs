@@ -5,8 +5,7 @@
 use axum::http::Method;
 use events::bridge::MESSAGE;
 use events::{Event, ExternalUserChanged, UserProfileUpdated, UserRegistered};
-use kernel::{Lane, Uuid};
-use serde::{Deserialize, Serialize};
+use kernel::Uuid;
 use serde_json::json;
 use testkit::{Customer, PASSWORD, Setup, ShopLocation, TestShop, emit};
 
@@ -14,21 +13,6 @@ testkit::on_each_store! {
     an_account_of_elsewhere_is_opened_without_a_password_and_changed,
     a_closed_account_is_not_opened_again,
     an_account_of_elsewhere_that_breaks_a_rule_is_parked,
-}
-
-/// An event as the bridge emits it, from the store of a service whose events users takes.
-#[derive(Serialize, Deserialize)]
-#[serde(transparent)]
-struct Foreign<E>(E);
-
-impl<E: Event> Event for Foreign<E> {
-    const TYPE: &'static str = E::TYPE;
-    const SOURCE: &'static str = "admin";
-    const LANE: Lane = E::LANE;
-
-    fn key(&self) -> Uuid {
-        self.0.key()
-    }
 }
 
 fn said(user_id: Uuid, username: Option<&str>, email: Option<&str>) -> ExternalUserChanged {
@@ -44,7 +28,6 @@ fn said(user_id: Uuid, username: Option<&str>, email: Option<&str>) -> ExternalU
 
 /// The same shop, after users has got these.
 async fn after(shop: TestShop, events: Vec<ExternalUserChanged>) -> TestShop {
-    let events: Vec<_> = events.into_iter().map(Foreign).collect();
     let shop =
         shop.restart_after(Setup::default(), async |store, clock| emit(store, clock, &events, &["users"]).await).await;
     shop.settle().await;

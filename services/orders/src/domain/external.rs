@@ -3,10 +3,10 @@
 use std::collections::HashSet;
 
 use events::{ExternalOrderPlaced, ExternalOrderSettled, OrderLine, OrderUpdated, ProductId};
-use kernel::{Currency, Money, Timestamp, UserId, Version, email};
+use kernel::{Currency, Money, Timestamp, UserId, email};
 
 use super::stock::OUT_OF_STOCK;
-use super::{CannotPlace, Decision, Order, OrderEvent, PaymentStatus, Product, Status, total};
+use super::{CannotPlace, Decision, Order, OrderEvent, Product, Status, total};
 
 /// The place where an order was placed that is not this shop's own.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,35 +64,10 @@ pub(crate) fn record(placed: &ExternalOrderPlaced, with: Recorded<'_>, now: Time
         _ => CannotRecord::TotalTooLarge,
     })?;
     Ok(Order {
-        order_id: placed.order_id,
-        number: 0,
         user_id,
         email: address,
-        follows_account: false,
-        ship_to: None,
-        lines,
-        total,
-        status: Status::Placed,
-        reason: None,
-        payment_status: PaymentStatus::None,
-        payment_id: None,
-        payment_token: None,
-        payment_error: None,
-        declines: 0,
-        refunded: 0,
-        refunds: Vec::new(),
-        shipments: Vec::new(),
-        withheld: Vec::new(),
-        waits_for: Vec::new(),
-        cancellation: None,
-        cancelled_by: None,
-        placed_from: None,
-        access_digest: Vec::new(),
         external: Some(External { contract: placed.contract.clone(), foreign_id: placed.foreign_id.clone() }),
-        created_at: now,
-        updated_at: now,
-        stuck_at: None,
-        version: Version::FIRST,
+        ..Order::begun(placed.order_id, lines, total, now)
     })
 }
 

@@ -5,8 +5,7 @@ use std::time::Duration;
 use events::bridge::{ExternalLine, MESSAGE};
 use events::inventory::ReservedLine;
 use events::{Event, ExternalOrderPlaced, ExternalOrderSettled, OrderPaid, OrderPlaced, OrderUpdated, ProductId};
-use kernel::{Currency, Lane, Money, Uuid};
-use serde::{Deserialize, Serialize};
+use kernel::{Currency, Money, Uuid};
 use serde_json::{Value, json};
 use testkit::{Setup, ShopLocation, TestShop, emit, on_each_store};
 
@@ -17,24 +16,8 @@ on_each_store! {
     an_order_of_elsewhere_may_be_settled_before_it_is_recorded,
 }
 
-/// An event as the bridge emits it, from the store of a service that every shop has.
-#[derive(Serialize, Deserialize)]
-#[serde(transparent)]
-struct Foreign<E>(E);
-
-impl<E: Event> Event for Foreign<E> {
-    const TYPE: &'static str = E::TYPE;
-    const SOURCE: &'static str = "catalog";
-    const LANE: Lane = E::LANE;
-
-    fn key(&self) -> Uuid {
-        self.0.key()
-    }
-}
-
 /// The same shop, in which these are emitted.
 async fn after(shop: TestShop, events: Vec<ExternalOrderPlaced>, destinations: &[&str]) -> TestShop {
-    let events: Vec<_> = events.into_iter().map(Foreign).collect();
     shop.restart_after(Setup::default(), async |store, clock| emit(store, clock, &events, destinations).await).await
 }
 
