@@ -53,12 +53,7 @@ const PRODUCTS: [&str; 4] = [
 ];
 
 /// The types that say what filters may ask for of orders, while a contract is in force.
-const ORDERS: [&str; 4] = [
-    "inventory.external_order_settled.v1",
-    "orders.order_placed.v1",
-    "orders.order_updated.v1",
-    "bridge.external_order_placed.v1",
-];
+const ORDERS: [&str; 3] = ["inventory.external_order_settled.v1", "orders.order_placed.v1", "orders.order_updated.v1"];
 
 /// The bridge's wiring.
 pub fn service(values: &Values) -> Service<Bridge> {

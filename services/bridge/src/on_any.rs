@@ -197,7 +197,7 @@ impl Known {
             "catalog.product_created.v1" | "catalog.product_updated.v1" => self.product(body, false),
             "catalog.product_deleted.v1" => self.product(body, true),
             "inventory.inventory_updated.v1" => self.stock(body),
-            "orders.order_placed.v1" | "bridge.external_order_placed.v1" => self.order_placed(body),
+            "orders.order_placed.v1" => self.order_placed(body),
             "orders.order_updated.v1" => self.order_updated(body),
             "inventory.external_order_settled.v1" => self.order_settled(body),
             _ => {}

@@ -11,6 +11,7 @@ use crate::Ctx;
 use crate::contract::Contract;
 use crate::incoming::{self, Fact, Incoming, Said};
 use crate::resolve::{Happened, Names};
+use crate::store::known::{self, Order};
 use crate::store::messages::{self as store, Parked, ParkedId};
 
 /// The times at which a product is looked for again that nobody knows yet: its event may arrive in these moments.
@@ -204,7 +205,8 @@ async fn events_of(
 /// Emits an event of the bridge.
 pub(crate) fn emit(batch: Batch, happened: &Happened) -> Batch {
     match happened {
-        Happened::Order(event) => batch.emit(Version::FIRST, event),
+        // It is known before anybody reacts to it: what follows from it may arrive before the event itself.
+        Happened::Order(event) => batch.and(known::put_order(&Order::external(event))).emit(Version::FIRST, event),
         Happened::Product(event) => batch.emit(Version::FIRST, event),
         Happened::Stock(event) => batch.emit(Version::FIRST, event),
         Happened::User(event) => batch.emit(Version::FIRST, event),

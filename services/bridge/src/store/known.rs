@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use events::{OrderId, ProductId};
+use events::{ExternalOrderPlaced, OrderId, ProductId};
 use kernel::{Uuid, Version};
 use serde::{Deserialize, Serialize};
 use service::storage::{Batch, Db, Error, Row, Value, params};
@@ -53,6 +53,22 @@ pub(crate) struct Order {
 pub(crate) struct OrderedUnits {
     pub product_id: ProductId,
     pub quantity: i64,
+}
+
+impl Order {
+    /// An order that was placed elsewhere, at its beginning.
+    pub fn external(placed: &ExternalOrderPlaced) -> Self {
+        let lines = placed.lines.iter();
+        Self {
+            order_id: placed.order_id,
+            number: None,
+            email: placed.email.clone().unwrap_or_default(),
+            origin: Some((placed.contract.clone(), placed.via.clone())),
+            lines: lines.map(|it| OrderedUnits { product_id: it.product_id, quantity: it.quantity }).collect(),
+            settled: None,
+            version: None,
+        }
+    }
 }
 
 /// Products by id.
