@@ -8,6 +8,7 @@
 //! the shop leaves the queue of messages when the other broker has confirmed it.
 
 mod amqp;
+mod clean_up;
 pub mod contract;
 mod deliver;
 mod facade;
@@ -98,6 +99,7 @@ fn wanted(state: &Bridge) -> Selection {
 
 /// Speaks with others and answers on ports, until the tasks stop.
 async fn work(ctx: Ctx, tasks: Tasks) {
+    tasks.spawn(clean_up::keep(ctx.clone(), tasks.clone()));
     for (port, listener) in ctx.state.take_listeners() {
         tasks.spawn(facade::answer_on(ctx.clone(), port, listener, tasks.clone()));
     }

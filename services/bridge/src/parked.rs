@@ -4,7 +4,6 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use bytes::Bytes;
-use kernel::Version;
 use service::decide;
 use service::http::{PathId, Problem, ProblemBody, RequestInfo};
 use service::storage::Batch;
@@ -13,7 +12,7 @@ use crate::Ctx;
 use crate::incoming::{self, Incoming};
 use crate::resolve::Names;
 use crate::store::messages::{self as store, Parked, ParkedId};
-use crate::take_in::emit;
+use crate::take_in::{emit, message_key};
 
 /// Takes in a message that was parked, by the rules of its contract as they are now.
 #[utoipa::path(post, path = "/v1/contracts/parked/{id}/retry", operation_id = "retry_parked_message", tag = "bridge",
@@ -37,6 +36,10 @@ pub(crate) async fn retry(
         let message = serde_json::from_value(parked.message.clone()).unwrap_or_default();
         let message = Incoming { queue: parked.queue.clone(), body: Bytes::from(parked.body.clone()), message };
         let said = incoming::read(contract, &message).map_err(|reason| refused(&reason))?;
+        let key = said.id.as_ref().map(|id| message_key(contract, &message, id));
+        if !store::taken(&ctx.db, key.into_iter().collect()).await?.is_empty() {
+            return Err(refused("another delivery of it was taken in already: discard it"));
+        }
         let (db, currency) = (&ctx.db, ctx.state.currency);
         let facts: Vec<_> = said.facts.iter().collect();
         let mut names = Names::read(db, contract, events::bridge::MESSAGE, currency, &facts).await?;
@@ -45,6 +48,10 @@ pub(crate) async fn retry(
             let resolved = names.resolve(fact.clone(), &ctx.ids);
             let (happened, rows) = resolved.map_err(|unresolved| refused(&unresolved.reason()))?;
             batch = emit(batch.and(rows), &happened);
+        }
+        // Taken by now, whether this is its only delivery or not.
+        if let Some(id) = &said.id {
+            batch = batch.and(store::insert_taken(&message_key(contract, &message, id), ctx.clock.now()));
         }
         ctx.commit(batch, request.cause()).await?;
         Ok(StatusCode::NO_CONTENT)
@@ -67,7 +74,7 @@ pub(crate) async fn discard(
 
 async fn found(ctx: &Ctx, parked_id: ParkedId) -> Result<Parked, Problem> {
     let parked = store::parked_message(&ctx.db, parked_id).await?;
-    parked.filter(|parked| parked.version == Version::FIRST).ok_or_else(|| Problem::not_found("parked message"))
+    parked.ok_or_else(|| Problem::not_found("parked message"))
 }
 
 fn refused(reason: &str) -> Problem {

@@ -21,7 +21,9 @@ storage::statements! {
     insert INSERT_FOREIGN_ID into foreign_ids (foreign_key text, contract text, our_id uuid);
 
     lookup TAKEN "select message_key from taken where message_key = any($1)";
-    insert INSERT_TAKEN into taken (message_key text, taken_at time);
+    query OLD_TAKEN "select message_key, version from taken where taken_at <= $1 order by taken_at limit $2";
+    insert INSERT_TAKEN into taken (message_key text, taken_at time, version int);
+    change DELETE_TAKEN "delete from taken where message_key = $1 and version = $2";
 
     query PARKED_PAGE "select parked_id, contract, queue, reason, body, message, parked_at, version from parked
         where parked_id < $1 order by parked_id desc limit $2";

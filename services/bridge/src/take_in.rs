@@ -228,7 +228,7 @@ fn parked(ctx: &Ctx, contract: &Contract, message: &Incoming, reason: String) ->
 }
 
 /// The name of a message that has an identity, in its queue: another role may take in the same.
-fn message_key(contract: &Contract, message: &Incoming, id: &str) -> String {
+pub(crate) fn message_key(contract: &Contract, message: &Incoming, id: &str) -> String {
     format!("{}/{}/{id}", contract.name, message.queue)
 }
 

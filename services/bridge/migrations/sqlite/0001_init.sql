@@ -22,7 +22,8 @@ create index foreign_ids_by_ours on foreign_ids (our_id);
 -- Messages that were taken in and have an identity: the contract and the identity.
 create table taken (
     message_key text    not null primary key,
-    taken_at    integer not null
+    taken_at    integer not null,
+    version     integer not null
 ) strict;
 create index taken_by_time on taken (taken_at);
 

@@ -6,8 +6,8 @@ use kernel::{Timestamp, Uuid, Version};
 use service::storage::{Batch, Db, Error, Row, Value, params};
 
 use super::{
-    COUNT_OUTGOING, COUNT_PARKED, DELETE_OUTGOING, DELETE_PARKED, INSERT_OUTGOING, INSERT_PARKED, INSERT_SENDER,
-    INSERT_TAKEN, OUTGOING, PARKED, PARKED_PAGE, SENDER, SET_SENDER, TAKEN,
+    COUNT_OUTGOING, COUNT_PARKED, DELETE_OUTGOING, DELETE_PARKED, DELETE_TAKEN, INSERT_OUTGOING, INSERT_PARKED,
+    INSERT_SENDER, INSERT_TAKEN, OLD_TAKEN, OUTGOING, PARKED, PARKED_PAGE, SENDER, SET_SENDER, TAKEN,
 };
 
 kernel::id!(ParkedId, ParkedKind, "A message that could not be taken in.");
@@ -57,7 +57,18 @@ pub(crate) async fn taken(db: &Db, keys: Vec<String>) -> Result<HashSet<String>,
 
 /// Marks a message as taken in.
 pub(crate) fn insert_taken(key: &str, now: Timestamp) -> Batch {
-    Batch::new().insert(&INSERT_TAKEN, params![key, now])
+    Batch::new().insert(&INSERT_TAKEN, params![key, now, Version::FIRST])
+}
+
+/// Messages that were taken in until a time, the oldest first.
+pub(crate) async fn taken_until(db: &Db, time: Timestamp, limit: i64) -> Result<Vec<(String, Version)>, Error> {
+    let pair = |row: &Row<'_>| Ok((row.get("message_key")?, row.get("version")?));
+    db.query(&OLD_TAKEN, params![time, limit], pair).await
+}
+
+/// Forgets that a message was taken in.
+pub(crate) fn delete_taken(key: &str, version: Version) -> Batch {
+    Batch::new().change(&DELETE_TAKEN, version, params![key])
 }
 
 /// Messages that could not be taken in, below an id, newest first.

@@ -1,7 +1,5 @@
 //! Bans and admin accounts in a whole shop.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use std::collections::HashMap;
 use std::time::Duration;
 

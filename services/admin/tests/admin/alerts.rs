@@ -1,7 +1,5 @@
 //! Alerts in a whole shop: raised, acknowledged, resolved by themselves, and mailed all at once.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use std::time::Duration;
 
 use events::{Event, PaymentRefunded, StockLow, WebhookDeleted, WebhookDisabled, WebhookEnabled};

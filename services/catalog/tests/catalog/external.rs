@@ -1,7 +1,5 @@
 //! Products that are kept elsewhere, in a whole shop: made, changed, deleted, and parked if a rule says no.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use events::bridge::MESSAGE;
 use events::{Event, ExternalProductChanged, ProductCreated, ProductDeleted, ProductUpdated};
 use kernel::{Currency, Money, Uuid};

@@ -1,7 +1,5 @@
 //! Reviews in a whole shop: who may write one, what it changes, and what stays of it.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use axum::http::Method;
 use events::{ProductReviewRemoved, ProductReviewed, ShipmentDelivered};
 use futures_util::future::join_all;
