@@ -58,6 +58,7 @@ fn allowed(folder: &str) -> Option<&'static [&'static str]> {
         }
         // The bench puts services together as the server does, and compares the adapter with its own client.
         "crates/testkit" | "server" | "bench" => None,
+        "crates/storage-tests" | "crates/service-tests" => Some(&[]),
         "crates/broker-tests" => Some(&["tradepost-kernel", "tradepost-bus", "tradepost-test-servers"]),
         // Programs of users.
         _ if folder.starts_with("examples/") => None,
