@@ -4,10 +4,11 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
+use tempfile::TempDir;
 use test_servers::packages::Packages;
 use test_servers::{
     Options, POSTGRES_VARIABLE, Postgres, Programs, RABBITMQ_VARIABLE, REDIS_VARIABLE, RabbitMq, RabbitMqPrograms,
-    Redis, RedisOptions, RedisPrograms,
+    Redis, RedisOptions, RedisPrograms, memory_or_temp,
 };
 
 use crate::step;
@@ -24,11 +25,14 @@ pub(crate) struct SharedServers {
     postgres: Postgres,
     rabbitmq: RabbitMq,
     redis: Redis,
+    /// The folder of everything that tests write.
+    temporary: TempDir,
 }
 
 impl SharedServers {
     pub fn start() -> Result<Self> {
         Ok(Self {
+            temporary: tempfile::Builder::new().prefix("tradepost-tests-").tempdir_in(memory_or_temp())?,
             postgres: Options::shared().start()?,
             rabbitmq: RabbitMq::try_start()?,
             redis: RedisOptions::default().try_start()?,
@@ -38,6 +42,7 @@ impl SharedServers {
     /// The tests, which find the servers by their environment.
     pub fn used_by(&self, mut tests: Command) -> Command {
         tests.env(POSTGRES_VARIABLE, self.postgres.url("postgres"));
+        tests.env("TMPDIR", self.temporary.path());
         tests.env(RABBITMQ_VARIABLE, self.rabbitmq.shared()).env(REDIS_VARIABLE, self.redis.url());
         tests
     }

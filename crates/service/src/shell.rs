@@ -45,6 +45,8 @@ pub struct Shell {
     pub settings: Arc<Settings>,
     /// Bounds on load.
     pub overload: Overload,
+    /// The AsyncAPI document of the shop's events.
+    pub asyncapi: &'static str,
     /// True while the process is draining.
     pub tasks: Tasks,
 }
@@ -95,6 +97,7 @@ impl Shell {
             .add(Policy::Public, routes!(readyz))
             .add(Policy::AdminOrLocal, routes!(metrics))
             .add(Policy::Public, routes!(document))
+            .add(Policy::Public, routes!(events))
             .add(Policy::Public, routes!(docs))
             .add_internal(Policy::Public, "/", get(root));
         let of_own = own.openapi();
@@ -214,6 +217,15 @@ async fn healthz() -> &'static str {
 )]
 async fn document(State(own): State<Own>) -> SharedDocument {
     own.description.get(|made| &made.document).await
+}
+
+/// The description of the shop's events, as AsyncAPI 3.
+#[utoipa::path(
+    get, path = "/asyncapi.json", operation_id = "get_event_description", tag = "process",
+    responses((status = 200, body = Object))
+)]
+async fn events(State(Own { shell, .. }): State<Own>) -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "application/json")], shell.asyncapi)
 }
 
 /// The API's description for people.

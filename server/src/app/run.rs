@@ -51,7 +51,12 @@ pub async fn run(shop: Shop, settings: config::Settings, options: RunOptions) ->
         format!("{address} can't be listened on: is another program using it? Choose another with --port")
     })?;
     let url = format!("http://{}", listener.local_addr()?);
-    let app = App::start(start_options(shop, &settings, &options, &traces)).await?;
+    let mut start = start_options(shop, &settings, &options, &traces);
+    start.services = start.services.or(&bridge::settings::LISTEN, &settings.listen.to_string());
+    if matches!(options.scope, Scope::Whole { .. }) {
+        start.services = start.services.or(&bridge::settings::API_URL, &url);
+    }
+    let app = App::start(start).await?;
     if options.demo {
         demo::seed(&app).await?;
     }

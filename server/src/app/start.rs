@@ -30,6 +30,13 @@ impl App {
     pub async fn start(mut options: Options) -> anyhow::Result<Self> {
         let ids = Ids::new(options.clock.clone());
         let own_token = ids.secret().reveal();
+        let api_token = match &options.scope {
+            Scope::Whole { .. } => Some(&own_token),
+            Scope::Part { .. } => options.admin_token.as_ref(),
+        };
+        if let Some(token) = api_token {
+            options.services = options.services.or(&bridge::settings::API_TOKEN, token);
+        }
         // The services are described before anything is opened: the folder is checked against their tables.
         let described = options.shop.described();
         let (mut folder, token) = home(&options, &described, &ids)?;
@@ -186,6 +193,7 @@ impl Start {
         let routes = running.into_iter().fold(of_console, |routes, service| routes.merge(service.router));
         let broker = runtime.broker.clone();
         let shell = Shell {
+            asyncapi: include_str!("../../../docs/asyncapi.json"),
             operators: operators.to_vec(),
             broker: runtime.broker,
             metrics: runtime.metrics,

@@ -30,6 +30,18 @@ fn the_description_is_valid() {
 }
 
 #[test]
+fn the_descriptions_of_events_are_valid() {
+    let (packages, work) = (packages(), tempfile::tempdir().unwrap());
+    symlink(packages.node_modules(), work.path().join("node_modules")).unwrap();
+    let script = work.path().join("check_asyncapi.mjs");
+    std::fs::copy(here().join("check_asyncapi.mjs"), &script).unwrap();
+    let contracts = std::fs::read_dir(root().join("docs/asyncapi")).unwrap().map(|entry| entry.unwrap().path());
+    let files: Vec<PathBuf> = contracts.chain([root().join("docs/asyncapi.json")]).collect();
+    let printed = succeed(Command::new("node").arg(script).args(&files));
+    assert_eq!(printed.lines().count(), files.len(), "{printed}");
+}
+
+#[test]
 fn a_client_made_for_python_places_an_order() {
     let (packages, work) = (packages(), tempfile::tempdir().unwrap());
     let mut generate = packages.python();

@@ -18,8 +18,8 @@ use service::Tasks;
 use tokio::time::timeout;
 
 use crate::Ctx;
-use crate::contract::{self, Contract};
-use crate::deliver::deliver;
+use crate::contract::{self, Contract, Place};
+use crate::deliver::{Link, Sent, deliver};
 use crate::incoming::{Incoming, Message};
 use crate::store::messages::Outgoing;
 use crate::take_in::{digest, take_in};
@@ -29,9 +29,6 @@ const DEADLINE: Duration = Duration::from_secs(10);
 
 /// The time that a publish may go unconfirmed.
 const CONFIRMED_WITHIN: Duration = Duration::from_secs(15);
-
-/// The waits before a broker is tried again, the shortest and the longest.
-const AGAIN: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(10));
 
 /// Messages that are delivered and not yet acknowledged, of each queue.
 const PREFETCH: u16 = 512;
@@ -43,48 +40,15 @@ const SET_MAX: usize = 256;
 const PERSISTENT: u8 = 2;
 
 /// A channel on which every message is confirmed.
-pub(crate) struct Link {
+struct Confirmed {
     channel: Channel,
 }
 
 /// The broker's word about a publish, which comes later.
 type Confirming = BoxFuture<'static, lapin::Result<Confirmation>>;
 
-/// The end of a publish.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Sent {
-    /// The broker has it.
-    Stored,
-    /// Nobody listens, and the contract says that this may be.
-    Unrouted,
-    /// The broker does not have it, or it is not known.
-    Refused(String),
-}
-
-/// Speaks a contract on a broker until the tasks stop: connects, and again whenever the connection breaks.
-pub(crate) async fn speak(ctx: Ctx, contract: std::sync::Arc<Contract>, url: String, tasks: Tasks) {
-    let mut wait = AGAIN.0;
-    while !tasks.is_stopping() {
-        let began = tokio::time::Instant::now();
-        let reason = match connect(&ctx, &contract, &url, &tasks).await {
-            Ok(broken) => broken,
-            Err(error) => error.to_string(),
-        };
-        if tasks.is_stopping() {
-            return;
-        }
-        ctx.state.is_connected(&contract, Some(reason.clone()));
-        kernel::warn_limited!(contract = contract.name, reason, "the broker of a contract can't be used");
-        wait = if began.elapsed() > AGAIN.1 { AGAIN.0 } else { (wait * 2).min(AGAIN.1) };
-        tokio::select! {
-            () = tokio::time::sleep(wait) => {}
-            () = tasks.stopping() => {}
-        }
-    }
-}
-
 /// Connects, declares, and works until something breaks; answers with that.
-async fn connect(ctx: &Ctx, contract: &Contract, url: &str, tasks: &Tasks) -> lapin::Result<String> {
+pub(crate) async fn work(ctx: &Ctx, contract: &Contract, url: &str, tasks: &Tasks) -> lapin::Result<String> {
     let name = format!("tradepost bridge {}", contract.name);
     let properties = ConnectionProperties::default().with_connection_name(name.into());
     let Ok(connection) = timeout(DEADLINE, Connection::connect(url, properties)).await else {
@@ -94,9 +58,9 @@ async fn connect(ctx: &Ctx, contract: &Contract, url: &str, tasks: &Tasks) -> la
     declare(&connection.create_channel().await?, contract).await?;
     let channel = connection.create_channel().await?;
     channel.confirm_select(ConfirmSelectOptions::default()).await?;
-    let link = Link { channel };
+    let link = Confirmed { channel };
     let mut receivers = Vec::new();
-    for queue in contract.queues.iter().filter(|queue| contract.is_ours(&queue.role)) {
+    for queue in contract.our_queues() {
         let channel = connection.create_channel().await?;
         channel.basic_qos(PREFETCH, BasicQosOptions::default()).await?;
         let (tag, none) = (ShortString::default(), FieldTable::default());
@@ -134,10 +98,11 @@ async fn declare(channel: &Channel, contract: &Contract) -> lapin::Result<()> {
         let options = ExchangeDeclareOptions { durable: exchange.durable, ..ExchangeDeclareOptions::default() };
         channel.exchange_declare(short(&exchange.name), kind, options, FieldTable::default()).await?;
     }
-    for queue in contract.queues.iter().filter(|queue| contract.is_ours(&queue.role)) {
+    for queue in contract.our_queues() {
         let options = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
         channel.queue_declare(short(&queue.name), options, FieldTable::default()).await?;
-        for (exchange, key) in &queue.bindings {
+        let Place::Bound(bindings) = &queue.place else { continue };
+        for (exchange, key) in bindings {
             let options = QueueBindOptions::default();
             channel.queue_bind(short(&queue.name), short(exchange), short(key), options, FieldTable::default()).await?;
         }
@@ -177,9 +142,7 @@ async fn receive(ctx: &Ctx, contract: &Contract, queue: &str, mut consumer: Cons
         let Some(counts) = take_in(ctx, contract, &messages, &mut unacknowledged, tasks).await else {
             return "the process stops".to_owned();
         };
-        ctx.state.count(contract, "in", "taken", counts.taken);
-        ctx.state.count(contract, "in", "known", counts.known);
-        ctx.state.count(contract, "in", "parked", counts.parked);
+        ctx.state.count_taken_in(contract, counts);
         let last = came.last().expect("it has the first");
         let acknowledged = last.acker.ack(BasicAckOptions { multiple: true }).await;
         if acknowledged.is_err() {
@@ -207,6 +170,7 @@ fn incoming(queue: &str, delivery: &mut Delivery) -> Incoming {
         routing_key: delivery.routing_key.as_str().to_owned(),
         headers,
         redelivered: delivery.redelivered,
+        at_most_once: false,
     };
     Incoming { queue: queue.to_owned(), body: Bytes::from(std::mem::take(&mut delivery.data)), message }
 }
@@ -224,17 +188,18 @@ fn header(value: &AMQPValue) -> Value {
     }
 }
 
-impl Link {
-    /// Sends messages and waits for the broker's word about each. One that goes out under several keys is stored when all of
-    /// them are.
-    pub async fn send(&self, messages: &[Outgoing], app_id: &str) -> Vec<Sent> {
+impl Link for Confirmed {
+    /// One that goes out under several keys is stored when all of them are.
+    async fn send(&self, messages: &[Outgoing], app_id: &str) -> Vec<Sent> {
         let mut sent = Vec::with_capacity(messages.len());
         for message in messages {
             sent.push(self.publish(message, app_id).await);
         }
         join_all(sent.into_iter().map(|(message, confirmations)| confirmed(message, confirmations))).await
     }
+}
 
+impl Confirmed {
     /// Writes a message under each of its keys. The broker's words about it come later.
     async fn publish<'a>(&self, message: &'a Outgoing, app_id: &str) -> (&'a Outgoing, Vec<lapin::Result<Confirming>>) {
         let content_type = if message.is_json { "application/json" } else { "text/plain" };

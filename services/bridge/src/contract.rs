@@ -5,7 +5,7 @@
 mod parse;
 mod rules;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde_json::{Value, json};
@@ -13,13 +13,15 @@ use serde_json::{Value, json};
 use crate::incoming::{self, Incoming, Message};
 
 pub(crate) use rules::{
-    Body, Consume, Exchange, ExchangeKind, Facade, FacadeAction, FactKind, LogOn, Match, Publish, Queue,
+    Body, Broker, Consume, Exchange, ExchangeKind, Facade, FacadeAction, FactKind, LogOn, Match, Place, Publish, Queue,
+    Stream,
 };
 
 /// The contracts that come with the program.
-const OWN: [(&str, &str); 4] = [
+const OWN: [(&str, &str); 5] = [
     ("direct", include_str!("../../../contracts/direct.toml")),
     ("fanout", include_str!("../../../contracts/fanout.toml")),
+    ("pubsub", include_str!("../../../contracts/pubsub.toml")),
     ("queues", include_str!("../../../contracts/queues.toml")),
     ("topic", include_str!("../../../contracts/topic.toml")),
 ];
@@ -37,6 +39,7 @@ pub struct Contract {
     pub roles: Vec<String>,
     /// Those of them that Tradepost has.
     pub ours: BTreeSet<String>,
+    pub(crate) broker: Broker,
     pub(crate) matches_by: Match,
     pub(crate) exchanges: Vec<Exchange>,
     pub(crate) queues: Vec<Queue>,
@@ -100,6 +103,10 @@ impl Contract {
     /// The parts of the contract as lines that people read.
     pub fn described(&self) -> Value {
         let role = |role: &str| if self.is_ours(role) { "ours" } else { "theirs" };
+        let streams = self.streams().into_values().map(|it| match &it.channel {
+            Some(channel) => format!("{} ({}, with the channel {channel})", it.key, it.from),
+            None => format!("{} ({})", it.key, it.from),
+        });
         let exchanges = self.exchanges.iter().map(|it| {
             let lasts = if it.durable { "durable" } else { "not durable" };
             format!("{} ({:?}, {lasts})", it.name, it.kind).to_lowercase()
@@ -122,11 +129,22 @@ impl Contract {
             "roles": self.roles,
             "ours": self.ours,
             "exchanges": exchanges.collect::<Vec<_>>(),
+            "streams": streams.collect::<Vec<_>>(),
             "queues": queues.collect::<Vec<_>>(),
             "in": taken.collect::<Vec<_>>(),
             "out": sent.collect::<Vec<_>>(),
             "routes": routes.collect::<Vec<_>>(),
         })
+    }
+
+    /// The streams of Redis, by key.
+    pub(crate) fn streams(&self) -> BTreeMap<&str, &Stream> {
+        self.queues.iter().filter_map(Queue::stream).map(|stream| (stream.key.as_str(), stream)).collect()
+    }
+
+    /// The queues that Tradepost consumes.
+    pub(crate) fn our_queues(&self) -> impl Iterator<Item = &Queue> {
+        self.queues.iter().filter(|queue| self.is_ours(&queue.role))
     }
 
     /// True if Tradepost has the role.

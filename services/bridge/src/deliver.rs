@@ -10,9 +10,8 @@ use service::Tasks;
 use service::storage::{Batch, Error};
 
 use crate::Ctx;
-use crate::amqp::{Link, Sent};
 use crate::contract::Contract;
-use crate::store::messages as store;
+use crate::store::messages::{self as store, Outgoing};
 
 /// Messages that are sent before their commit.
 const ROUND_MAX: i64 = 1_000;
@@ -26,6 +25,23 @@ const POLL: Duration = Duration::from_millis(250);
 /// The wait after a failure.
 const AGAIN: Duration = Duration::from_secs(1);
 
+/// The end of a publish.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Sent {
+    /// The broker has it.
+    Stored,
+    /// Nobody listens, and the contract says that this may be.
+    Unrouted,
+    /// The broker does not have it, or it is not known.
+    Refused(String),
+}
+
+/// A connection by which messages go to others.
+pub(crate) trait Link {
+    /// Sends messages and waits for the broker's word about each.
+    fn send(&self, messages: &[Outgoing], app_id: &str) -> impl Future<Output = Vec<Sent>> + Send;
+}
+
 /// Counts of a round.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Round {
@@ -35,7 +51,7 @@ struct Round {
 }
 
 /// Sends a contract's messages over a link until it breaks, or the tasks stop. Answers with what broke it.
-pub(crate) async fn deliver(ctx: &Ctx, contract: &Contract, link: &Link, tasks: &Tasks) -> String {
+pub(crate) async fn deliver(ctx: &Ctx, contract: &Contract, link: &(impl Link + Sync), tasks: &Tasks) -> String {
     let holder: Uuid = ctx.ids.next();
     loop {
         let queued = ctx.state.queued();
@@ -61,7 +77,12 @@ pub(crate) async fn deliver(ctx: &Ctx, contract: &Contract, link: &Link, tasks: 
 }
 
 /// Sends the first messages and forgets them. The error within is what broke the link.
-async fn round(ctx: &Ctx, contract: &Contract, holder: Uuid, link: &Link) -> Result<Result<Round, String>, Error> {
+async fn round(
+    ctx: &Ctx,
+    contract: &Contract,
+    holder: Uuid,
+    link: &(impl Link + Sync),
+) -> Result<Result<Round, String>, Error> {
     let messages = store::outgoing(&ctx.db, &contract.name, ROUND_MAX).await?;
     if messages.is_empty() {
         return Ok(Ok(Round::default()));

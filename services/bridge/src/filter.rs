@@ -19,7 +19,7 @@ use kernel::{Clock, Ids, Uuid};
 type Data = JustLut<Val>;
 
 /// The variables of every filter, in the order of [`Variables`].
-const NAMES: [&str; 7] = ["$message", "$event", "$product", "$products", "$order", "$foreign", "$outcome"];
+const NAMES: [&str; 8] = ["$message", "$event", "$product", "$products", "$order", "$foreign", "$outcome", "$answers"];
 
 /// Repetitions of one run at the most, over all that repeats.
 const STEPS_MAX: u64 = 100_000;
@@ -106,6 +106,8 @@ pub(crate) struct Variables {
     pub foreign: Val,
     /// The result of what a façade asked for.
     pub outcome: Val,
+    /// Answers to the calls that a façade has made: status and body of each.
+    pub answers: Val,
 }
 
 /// A mistake in a filter: where, and what was expected.
@@ -154,8 +156,8 @@ impl Filter {
 
     /// All that it gives for an input.
     pub fn run(&self, input: Val, variables: &Variables) -> Result<Vec<Val>, Failed> {
-        let Variables { message, event, product, products, order, foreign, outcome } = variables.clone();
-        let variables = Vars::new([message, event, product, products, order, foreign, outcome]);
+        let Variables { message, event, product, products, order, foreign, outcome, answers } = variables.clone();
+        let variables = Vars::new([message, event, product, products, order, foreign, outcome, answers]);
         STEPS.set(STEPS_MAX);
         let ctx = Ctx::<Data>::new(&self.compiled.lut, variables);
         let mut given = Vec::new();

@@ -38,6 +38,9 @@ pub(crate) struct Message {
     pub headers: BTreeMap<String, Value>,
     /// The broker delivered it before, and does not know if it was handled.
     pub redelivered: bool,
+    /// It came by a channel of Redis, which delivers once or not at all.
+    #[serde(default)]
+    pub at_most_once: bool,
 }
 
 /// An id that others gave: a text, or a whole number.
@@ -195,8 +198,8 @@ pub(crate) fn read(contract: &Contract, incoming: &Incoming) -> Result<Said, Str
             }
         }
         let id = rule.id.as_ref().map(|id| id.run_once(input.clone(), &variables)).transpose();
-        let id =
-            id.map_err(|error| error.to_string())?.map(|id| filter::as_text(&id).unwrap_or_else(|| id.to_string()));
+        let id = id.map_err(|error| error.to_string())?.filter(|id| *id != jaq_json::Val::Null);
+        let id = id.map(|id| filter::as_text(&id).unwrap_or_else(|| id.to_string()));
         let facts = match &rule.fact {
             None => Vec::new(),
             Some((kind, map)) => facts_of(*kind, map, input.clone(), &variables)?,

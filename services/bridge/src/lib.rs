@@ -2,12 +2,14 @@
 //!
 //! Start with `contract.rs`: a [`Contract`] is the file that says how one family of services talks. `take_in.rs` makes events
 //! of what others send, `on_any.rs` makes messages of the shop's events, `facade.rs` answers in the place of others.
-//! `filter.rs` runs the filters that map one side's words to the other's, and `amqp.rs` speaks to a broker.
+//! `filter.rs` runs the filters that map one side's words to the other's, and `amqp.rs` and
+//! `streams.rs` speak to a broker.
 //!
 //! **Invariant:** a foreign message is acknowledged after its effect, or its bytes with the reason, is committed; an event of
 //! the shop leaves the queue of messages when the other broker has confirmed it.
 
 mod amqp;
+mod api;
 mod clean_up;
 pub mod contract;
 mod deliver;
@@ -19,8 +21,10 @@ mod parked;
 mod queries;
 mod resolve;
 pub mod settings;
+mod speak;
 mod state;
 mod store;
+mod streams;
 mod take_in;
 
 #[cfg(test)]
@@ -105,7 +109,7 @@ async fn work(ctx: Ctx, tasks: Tasks) {
     }
     for chosen in ctx.state.chosen() {
         if let Some(url) = &chosen.broker {
-            tasks.spawn(amqp::speak(ctx.clone(), chosen.contract.clone(), url.clone(), tasks.clone()));
+            tasks.spawn(speak::speak(ctx.clone(), chosen.contract.clone(), url.clone(), tasks.clone()));
         }
     }
 }

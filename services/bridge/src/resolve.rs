@@ -28,6 +28,7 @@ pub(crate) struct Names<'a> {
     via: &'static str,
     currency: Currency,
     foreign: HashMap<String, Uuid>,
+    by_id: HashMap<ProductId, known::Product>,
     by_sku: HashMap<String, ProductId>,
     by_name: HashMap<String, ProductId>,
 }
@@ -73,10 +74,11 @@ impl<'a> Names<'a> {
         currency: Currency,
         facts: &[&Fact],
     ) -> Result<Self, Error> {
-        let (mut keys, mut skus, mut names) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut keys, mut ids, mut skus, mut names) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for fact in facts {
             for name in fact.products() {
                 keys.push(key(contract, "product", name.foreign()));
+                ids.extend(name.product.as_ref().and_then(|id| id.0.parse::<ProductId>().ok()));
                 let by_id = name.product.as_ref().map(|id| id.0.clone());
                 match contract.matches_by {
                     Match::Sku => skus.extend(by_id),
@@ -96,6 +98,7 @@ impl<'a> Names<'a> {
             via,
             currency,
             foreign: store::foreign_ids(db, keys).await?,
+            by_id: known::products(db, ids).await?,
             by_sku: known::by_sku(db, skus).await?,
             by_name: known::by_name(db, names).await?,
         })
@@ -119,9 +122,14 @@ impl<'a> Names<'a> {
 
     fn product(&self, name: &ProductName) -> Option<ProductId> {
         let foreign = self.foreign.get(&key(self.contract, "product", name.foreign())).copied().map(ProductId::from);
-        let by_id = |id: &ForeignId| match self.contract.matches_by {
-            Match::Sku => self.by_sku.get(&id.0).copied(),
-            Match::Name => self.by_name.get(&id.0).copied(),
+        // An id that we have sent, or what stands for one.
+        let by_id = |id: &ForeignId| {
+            let ours = id.0.parse().ok().and_then(|id| self.by_id.get(&id));
+            let ours = ours.filter(|product| !product.is_deleted).map(|product| product.product_id);
+            ours.or_else(|| match self.contract.matches_by {
+                Match::Sku => self.by_sku.get(&id.0).copied(),
+                Match::Name => self.by_name.get(&id.0).copied(),
+            })
         };
         let by_sku = || self.by_sku.get(name.sku.as_ref()?).copied();
         let by_name = || self.by_name.get(name.name.as_ref()?).copied();
@@ -136,13 +144,17 @@ impl<'a> Names<'a> {
             Ok(ExternalLine { product_id, quantity: line.quantity, unit_price })
         });
         let lines = lines.collect::<Result<Vec<_>, Unresolved>>()?;
-        let user = order.user.as_ref().and_then(|user| self.foreign.get(&key(self.contract, "user", &user.0)));
+        let user_id = order.user.as_ref().and_then(|user| {
+            let foreign = self.foreign.get(&key(self.contract, "user", &user.0)).copied().map(UserId::from);
+            // Whoever asks a façade knows our accounts by our ids.
+            foreign.or_else(|| user.0.parse().ok().filter(|_| self.via == events::bridge::FACADE))
+        });
         Ok(ExternalOrderPlaced {
             order_id: ids.next::<OrderId>(),
             contract: self.contract.name.clone(),
             via: self.via.to_owned(),
             foreign_id: order.foreign_id.map(|id| id.0),
-            user_id: user.copied().map(UserId::from),
+            user_id,
             email: order.email,
             lines,
         })

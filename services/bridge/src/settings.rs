@@ -1,6 +1,7 @@
 //! The settings of the bridge.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -17,8 +18,18 @@ pub static CURRENCY: Setting<Currency> =
 /// where there is one. A URL may hold a password.
 pub static CONTRACTS: SecretSetting<Vec<Chosen>> = SecretSetting::new("contracts", contracts);
 
+/// The address on which façades listen: that of the process.
+pub static LISTEN: Setting<IpAddr> =
+    Setting::new("contracts_listen", "127.0.0.1", |text| text.parse().map_err(|_| "an IP address".to_owned()));
+
+/// The URL at which façades call the shop's public interface. `up` calls itself.
+pub static API_URL: Setting<String> = Setting::new("contracts_api_url", "http://127.0.0.1:8080", base_url);
+
+/// The token with which façades do what an admin may. It is the admin token where that is set, and `up` makes one.
+pub static API_TOKEN: SecretSetting<String> = SecretSetting::new("contracts_api_token", |text| Ok(text.to_owned()));
+
 /// All of them, in the order in which they are shown.
-pub(crate) static ALL: &[&dyn AnySetting] = &[&CURRENCY, &CONTRACTS];
+pub(crate) static ALL: &[&dyn AnySetting] = &[&CURRENCY, &CONTRACTS, &LISTEN, &API_URL, &API_TOKEN];
 
 /// A contract in force, and the broker on which its other members are.
 #[derive(Clone)]
@@ -33,11 +44,29 @@ pub struct Chosen {
 pub(crate) struct Settings {
     pub currency: Currency,
     pub contracts: Vec<Chosen>,
+    pub listen: IpAddr,
+    pub api_url: String,
+    pub api_token: Option<String>,
 }
 
 impl Settings {
     pub fn of(values: &Values) -> Self {
-        Self { currency: CURRENCY.of(values), contracts: CONTRACTS.of(values).unwrap_or_default() }
+        Self {
+            currency: CURRENCY.of(values),
+            contracts: CONTRACTS.of(values).unwrap_or_default(),
+            listen: LISTEN.of(values),
+            api_url: API_URL.of(values),
+            api_token: API_TOKEN.of(values),
+        }
+    }
+}
+
+fn base_url(text: &str) -> Result<String, String> {
+    let is_good = url::Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+    if is_good {
+        Ok(text.trim_end_matches('/').to_owned())
+    } else {
+        Err("a URL as in http://127.0.0.1:8080".to_owned())
     }
 }
 
@@ -63,9 +92,10 @@ fn chosen(text: &str) -> Result<Chosen, String> {
         }
     };
     if let Some(broker) = &broker {
-        let is_good = url::Url::parse(broker).is_ok_and(|url| url.scheme() == "amqp" && url.has_host());
+        let kind = contract.broker;
+        let is_good = url::Url::parse(broker).is_ok_and(|url| url.scheme() == kind.scheme() && url.has_host());
         if !is_good {
-            return Err(format!("the broker of {name} as in amqp://user:password@host:5672/vhost"));
+            return Err(format!("the broker of {name} as in {}", kind.example()));
         }
     }
     Ok(Chosen { contract: Arc::new(contract), broker })
@@ -84,9 +114,9 @@ fn refuse_rivals(chosen: &[Chosen]) -> Result<(), String> {
     for Chosen { contract, broker } in chosen {
         let name = contract.name.as_str();
         let ports = contract.ports().into_iter().map(|port| format!("the port {port}"));
-        let queues = contract.queues.iter().filter(|queue| contract.is_ours(&queue.role));
+        let queues = contract.our_queues();
         let place = broker.as_deref();
-        let queues = queues.filter_map(|queue| Some(format!("the queue {} of {}", queue.name, host(place?))));
+        let queues = queues.filter_map(|queue| Some(format!("the queue {} of {}", queue.name, host(contract, place?))));
         for claim in ports.chain(queues).chain([format!("the name {name}")]) {
             if let Some(rival) = claims.insert(claim.clone(), name) {
                 return Err(format!("contracts that share nothing: {rival} and {name} both claim {claim}"));
@@ -97,9 +127,13 @@ fn refuse_rivals(chosen: &[Chosen]) -> Result<(), String> {
 }
 
 /// The place of a broker without its password.
-fn host(broker: &str) -> String {
+fn host(contract: &Contract, broker: &str) -> String {
     let url = url::Url::parse(broker).ok();
-    let place =
-        url.map(|url| format!("{}:{}{}", url.host_str().unwrap_or_default(), url.port().unwrap_or(5672), url.path()));
+    let place = url.map(|url| {
+        let port = url.port().unwrap_or(contract.broker.port());
+        // Of Redis, the prefix of keys is part of the place.
+        let prefix = url.query().unwrap_or_default();
+        format!("{}:{port}{}{prefix}", url.host_str().unwrap_or_default(), url.path())
+    });
     place.unwrap_or_default()
 }

@@ -1,7 +1,7 @@
 //! State of the bridge beside its store: the contracts in force, and their condition.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use kernel::{Cause, Clock, Currency, RequestCause, Timestamp, Uuid};
@@ -11,13 +11,17 @@ use service::telemetry::Counter;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
+use crate::api::Api;
 use crate::contract::Contract;
 use crate::settings::{Chosen, Settings};
+use crate::take_in::Counts;
 use crate::{Ctx, store};
 
 /// State that only this service's handlers see.
 pub struct Bridge {
     pub(crate) currency: Currency,
+    listen: IpAddr,
+    pub(crate) api: Api,
     chosen: Vec<Chosen>,
     contracts: Vec<Arc<Contract>>,
     identity: OnceLock<Uuid>,
@@ -46,10 +50,12 @@ pub(crate) struct Fare {
 
 impl Bridge {
     pub(crate) fn new(settings: Settings, counter: Counter<2>) -> Self {
-        let Settings { currency, contracts: chosen } = settings;
+        let Settings { currency, contracts: chosen, listen, api_url, api_token } = settings;
         let contracts = chosen.iter().map(|chosen| chosen.contract.clone()).collect();
         Self {
             currency,
+            listen,
+            api: Api::new(api_url, api_token),
             chosen,
             contracts,
             identity: OnceLock::new(),
@@ -84,7 +90,12 @@ impl Bridge {
 
     /// True if a contract was in force when something happened.
     pub fn was_in_force(&self, contract: &Contract, at: Timestamp) -> bool {
-        self.since.get().and_then(|since| since.get(&contract.name)).is_some_and(|since| at >= *since)
+        self.since(contract).is_some_and(|since| at >= since)
+    }
+
+    /// The time since which a contract is in force.
+    pub fn since(&self, contract: &Contract) -> Option<Timestamp> {
+        self.since.get().and_then(|since| since.get(&contract.name)).copied()
     }
 
     /// Wakes those who send messages.
@@ -107,15 +118,20 @@ impl Bridge {
         if messages == 0 {
             return;
         }
-        for _ in 0..messages {
-            self.counter.count([direction, outcome]);
-        }
+        self.counter.count_many([direction, outcome], messages);
         let mut fares = self.fares();
         let fare = fares.entry(contract.name.clone()).or_default();
         *fare.counts.entry((direction, outcome)).or_default() += messages;
         if direction == "in" {
             fare.last_seen = Some(Clock::system().now());
         }
+    }
+
+    /// Counts messages that came.
+    pub(crate) fn count_taken_in(&self, contract: &Contract, counts: Counts) {
+        self.count(contract, "in", "taken", counts.taken);
+        self.count(contract, "in", "known", counts.known);
+        self.count(contract, "in", "parked", counts.parked);
     }
 
     /// Notes if the broker of a contract can be used, or the reason why not.
@@ -164,8 +180,9 @@ pub(crate) async fn prepare(ctx: Ctx) -> Result<(), CannotStart> {
     let _ = ctx.state.identity.set(identity);
     for contract in ctx.state.contracts() {
         for port in contract.ports() {
-            let listener = listen(port).await.map_err(|error| {
-                CannotStart::Refused(format!("the contract {} answers on port {port}: {error}", contract.name))
+            let address = SocketAddr::new(ctx.state.listen, port);
+            let listener = TcpListener::bind(address).await.map_err(|error| {
+                CannotStart::Refused(format!("the contract {} answers on {address}: {error}", contract.name))
             })?;
             ctx.state.listeners.lock().unwrap_or_else(PoisonError::into_inner).push((port, listener));
         }
@@ -201,10 +218,6 @@ async fn put_in_force(ctx: &Ctx) -> Result<HashMap<String, Timestamp>, Error> {
             Err(error) => return Err(error),
         }
     }
-}
-
-async fn listen(port: u16) -> std::io::Result<TcpListener> {
-    TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).await
 }
 
 async fn mark(ctx: &Ctx) -> Result<Uuid, Error> {

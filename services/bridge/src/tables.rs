@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use kernel::{Envelope, EventId, Lane, Uuid};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-use crate::contract::Contract;
+use crate::contract::{Contract, Exchange, ExchangeKind, Place};
 use crate::incoming::{self, Incoming, Message};
 use crate::on_any;
 
@@ -73,6 +73,97 @@ fn sent(contract: &Contract) -> Vec<Value> {
     all
 }
 
+/// The AsyncAPI document of a contract, with the examples of its table.
+fn asyncapi(contract: &Contract, table: &Value) -> Value {
+    let (mut channels, mut operations, mut messages) = (Map::new(), Map::new(), Map::new());
+    // A message for each place and direction: its bodies are known by their examples.
+    let mut say = |id: String, address: String, bindings: Value, action: &str, summary: String, bodies: Vec<Value>| {
+        let examples: Vec<Value> = bodies.iter().take(3).map(|body| json!({ "payload": body })).collect();
+        let is_text = bodies.iter().all(Value::is_string);
+        let media = if is_text { "text/plain" } else { "application/json" };
+        let payload = json!({ "type": if is_text { "string" } else { "object" } });
+        let message = json!({ "name": &id, "contentType": media, "payload": payload, "examples": examples });
+        messages.insert(id.clone(), message);
+        let channel = channels.entry(address.clone()).or_insert_with(|| json!({ "address": address, "messages": {} }));
+        channel["messages"][&id] = json!({ "$ref": format!("#/components/messages/{id}") });
+        if bindings != Value::Null {
+            channel["bindings"] = bindings;
+        }
+        let channel = format!("#/channels/{}", address.replace('~', "~0").replace('/', "~1"));
+        let operation = json!({ "action": action, "channel": { "$ref": channel }, "summary": summary });
+        operations.insert(format!("{action}.{id}"), operation);
+    };
+    let read = |text: &Value| match text {
+        Value::String(text) => serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.clone())),
+        other => other.clone(),
+    };
+    let list = |of: &str| table[of].as_array().cloned().unwrap_or_default();
+    for queue in &contract.queues {
+        let taken = list("in").into_iter().filter(|it| it["parked"].is_null());
+        let bodies = taken.filter(|it| it["message"]["queue"] == queue.name.as_str());
+        let bodies: Vec<Value> = bodies.map(|it| read(&it["message"]["body"])).collect();
+        let bindings = match &queue.place {
+            Place::Bound(_) => json!({ "amqp": {
+                "is": "queue", "bindingVersion": "0.3.0",
+                "queue": { "name": queue.name, "durable": true, "exclusive": false, "autoDelete": false },
+            } }),
+            Place::Stream(_) => Value::Null,
+        };
+        let summary = format!("The role {} receives it.", queue.role);
+        say(id(&queue.name), queue.name.clone(), bindings, "receive", summary, bodies);
+    }
+    for sent in list("out") {
+        let text = |name: &str| sent[name].as_str().unwrap_or_default().to_owned();
+        let keys = sent["keys"].as_array().cloned().unwrap_or_default();
+        let exchange = contract.exchanges.iter().find(|exchange| exchange.name == text("exchange"));
+        let bodies: Vec<Value> = sent["bodies"].as_array().into_iter().flatten().map(read).collect();
+        let of = text("event");
+        let event = events::find(&of).expect("a rule names an event").name;
+        for key in keys.iter().filter_map(Value::as_str) {
+            let address = if key.is_empty() { text("exchange") } else { key.to_owned() };
+            let bindings = exchange.map_or(Value::Null, bindings);
+            let summary = format!("The role {} sends it on {event}.", text("role"));
+            let id = id(&format!("{}.{event}.{address}", text("role")));
+            say(id, address, bindings, "send", summary, bodies.clone());
+        }
+    }
+    json!({
+        "asyncapi": "3.0.0",
+        "info": {
+            "title": format!("The contract {}", contract.name), "version": "1.0.0", "description": contract.about,
+        },
+        "channels": channels,
+        "operations": operations,
+        "components": { "messages": messages },
+    })
+}
+
+/// The bindings of a channel that is a key of an exchange.
+fn bindings(exchange: &Exchange) -> Value {
+    let kind = match exchange.kind {
+        ExchangeKind::Direct => "direct",
+        ExchangeKind::Fanout => "fanout",
+        ExchangeKind::Topic => "topic",
+    };
+    let exchange = json!({ "name": exchange.name, "type": kind, "durable": exchange.durable, "autoDelete": false });
+    json!({ "amqp": { "is": "routingKey", "bindingVersion": "0.3.0", "exchange": exchange } })
+}
+
+/// A name that an AsyncAPI document takes as a key.
+fn id(name: &str) -> String {
+    name.chars().map(|c| if c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-') { c } else { '.' }).collect()
+}
+
+/// Compares a generated file with what is checked in, or writes it.
+fn hold(file: &Path, text: &str) {
+    if std::env::var_os("TRADEPOST_BLESS").is_some_and(|it| it == "1") {
+        fs::write(file, text).expect("the tree can be written");
+        return;
+    }
+    let expected = fs::read_to_string(file).unwrap_or_default();
+    assert!(expected == text, "{}: run `cargo xtask bless`, and read the difference", file.display());
+}
+
 #[test]
 fn the_tables_of_contracts_are_up_to_date() {
     for name in Contract::own_names() {
@@ -80,14 +171,10 @@ fn the_tables_of_contracts_are_up_to_date() {
         let messages = read(&folder().join(format!("{name}.in.json")));
         let taken: Vec<Value> =
             messages.as_array().expect("a list").iter().map(|example| taken(&contract, example)).collect();
-        let table = format!("{:#}\n", json!({ "in": taken, "out": sent(&contract) }));
-        let file = folder().join(format!("{name}.json"));
-        if std::env::var_os("TRADEPOST_BLESS").is_some_and(|it| it == "1") {
-            fs::write(&file, table).expect("the tree can be written");
-            continue;
-        }
-        let expected = fs::read_to_string(&file).unwrap_or_default();
-        assert!(expected == table, "{}: run `cargo xtask bless`, and read the difference", file.display());
+        let table = json!({ "in": taken, "out": sent(&contract) });
+        hold(&folder().join(format!("{name}.json")), &format!("{table:#}\n"));
+        let documents = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/asyncapi");
+        hold(&documents.join(format!("{name}.json")), &format!("{:#}\n", asyncapi(&contract, &table)));
     }
 }
 

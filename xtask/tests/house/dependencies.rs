@@ -111,7 +111,7 @@ fn some_libraries_have_one_home() {
         ("anyhow", &["server", "xtask", "crates/testkit", "bench", "examples/redis-patterns"]),
         ("rusqlite", &["crates/storage"]),
         ("lapin", &["crates/bus-rabbitmq", "bench", "services/bridge"]),
-        ("redis", &["crates/bus-redis", "bench"]),
+        ("redis", &["crates/bus-redis", "bench", "services/bridge"]),
         ("opentelemetry", &["server"]),
         ("opentelemetry_sdk", &["server"]),
         ("opentelemetry-otlp", &["server"]),

@@ -24,7 +24,12 @@ impl<const N: usize> Counter<N> {
 
     /// One more under these values of its labels.
     pub fn count(&self, values: [&'static str; N]) {
-        self.totals.get_or_create(&self.labels.into_iter().zip(values).collect()).inc();
+        self.count_many(values, 1);
+    }
+
+    /// Several more under these values of its labels.
+    pub fn count_many(&self, values: [&'static str; N], more: u64) {
+        self.totals.get_or_create(&self.labels.into_iter().zip(values).collect()).inc_by(more);
     }
 
     pub(crate) fn register(&self) -> Register {

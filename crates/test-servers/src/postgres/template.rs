@@ -4,7 +4,6 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use tempfile::TempDir;
 
@@ -12,15 +11,10 @@ use super::USER;
 use super::programs::Programs;
 use crate::chance;
 use crate::error::{Error, feed, output};
+use crate::memory::memory_or_temp;
 
 /// The shape of the folder: another shape needs another name, for older ones may still lie around.
 const FORMAT: u32 = 1;
-
-/// The file system in memory that Linux mounts for all.
-const MEMORY: &str = "/dev/shm";
-
-/// Far more than the databases of all tests that run at a time, and the log that the server keeps.
-const MEMORY_MEGABYTES: u64 = 4_096;
 
 /// A data folder, and the password of its user.
 pub(super) struct Template {
@@ -88,17 +82,7 @@ pub(super) fn private_folder(programs: &Programs) -> Result<TempDir, Error> {
 ///
 /// A database is hundreds of small files: to make and delete one for each test takes the disk longer than the test.
 pub(super) fn private_folder_in_memory(programs: &Programs) -> Result<TempDir, Error> {
-    let memory = Path::new(MEMORY);
-    if has_room(memory) { private_folder_in(programs, memory) } else { private_folder(programs) }
-}
-
-/// False too where nothing is mounted there.
-fn has_room(folder: &Path) -> bool {
-    let said = output(Command::new("df").args(["--output=fstype,avail", "--block-size=1M"]).arg(folder));
-    let said = said.unwrap_or_default();
-    let mut words = said.lines().last().unwrap_or_default().split_whitespace();
-    let megabytes = |word: &str| word.parse::<u64>().ok();
-    words.next() == Some("tmpfs") && words.next().and_then(megabytes) >= Some(MEMORY_MEGABYTES)
+    private_folder_in(programs, &memory_or_temp())
 }
 
 fn private_folder_in(programs: &Programs, parent: &Path) -> Result<TempDir, Error> {

@@ -15,6 +15,7 @@ use self::programs::plain;
 use crate::PATIENCE;
 use crate::chance;
 use crate::error::{Error, expect, output};
+use crate::memory::memory_or_temp;
 use crate::ports::free_port;
 use crate::supervised::{Ends, Supervised};
 use crate::tls;
@@ -93,8 +94,8 @@ impl RabbitMq {
 
     fn try_start_as(has_tls: bool) -> Result<Self, Error> {
         let programs = RabbitMqPrograms::find()?;
-        let folder =
-            tempfile::Builder::new().prefix("tradepost-").tempdir().map_err(Error::of("a temporary folder"))?;
+        let folder = tempfile::Builder::new().prefix("tradepost-").tempdir_in(memory_or_temp());
+        let folder = folder.map_err(Error::of("a temporary folder"))?;
         let node = format!("test-{}@localhost", chance::word());
         let (ports, password) = (Ports::default(), chance::word());
         let mut server = Self { running: None, names: None, programs, node, ports, password, has_tls, folder };

@@ -8,7 +8,8 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::rules::{
-    Body, Consume, Exchange, ExchangeKind, Facade, FacadeAction, FactKind, Line, LogOn, Match, Publish, Queue, Route,
+    Body, Broker, Consume, Exchange, ExchangeKind, Facade, FacadeAction, FactKind, Line, LogOn, Match, Place, Publish,
+    Queue, Route, Stream,
 };
 use super::{BadContract, Contract};
 use crate::filter::Filter;
@@ -32,6 +33,8 @@ struct File {
     exchange: Vec<ExchangeEntry>,
     #[serde(default)]
     queue: Vec<QueueEntry>,
+    #[serde(default)]
+    stream: Vec<StreamEntry>,
     #[serde(default)]
     consume: Vec<ConsumeEntry>,
     #[serde(default)]
@@ -70,6 +73,15 @@ struct BindEntry {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+struct StreamEntry {
+    name: Spanned<String>,
+    channel: Option<Spanned<String>>,
+    from: Spanned<String>,
+    groups: Vec<Spanned<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct ConsumeEntry {
     queue: Spanned<String>,
     body: Body,
@@ -86,8 +98,8 @@ struct PublishEntry {
     role: Spanned<String>,
     on: Spanned<String>,
     when: Option<Spanned<String>>,
-    #[serde(default)]
     exchange: Option<Spanned<String>>,
+    stream: Option<Spanned<String>>,
     keys: Option<Vec<String>>,
     #[serde(default)]
     optional: bool,
@@ -105,6 +117,7 @@ struct FacadeEntry {
     map: Option<Spanned<String>>,
     wait: Option<Spanned<String>>,
     show: Option<Spanned<String>>,
+    calls: Option<Vec<Spanned<String>>>,
     answer: Spanned<String>,
 }
 
@@ -123,17 +136,19 @@ struct Reader<'a> {
     roles: Vec<String>,
     exchanges: Vec<Exchange>,
     queues: Vec<Queue>,
+    streams: Vec<Stream>,
 }
 
 pub(super) fn contract(name: &str, file: &str, text: &str) -> Result<Contract, BadContract> {
-    let mut reader = Reader { file, text, roles: Vec::new(), exchanges: Vec::new(), queues: Vec::new() };
+    let mut reader =
+        Reader { file, text, roles: Vec::new(), exchanges: Vec::new(), queues: Vec::new(), streams: Vec::new() };
     let parsed: File = toml::from_str(text).map_err(|error| {
         let at = error.span().map_or(0, |span| span.start);
         reader.bad(at, error.message())
     })?;
-    if parsed.broker.get_ref() != "rabbitmq" {
-        return Err(reader.bad(parsed.broker.span().start, "the broker of a contract is `rabbitmq`"));
-    }
+    let Some(broker) = Broker::named(parsed.broker.get_ref()) else {
+        return Err(reader.bad(parsed.broker.span().start, "the broker of a contract is `rabbitmq` or `redis`"));
+    };
     reader.roles = reader.names(&parsed.roles)?;
     if reader.roles.is_empty() {
         return Err(reader.bad(parsed.about.span().start, "`roles` has at least one role"));
@@ -150,6 +165,10 @@ pub(super) fn contract(name: &str, file: &str, text: &str) -> Result<Contract, B
         let queue = reader.queue(entry)?;
         reader.queues.push(queue);
     }
+    for entry in &parsed.stream {
+        reader.stream(entry)?;
+    }
+    reader.suit(broker, &parsed.queue, &parsed.stream)?;
     let consumes = parsed.consume.into_iter().map(|entry| reader.consume(entry)).collect::<Result<Vec<_>, _>>()?;
     let publishes = parsed.publish.into_iter().map(|entry| reader.publish(entry)).collect::<Result<Vec<_>, _>>()?;
     let facades = parsed.facade.into_iter().map(|entry| reader.facade(entry)).collect::<Result<Vec<_>, _>>()?;
@@ -161,6 +180,7 @@ pub(super) fn contract(name: &str, file: &str, text: &str) -> Result<Contract, B
         text: text.to_owned(),
         roles,
         ours,
+        broker,
         matches_by: parsed.matches_by,
         exchanges,
         queues,
@@ -216,8 +236,38 @@ impl Reader<'_> {
         Ok(Queue {
             name: self.name(&entry.name)?,
             role: self.role(&entry.role)?,
-            bindings: bindings.collect::<Result<_, _>>()?,
+            place: Place::Bound(bindings.collect::<Result<_, _>>()?),
         })
+    }
+
+    /// Notes a stream, and a queue for each group that reads it: `STREAM/GROUP`.
+    fn stream(&mut self, entry: &StreamEntry) -> Result<(), BadContract> {
+        let stream = Stream {
+            key: self.name(&entry.name)?,
+            channel: entry.channel.as_ref().map(|channel| self.name(channel)).transpose()?,
+            from: self.role(&entry.from)?,
+        };
+        for group in &entry.groups {
+            let role = self.role(group)?;
+            let name = format!("{}/{role}", stream.key);
+            self.queues.push(Queue { name, role, place: Place::Stream(stream.clone()) });
+        }
+        self.streams.push(stream);
+        Ok(())
+    }
+
+    /// Refuses what the kind of broker doesn't have.
+    fn suit(&self, broker: Broker, queues: &[QueueEntry], streams: &[StreamEntry]) -> Result<(), BadContract> {
+        match (broker, queues.first(), streams.first()) {
+            (Broker::Redis, Some(queue), _) => {
+                Err(self.bad(queue.name.span().start, "Redis has no `[[queue]]`: a `[[stream]]` has groups"))
+            }
+            (Broker::RabbitMq, _, Some(stream)) => {
+                Err(self
+                    .bad(stream.name.span().start, "RabbitMQ has no `[[stream]]` here: an `[[exchange]]` has queues"))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn event(&self, name: &Spanned<String>) -> Result<&'static Descriptor, BadContract> {
@@ -261,17 +311,27 @@ impl Reader<'_> {
     }
 
     fn publish(&self, entry: PublishEntry) -> Result<Publish, BadContract> {
-        let exchange = match &entry.exchange {
+        let (exchange, keys) = match (&entry.exchange, &entry.stream) {
+            (Some(exchange), None) => (self.exchange(exchange)?, entry.keys),
             // The default exchange, which routes to the queue that has the key as its name.
-            None => String::new(),
-            Some(exchange) => self.exchange(exchange)?,
+            (None, None) => (String::new(), entry.keys),
+            (None, Some(stream)) => {
+                let known: Vec<String> = self.streams.iter().map(|stream| stream.key.clone()).collect();
+                let key = self.known(stream, &known, "a stream of this file")?;
+                let channels = self.streams.iter().filter(|stream| stream.key == key);
+                let channels = channels.filter_map(|stream| stream.channel.clone()).collect();
+                (key, Some(channels))
+            }
+            (Some(exchange), Some(_)) => {
+                return Err(self.bad(exchange.span().start, "either `exchange` or `stream` was expected, not both"));
+            }
         };
         Ok(Publish {
             role: self.role(&entry.role)?,
             on: self.event(&entry.on)?,
             when: self.optional(entry.when.as_ref())?,
             exchange,
-            keys: entry.keys.unwrap_or_else(|| vec![String::new()]),
+            keys: keys.unwrap_or_else(|| vec![String::new()]),
             optional: entry.optional,
             body: entry.body,
             map: self.filter(&entry.map)?,
@@ -290,11 +350,16 @@ impl Reader<'_> {
                 Some(read.map_err(|expected| self.bad(wait.span().start, format!("{expected} was expected")))?)
             }
         };
-        let action = match (&entry.emit, &entry.map, &entry.show) {
-            (Some(fact), Some(map), None) => FacadeAction::Emit { kind: *fact.get_ref(), map: self.filter(map)?, wait },
-            (None, None, Some(show)) if show.get_ref() == "products" => FacadeAction::Products,
+        let action = match (&entry.emit, &entry.map, &entry.show, &entry.calls) {
+            (Some(fact), Some(map), None, None) => {
+                FacadeAction::Emit { kind: *fact.get_ref(), map: self.filter(map)?, wait }
+            }
+            (None, None, Some(show), None) if show.get_ref() == "products" => FacadeAction::Products,
+            (None, None, None, Some(calls)) => {
+                FacadeAction::Calls(calls.iter().map(|call| self.filter(call)).collect::<Result<_, _>>()?)
+            }
             _ => {
-                let expected = "a façade has either `emit` with `map`, or `show = \"products\"`";
+                let expected = "a façade has `emit` with `map`, or `show = \"products\"`, or `calls`";
                 return Err(self.bad(entry.route.span().start, expected));
             }
         };

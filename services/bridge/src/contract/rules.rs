@@ -17,6 +17,48 @@ pub(crate) enum Match {
     Name,
 }
 
+/// The kind of broker on which a family of services talks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Broker {
+    RabbitMq,
+    Redis,
+}
+
+impl Broker {
+    /// The kind by the word of a file.
+    pub fn named(word: &str) -> Option<Self> {
+        match word {
+            "rabbitmq" => Some(Self::RabbitMq),
+            "redis" => Some(Self::Redis),
+            _ => None,
+        }
+    }
+
+    /// The scheme of its URLs.
+    pub fn scheme(self) -> &'static str {
+        match self {
+            Self::RabbitMq => "amqp",
+            Self::Redis => "redis",
+        }
+    }
+
+    /// An example of its URLs.
+    pub fn example(self) -> &'static str {
+        match self {
+            Self::RabbitMq => "amqp://user:password@host:5672/vhost",
+            Self::Redis => "redis://user:password@host:6379/0?prefix=shop:",
+        }
+    }
+
+    /// The port of a URL that names none.
+    pub fn port(self) -> u16 {
+        match self {
+            Self::RabbitMq => 5672,
+            Self::Redis => 6379,
+        }
+    }
+}
+
 /// An exchange of AMQP.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Exchange {
@@ -34,13 +76,42 @@ pub(crate) enum ExchangeKind {
     Topic,
 }
 
-/// A queue of AMQP, and its bindings: exchange and key.
+/// A queue of AMQP, or a group that reads a stream of Redis.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Queue {
     pub name: String,
     /// The role that consumes it.
     pub role: String,
-    pub bindings: Vec<(String, String)>,
+    pub place: Place,
+}
+
+/// The place from which a queue gets its messages.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// The bindings of a queue of AMQP: exchange and key.
+    Bound(Vec<(String, String)>),
+    /// A stream of Redis. The group has the name of the role.
+    Stream(Stream),
+}
+
+/// A stream of Redis.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Stream {
+    pub key: String,
+    /// The channel on which the same is said to those who listen just now.
+    pub channel: Option<String>,
+    /// The role that publishes.
+    pub from: String,
+}
+
+impl Queue {
+    /// The stream that it reads, on Redis.
+    pub fn stream(&self) -> Option<&Stream> {
+        match &self.place {
+            Place::Bound(_) => None,
+            Place::Stream(stream) => Some(stream),
+        }
+    }
 }
 
 /// The form of a body.
@@ -100,8 +171,9 @@ pub(crate) struct Publish {
     pub on: &'static Descriptor,
     /// True for the events that it is for; it is for all if there is none.
     pub when: Option<Filter>,
+    /// An exchange of AMQP, or a stream of Redis.
     pub exchange: String,
-    /// The routing keys: a message goes out under each of them.
+    /// The routing keys: a message goes out under each of them. Of a stream, the channel that gets the same.
     pub keys: Vec<String>,
     /// Nobody may be listening.
     pub optional: bool,
@@ -137,6 +209,8 @@ pub(crate) enum FacadeAction {
     Emit { kind: FactKind, map: Filter, wait: Option<Duration> },
     /// Shows the products.
     Products,
+    /// Calls the shop's public interface, one call after another until one is refused.
+    Calls(Vec<Filter>),
 }
 
 /// A method and a path, as in `POST /create_order`.

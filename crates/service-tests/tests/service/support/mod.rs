@@ -166,6 +166,7 @@ impl House {
     pub fn router(&self, service: &str) -> Router {
         let running = &self.services[service];
         let shell = Shell {
+            asyncapi: "{}",
             tracer: self.runtime.tracer.clone(),
             operators: self.services.values().map(|it| it.operator.clone()).collect(),
             broker: self.broker.clone(),

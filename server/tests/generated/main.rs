@@ -2,6 +2,8 @@
 //!
 //! `cargo xtask bless` runs the tests named `…up_to_date` so that they write their file instead of comparing it.
 
+mod asyncapi;
+
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -19,7 +21,7 @@ use testkit::TestShop;
 const CATALOGUE_HEAD: &str = "\
 # Events
 
-Generated from the code by `cargo xtask bless`, and held to it by `server/tests/generated.rs`.
+Generated from the code by `cargo xtask bless`, and held to it by `server/tests/generated/`.
 
 An event is a fact that one service publishes to the others.
 It is kept in order among the events of its emitter that have the same key and the same lane.
@@ -32,7 +34,7 @@ On RabbitMQ webhooks receives a type only while one of its endpoints wants it ([
 const BROKERS_HEAD: &str = "\
 # Brokers
 
-Generated from the code by `cargo xtask bless`, and held to it by `server/tests/generated.rs`.
+Generated from the code by `cargo xtask bless`, and held to it by `server/tests/generated/`.
 
 Every broker passes the same suite (`crates/bus/src/conformance/`): order for each key, lanes that don't delay one another, nothing lost, nothing settled twice.
 What only some promise is asked of those that do.
@@ -58,6 +60,16 @@ async fn the_description_of_the_api_is_up_to_date() {
     shop.stop().await;
     let text = std::str::from_utf8(&document.body).unwrap();
     hold("docs/openapi.json", &format!("{}\n", text.trim_end()));
+}
+
+#[test]
+fn the_description_of_the_events_is_up_to_date() {
+    let reactions = reactions();
+    let document = asyncapi::document(
+        |event| reactions[event.event_type].clone(),
+        |event| serde_json::from_str(&example(event)).expect("an example is JSON"),
+    );
+    hold("docs/asyncapi.json", &format!("{document:#}\n"));
 }
 
 #[test]
