@@ -19,7 +19,7 @@ enum Language {
 pub(super) struct Others {
     language: Language,
     broker: String,
-    /// Where a script finds its packages.
+    /// The folder with a script and its packages.
     folder: TempDir,
 }
 

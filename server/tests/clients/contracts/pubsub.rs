@@ -35,7 +35,7 @@ fn orders_of_others_count_once_by_stream_and_channel() {
     others.run(&["say", "UserRegistered", "both", &user.to_string()]);
     shop.until_account("marie@example.com", "marie");
 
-    // A flush takes the groups away, and what comes after it is taken in all the same.
+    // A flush ends the groups, and what comes after it is taken in all the same.
     place.remove("stream:");
     others.run(&["say", "OrderCreated", "stream", &order("o-4", 1)]);
     shop.until_stock_of("123", before - 4);
