@@ -193,7 +193,7 @@ impl Start {
         let routes = running.into_iter().fold(of_console, |routes, service| routes.merge(service.router));
         let broker = runtime.broker.clone();
         let shell = Shell {
-            asyncapi: include_str!("../../../docs/asyncapi.json"),
+            asyncapi: include_str!(concat!(env!("OUT_DIR"), "/asyncapi.json")),
             operators: operators.to_vec(),
             broker: runtime.broker,
             metrics: runtime.metrics,

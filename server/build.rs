@@ -1,0 +1,40 @@
+//! Options of the linker, and the documents in the program.
+
+use std::env;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// Options of a linker that make a program smaller by a tenth: relative relocations are packed, and functions with the same
+/// code are kept once. Not every linker knows them.
+const SMALLER: [&str; 2] = ["-Wl,-z,pack-relative-relocs", "-Wl,--icf=all"];
+
+fn main() -> io::Result<()> {
+    let out = PathBuf::from(env::var_os("OUT_DIR").expect("Cargo sets it"));
+    let document = "../docs/asyncapi.json";
+    println!("cargo::rerun-if-changed={document}");
+    println!("cargo::rerun-if-changed=build.rs");
+    // Its lines end between tokens: without their indentation they are the same document, in half the bytes.
+    let text: String = fs::read_to_string(document)?.lines().map(str::trim_start).collect();
+    fs::write(out.join("asyncapi.json"), text)?;
+    if env::var_os("PROFILE").is_some_and(|profile| profile == "release") {
+        for option in SMALLER.into_iter().filter(|option| is_known(option, &out)) {
+            println!("cargo::rustc-link-arg-bins={option}");
+        }
+    }
+    Ok(())
+}
+
+/// True if a program can be linked with this option.
+fn is_known(option: &str, out: &Path) -> bool {
+    let (source, program) = (out.join("probe.rs"), out.join("probe"));
+    let Ok(()) = fs::write(&source, "fn main() {}") else { return false };
+    let mut rustc = Command::new(env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()));
+    rustc.arg(&source).arg("-o").arg(program).args(["-C", &format!("link-arg={option}")]);
+    rustc.arg("--target").arg(env::var_os("TARGET").expect("Cargo sets it"));
+    if let Some(linker) = env::var_os("RUSTC_LINKER") {
+        rustc.arg("-C").arg(format!("linker={}", linker.display()));
+    }
+    rustc.stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
+}
