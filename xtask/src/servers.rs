@@ -1,5 +1,7 @@
 //! The programs that the tests need: what is installed, or what can be installed.
 
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -32,7 +34,7 @@ pub(crate) struct SharedServers {
 impl SharedServers {
     pub fn start() -> Result<Self> {
         Ok(Self {
-            temporary: tempfile::Builder::new().prefix("tradepost-tests-").tempdir_in(memory_or_temp())?,
+            temporary: temporary()?,
             postgres: Options::shared().start()?,
             rabbitmq: RabbitMq::try_start()?,
             redis: RedisOptions::default().try_start()?,
@@ -46,6 +48,13 @@ impl SharedServers {
         tests.env(RABBITMQ_VARIABLE, self.rabbitmq.shared()).env(REDIS_VARIABLE, self.redis.url());
         tests
     }
+}
+
+/// A folder as `/tmp` is: a server that runs as another user removes its own.
+fn temporary() -> Result<TempDir> {
+    let folder = tempfile::Builder::new().prefix("tradepost-tests-").tempdir_in(memory_or_temp())?;
+    fs::set_permissions(folder.path(), Permissions::from_mode(0o1777))?;
+    Ok(folder)
 }
 
 /// Makes sure that there are the programs of PostgreSQL, RabbitMQ and Redis, and the tool that tries the alert rules: nothing

@@ -3,6 +3,7 @@
   peers.py publish EXCHANGE TYPE DURABLE KEY COUNT BODY…   sends each body so often; {n} in it is a number of its own
   peers.py listen EXCHANGE TYPE DURABLE KEY COUNT          prints so many bodies, a line each
   peers.py work QUEUE COUNT                                the same from a queue that others declare
+  peers.py serve EXCHANGE TYPE DURABLE KEY QUEUE COUNT     the same from a queue of its own that stays
   peers.py put QUEUE BODY                                  sends a body into a queue
 """
 
@@ -53,10 +54,17 @@ def work(queue, count):
     take(queue, count)
 
 
+def serve(exchange, kind, durable, key, queue, count):
+    declare(exchange, kind, durable)
+    CHANNEL.queue_declare(queue=queue, durable=True)
+    CHANNEL.queue_bind(exchange=exchange, queue=queue, routing_key=key)
+    take(queue, count)
+
+
 def put(queue, body):
     CHANNEL.queue_declare(queue=queue, durable=True)
     CHANNEL.basic_publish(exchange="", routing_key=queue, body=body.encode())
 
 
-{"publish": publish, "listen": listen, "work": work, "put": put}[sys.argv[1]](*sys.argv[2:])
+{"publish": publish, "listen": listen, "work": work, "serve": serve, "put": put}[sys.argv[1]](*sys.argv[2:])
 CONNECTION.close()

@@ -154,6 +154,7 @@ fn bad_tokens(good: &str, refresh: &str, key: &Value) -> Vec<(&'static str, Stri
 /// The paths at which a token that is not good counts as none.
 const PUBLIC: &[&str] = &[
     "/.well-known/jwks.json",
+    "/asyncapi.json",
     "/docs",
     "/healthz",
     "/openapi.json",

@@ -65,7 +65,7 @@ impl Api {
     /// Calls it. `authorization` is the header that the caller of the façade sent. The error is for the log.
     pub async fn call(&self, call: Call, authorization: Option<&str>) -> Result<Answer, String> {
         let method: Method = call.method.parse().map_err(|_| format!("{} is no method", call.method))?;
-        if !call.path.starts_with("/v1/") {
+        if !is_public(&call.path) {
             return Err(format!("{} is no path of the public interface, as in /v1/orders", call.path));
         }
         let mut request = self.client.request(method, format!("{}{}", self.url, call.path));
@@ -87,5 +87,26 @@ impl Api {
         let status = answer.status().as_u16();
         let body = answer.bytes().await.map_err(failed)?;
         Ok(Answer { status, body: serde_json::from_slice(&body).unwrap_or_default() })
+    }
+}
+
+/// True for a path of the public interface. What a client wrote into it leads nowhere else.
+fn is_public(path: &str) -> bool {
+    let path = path.split('?').next().unwrap_or_default().to_lowercase();
+    path.starts_with("/v1/") && !path.contains("/.") && !path.contains("%2e") && !path.contains('\\')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_leads_to_the_public_interface_alone() {
+        for good in ["/v1/products", "/v1/users/019b7a39-5c77-7b3a-8d2f-5e6c7a8b9c0d", "/v1/orders?sku=a/../b"] {
+            assert!(is_public(good), "{good}");
+        }
+        for bad in ["/metrics", "/v1/users/../../metrics", "/v1/%2E%2e/metrics", "/v1/..\\metrics", "v1/products", ""] {
+            assert!(!is_public(bad), "{bad}");
+        }
     }
 }

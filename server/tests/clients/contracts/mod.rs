@@ -1,5 +1,6 @@
 //! Services of others, in Python, that speak with a shop by its contracts, and façades that are called as theirs were.
 
+mod migration;
 mod peer;
 mod pubsub;
 mod shop;

@@ -50,6 +50,13 @@ impl Contract {
         self.of_all(role)
     }
 
+    /// The same with no role that is ours.
+    pub fn of_none(self) -> Self {
+        let text = self.text.replacen("\nmatch ", "\nours   = []\nmatch ", 1);
+        assert_ne!(text, self.text);
+        Self { text, ..self }
+    }
+
     /// The same with some roles that are ours, as a file has them between quotes.
     pub fn of_all(self, role: &str) -> Self {
         let text = self.text.replacen("\nmatch ", &format!("\nours   = [\"{role}\"]\nmatch "), 1);
@@ -83,6 +90,16 @@ impl Shop {
         self.process.wait().unwrap();
         let file = self.folder.path().join(format!("{}.toml", self.contract));
         (self.process, self.url) = spawn(self.folder.path(), &named(&file, broker.first().copied()));
+        self
+    }
+
+    /// Stopped as a person stops it, and started again with its file changed.
+    pub fn with(mut self, contract: &Contract, broker: &str) -> Self {
+        let _ = Command::new("kill").arg(self.process.id().to_string()).status();
+        assert!(self.process.wait().unwrap().success());
+        let file = self.folder.path().join(format!("{}.toml", self.contract));
+        std::fs::write(&file, &contract.text).unwrap();
+        (self.process, self.url) = spawn(self.folder.path(), &named(&file, Some(broker)));
         self
     }
 
