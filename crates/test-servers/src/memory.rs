@@ -13,7 +13,7 @@ const MEGABYTES: u64 = 4_096;
 
 /// The folder of temporary files in memory where the machine has room for them, else that on its disk.
 ///
-/// What a killed process wrote outlives it on either.
+/// A killed process leaves what it wrote on either.
 pub fn memory_or_temp() -> PathBuf {
     if has_room(Path::new(MEMORY)) { PathBuf::from(MEMORY) } else { std::env::temp_dir() }
 }
