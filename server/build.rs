@@ -6,8 +6,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// Options of a linker that make a program smaller by a tenth: relative relocations are packed, and functions with the same
-/// code are kept once. Not every linker knows them.
+/// Options of a linker that make a program more than 2 MB smaller: relative relocations are packed, and functions with the same code are
+/// kept once. Not every linker knows them.
 const SMALLER: [&str; 2] = ["-Wl,-z,pack-relative-relocs", "-Wl,--icf=all"];
 
 fn main() -> io::Result<()> {
@@ -15,7 +15,7 @@ fn main() -> io::Result<()> {
     let document = "../docs/asyncapi.json";
     println!("cargo::rerun-if-changed={document}");
     println!("cargo::rerun-if-changed=build.rs");
-    // Its lines end between tokens: without their indentation they are the same document, in half the bytes.
+    // Its lines end between tokens: without their indentation they are the same document, in three fifths of the bytes.
     let text: String = fs::read_to_string(document)?.lines().map(str::trim_start).collect();
     fs::write(out.join("asyncapi.json"), text)?;
     if env::var_os("PROFILE").is_some_and(|profile| profile == "release") {

@@ -8,7 +8,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::http::{Method, Request, header};
-use kernel::{Clock, MockClock, SignedDuration};
+use kernel::{Clock, Event, MockClock, SignedDuration, Uuid};
 use serde_json::{Value, json};
 use server::app::{App, Options, Scope};
 use server::config::BrokerSetting;
@@ -20,7 +20,7 @@ use service::{Settings, Tracer};
 use tower::ServiceExt;
 
 use crate::on_servers::options;
-use crate::{ShopLocation, TestResponse};
+use crate::{ShopLocation, TestResponse, emit};
 
 /// The admin token of every test shop.
 pub const ADMIN_TOKEN: &str = "an-admin-token-for-tests-only-0123456789";
@@ -220,6 +220,25 @@ impl TestShop {
     pub async fn stock(&self, product_id: &str) -> (i64, i64) {
         let level = self.get(&format!("/v1/stock/{product_id}")).await.expect(200);
         (level.number("/on_hand"), level.number("/reserved"))
+    }
+
+    /// The events of a type about a subject, as many as were emitted, up to a hundred.
+    pub async fn emitted<E: Event>(&self, subject: Uuid) -> usize {
+        self.get(&format!("/v1/events?type={}&subject={subject}&limit=100", E::TYPE)).await.expect(200).items().len()
+    }
+
+    /// The reasons of the dead letters, in alphabetical order.
+    pub async fn reasons(&self) -> Vec<String> {
+        let letters = self.get("/v1/dead-letters?limit=100").await.expect(200).items();
+        let mut reasons: Vec<String> =
+            letters.iter().filter_map(|letter| letter["reason"].as_str()).map(str::to_owned).collect();
+        reasons.sort();
+        reasons
+    }
+
+    /// The same shop, started again after a service emitted these, whatever they say; see [`emit`].
+    pub async fn restart_with<E: Event>(self, events: &[E], destinations: &[&str]) -> Self {
+        self.restart_after(Setup::default(), async |store, clock| emit(store, clock, events, destinations).await).await
     }
 
     /// The templates of the mails about an order, in alphabetical order.

@@ -121,7 +121,7 @@ pub(crate) async fn work(ctx: &Ctx, contract: &Contract, url: &str, tasks: &Task
         parts.push(session.read(connection, group, queues).map(in_words).boxed());
     }
     // The channels of a role that is ours have our own messages alone.
-    let listened: BTreeMap<String, Vec<&Queue>> = channels(&session, &groups);
+    let listened = channels(&session, &groups);
     if !listened.is_empty() {
         parts.push(session.listen(listened).map(in_words).boxed());
     }

@@ -9,7 +9,7 @@ use events::{
 };
 use kernel::Uuid;
 use serde_json::{Value, json};
-use testkit::{Setup, ShopLocation, TestShop, emit};
+use testkit::{ShopLocation, TestShop};
 
 testkit::on_each_store! {
     units_of_an_order_of_elsewhere_leave_at_once_or_not_at_all,
@@ -18,9 +18,7 @@ testkit::on_each_store! {
 
 /// The same shop, after inventory has got these.
 async fn after<E: Event>(shop: TestShop, events: Vec<E>) -> TestShop {
-    let shop = shop
-        .restart_after(Setup::default(), async |store, clock| emit(store, clock, &events, &["inventory"]).await)
-        .await;
+    let shop = shop.restart_with(&events, &["inventory"]).await;
     shop.settle().await;
     assert_eq!(shop.get("/v1/dead-letters").await.expect(200).items(), [Value::Null; 0]);
     shop

@@ -4,10 +4,10 @@
 
 use axum::http::Method;
 use events::bridge::MESSAGE;
-use events::{Event, ExternalUserChanged, UserProfileUpdated, UserRegistered};
+use events::{ExternalUserChanged, UserProfileUpdated, UserRegistered};
 use kernel::Uuid;
 use serde_json::json;
-use testkit::{Customer, PASSWORD, Setup, ShopLocation, TestShop, emit};
+use testkit::{Customer, PASSWORD, ShopLocation, TestShop};
 
 testkit::on_each_store! {
     an_account_of_elsewhere_is_opened_without_a_password_and_changed,
@@ -28,22 +28,9 @@ fn said(user_id: Uuid, username: Option<&str>, email: Option<&str>) -> ExternalU
 
 /// The same shop, after users has got these.
 async fn after(shop: TestShop, events: Vec<ExternalUserChanged>) -> TestShop {
-    let shop =
-        shop.restart_after(Setup::default(), async |store, clock| emit(store, clock, &events, &["users"]).await).await;
+    let shop = shop.restart_with(&events, &["users"]).await;
     shop.settle().await;
     shop
-}
-
-async fn emitted<E: Event>(shop: &TestShop, subject: Uuid) -> usize {
-    shop.get(&format!("/v1/events?type={}&subject={subject}&limit=100", E::TYPE)).await.expect(200).items().len()
-}
-
-/// The reasons of the dead letters, in alphabetical order.
-async fn reasons(shop: &TestShop) -> Vec<String> {
-    let letters = shop.get("/v1/dead-letters?limit=100").await.expect(200).items();
-    let mut reasons: Vec<String> = letters.iter().map(|it| it["reason"].as_str().unwrap().to_owned()).collect();
-    reasons.sort();
-    reasons
 }
 
 /// Username and address.
@@ -66,14 +53,14 @@ async fn an_account_of_elsewhere_is_opened_without_a_password_and_changed(place:
     let moved = said(ada, Some("countess"), Some("ada@example.org"));
     let shop = after(shop, vec![moved.clone(), moved, said(ada, None, None)]).await;
     assert_eq!(account(&shop, ada).await, ("countess".into(), "ada@example.org".into()));
-    assert_eq!(emitted::<UserRegistered>(&shop, ada).await, 1);
-    assert_eq!(emitted::<UserProfileUpdated>(&shop, ada).await, 1);
+    assert_eq!(shop.emitted::<UserRegistered>(ada).await, 1);
+    assert_eq!(shop.emitted::<UserProfileUpdated>(ada).await, 1);
     let reset = json!({"email": "ada@example.org"});
     shop.request(Method::POST, "/v1/users/password-reset").json(&reset).send().await.expect(202);
     shop.settle().await;
     let mails = shop.get("/v1/mail?limit=100").await.expect(200).items();
     assert!(mails.iter().any(|mail| mail["template"] == "password_reset"), "its owner gets a link: {mails:?}");
-    assert!(reasons(&shop).await.is_empty());
+    assert!(shop.reasons().await.is_empty());
     shop.stop().await;
 }
 
@@ -84,7 +71,7 @@ async fn a_closed_account_is_not_opened_again(place: ShopLocation) {
     shop.settle().await;
     let shop = after(shop, vec![said(id, None, Some("ada@example.com"))]).await;
     shop.get(&format!("/v1/users/{id}")).await.expect(404);
-    assert!(reasons(&shop).await.is_empty());
+    assert!(shop.reasons().await.is_empty());
     shop.stop().await;
 }
 
@@ -114,7 +101,7 @@ async fn an_account_of_elsewhere_that_breaks_a_rule_is_parked(place: ShopLocatio
     ];
     let mut expected = expected.to_vec();
     expected.sort();
-    assert_eq!(reasons(&shop).await, expected);
+    assert_eq!(shop.reasons().await, expected);
     assert_eq!(account(&shop, grace).await.1, "grace@example.com");
     // Its name may change.
     let shop = after(shop, vec![said(ada, Some("countess"), None)]).await;

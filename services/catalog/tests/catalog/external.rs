@@ -1,9 +1,9 @@
 //! Products that are kept elsewhere, in a whole shop: made, changed, deleted, and parked if a rule says no.
 
 use events::bridge::MESSAGE;
-use events::{Event, ExternalProductChanged, ProductCreated, ProductDeleted, ProductUpdated};
+use events::{ExternalProductChanged, ProductCreated, ProductDeleted, ProductUpdated};
 use kernel::{Currency, Money, Uuid};
-use testkit::{Setup, ShopLocation, TestResponse, TestShop, emit};
+use testkit::{ShopLocation, TestResponse, TestShop};
 
 testkit::on_each_store! {
     a_product_of_elsewhere_is_made_changed_and_deleted,
@@ -26,23 +26,9 @@ fn said(id: u128) -> ExternalProductChanged {
 
 /// The same shop, after catalogue and inventory have got these.
 async fn after(shop: TestShop, events: Vec<ExternalProductChanged>) -> TestShop {
-    let to = ["catalog", "inventory"];
-    let shop = shop.restart_after(Setup::default(), async |store, clock| emit(store, clock, &events, &to).await).await;
+    let shop = shop.restart_with(&events, &["catalog", "inventory"]).await;
     shop.settle().await;
     shop
-}
-
-async fn emitted<E: Event>(shop: &TestShop, id: u128) -> usize {
-    let subject = Uuid::from_u128(id);
-    shop.get(&format!("/v1/events?type={}&subject={subject}&limit=100", E::TYPE)).await.expect(200).items().len()
-}
-
-/// The reasons of the dead letters, in alphabetical order.
-async fn reasons(shop: &TestShop) -> Vec<String> {
-    let letters = shop.get("/v1/dead-letters?limit=100").await.expect(200).items();
-    let mut reasons: Vec<String> = letters.iter().map(|it| it["reason"].as_str().unwrap().to_owned()).collect();
-    reasons.sort();
-    reasons
 }
 
 fn shown(product: &TestResponse) -> (String, String, i64, i64) {
@@ -71,11 +57,15 @@ async fn a_product_of_elsewhere_is_made_changed_and_deleted(place: ShopLocation)
     shop.get(&path).await.expect(404);
     let never = ExternalProductChanged { product_id: Uuid::from_u128(2).into(), ..deleted };
     let shop = after(shop, vec![never]).await;
-    assert_eq!(emitted::<ProductCreated>(&shop, 1).await, 1);
-    assert_eq!(emitted::<ProductUpdated>(&shop, 1).await, 1);
-    assert_eq!(emitted::<ProductDeleted>(&shop, 1).await, 1);
-    assert_eq!(emitted::<ProductCreated>(&shop, 2).await + emitted::<ProductDeleted>(&shop, 2).await, 0);
-    assert!(reasons(&shop).await.is_empty());
+    assert_eq!(shop.emitted::<ProductCreated>(Uuid::from_u128(1)).await, 1);
+    assert_eq!(shop.emitted::<ProductUpdated>(Uuid::from_u128(1)).await, 1);
+    assert_eq!(shop.emitted::<ProductDeleted>(Uuid::from_u128(1)).await, 1);
+    assert_eq!(
+        shop.emitted::<ProductCreated>(Uuid::from_u128(2)).await
+            + shop.emitted::<ProductDeleted>(Uuid::from_u128(2)).await,
+        0
+    );
+    assert!(shop.reasons().await.is_empty());
     shop.stop().await;
 }
 
@@ -107,6 +97,6 @@ async fn a_product_of_elsewhere_that_breaks_a_rule_is_parked(place: ShopLocation
         "2000000000 units of a product on hand: at most 1000000000 can be",
     ];
     expected.sort_unstable();
-    assert_eq!(reasons(&shop).await, expected);
+    assert_eq!(shop.reasons().await, expected);
     shop.stop().await;
 }

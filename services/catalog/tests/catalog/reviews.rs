@@ -5,7 +5,7 @@ use events::{ProductReviewRemoved, ProductReviewed, ShipmentDelivered};
 use futures_util::future::join_all;
 use kernel::Event;
 use serde_json::{Value, json};
-use testkit::{Call, Customer, PASSWORD, Setup, ShopLocation, TestResponse, TestShop, emit};
+use testkit::{Call, Customer, PASSWORD, ShopLocation, TestResponse, TestShop};
 
 testkit::on_each_store! {
     a_product_is_reviewed_once_by_whom_it_was_delivered_to,
@@ -348,9 +348,7 @@ async fn a_delivery_counts_once_and_needs_no_product(place: ShopLocation) {
         serde_json::from_value(event).unwrap()
     };
     let events = [arrived(None), arrived(Some(&ada.user_id)), arrived(Some(&ada.user_id))];
-    let shop = shop
-        .restart_after(Setup::default(), async |store, clock| emit(store, clock, &events, &["catalog"]).await)
-        .await;
+    let shop = shop.restart_with(&events, &["catalog"]).await;
     shop.settle().await;
     assert!(shop.get("/v1/dead-letters").await.expect(200).items().is_empty());
     review(&shop, &ada, &product, 5, "").await.expect(201);

@@ -2,7 +2,7 @@
 
 use events::UserBanned;
 use serde_json::json;
-use testkit::{Customer, Setup, ShopLocation, TestShop, emit, on_each_store};
+use testkit::{Customer, Setup, ShopLocation, TestShop, on_each_store};
 
 use super::{NOBODY_IS_IN, order, status};
 use crate::stores::Store;
@@ -56,9 +56,7 @@ async fn a_ban_that_arrives_after_its_end_cancels_nothing(place: ShopLocation) {
         banned_by: "automation".to_owned(),
         version: 1,
     };
-    let shop = shop
-        .restart_after(Setup::default(), async |store, clock| emit(store, clock, &[banned], &["orders"]).await)
-        .await;
+    let shop = shop.restart_with(&[banned], &["orders"]).await;
     shop.settle().await;
     assert_eq!(status(&shop, &paid).await, "paid");
     shop.advance(NOBODY_IS_IN).await;

@@ -7,18 +7,13 @@ use events::inventory::ReservedLine;
 use events::{Event, ExternalOrderPlaced, ExternalOrderSettled, OrderPaid, OrderPlaced, OrderUpdated, ProductId};
 use kernel::{Currency, Money, Uuid};
 use serde_json::{Value, json};
-use testkit::{Setup, ShopLocation, TestShop, emit, on_each_store};
+use testkit::{ShopLocation, TestShop, on_each_store};
 
 use super::published;
 
 on_each_store! {
     an_order_of_elsewhere_is_recorded_and_settled_by_the_stock,
     an_order_of_elsewhere_may_be_settled_before_it_is_recorded,
-}
-
-/// The same shop, in which these are emitted.
-async fn after(shop: TestShop, events: Vec<ExternalOrderPlaced>, destinations: &[&str]) -> TestShop {
-    shop.restart_after(Setup::default(), async |store, clock| emit(store, clock, &events, destinations).await).await
 }
 
 fn placed(id: u128, product: &str, quantity: i64, email: Option<&str>) -> ExternalOrderPlaced {
@@ -40,7 +35,7 @@ async fn an_order_of_elsewhere_is_recorded_and_settled_by_the_stock(place: ShopL
     let [paid, rejected] = [1, 2].map(|id| Uuid::from_u128(id).to_string());
     let orders = vec![placed(1, &product, 2, None), placed(2, &product, 2, Some("ada@example.com"))];
     let twice: Vec<_> = orders.iter().chain(&orders).cloned().collect();
-    let shop = after(shop, twice, &["inventory", "orders"]).await;
+    let shop = shop.restart_with(&twice, &["inventory", "orders"]).await;
     shop.settle().await;
     let order = shop.order_now(&paid).await;
     assert_eq!((order.text("/status"), order.text("/payment/status")), ("paid".into(), "none".into()));
@@ -65,7 +60,7 @@ async fn an_order_of_elsewhere_is_recorded_and_settled_by_the_stock(place: ShopL
         assert_eq!(payment.expect(409).text("/code"), "settled_elsewhere");
     }
     // Reported again, much later: nothing follows, and nothing was waiting.
-    let shop = after(shop, orders, &["inventory", "orders"]).await;
+    let shop = shop.restart_with(&orders, &["inventory", "orders"]).await;
     shop.advance(Duration::from_hours(24 * 40)).await;
     assert_eq!(shop.order_now(&paid).await.json(), order.json());
     assert_eq!(shop.order_now(&rejected).await.json(), short.json());
@@ -84,13 +79,11 @@ async fn an_order_of_elsewhere_may_be_settled_before_it_is_recorded(place: ShopL
         lines: vec![ReservedLine { product_id, quantity: 2 }],
         shortages: Vec::new(),
     };
-    let shop = shop
-        .restart_after(Setup::default(), async |store, clock| emit(store, clock, &[settled], &["orders"]).await)
-        .await;
+    let shop = shop.restart_with(&[settled], &["orders"]).await;
     shop.settle().await;
     shop.get(&format!("/v1/orders/{}", order.order_id)).await.expect(404);
     let order_id = order.order_id.to_string();
-    let shop = after(shop, vec![order], &["orders"]).await;
+    let shop = shop.restart_with(&[order], &["orders"]).await;
     // It is recorded before the other is tried again.
     shop.settle().await;
     shop.advance(Duration::from_hours(1)).await;
