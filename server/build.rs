@@ -2,9 +2,12 @@
 
 use std::env;
 use std::fs;
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
 
 /// Options of a linker that make a program more than 2 MB smaller: relative relocations are packed, and functions with the same code are
 /// kept once. Not every linker knows them.
@@ -12,12 +15,14 @@ const SMALLER: [&str; 2] = ["-Wl,-z,pack-relative-relocs", "-Wl,--icf=all"];
 
 fn main() -> io::Result<()> {
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("Cargo sets it"));
-    let document = "../docs/asyncapi.json";
-    println!("cargo::rerun-if-changed={document}");
     println!("cargo::rerun-if-changed=build.rs");
-    // Its lines end between tokens: without their indentation they are the same document, in three fifths of the bytes.
-    let text: String = fs::read_to_string(document)?.lines().map(str::trim_start).collect();
-    fs::write(out.join("asyncapi.json"), text)?;
+    for name in ["asyncapi.json", "openapi.json"] {
+        let document = format!("../docs/{name}");
+        println!("cargo::rerun-if-changed={document}");
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+        encoder.write_all(&fs::read(document)?)?;
+        fs::write(out.join(format!("{name}.gz")), encoder.finish()?)?;
+    }
     if env::var_os("PROFILE").is_some_and(|profile| profile == "release") {
         for option in SMALLER.into_iter().filter(|option| is_known(option, &out)) {
             println!("cargo::rustc-link-arg-bins={option}");

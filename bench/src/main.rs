@@ -27,7 +27,9 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 use servers::{BrokerServer, On, Servers};
 use whole_shop::Running;
@@ -109,8 +111,9 @@ struct Measured {
 
 fn main() -> ExitCode {
     // Only failures are logged. lapin is silenced: it complains of each queue that is not declared yet.
-    let filter = EnvFilter::new("warn,lapin=off");
-    tracing_subscriber::fmt().log_internal_errors(false).with_env_filter(filter).with_writer(std::io::stderr).init();
+    let filter = Targets::new().with_default(LevelFilter::WARN).with_target("lapin", LevelFilter::OFF);
+    let lines = tracing_subscriber::fmt::layer().log_internal_errors(false).with_writer(std::io::stderr);
+    tracing_subscriber::registry().with(filter).with(lines).init();
     let cli = Cli::parse();
     let measured = tokio::runtime::Runtime::new().map_err(anyhow::Error::from).and_then(|it| it.block_on(run(&cli)));
     let printed = measured.and_then(|measured| {

@@ -9,7 +9,7 @@ use axum::http::{Method, Request, StatusCode, header};
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use kernel::Clock;
 use serde_json::{Value, json};
-use server::app::{App, MissingStores, Options, Scope};
+use server::app::{App, Features, MissingStores, Options, Scope};
 use server::config::BrokerSetting;
 use server::shop::Shop;
 use service::http::overload::Limits;
@@ -64,6 +64,7 @@ impl Running {
             // The receiver is on this machine.
             .with(&webhooks::settings::ALLOW_LOOPBACK, "true");
         let options = Options {
+            features: Features::default(),
             shop: Shop::tradepost(),
             scope: Scope::Whole { data: folder.path().to_owned() },
             store,

@@ -23,7 +23,7 @@ use kernel::Shards;
 use service::http::{Network, Origin};
 use service::setting::Values;
 use service::storage::Location;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Targets;
 
 pub use broker::{BrokerSetting, examples as broker_examples};
 pub use client::{ClientSettings, client, health_url};
@@ -202,7 +202,7 @@ impl Settings {
 }
 
 fn filter(text: &str) -> Result<String, String> {
-    EnvFilter::try_new(text).map_err(|error| format!("a filter as in info,orders=debug ({error})"))?;
+    text.parse::<Targets>().map_err(|error| format!("a filter as in info,orders=debug ({error})"))?;
     Ok(text.to_owned())
 }
 

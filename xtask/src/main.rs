@@ -7,6 +7,7 @@ mod bless;
 mod check;
 mod new_service;
 mod runner;
+mod screenshots;
 mod servers;
 mod soak;
 mod step;
@@ -32,6 +33,7 @@ enum Command {
     Bless(bless::Args),
     Bench(bench::Args),
     NewService(new_service::Args),
+    Screenshots(screenshots::Args),
 }
 
 fn main() -> ExitCode {
@@ -42,6 +44,7 @@ fn main() -> ExitCode {
         Command::Bless(args) => bless::run(args),
         Command::Bench(args) => bench::run(args),
         Command::NewService(args) => new_service::run(args),
+        Command::Screenshots(args) => screenshots::run(args),
     };
     // Not returned as an error: with RUST_BACKTRACE set, a backtrace would bury what to do.
     verdict.unwrap_or_else(|error| {

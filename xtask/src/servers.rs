@@ -16,10 +16,10 @@ use test_servers::{
 use crate::step;
 
 /// The packages that `server/tests/clients` runs, with their versions.
-const CLIENT_MANIFESTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../server/tests/clients/tools");
+pub(crate) const CLIENT_MANIFESTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../server/tests/clients/tools");
 
 /// The folder in which they are kept; the test looks for them there.
-const CLIENT_CACHE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/client-tools");
+pub(crate) const CLIENT_CACHE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/client-tools");
 
 /// One server of each kind, for all tests that only want a database, a virtual host or a prefix of keys of their own on
 /// it. They end with this value.
@@ -57,7 +57,7 @@ fn temporary() -> Result<TempDir> {
     Ok(folder)
 }
 
-/// Makes sure that there are the programs of PostgreSQL, RabbitMQ and Redis, and the tool that tries the alert rules: nothing
+/// Makes sure that there are the programs of PostgreSQL, RabbitMQ and Redis, a browser, and the tool that tries the alert rules: nothing
 /// is tested in part because something is missing. The packages have the names that Debian and Ubuntu give them.
 pub(crate) fn find_or_install() -> Result<()> {
     if Programs::find().is_err() {
@@ -76,6 +76,10 @@ pub(crate) fn find_or_install() -> Result<()> {
         install("promtool", "prometheus")?;
     }
     ensure!(promtool_is_there(), "promtool is not on PATH, though the package prometheus is installed");
+    if !has_browser() {
+        install("Chromium", "chromium")?;
+    }
+    ensure!(has_browser(), "chromium is not on PATH, though its package is installed");
     client_tools()
 }
 
@@ -89,6 +93,11 @@ fn client_tools() -> Result<()> {
     Packages::find_or_install(Path::new(CLIENT_MANIFESTS), Path::new(CLIENT_CACHE))
         .context("the tools that make clients from the API's description can't be installed")?;
     Ok(())
+}
+
+fn has_browser() -> bool {
+    let asked = Command::new("chromium").arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
+    asked.is_ok_and(|status| status.success())
 }
 
 fn promtool_is_there() -> bool {

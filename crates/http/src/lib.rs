@@ -27,6 +27,8 @@ mod problem;
 mod refusal;
 mod request;
 mod request_id;
+#[doc(hidden)]
+pub mod routes_macro;
 mod shared_document;
 mod shell;
 mod signatures;

@@ -108,7 +108,7 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
         Self(OpenApiRouter::new())
     }
 
-    /// Adds methods of one path: `utoipa_axum::routes!(get, patch)`. Methods with another policy are added apart.
+    /// Adds methods of one path: `routes!(get, patch)`. Methods with another policy are added apart.
     pub fn add(self, policy: Policy, (mut schemas, mut paths, router): UtoipaMethodRouter<S>) -> Self {
         // Every route may be refused.
         schemas.push((ProblemBody::name().into_owned(), ProblemBody::schema()));

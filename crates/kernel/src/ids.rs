@@ -104,8 +104,16 @@ pub fn made_at(id: Uuid) -> Option<Timestamp> {
     Timestamp::new(i64::try_from(seconds).ok()?, i32::try_from(nanos).ok()?).ok()
 }
 
+/// The id that is below all that are made at a time, to the millisecond, or later.
+pub fn first_id_at(time: Timestamp) -> Uuid {
+    let millis = u128::try_from(time.as_millisecond()).unwrap_or_default();
+    Uuid::from_u128(millis << 80)
+}
+
 #[cfg(test)]
 mod tests {
+    use jiff::SignedDuration;
+
     use super::*;
 
     #[test]
@@ -114,6 +122,9 @@ mod tests {
         let id: EventId = Ids::new(Clock::mock(now).0).next();
         assert_eq!(made_at(id.into()), Some(now));
         assert_eq!(made_at(Uuid::from_u128(7)), None);
+        let (just_before, just_after) = (now - SignedDuration::from_millis(1), now + SignedDuration::from_millis(1));
+        assert!(first_id_at(now) < Uuid::from(id) && Uuid::from(id) < first_id_at(just_after));
+        assert!(first_id_at(just_before) < first_id_at(now));
     }
 
     #[test]

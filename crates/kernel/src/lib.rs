@@ -36,7 +36,7 @@ pub use event::{Event, Lane};
 pub use id::{BadId, Id, Kind};
 pub use ids::{
     DeadLetterId, DeadLetterKind, EventId, EventKind, Ids, KeyId, KeyKind, RequestId, RequestKind, Secret, SessionId,
-    SessionKind, UserId, UserKind, made_at,
+    SessionKind, UserId, UserKind, first_id_at, made_at,
 };
 pub use jiff::tz::TimeZone;
 pub use jiff::{SignedDuration, Timestamp};

@@ -14,7 +14,7 @@ use storage::{Committed, Db, Migrations, Registered};
 use utoipa_axum::router::UtoipaMethodRouter;
 use uuid::Uuid;
 
-use crate::operator::{AccessFn, StopFn};
+use crate::operator::{AccessFn, StateFn, StopFn, SubjectState, SumsFn};
 use crate::reaction::Reaction;
 use crate::setting::AnySetting;
 use crate::telemetry::{Counter, Register};
@@ -44,6 +44,8 @@ pub(crate) struct Definition {
     pub on_demand: Option<OnDemand>,
     pub timers: Vec<ErasedTimer>,
     pub access: Option<AccessFn>,
+    pub sums: Option<SumsFn>,
+    pub state: Option<StateFn>,
     pub at_start: Vec<AtStart>,
     pub settings: &'static [&'static dyn AnySetting],
     pub counters: Vec<Register>,
@@ -79,6 +81,8 @@ impl<S: Send + Sync + 'static> Service<S> {
             on_demand: None,
             timers: Vec::new(),
             access: None,
+            sums: None,
+            state: None,
             at_start: Vec::new(),
             settings: &[],
             counters: Vec::new(),
@@ -116,7 +120,7 @@ impl<S: Send + Sync + 'static> Service<S> {
         self
     }
 
-    /// Adds routes with their descriptions, and who may call them: `utoipa_axum::routes!(get, patch)` of one path.
+    /// Adds routes with their descriptions, and who may call them: `http::routes!(get, patch)` of one path.
     pub fn routes(mut self, policy: Policy, routes: UtoipaMethodRouter<Ctx<S>>) -> Self {
         self.routes = self.routes.add(policy, routes);
         self
@@ -260,6 +264,31 @@ impl<S: Send + Sync + 'static> Service<S> {
     {
         let state = self.state.clone();
         self.definition.at_stop = Some(Arc::new(move |parts| Box::pin(run(Ctx::new(parts, state.clone())))));
+        self
+    }
+
+    /// Declares sums of what its tables hold, by name, which another service has too: whoever watches the shop compares them.
+    pub fn sums<F, Fut>(mut self, read: F) -> Self
+    where
+        F: Fn(Ctx<S>) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<Vec<(&'static str, i64)>, storage::Error>> + Send + 'static,
+    {
+        let state = self.state.clone();
+        let read = move |parts| read(Ctx::new(parts, state.clone()));
+        self.definition.sums = Some(Arc::new(move |parts| Box::pin(read(parts))));
+        self
+    }
+
+    /// Says the state of a subject that this service knows, for whoever looks for the reason of a delay: `None` if it doesn't
+    /// know it.
+    pub fn state<F, Fut>(mut self, read: F) -> Self
+    where
+        F: Fn(Ctx<S>, Uuid) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<Option<SubjectState>, storage::Error>> + Send + 'static,
+    {
+        let state = self.state.clone();
+        let read = move |parts, subject| read(Ctx::new(parts, state.clone()), subject);
+        self.definition.state = Some(Arc::new(move |parts, subject| Box::pin(read(parts, subject))));
         self
     }
 

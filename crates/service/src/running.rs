@@ -267,6 +267,8 @@ impl Definition {
             on_demand: self.on_demand.as_ref().map(|it| it.types().clone()).unwrap_or_default().into(),
             ctx: ctx.clone(),
             access: self.access,
+            sums: self.sums,
+            state: self.state,
             at_stop: self.at_stop,
             wake: watch::Sender::new(()),
             busy: Arc::new(AtomicUsize::new(0)),

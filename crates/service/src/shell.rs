@@ -12,12 +12,12 @@ use axum::{Json, Router};
 use bus::{Broker, Health};
 use http::auth::Auth;
 use http::overload::{Limiter, Overload};
+use http::routes;
 use http::{Policy, Routes, SharedDocument, current_request_id};
 use kernel::{Clock, Ids};
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa::openapi::OpenApi;
-use utoipa_axum::routes;
 
 use crate::request_span::RequestSpan;
 use crate::telemetry::Metrics;
@@ -46,7 +46,7 @@ pub struct Shell {
     /// Bounds on load.
     pub overload: Overload,
     /// The AsyncAPI document of the shop's events.
-    pub asyncapi: &'static str,
+    pub asyncapi: fn() -> String,
     /// True while the process is draining.
     pub tasks: Tasks,
 }
@@ -83,14 +83,14 @@ impl LazyDescription {
 }
 
 impl Shell {
-    /// The process's whole HTTP surface, from the routes of its services. `openapi` describes the routes of the whole
-    /// shop, in whichever process they are; `page` makes a page for people from it. Both are called when somebody asks
-    /// for the description, and only then.
+    /// The process's whole HTTP surface, from the routes of its services. `describe` describes the routes of the whole
+    /// shop, in whichever process they are, and is given the description of those that every process has; `page` makes a
+    /// page for people from it. Both are called when somebody asks for the description, and only then.
     pub fn wrap(
         self,
         routes: Router,
-        openapi: impl Fn() -> OpenApi + Send + Sync + 'static,
-        page: impl Fn(&OpenApi) -> String + Send + Sync + 'static,
+        describe: impl Fn(&OpenApi) -> String + Send + Sync + 'static,
+        page: impl Fn(&str) -> String + Send + Sync + 'static,
     ) -> Router {
         let own = Routes::new()
             .add(Policy::Public, routes!(healthz))
@@ -102,12 +102,10 @@ impl Shell {
             .add_internal(Policy::Public, "/", get(root));
         let of_own = own.openapi();
         let make = move || {
-            let mut openapi = openapi();
-            openapi.merge(of_own.clone());
-            let document = openapi.to_pretty_json().expect("the description is plain data");
+            let document = describe(&of_own);
             Description {
+                page: SharedDocument::new("text/html; charset=utf-8", page(&document)),
                 document: SharedDocument::new("application/json", document),
-                page: SharedDocument::new("text/html; charset=utf-8", page(&openapi)),
             }
         };
         let description = Arc::new(LazyDescription { made: OnceLock::new(), make: Box::new(make) });
@@ -225,7 +223,7 @@ async fn document(State(own): State<Own>) -> SharedDocument {
     responses((status = 200, body = Object))
 )]
 async fn events(State(Own { shell, .. }): State<Own>) -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, "application/json")], shell.asyncapi)
+    ([(header::CONTENT_TYPE, "application/json")], (shell.asyncapi)())
 }
 
 /// The API's description for people.

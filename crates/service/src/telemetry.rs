@@ -1,9 +1,11 @@
 //! The metrics of a service, under the names that dashboards rely on.
 
 mod counter;
+mod flow;
+mod process;
 
-use std::sync::Mutex;
-use std::sync::PoisonError;
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use kernel::{Lane, Timestamp};
@@ -17,6 +19,8 @@ use storage::Committed;
 
 pub use counter::Counter;
 pub(crate) use counter::Register;
+pub use flow::{BOUNDS_US, Tally};
+pub use process::Process;
 
 /// Bounds in seconds, from a commit in memory to a retry after minutes.
 const SECONDS: [f64; 14] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0, 300.0];
@@ -40,6 +44,8 @@ pub struct Metrics {
     group_size: Family<OfService, Histogram>,
     redelivered: Family<OfConsumer, Total>,
     degraded: Gauge,
+    flow: flow::Flow,
+    process: Process,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -129,6 +135,8 @@ impl Metrics {
             group_size: Family::new_with_constructor(sizes),
             redelivered: Family::default(),
             degraded: Gauge::default(),
+            flow: flow::Flow::default(),
+            process: Process::started(started),
         };
         metrics.register(started);
         metrics
@@ -212,6 +220,17 @@ impl Metrics {
     pub(crate) fn handled(&self, consumer: &'static str, event_type: &str, outcome: Outcome) {
         let labels = Handled { consumer, r#type: event_type.to_owned(), outcome: outcome.as_str() };
         self.handled.get_or_create(&labels).inc();
+        self.flow.ended(consumer, event_type, outcome);
+    }
+
+    /// The process as it is now.
+    pub(crate) fn process(&self) -> Process {
+        self.process.now()
+    }
+
+    /// The deliveries of a consumer by event type, since the process began.
+    pub(crate) fn flow_of(&self, consumer: &str) -> HashMap<String, Tally> {
+        self.flow.of(consumer)
     }
 
     /// Number of deliveries of these types that a consumer has dealt with: each once, unless it was redelivered.
@@ -235,6 +254,7 @@ impl Metrics {
         let labels = Consumed { consumer, r#type: event_type.to_owned() };
         self.handling.get_or_create(&labels).observe(handling.as_secs_f64());
         if let Some(latency) = latency {
+            self.flow.took(consumer, event_type, latency);
             self.latency.get_or_create(&labels).observe(latency.as_secs_f64());
         }
     }

@@ -136,6 +136,11 @@ kit! {
         "PARKED_ONE",
         select!("substr(body, 1, 16777217) as body", "from held where state = 'parked' and dead_letter_id = $1"),
     );
+    static PARKED_NAMES: Sql = Sql::new(
+        "PARKED_NAMES",
+        "select dead_letter_id, type, key, reason, first_failed_at
+         from held where state = 'parked' and dead_letter_id < $1 order by dead_letter_id desc limit $2",
+    );
     static OF_EVENTS: Sql = Sql::new("HELD_EVENTS", select!("body", "from held where event_id = any($1)"));
     static COUNTS: Sql = Sql::new(
         "HELD_COUNTS",
@@ -324,6 +329,31 @@ pub async fn parked(db: &Db, before: DeadLetterId, limit: i64) -> Result<Vec<Hel
 /// One parked delivery. Of its body, only as much as says that it is larger than [`SHOWN_BYTES_MAX`].
 pub async fn parked_one(db: &Db, id: DeadLetterId) -> Result<Option<Held>, Error> {
     Ok(db.read(&PARKED_ONE, params![id], held).await?.into_iter().next())
+}
+
+/// A parked delivery without its body.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each is the field of `Held` or its envelope of this name")]
+pub struct ParkedName {
+    pub dead_letter_id: DeadLetterId,
+    pub event_type: String,
+    pub key: Uuid,
+    pub reason: Option<String>,
+    pub first_failed_at: Option<Timestamp>,
+}
+
+/// Parked deliveries with ids below `before`, newest first, at most `limit`, without their bodies.
+pub async fn parked_names(db: &Db, before: DeadLetterId, limit: i64) -> Result<Vec<ParkedName>, Error> {
+    let name = |row: &Row<'_>| {
+        Ok(ParkedName {
+            dead_letter_id: row.get("dead_letter_id")?,
+            event_type: row.get("type")?,
+            key: row.get("key")?,
+            reason: row.get("reason")?,
+            first_failed_at: row.get("first_failed_at")?,
+        })
+    };
+    db.read(&PARKED_NAMES, params![before, limit], name).await
 }
 
 /// Those of these events that are held.

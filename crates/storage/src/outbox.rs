@@ -80,6 +80,13 @@ kit! {
          where events.event_id = any($1) and outbox.destination = any($2) limit 1",
     );
 
+    static UNSENT_ABOUT: Sql = Sql::lookup(
+        "UNSENT_ABOUT",
+        "select distinct event_id, events.position from events
+         join outbox on outbox.position = events.position and outbox.lane = events.lane
+         where events.key = $1 order by events.position limit $2",
+    );
+
     static ELSEWHERE: Sql = Sql::new(
         "POINTS_ELSEWHERE",
         "select position from outbox where destination <> all($1) order by destination, lane, position limit 1",
@@ -115,6 +122,11 @@ pub async fn has_unsent(db: &Db, events: Vec<EventId>) -> Result<bool, Error> {
     let destinations: Vec<String> = destinations.into_iter().cloned().collect();
     let position = |row: &Row<'_>| row.get::<i64>("position");
     Ok(!db.read(&UNSENT_OF, params![events, destinations], position).await?.is_empty())
+}
+
+/// The events about a key that are still to be sent to some destination, oldest first, at most `limit`.
+pub async fn unsent_about(db: &Db, key: Uuid, limit: i64) -> Result<Vec<EventId>, Error> {
+    db.read(&UNSENT_ABOUT, params![key, limit], |row| row.get("event_id")).await
 }
 
 /// Selection of pending events.

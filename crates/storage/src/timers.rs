@@ -28,6 +28,10 @@ kit! {
     static NEXT_DUE: Sql = Sql::lookup("NEXT_TIMER", "select min(due_at) as due_at from timers where name = $1");
     static NTH_DUE: Sql =
         Sql::new("NTH_TIMER", "select due_at from timers where name = $1 order by due_at limit 1 offset $2");
+    static OF_KEYS: Sql = Sql::new(
+        "TIMERS_OF_KEYS",
+        "select name, due_at, attempts, is_leased from timers where key = any($1) order by due_at, name limit $2",
+    );
     static COUNT_DUE: Sql = Sql::new("COUNT_DUE_TIMERS", "select count(*) as due from timers where due_at <= $1");
     static COUNT_UNFINISHED: Sql = Sql::new(
         "COUNT_UNFINISHED_TIMERS",
@@ -78,6 +82,33 @@ pub async fn next_due(db: &Db, name: &'static str) -> Result<Option<Timestamp>, 
 pub async fn nth_due(db: &Db, name: &str, n: i64) -> Result<Option<Timestamp>, Error> {
     let found = db.read(&NTH_DUE, params![name, n - 1], |row| row.get("due_at")).await?;
     Ok(found.into_iter().next())
+}
+
+/// A timer as somebody sees it who looks for the reason of a delay.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PendingTimer {
+    /// Its kind.
+    pub name: String,
+    /// The time at which it is due, or at which its lease ends.
+    pub due_at: Timestamp,
+    /// Attempts that began.
+    pub attempts: i64,
+    /// True while it is being handled.
+    pub is_leased: bool,
+}
+
+/// The timers about these keys, at most `limit`. Walks all timers of the service, so it is for people and not for each
+/// request.
+pub async fn of_keys(db: &Db, keys: Vec<Uuid>, limit: i64) -> Result<Vec<PendingTimer>, Error> {
+    let timer = |row: &Row<'_>| {
+        Ok(PendingTimer {
+            name: row.get("name")?,
+            due_at: row.get("due_at")?,
+            attempts: row.get("attempts")?,
+            is_leased: row.get("is_leased")?,
+        })
+    };
+    db.read(&OF_KEYS, params![keys, limit], timer).await
 }
 
 /// Number of due timers.

@@ -120,7 +120,9 @@ fn own_server() -> String {
 impl Options {
     /// For a server that many tests share.
     pub fn shared() -> Self {
-        Self { max_connections: CONNECTIONS, fsync: false, ..Self::default() }
+        // Each connection is a process, and its start copies the table of these buffers' pages.
+        let settings = vec![("shared_buffers", "16MB".to_owned())];
+        Self { max_connections: CONNECTIONS, fsync: false, settings, ..Self::default() }
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use kernel::{Clock, Shards};
-use server::app::{MissingStores, Options, Scope};
+use server::app::{Features, MissingStores, Options, Scope};
 use server::config::{self, BrokerSetting, Environment, Flags};
 use server::shop::Shop;
 use service::Settings;
@@ -34,6 +34,7 @@ pub fn options_on<'a>(
 /// The options of a shop that nobody uses but a test.
 pub(crate) fn options(scope: Scope, store: Location, broker: BrokerSetting, setup: Setup) -> Options {
     Options {
+        features: Features::default(),
         scope,
         store,
         broker,

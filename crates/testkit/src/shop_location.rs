@@ -141,26 +141,50 @@ macro_rules! on_each_store {
     };
 }
 
-/// Makes a test of each of these functions, which take a [`ShopLocation`], on PostgreSQL and each broker.
+/// Makes a test of each of these functions, which take a [`ShopLocation`], on SQLite, on PostgreSQL with each broker, and on
+/// PostgreSQL alone. `cargo xtask test` tries each database and a broker beside the embedded one; the rest takes much longer
+/// for little more, and is for `cargo xtask soak`.
 #[macro_export]
 macro_rules! on_each_broker {
     ($($test:ident),* $(,)?) => {
-        mod rabbitmq {
-            $(
-                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-                async fn $test() {
-                    super::$test($crate::ShopLocation::servers($crate::BrokerKind::RabbitMq)).await;
-                }
-            )*
-        }
+        mod on_each_broker {
+            mod sqlite {
+                $(
+                    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                    async fn $test() {
+                        super::super::$test($crate::ShopLocation::folder()).await;
+                    }
+                )*
+            }
 
-        mod redis {
-            $(
-                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-                async fn $test() {
-                    super::$test($crate::ShopLocation::servers($crate::BrokerKind::Redis)).await;
-                }
-            )*
+            mod redis {
+                $(
+                    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                    async fn $test() {
+                        super::super::$test($crate::ShopLocation::servers($crate::BrokerKind::Redis)).await;
+                    }
+                )*
+            }
+
+            mod postgres {
+                $(
+                    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                    #[ignore = "in cargo xtask soak"]
+                    async fn $test() {
+                        super::super::$test($crate::ShopLocation::database()).await;
+                    }
+                )*
+            }
+
+            mod rabbitmq {
+                $(
+                    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                    #[ignore = "in cargo xtask soak"]
+                    async fn $test() {
+                        super::super::$test($crate::ShopLocation::servers($crate::BrokerKind::RabbitMq)).await;
+                    }
+                )*
+            }
         }
     };
 }

@@ -11,8 +11,8 @@ use events::OrderPaid;
 use server::shop::Shop;
 use service::Service;
 use service::http::Policy;
+use service::http::routes;
 use service::storage::{self, Migrations};
-use utoipa_axum::routes;
 
 const MIGRATIONS: Migrations = Migrations { set: "bestsellers", steps: &[storage::migration!("0001_init")] };
 

@@ -1,5 +1,7 @@
 //! The lines that a person sees when a process is ready: addresses, and commands to try next.
 
+use console::Pages;
+
 use super::{App, RunOptions, Scope};
 
 /// The lines. Programs wait for the first.
@@ -23,6 +25,9 @@ pub(super) fn of(url: &str, app: &App, options: &RunOptions, token_is_configured
 
 fn of_whole(lines: &mut Vec<String>, url: &str, app: &App, demo: bool, token_is_configured: bool) {
     let program = std::env::args().next().unwrap_or_else(|| "tradepost".to_owned());
+    if let Some(link) = app.pages.as_ref().and_then(Pages::link) {
+        lines.push(format!("  console  {url}{link}"));
+    }
     lines.extend([format!("  API      {url}/docs"), format!("  metrics  {url}/metrics")]);
     match &app.made_token {
         Some(token) => lines.extend([

@@ -1,94 +1,58 @@
-//! The API's description for people: a page made from the OpenAPI document, which fetches nothing.
+//! The API's description: the document for programs, and a page for people that is made from it and fetches nothing.
+//!
+//! Any process answers with that of the whole shop, whichever services it runs.
+
+#[cfg(feature = "describe")]
+mod described;
 
 use std::collections::BTreeSet;
+use std::io::Read;
 
+use flate2::read::GzDecoder;
 use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment, context};
-use service::AnyService;
-use service::http::{ObjectToken, Policy};
-use utoipa::openapi::path::Operation;
-use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
-use utoipa::openapi::{OpenApi, PathItem, SecurityRequirement};
+use serde_json::Value;
 
 use crate::shop::CONSOLE;
 
-/// The description of the whole shop: any process answers with it, whichever services it runs.
-pub(super) fn openapi(services: &[Box<dyn AnyService>]) -> OpenApi {
-    let mut openapi = console::openapi();
-    for token in services.iter().filter_map(|service| service.object_token()) {
-        // The console asks the service whether the token opens the object.
-        open_by(token, &mut openapi);
-    }
-    for service in services {
-        let mut of_service = service.openapi();
-        if let Some(token) = service.object_token() {
-            open_by(token, &mut of_service);
-        }
-        openapi.merge(of_service);
-    }
-    describe(&mut openapi);
-    openapi
+#[cfg(feature = "describe")]
+pub(super) use described::document;
+
+/// The description as it is in `docs/`, which a test holds to the program.
+#[cfg(not(feature = "describe"))]
+pub(super) fn document(_: &crate::shop::Shop, _: &utoipa::openapi::OpenApi) -> String {
+    inflated(include_bytes!(concat!(env!("OUT_DIR"), "/openapi.json.gz")))
 }
 
-/// Adds the token of an object to the routes that it opens.
-fn open_by(token: &ObjectToken, openapi: &mut OpenApi) {
-    let header = ApiKeyValue::with_description(token.header, token.description);
-    let components = openapi.components.get_or_insert_default();
-    components.add_security_scheme(token.scheme, SecurityScheme::ApiKey(ApiKey::Header(header)));
-    for path in openapi.paths.paths.values_mut() {
-        let methods = [&mut path.get, &mut path.post, &mut path.put, &mut path.patch, &mut path.delete];
-        for operation in methods.into_iter().flatten().filter(|operation| is_own(operation)) {
-            let required = SecurityRequirement::new::<_, [&str; 0], &str>(token.scheme, []);
-            operation.security.get_or_insert_default().push(required);
-        }
-    }
+/// The description of the shop's events.
+pub(super) fn asyncapi() -> String {
+    inflated(include_bytes!(concat!(env!("OUT_DIR"), "/asyncapi.json.gz")))
 }
 
-fn is_own(operation: &Operation) -> bool {
-    let role = operation.extensions.as_ref().and_then(|extensions| extensions.get("x-role"));
-    role.is_some_and(|role| role == Policy::Own.role())
-}
-
-/// Says what the document as a whole is about.
-fn describe(openapi: &mut OpenApi) {
-    "Tradepost".clone_into(&mut openapi.info.title);
-    env!("CARGO_PKG_VERSION").clone_into(&mut openapi.info.version);
-    openapi.info.description = Some(
-        "Orders, stock, payments and mail that react to one another through events. \
-         Errors are RFC 9457 problem documents with a stable code. \
-         A path that is none is answered 404 `not_found`, and a method that a path does not have \
-         405 `method_not_allowed` with an `Allow` header."
-            .to_owned(),
-    );
-    openapi.info.license = None;
-    openapi.info.contact = None;
-    let components = openapi.components.get_or_insert_default();
-    let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some("The admin token.")).build();
-    components.add_security_scheme("admin", SecurityScheme::Http(bearer));
-    let user = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT");
-    let user = user.description(Some("The `access_token` of `POST /v1/sessions`, good for 15 minutes."));
-    components.add_security_scheme("user", SecurityScheme::Http(user.build()));
+fn inflated(gzip: &[u8]) -> String {
+    let mut text = String::new();
+    GzDecoder::new(gzip).read_to_string(&mut text).expect("it was compressed when the program was built");
+    text
 }
 
 /// The page.
-pub(super) fn page(openapi: &OpenApi) -> String {
+pub(super) fn page(document: &str) -> String {
+    let api: Value = serde_json::from_str(document).expect("the description is JSON");
+    let groups = groups(&api);
     let mut environment = Environment::new();
     environment.set_auto_escape_callback(|_| AutoEscape::Html);
     environment.add_filter("schema_name", |reference: String| reference.rsplit('/').next().unwrap_or("").to_owned());
     environment
-        .render_str(include_str!("docs.html"), context! { api => Serde(openapi), groups => groups(openapi) })
+        .render_str(include_str!("docs.html"), context! { api => Serde(api), groups => groups })
         .expect("the template fits every OpenAPI document, and a test renders this one")
 }
 
 /// The tags of the operations: those of the services first, then what every process has.
-fn groups(openapi: &OpenApi) -> Vec<String> {
+fn groups(api: &Value) -> Vec<String> {
     const OF_ALL: [&str; 2] = [CONSOLE, "process"];
-    let operations = openapi.paths.paths.values().flat_map(operations);
-    let tags: BTreeSet<&str> = operations.filter_map(|it| it.tags.as_ref()?.first()).map(String::as_str).collect();
+    let operations = api["paths"].as_object().into_iter().flat_map(|paths| paths.values());
+    let operations = operations.filter_map(Value::as_object).flat_map(|methods| methods.values());
+    let tags: BTreeSet<&str> = operations.filter_map(|operation| operation["tags"][0].as_str()).collect();
     let services = tags.iter().copied().filter(|tag| !OF_ALL.contains(tag));
     services.chain(OF_ALL.into_iter().filter(|tag| tags.contains(tag))).map(str::to_owned).collect()
-}
-
-fn operations(path: &PathItem) -> impl Iterator<Item = &Operation> {
-    [&path.get, &path.post, &path.put, &path.patch, &path.delete].into_iter().flatten()
 }

@@ -29,7 +29,7 @@ use std::time::Duration;
 
 use axum::Router;
 use bus::Broker;
-use console::Address;
+use console::{Address, Pages};
 use kernel::Clock;
 use payments::Simulated;
 use service::setting::Values;
@@ -41,6 +41,7 @@ use crate::shop::Shop;
 use folder::Folder;
 
 pub use backup::{Copied, backup};
+pub use console::Features;
 pub use doctor::{Check, Status, doctor};
 pub use folder::MissingStores;
 pub use migrate::{Migrated, migrate};
@@ -111,6 +112,8 @@ pub struct Options {
     pub peers: BTreeMap<&'static str, Address>,
     /// Decision about stores that the data folder lists and that are missing.
     pub missing_stores: MissingStores,
+    /// Parts of the web pages that not every shop has.
+    pub features: Features,
     /// Gets a line about what takes its time before the services run.
     pub report: fn(String),
 }
@@ -119,6 +122,10 @@ pub struct Options {
 pub struct App {
     /// The whole HTTP surface.
     pub router: Router,
+    /// The web pages, where the process has the console.
+    pub pages: Option<Pages>,
+    /// The routes of this process as the pages reach them.
+    _reached: Arc<Router>,
     /// The operator's handles.
     pub operators: Arc<Vec<Operator>>,
     /// The admin token, if it was made at this start: it is shown nowhere else.

@@ -12,9 +12,12 @@ use service::setting::Values;
 use service::{Backoff, Settings};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{Layer, Registry, reload};
 
-use super::{App, MissingStores, Options, Scope, Target, Traces, banner, demo};
+use super::{App, Features, MissingStores, Options, Scope, Target, Traces, banner, demo};
 use crate::config::{self, LogFormat};
 use crate::shop::Shop;
 
@@ -126,6 +129,7 @@ fn traces(settings: &config::Settings, scope: &Scope) -> anyhow::Result<Traces> 
 
 fn start_options(shop: Shop, settings: &config::Settings, options: &RunOptions, traces: &Traces) -> Options {
     Options {
+        features: Features { r#try: options.demo },
         shop,
         scope: options.scope.clone(),
         store: settings.location(),
@@ -169,43 +173,34 @@ pub(super) fn shared_settings(settings: &config::Settings) -> Settings {
 
 /// The log on stderr. Until the process is ready it shows warnings only, so that the banner comes first.
 struct Log {
-    set_filter: Box<dyn Fn(EnvFilter) -> Result<(), tracing_subscriber::reload::Error>>,
-    filter: EnvFilter,
+    filter: reload::Handle<Targets, Registry>,
+    wanted: Targets,
 }
 
 impl Log {
     fn to_stderr(settings: &config::Settings) -> anyhow::Result<Self> {
-        let filter = EnvFilter::try_new(format!("{QUIET},{}", settings.log))
-            .context("log: not a filter as in info,orders=debug")?;
+        let filter = |wanted: &str| format!("{QUIET},{wanted}").parse::<Targets>();
+        let wanted = filter(&settings.log).context("log: not a filter as in info,orders=debug")?;
         let as_text = match settings.log_format {
             LogFormat::Text => true,
             LogFormat::Json => false,
             LogFormat::Auto => std::io::stderr().is_terminal(),
         };
-        let subscriber = tracing_subscriber::fmt()
-            .with_writer(std::io::stderr)
-            // No report on stderr: a log that reports its own failure would never end.
-            .log_internal_errors(false)
-            .with_env_filter(format!("{QUIET},warn"));
-        if as_text {
-            let subscriber = subscriber.compact().with_ansi(std::io::stderr().is_terminal()).with_filter_reloading();
-            let handle = subscriber.reload_handle();
-            subscriber.try_init().map_err(not_set_up)?;
-            return Ok(Self { set_filter: Box::new(move |filter| handle.reload(filter)), filter });
-        }
-        let subscriber = subscriber.json().flatten_event(true).with_filter_reloading();
-        let handle = subscriber.reload_handle();
-        subscriber.try_init().map_err(not_set_up)?;
-        Ok(Self { set_filter: Box::new(move |filter| handle.reload(filter)), filter })
+        // No report on stderr: a log that reports its own failure would never end.
+        let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).log_internal_errors(false);
+        let lines = if as_text {
+            lines.compact().with_ansi(std::io::stderr().is_terminal()).boxed()
+        } else {
+            lines.json().flatten_event(true).boxed()
+        };
+        let (layer, filter) = reload::Layer::new(filter("warn").expect("it is a filter"));
+        tracing_subscriber::registry().with(layer).with(lines).try_init().context("logging can't be set up")?;
+        Ok(Self { filter, wanted })
     }
 
     fn begin(self) -> anyhow::Result<()> {
-        (self.set_filter)(self.filter).context("logging can't be set up")
+        self.filter.reload(self.wanted).context("logging can't be set up")
     }
-}
-
-fn not_set_up(error: Box<dyn std::error::Error + Send + Sync>) -> anyhow::Error {
-    anyhow::anyhow!("logging can't be set up: {error}")
 }
 
 #[cfg(test)]

@@ -1,12 +1,13 @@
 //! Starting an app: its folder and its token once, then its stores and services, again while a store is unavailable.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
 use axum::Router;
 use bus::{Broker, Setup};
-use console::Peer;
+use console::{Api, Pages, Peer, Replays, Watcher};
 use futures_util::future::try_join_all;
 use kernel::Ids;
 use payments::{Provider, Simulated};
@@ -184,16 +185,17 @@ impl Start {
         if here.contains(&admin::NAME) {
             dead_letters.ask_from_now_on(peers()?);
         }
-        let of_console = if options.scope.includes(CONSOLE) {
+        let (of_console, pages) = if options.scope.includes(CONSOLE) {
             let peers = peers()?;
-            start_console(&options.scope, peers, &running, &runtime)
+            let pages = pages(&options, &peers, &ids, &own_token);
+            (start_console(&options.scope, peers, &running, &runtime).merge(pages.clone().routes()), Some(pages))
         } else {
-            Router::new()
+            (Router::new(), None)
         };
         let routes = running.into_iter().fold(of_console, |routes, service| routes.merge(service.router));
         let broker = runtime.broker.clone();
         let shell = Shell {
-            asyncapi: include_str!(concat!(env!("OUT_DIR"), "/asyncapi.json")),
+            asyncapi: docs::asyncapi,
             operators: operators.to_vec(),
             broker: runtime.broker,
             metrics: runtime.metrics,
@@ -206,8 +208,23 @@ impl Start {
             tasks: runtime.tasks.clone(),
         };
         let shop = options.shop;
-        let router = shell.wrap(routes, move || docs::openapi(&shop.described()), docs::page);
-        Ok(App { router, operators, made_token, broker, tasks: runtime.tasks, own_token, provider, folder })
+        let router = shell.wrap(routes, move |own| docs::document(&shop, own), docs::page);
+        let reached = Arc::new(router.clone());
+        if let Some(pages) = &pages {
+            pages.serve(&reached);
+        }
+        Ok(App {
+            router,
+            pages,
+            _reached: reached,
+            operators,
+            made_token,
+            broker,
+            tasks: runtime.tasks,
+            own_token,
+            provider,
+            folder,
+        })
     }
 }
 
@@ -234,16 +251,33 @@ fn start_console(scope: &Scope, peers: Vec<Peer>, running: &[Running], runtime: 
         tasks.spawn(console::keep_keys(peers.clone(), keyring.clone(), tasks.clone()));
     }
     let keys = running.iter().map(|it| it.keys.clone()).chain([keyring]).collect();
-    let peers = Arc::new(peers);
+    let (peers, flow) = (Arc::new(peers), Watcher::default());
+    tasks.spawn(flow.clone().run(peers.clone(), runtime.clock.clone(), tasks.clone()));
     let accounts = console::AskedAccounts::of(peers.clone());
     let routes = console::routes(console::Console {
         peers,
         auth: Arc::new(runtime.auth.with_keys(keys).with_accounts(Arc::new(accounts))),
         clock: runtime.clock.clone(),
+        flow,
+        replays: Replays::default(),
         republish_window: runtime.settings.republish_window,
         tasks,
     });
     served_by(CONSOLE, routes)
+}
+
+/// The web pages. Services of other processes are reached at their addresses, by the paths that they describe.
+fn pages(options: &Options, peers: &[Peer], ids: &Ids, own_token: &str) -> Pages {
+    let elsewhere = peers.iter().filter(|peer| peer.is_elsewhere());
+    let elsewhere: HashMap<&str, &Peer> = elsewhere.map(|peer| (peer.service(), peer)).collect();
+    let described = if elsewhere.is_empty() { Vec::new() } else { options.shop.described() };
+    let routes = described.iter().filter_map(|service| Some((service, *elsewhere.get(service.name())?)));
+    let routes = routes.flat_map(|(service, peer)| {
+        service.openapi().paths.paths.into_keys().map(move |path| (path, peer.clone())).collect::<Vec<_>>()
+    });
+    // A process of a part has no token of its own that others would take, so it has no links.
+    let link_token = matches!(options.scope, Scope::Whole { .. }).then(|| own_token.to_owned());
+    Pages::new(Api::new(routes), options.clock.clone(), ids.clone(), link_token, options.features)
 }
 
 /// The folder of a whole shop, and who is let in as admin.

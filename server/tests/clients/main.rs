@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod contracts;
+mod dashboard;
 
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::symlink;
@@ -94,15 +95,20 @@ fn the_official_library_for_javascript_verifies_webhooks() {
 struct Shop {
     process: Child,
     url: String,
-    _folder: tempfile::TempDir,
+    folder: Option<tempfile::TempDir>,
 }
 
 impl Shop {
     fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
+        Self::start_in(folder.path()).keeping(folder)
+    }
+
+    /// The same, in a folder that may have one already.
+    fn start_in(folder: &Path) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_tradepost"));
         command.args(["up", "--demo", "--port", "0"]).env_remove("TRADEPOST_BLESS");
-        command.current_dir(folder.path()).stdin(Stdio::null());
+        command.current_dir(folder).stdin(Stdio::null());
         // Receivers of webhooks are on this machine.
         command.env("TRADEPOST_WEBHOOKS_ALLOW_LOOPBACK", "true");
         let mut process = command.env("TRADEPOST_ADMIN_TOKEN", ADMIN_TOKEN).stderr(Stdio::piped()).spawn().unwrap();
@@ -110,7 +116,27 @@ impl Shop {
         let url = lines.find_map(|line| Some(line.split_once("ready ")?.1.trim().to_owned()));
         // What it logs is read on, or a full pipe would hold it up.
         std::thread::spawn(move || lines.for_each(drop));
-        Self { process, url: url.expect("a shop says when it is ready"), _folder: folder }
+        Self { process, url: url.expect("a shop says when it is ready"), folder: None }
+    }
+
+    /// The same; the folder goes with it.
+    fn keeping(self, folder: tempfile::TempDir) -> Self {
+        let mut shop = self;
+        shop.folder = Some(folder);
+        shop
+    }
+
+    fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The id of an order that the demo's stock was too small for.
+    fn rejected_order(&self) -> String {
+        let mut list = Command::new(env!("CARGO_BIN_EXE_tradepost"));
+        list.args(["orders", "list", "--status", "rejected", "--json"]).env("TRADEPOST_URL", &self.url);
+        let printed = succeed(list.env("TRADEPOST_ADMIN_TOKEN", ADMIN_TOKEN));
+        let listed: serde_json::Value = serde_json::from_str(&printed).unwrap();
+        listed["items"][0]["order_id"].as_str().unwrap().to_owned()
     }
 
     fn known_to<'a>(&self, client: &'a mut Command) -> &'a mut Command {

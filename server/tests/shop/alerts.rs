@@ -19,9 +19,6 @@ use testkit::{
 
 on_each_store! {
     dead_letters_have_an_alert_for_each_service_until_they_are_discarded,
-    a_dead_letter_of_a_service_ends_its_alert_when_it_is_discarded_and_what_waited_goes_on,
-    an_order_of_which_shipping_does_not_answer_is_stuck_until_it_moves_on,
-    what_is_redelivered_changes_no_alert,
 }
 
 on_each_broker! {

@@ -7,7 +7,6 @@ use serde_json::{Value, json};
 use testkit::{Customer, PASSWORD, ShopLocation, TestResponse, TestShop, on_each_broker, on_each_store};
 
 on_each_store! {
-    each_request_is_answered_by_one_mail_when_there_are_units_again,
     units_that_an_order_waits_for_are_no_stock,
     a_product_in_stock_or_not_for_sale_is_refused,
     the_link_of_a_mail_ends_all_requests_of_its_address,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::http::{Method, Request};
 use kernel::Clock;
 use serde_json::{Map, Value, json};
-use server::app::{App, MissingStores, Options, Scope};
+use server::app::{App, Features, MissingStores, Options, Scope};
 use server::config::BrokerSetting;
 use server::shop::{CONSOLE, Shop};
 use service::setting::Values;
@@ -438,6 +438,7 @@ async fn a_process_that_runs_a_part_of_the_shop_describes_all_of_it() {
     let services = Shop::tradepost().described();
     let unreachable = |name| (name, "http://127.0.0.1:9".parse().unwrap());
     let part = App::start(Options {
+        features: Features::default(),
         scope: Scope::Part { services: vec![CONSOLE.to_owned()] },
         store: Location::Folder(folder.path().to_owned()),
         broker: BrokerSetting::of_default(&Shop::tradepost()),

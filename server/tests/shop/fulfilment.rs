@@ -11,16 +11,12 @@ use testkit::{Customer, PASSWORD, Setup, ShopLocation, TestResponse, TestShop, e
 on_each_store! {
     an_order_leaves_in_parts_and_arrives_and_its_customer_is_mailed_each_time,
     an_order_that_is_collected_needs_no_carrier,
-    a_paid_order_is_cancelled_and_all_its_money_and_units_go_back,
     an_order_of_which_a_part_has_left_is_too_late_to_cancel,
     a_dispatch_that_comes_before_the_answer_lets_the_order_go_on,
     an_order_that_arrives_before_the_answer_is_delivered_and_its_customer_gets_both_mails,
-    a_dispatch_and_a_cancellation_at_once_have_one_winner,
-    a_delivered_order_comes_back_in_part_and_then_in_full,
     what_a_partial_refund_left_goes_back_when_the_order_is_cancelled,
     an_account_with_another_address_gets_the_mails_of_its_open_orders,
     a_changed_or_deleted_product_stays_as_it_was_ordered,
-    a_ban_cancels_what_is_unpaid_and_what_has_not_left,
 }
 
 on_each_broker! {

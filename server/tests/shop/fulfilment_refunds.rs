@@ -13,11 +13,9 @@ use serde_json::{Value, json};
 use testkit::{BrokerVariant, Setup, ShopLocation, TestResponse, TestShop, emit, on_each_broker, on_each_store};
 
 on_each_store! {
-    the_rest_of_an_order_that_was_refunded_in_part_is_sent_and_delivered,
     an_order_that_was_refunded_before_anything_left_is_refunded_and_nothing_of_it_can_leave,
     what_a_cancellation_came_too_late_for_ends_by_a_refund_of_the_rest,
     a_refund_that_is_reported_again_withholds_nothing_more,
-    a_dispatch_and_a_refund_at_once_have_one_winner,
     a_refund_is_mailed_whatever_reason_an_admin_types,
 }
 

@@ -11,6 +11,7 @@ mod back_in_stock;
 mod bad_input;
 mod conditions;
 mod customers;
+mod dashboard;
 mod description;
 mod dropped;
 mod flows;

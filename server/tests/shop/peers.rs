@@ -8,7 +8,7 @@ use axum::Router;
 use axum::body::{Body, BodyDataStream};
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
 use axum::middleware::{Next, from_fn};
-use console::{AskedAccounts, Console, Peer};
+use console::{AskedAccounts, Console, Peer, Replays, Watcher};
 use events::OrderId;
 use futures_util::StreamExt;
 use kernel::Clock;
@@ -104,7 +104,15 @@ impl ConsoleApart {
         let peers = Arc::new(peers);
         let auth = Arc::new(auth.with_accounts(Arc::new(AskedAccounts::of(peers.clone()))));
         let tasks = Tasks::new();
-        let console = Console { peers, auth, clock, republish_window: window, tasks };
+        let console = Console {
+            peers,
+            auth,
+            clock,
+            flow: Watcher::default(),
+            replays: Replays::default(),
+            republish_window: window,
+            tasks,
+        };
         Self(console::routes(console))
     }
 

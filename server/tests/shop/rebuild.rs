@@ -11,11 +11,11 @@ use serde_json::{Value, json};
 use server::app;
 use server::config::{self, Environment};
 use server::shop::Shop;
+use service::http::routes;
 use service::http::{Policy, Problem};
 use service::storage::{self, Batch, Db, Location, Migration, Migrations, Options, Rebuild, params};
 use service::{Committed, Ctx, Delivery, Failure, Service};
 use testkit::{Setup, ShopLocation, TestShop, on_each_store};
-use utoipa_axum::routes;
 
 on_each_store! {
     the_tables_of_a_projection_are_built_anew_and_what_happens_later_is_added,

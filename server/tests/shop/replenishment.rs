@@ -9,12 +9,8 @@ use serde_json::{Value, json};
 use testkit::{Setup, ShopLocation, TestShop, emit, on_each_broker, on_each_store};
 
 on_each_store! {
-    a_sale_that_leaves_little_is_followed_by_an_order_a_mail_and_a_receipt_that_fills_the_stock,
-    a_shortage_is_ordered_once_whatever_is_redelivered_or_replayed,
-    a_receipt_is_stocked_once_whatever_is_redelivered_or_replayed,
     a_second_shortage_waits_for_what_is_ordered_and_a_third_is_ordered,
     only_a_supplier_with_auto_replenish_that_has_the_product_gets_an_order,
-    a_product_that_is_deleted_while_it_is_ordered_ends_the_order,
     a_supplier_of_a_demo_delivers_by_itself,
     an_order_that_nobody_delivers_is_overdue,
     a_customer_who_buys_all_at_once_and_a_clerk_who_orders_at_once_leave_one_order_of_the_shortage,

@@ -8,11 +8,8 @@ use testkit::{ShopLocation, TestShop, on_each_broker, on_each_store};
 
 on_each_store! {
     an_order_waits_for_units_and_is_paid_when_they_come,
-    orders_are_served_in_turn_one_unit_at_a_time,
     a_new_order_does_not_overtake_one_that_waits,
-    an_order_that_is_cancelled_leaves_its_place_and_its_units_to_the_next,
     what_a_cancelled_or_refunded_order_gives_back_goes_to_those_that_wait,
-    orders_that_wait_for_a_deleted_product_are_rejected,
     an_order_waits_only_so_long,
     an_order_without_a_token_asks_for_one_when_its_units_have_come,
     more_orders_than_one_commit_serves_are_all_served,

@@ -58,9 +58,9 @@ use events::{
 };
 use service::Service;
 use service::http::Policy;
+use service::http::routes;
 use service::setting::Values;
 use service::storage::{self, Migrations};
-use utoipa_axum::routes;
 
 pub use dead_letters::{DeadLetters, ServiceDeadLetters};
 

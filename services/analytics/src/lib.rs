@@ -21,10 +21,10 @@ mod store;
 mod top_products;
 
 use service::http::Policy;
+use service::http::routes;
 use service::setting::Values;
 use service::storage::{self, Migrations};
 use service::{Selection, Service};
-use utoipa_axum::routes;
 
 use domain::Calendar;
 

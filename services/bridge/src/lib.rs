@@ -33,11 +33,11 @@ mod tables;
 use std::collections::BTreeSet;
 
 use service::http::Policy;
+use service::http::routes;
 use service::setting::Values;
 use service::storage::{self, Migrations};
 use service::telemetry::Counter;
 use service::{Selection, Service, Tasks};
-use utoipa_axum::routes;
 
 pub use contract::Contract;
 pub use state::Bridge;

@@ -38,9 +38,9 @@ use events::{ExternalProductChanged, InventoryUpdated, ShipmentDelivered, UserDe
 use kernel::Currency;
 use service::Service;
 use service::http::Policy;
+use service::http::routes;
 use service::setting::Values;
 use service::storage::{self, Migrations};
-use utoipa_axum::routes;
 
 const MIGRATIONS: Migrations = Migrations {
     set: "catalog",

@@ -11,9 +11,10 @@ use service::operator::{DeadLetterById, DeadLetters, Discard, Letter, OnBehalfOf
 use service::storage::held::{Held, LISTED_BYTES_MAX, SHOWN_BYTES_MAX};
 use utoipa::{IntoParams, ToSchema};
 
+use crate::dead_letter_groups::{group_of, names};
 use crate::gather::{Missing, gather};
 use crate::redact::shown;
-use crate::{Console, Peer};
+use crate::{Console, Peer, PeerError};
 
 /// An event that one consumer could not handle. Later events of its key wait behind it, in its lane.
 #[derive(Serialize, ToSchema)]
@@ -61,6 +62,8 @@ impl DeadLetter {
 pub(crate) struct Filter {
     /// Only those of this service.
     consumer: Option<String>,
+    /// Only those of this group: see `GET /v1/dead-letters/groups`.
+    group: Option<String>,
 }
 
 /// Dead letters of all services, newest first.
@@ -78,7 +81,7 @@ pub(crate) struct Filter {
 pub(crate) async fn list(
     State(console): State<Console>,
     page: Page,
-    QueryOf(Filter { consumer }): QueryOf<Filter>,
+    QueryOf(Filter { consumer, group }): QueryOf<Filter>,
 ) -> Result<(Missing, Json<Listing<DeadLetter>>), Problem> {
     let services = || console.peers.iter().map(Peer::service);
     if let Some(consumer) = consumer.as_deref().filter(|consumer| !services().any(|service| service == *consumer)) {
@@ -87,11 +90,15 @@ pub(crate) async fn list(
         return Err(Problem::new(StatusCode::BAD_REQUEST, "invalid_query", detail));
     }
     let asked = console.peers.iter().filter(|peer| consumer.as_deref().is_none_or(|it| it == peer.service()));
-    let gathered =
-        gather(
-            asked,
-            move |peer| async move { peer.ask(DeadLetters { before: page.before(), limit: page.rows() }).await },
-        );
+    let gathered = gather(asked, |peer| {
+        let group = group.clone();
+        async move {
+            match group {
+                None => peer.ask(DeadLetters { before: page.before(), limit: page.rows() }).await,
+                Some(group) => of_group(&peer, &group, &page).await,
+            }
+        }
+    });
     let gathered = gathered.await?;
     let of_peer = |(peer, letters): (Peer, Vec<Letter>)| {
         let consumer = peer.service();
@@ -100,6 +107,18 @@ pub(crate) async fn list(
     let mut found: Vec<DeadLetter> = gathered.answers.into_iter().flat_map(of_peer).collect();
     found.sort_unstable_by_key(|letter| std::cmp::Reverse(letter.dead_letter_id));
     Ok((gathered.missing, Json(page.listing(found, |letter| letter.dead_letter_id.into()))))
+}
+
+/// The dead letters of a group on a page. Few are read by name to find many, and their bodies one by one.
+async fn of_group(peer: &Peer, group: &str, page: &Page) -> Result<Vec<Letter>, PeerError> {
+    let before: DeadLetterId = page.before();
+    let names = names(peer).await?;
+    let wanted = names.iter().filter(|name| name.dead_letter_id < before && group_of(peer.service(), name) == group);
+    let mut letters = Vec::new();
+    for name in wanted.take(usize::try_from(page.rows()).unwrap_or(0)) {
+        letters.extend(peer.ask(DeadLetterById { id: name.dead_letter_id }).await?);
+    }
+    Ok(letters)
 }
 
 /// One dead letter.

@@ -62,6 +62,12 @@ pub(crate) struct Filter {
     r#type: Option<String>,
     /// Only events about this thing.
     subject: Option<Uuid>,
+    /// Only events that this service emitted.
+    service: Option<String>,
+    /// Only events from then on.
+    from: Option<Timestamp>,
+    /// Only events before then.
+    to: Option<Timestamp>,
 }
 
 /// Events of all services, newest first.
@@ -81,16 +87,18 @@ pub(crate) async fn list(
     page: Page,
     QueryOf(filter): QueryOf<Filter>,
 ) -> Result<(Missing, Json<Listing<Event>>), Problem> {
-    let Filter { r#type, subject } = filter;
+    let Filter { r#type, subject, service, from, to } = filter;
+    let before: EventId = to.map_or(page.before(), |to| page.before::<EventId>().min(kernel::first_id_at(to).into()));
     let named = r#type.as_deref().map(events::named);
     let r#type = match named {
         Some(Ok(known)) => Some(known.event_type.to_owned()),
         // An earlier version may have emitted events of a type that this one doesn't have any more.
         Some(Err(_)) | None => r#type,
     };
-    let emitters = console.peers.iter().filter(|peer| may_emit(peer.service(), r#type.as_deref()));
+    let wanted = |peer: &&Peer| service.as_deref().is_none_or(|service| service == peer.service());
+    let emitters = console.peers.iter().filter(|peer| may_emit(peer.service(), r#type.as_deref())).filter(wanted);
     let gathered = gather(emitters, |peer| {
-        let question = EventsBefore { before: page.before(), event_type: r#type.clone(), subject, limit: page.rows() };
+        let question = EventsBefore { before, event_type: r#type.clone(), subject, limit: page.rows() };
         async move { peer.ask(question).await }
     });
     let gathered = gathered.await?;
@@ -99,6 +107,8 @@ pub(crate) async fn list(
         let detail = format!("type: there is no event {}{suggestion}", r#type.unwrap_or_default().escape_debug());
         return Err(Problem::new(StatusCode::BAD_REQUEST, "invalid_query", detail));
     }
+    // Events that are older end the list.
+    found.retain(|event| from.is_none_or(|from| event.time >= from));
     found.sort_unstable_by_key(|event| std::cmp::Reverse(event.event_id));
     Ok((gathered.missing, Json(page.listing(found, |event| event.event_id.into()))))
 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use axum::Json;
 use axum::extract::State;
 use events::OrderId;
-use kernel::{EventId, Timestamp, Uuid};
+use kernel::{DeadLetterId, EventId, Timestamp, Uuid};
 use serde::Serialize;
 use service::DeliveryStatus;
 use service::http::auth::Caller;
@@ -50,6 +50,12 @@ pub(crate) struct Delivery {
     /// Number of attempts that began.
     attempts: i64,
     handled_at: Option<Timestamp>,
+    /// The time of the next attempt, if there will be one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    due_at: Option<Timestamp>,
+    /// Its id as a dead letter, if it is one: for the admin only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dead_letter_id: Option<DeadLetterId>,
     /// The reason why the last attempt failed: for the admin only, for it quotes internal errors.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
@@ -70,13 +76,15 @@ fn known_statuses() -> Object {
 
 impl Delivery {
     fn new(consumer: &'static str, status: DeliveryStatus, caller: &Caller) -> Self {
-        let DeliveryStatus { status, attempts, handled_at, reason, decided } = status;
+        let DeliveryStatus { status, attempts, handled_at, reason, due_at, dead_letter_id, decided } = status;
         let decided = decided.filter(|_| caller.is_admin);
         Self {
             consumer,
             status,
             attempts,
             handled_at,
+            due_at,
+            dead_letter_id: dead_letter_id.filter(|_| caller.is_admin),
             reason: reason.filter(|_| caller.is_admin),
             decision: decided.as_ref().map(|decided| decided.decision.as_str()),
             decided_at: decided.as_ref().map(|decided| decided.decided_at),
@@ -121,7 +129,7 @@ pub(crate) async fn handler(
 }
 
 /// 404 unless a service lets the caller in. While one that could is unreachable, only the admin is let in.
-async fn check_access(console: &Console, subject: Uuid, caller: &Caller) -> Result<Missing, Problem> {
+pub(crate) async fn check_access(console: &Console, subject: Uuid, caller: &Caller) -> Result<Missing, Problem> {
     let asked = gather(console.peers.iter(), |peer| {
         let question = MayRead { subject, caller: OnBehalfOf(caller.clone()) };
         async move { peer.ask(question).await }
@@ -184,6 +192,8 @@ mod tests {
             attempts: 2,
             handled_at: None,
             reason: Some("no such table: reservations".to_owned()),
+            due_at: None,
+            dead_letter_id: None,
             decided: Some(Decided {
                 decision: Decision::Replay,
                 decided_by: "automation".to_owned(),

@@ -27,8 +27,8 @@ use events::{
 };
 use service::Service;
 use service::http::Policy;
+use service::http::routes;
 use service::storage::{self, Migrations};
-use utoipa_axum::routes;
 
 const MIGRATIONS: Migrations = Migrations {
     set: "inventory",
@@ -44,6 +44,7 @@ const MIGRATIONS: Migrations = Migrations {
 /// The inventory's wiring.
 pub fn service() -> Service {
     Service::new("inventory", MIGRATIONS, store::STATEMENTS, ())
+        .sums(|ctx| store::sums(ctx.db.clone()))
         .routes(Policy::Admin, routes!(queries::list))
         .routes(Policy::Admin, routes!(queries::get))
         .routes(Policy::Admin, routes!(queries::adjustments, adjust_stock::handler))

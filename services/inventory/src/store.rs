@@ -23,6 +23,9 @@ storage::statements! {
     query OPEN_LEVELS "select product_id, sku, name, on_hand, reserved, waiting, low_stock_threshold, is_low,
             is_closed, product_version, version
         from stock where product_id > $1 and is_closed = $2 order by product_id limit $3";
+    query SUMS "select cast(coalesce(sum(reserved), 0) as bigint) as units_reserved,
+            cast(coalesce(sum(waiting), 0) as bigint) as orders_waiting
+        from stock where reserved > $1 or waiting > $1";
     insert OPEN_STOCK into stock (product_id uuid, sku text, name text, on_hand int, reserved int,
         low_stock_threshold int, is_low bool, is_closed bool, product_version int, version int);
     change SET_LEVEL "update stock set on_hand = $2, reserved = $3, waiting = $4, is_low = $5,
@@ -50,6 +53,15 @@ storage::statements! {
     insert INSERT_RECEIPT into receipts (receipt_id uuid, purchase_order_id uuid, lines json, received_at time);
     query ADJUSTMENTS "select adjustment_id, product_id, delta, reason, adjusted_by, created_at from adjustments
         where product_id = $1 and adjustment_id < $2 order by adjustment_id desc limit $3";
+}
+
+/// The sums of all products, of which orders has the first too.
+pub(crate) async fn sums(db: Db) -> Result<Vec<(&'static str, i64)>, Error> {
+    let names = ["units_reserved", "orders_waiting"];
+    let sums = db
+        .query(&SUMS, params![0_i64], move |row| names.iter().map(|name| Ok((*name, row.get(name)?))).collect())
+        .await?;
+    Ok(sums.into_iter().next().unwrap_or_default())
 }
 
 /// The levels of some products.

@@ -46,10 +46,10 @@ use events::{
 };
 use service::Service;
 use service::http::Policy;
+use service::http::routes;
 use service::setting::Values;
 use service::storage::{self, Migrations};
 use service::telemetry::Counter;
-use utoipa_axum::routes;
 
 pub use domain::{MailId, MailKind};
 

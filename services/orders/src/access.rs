@@ -4,6 +4,7 @@ use events::OrderId;
 use kernel::Uuid;
 use service::http::auth::Caller;
 use service::http::{ObjectToken, Problem};
+use service::operator::SubjectState;
 use service::storage::Error;
 
 use crate::domain::Order;
@@ -33,6 +34,17 @@ pub(crate) async fn admit_reader(ctx: &Ctx, caller: &Caller) -> Result<(), Probl
 pub(crate) async fn may_read(ctx: Ctx, subject: Uuid, caller: Caller) -> Result<Option<bool>, Error> {
     let order = store::order(&ctx.db, subject.into()).await?;
     Ok(order.map(|order| is_own(&order, &caller)))
+}
+
+/// The state of an order.
+pub(crate) async fn state_of(ctx: Ctx, subject: Uuid) -> Result<Option<SubjectState>, Error> {
+    let order = store::order(&ctx.db, subject.into()).await?;
+    Ok(order.map(|order| SubjectState {
+        status: order.status.as_str().to_owned(),
+        part: Some(order.payment_status.as_str().to_owned()),
+        since: order.updated_at,
+        keys: Vec::new(),
+    }))
 }
 
 /// True if the caller may have the order.

@@ -51,10 +51,10 @@ use events::{
 };
 use service::Service;
 use service::http::Policy;
+use service::http::routes;
 use service::setting::Values;
 use service::storage::{self, Migrations};
 use service::telemetry::Counter;
-use utoipa_axum::routes;
 
 use account_timers::{CANCEL_OF_BANNED, FOLLOW_ACCOUNT, FORGET_CUSTOMER};
 use numbers::Numbers;
@@ -110,6 +110,8 @@ pub fn service(values: &Values) -> Service<Orders> {
         .routes(Policy::Own, routes!(request_payment::handler))
         .routes(Policy::Own, routes!(cancel_order::handler))
         .access(access::may_read)
+        .state(access::state_of)
+        .sums(|ctx| store::sums(ctx.db.clone()))
         .at_start(refuse_other_currency::run)
         .at_stop(numbers::release)
         .on::<UserRegistered>(on_user_registered::handle)

@@ -264,6 +264,10 @@ pub(crate) struct Filter {
     status: Option<String>,
     /// The order's number, which no other order has.
     number: Option<i64>,
+    /// For the admin: only orders of this number, of this e-mail address, or with a product whose SKU or name has this in it,
+    /// of the newest 100,000.
+    #[param(max_length = 200)]
+    q: Option<String>,
 }
 
 impl Filter {
@@ -291,7 +295,12 @@ pub(crate) async fn list(
     let status = filter.status()?;
     admit_reader(&ctx, &caller).await?;
     let (db, before, limit) = (&ctx.db, page.before(), page.rows());
-    if let Some(number) = filter.number {
+    let q = filter.q.as_deref().filter(|q| !q.trim().is_empty());
+    if q.is_some() && !caller.is_admin {
+        return Err(Problem::new(StatusCode::BAD_REQUEST, "invalid_query", "q: only the admin may search"));
+    }
+    let number = filter.number.or_else(|| q.and_then(|q| q.trim().parse().ok()));
+    if let Some(number) = number {
         let mut orders = store::orders_of_number(db, number).await?;
         let is_wanted = |order: &domain::Order| status.is_none_or(|status| order.status.as_str() == status);
         orders.retain(|order| is_own(order, &caller) && is_wanted(order) && order.order_id < before);
@@ -300,7 +309,10 @@ pub(crate) async fn list(
         ));
     }
     let orders = match (caller.user_id, caller.object_token()) {
-        _ if caller.is_admin => store::orders_before(db, before, status, limit).await?,
+        _ if caller.is_admin => match q {
+            Some(q) => store::search(db, q, before, status, limit).await?,
+            None => store::orders_before(db, before, status, limit).await?,
+        },
         (Some(user_id), _) => store::orders_of_user(db, user_id, before, status, limit).await?,
         (None, Some(token)) => store::orders_of_token(db, token, before, status, limit).await?,
         (None, None) => return Err(Problem::unauthenticated()),

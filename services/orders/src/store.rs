@@ -11,7 +11,8 @@ use service::TimerKind;
 use service::storage::{self, Batch, Db, Error, Row, Value, params};
 
 use crate::domain::{
-    Cancellation, DecidedRefund, Decision, Due, External, Order, OrderEvent, Product, Shipment, ShipmentStatus, Status,
+    Cancellation, DecidedRefund, Decision, Due, External, Order, OrderEvent, PaymentStatus, Product, Shipment,
+    ShipmentStatus, Status,
 };
 
 /// Set when an order is placed, moved when its stock is held, removed when it is paid or ends.
@@ -54,6 +55,15 @@ storage::statements! {
             withheld, waits_for, cancellation, cancelled_by, follows_account, placed_from, access_digest, contract,
             foreign_id, created_at, updated_at, stuck_at, version
         from orders where order_id < $1 and (status = $2 or $2 is null) order by order_id desc limit $3";
+    query SEARCH "select order_id, number, user_id, email, ship_to, lines, total_amount, total_currency, status,
+            reason, payment_status, payment_id, payment_token, payment_error, declines, refunded, refunds, shipments,
+            withheld, waits_for, cancellation, cancelled_by, follows_account, placed_from, access_digest, contract,
+            foreign_id, created_at, updated_at, stuck_at, version
+        from orders
+        where order_id in (select order_id from orders where order_id < $1 order by order_id desc limit $2)
+            and (status = $3 or $3 is null)
+            and (lower(email) = $4 or lower(cast(lines as text)) like $5 escape '\\')
+        order by order_id desc limit $6";
     query ORDERS_OF_NUMBER "select order_id, number, user_id, email, ship_to, lines, total_amount, total_currency, status,
             reason, payment_status, payment_id, payment_token, payment_error, declines, refunded, refunds, shipments,
             withheld, waits_for, cancellation, cancelled_by, follows_account, placed_from, access_digest, contract,
@@ -77,6 +87,11 @@ storage::statements! {
             withheld, waits_for, cancellation, cancelled_by, follows_account, placed_from, access_digest, contract,
             foreign_id, created_at, updated_at, stuck_at, version
         from orders where user_id = $1 and order_id > $2 and status = any($3) order by order_id limit $4";
+    query SUMS "select
+            cast(coalesce(sum(case when status = $1 then units end), 0) as bigint) as units_reserved,
+            cast(coalesce(sum(case when payment_status in ($2, $3, $4) then total_amount end), 0) as bigint) as paid,
+            cast(coalesce(sum(refunded), 0) as bigint) as refunded
+        from orders where contract is null";
     insert INSERT_ORDER into orders (order_id uuid, number int, user_id uuid, email text, ship_to json, lines json,
         total_amount int, total_currency text, status text, reason text, payment_status text, payment_id uuid,
         payment_token text, payment_error text, declines int, follows_account bool, placed_from text, units int,
@@ -185,6 +200,17 @@ pub(crate) fn forget_customer(order: &Order) -> Batch {
     Batch::new().change(&FORGET, order.version, params![order.order_id, order.user_id, &order.email, ship_to])
 }
 
+/// The sums that other services have too: units of orders that hold them, and money.
+pub(crate) async fn sums(db: Db) -> Result<Vec<(&'static str, i64)>, Error> {
+    let paid = [PaymentStatus::Captured, PaymentStatus::PartiallyRefunded, PaymentStatus::Refunded];
+    let [captured, partially, refunded] = paid.map(PaymentStatus::as_str);
+    let names = ["units_reserved", "paid", "refunded"];
+    let values = params![Status::Reserved.as_str(), captured, partially, refunded];
+    let sums =
+        db.query(&SUMS, values, move |row| names.iter().map(|name| Ok((*name, row.get(name)?))).collect()).await?;
+    Ok(sums.into_iter().next().unwrap_or_default())
+}
+
 /// One order.
 pub(crate) async fn order(db: &Db, order_id: OrderId) -> Result<Option<Order>, Error> {
     Ok(db.query(&ORDERS, params![vec![order_id]], order_from).await?.into_iter().next())
@@ -226,6 +252,27 @@ pub(crate) async fn orders_before(
     limit: i64,
 ) -> Result<Vec<Order>, Error> {
     db.query(&ORDERS_BEFORE, params![before, status, limit], order_from).await
+}
+
+/// Orders that a search looks at, the newest before its page: some tenths of a second.
+const SEARCHED: i64 = 100_000;
+
+/// Orders below an id of this e-mail address, or with a product whose SKU or name has this in it, newest first. Looks at the
+/// newest 100,000 below the id.
+pub(crate) async fn search(
+    db: &Db,
+    text: &str,
+    before: OrderId,
+    status: Option<&'static str>,
+    limit: i64,
+) -> Result<Vec<Order>, Error> {
+    let text = text.trim().to_lowercase();
+    let escaped: String = text
+        .chars()
+        .flat_map(|letter| matches!(letter, '%' | '_' | '\\').then_some('\\').into_iter().chain([letter]))
+        .collect();
+    let values = params![before, SEARCHED, status, text, format!("%{escaped}%"), limit];
+    db.query(&SEARCH, values, order_from).await
 }
 
 /// The order of this number, if there is one.

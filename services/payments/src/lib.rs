@@ -21,9 +21,9 @@ use std::sync::Arc;
 use events::{OrderAnonymized, OrderCancelled, PaymentRequested};
 use service::Service;
 use service::http::Policy;
+use service::http::routes;
 use service::storage::{self, Migrations};
 use service::telemetry::Counter;
-use utoipa_axum::routes;
 
 pub use provider::{Charge, Provider, Refund, Simulated, Token, Totals, Unknown};
 
@@ -53,6 +53,8 @@ pub fn service(provider: Arc<dyn Provider>) -> Service<Payments> {
         refunds_failed: refunds_failed.clone(),
     };
     Service::new("payments", MIGRATIONS, store::STATEMENTS, state)
+        .state(|ctx, subject| store::state_of(ctx.db.clone(), subject.into()))
+        .sums(|ctx| store::sums(ctx.db.clone()))
         .counter(&looked_up)
         .counter(&refunds_looked_up)
         .counter(&refunds_failed)

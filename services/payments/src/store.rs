@@ -4,11 +4,12 @@ use std::collections::HashMap;
 
 use events::{OrderId, PaymentId, RefundId};
 use kernel::Money;
+use service::operator::SubjectState;
 use service::storage::{self, Batch, Db, Error, Row, Value, params};
 use service::{Failure, Timer};
 
 use crate::domain::refund::RefundIntent;
-use crate::domain::{Payment, Token};
+use crate::domain::{Payment, Status, Token};
 
 storage::statements! {
     lookup PAYMENT "select payment_id, order_id, number, email, amount, currency, token, status, error, looked_up,
@@ -26,6 +27,9 @@ storage::statements! {
     query PAGE_OF_ORDER "select payment_id, order_id, number, email, amount, currency, token, status, error,
             looked_up, refunded_amount, pending_refunds, lines, order_was_cancelled, created_at, updated_at, version
         from payments where order_id = $1 and payment_id < $2 order by payment_id desc limit $3";
+    query SUMS "select cast(coalesce(sum(case when status in ($1, $2, $3) then amount end), 0) as bigint) as paid,
+            cast(coalesce(sum(refunded_amount), 0) as bigint) as refunded
+        from payments";
     lookup KNOWN "select payment_id from payments where payment_id = any($1)";
     insert INSERT into payments (
         payment_id uuid, order_id uuid, number int, email text, amount int, currency text, token text, status text,
@@ -50,6 +54,28 @@ storage::statements! {
     change SETTLE_REFUND "update refunds set status = $2, error = $3, looked_up = $4, updated_at = $5,
             version = version + 1
         where refund_id = $1 and version = $6";
+}
+
+/// The state of an order's newest payment. Its timers are the payment's.
+pub(crate) async fn state_of(db: Db, order_id: OrderId) -> Result<Option<SubjectState>, Error> {
+    let payments = of_order(&db, order_id).await?;
+    let newest = payments.into_iter().max_by_key(|payment| payment.payment_id);
+    Ok(newest.map(|payment| SubjectState {
+        status: payment.status.as_str().to_owned(),
+        part: None,
+        since: payment.updated_at,
+        keys: vec![payment.payment_id.into()],
+    }))
+}
+
+/// The sums that orders has too: money.
+pub(crate) async fn sums(db: Db) -> Result<Vec<(&'static str, i64)>, Error> {
+    let [captured, refunding, refunded] = [Status::Captured, Status::Refunding, Status::Refunded].map(Status::as_str);
+    let names = ["paid", "refunded"];
+    let values = params![captured, refunding, refunded];
+    let sums =
+        db.query(&SUMS, values, move |row| names.iter().map(|name| Ok((*name, row.get(name)?))).collect()).await?;
+    Ok(sums.into_iter().next().unwrap_or_default())
 }
 
 /// The payments that timers are about.

@@ -16,8 +16,8 @@ mod store;
 use events::{CancellationRequested, OrderAnonymized, OrderPaid, PaymentRefunded};
 use service::Service;
 use service::http::Policy;
+use service::http::routes;
 use service::storage::{self, Migrations};
-use utoipa_axum::routes;
 
 const MIGRATIONS: Migrations =
     Migrations { set: "shipping", steps: &[storage::migration!("0001_init"), storage::migration!("0002_refunds")] };

@@ -26,9 +26,9 @@ mod update_supplier;
 use events::{ProductCreated, ProductDeleted, ProductUpdated, StockLow};
 use service::Service;
 use service::http::Policy;
+use service::http::routes;
 use service::setting::Values;
 use service::storage::{self, Migrations};
-use utoipa_axum::routes;
 
 use settings::Settings;
 

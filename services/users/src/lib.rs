@@ -52,9 +52,9 @@ mod verify_email;
 use events::{ExternalUserChanged, UserBanned};
 use service::Service;
 use service::http::Policy;
+use service::http::routes;
 use service::setting::Values;
 use service::storage::{self, Migrations};
-use utoipa_axum::routes;
 
 use attempts::{AttemptLimits, Attempts};
 use password::Hasher;

@@ -29,11 +29,11 @@ mod test_endpoint;
 mod update_endpoint;
 
 use service::http::Policy;
+use service::http::routes;
 use service::setting::Values;
 use service::storage::{self, Db, Migrations};
 use service::telemetry::Counter;
 use service::{Selection, Service};
-use utoipa_axum::routes;
 
 use sender::Sender;
 use settings::Settings;

@@ -12,8 +12,8 @@ mod store;
 use events::OrderPaid;
 use service::Service;
 use service::http::Policy;
+use service::http::routes;
 use service::storage::{self, Migrations};
-use utoipa_axum::routes;
 
 const MIGRATIONS: Migrations = Migrations { set: "sample", steps: &[storage::migration!("0001_init")] };
 

@@ -44,6 +44,16 @@ pub(crate) type AccessFn = Arc<dyn Fn(Arc<CtxParts>, Uuid, Caller) -> AccessAnsw
 
 type AccessAnswer = BoxFuture<'static, Result<Option<bool>, Error>>;
 
+/// A service's answer to the state of a subject.
+pub(crate) type StateFn = Arc<dyn Fn(Arc<CtxParts>, Uuid) -> StateAnswer + Send + Sync>;
+
+type StateAnswer = BoxFuture<'static, Result<Option<SubjectState>, Error>>;
+
+/// A service's sums by name.
+pub(crate) type SumsFn = Arc<dyn Fn(Arc<CtxParts>) -> SumsAnswer + Send + Sync>;
+
+type SumsAnswer = BoxFuture<'static, Result<Vec<(&'static str, i64)>, Error>>;
+
 /// The operator's handle of a running service. Cheap to clone.
 #[derive(Clone)]
 pub struct Operator {
@@ -53,6 +63,8 @@ pub struct Operator {
     pub(crate) on_demand: Arc<BTreeSet<&'static str>>,
     pub(crate) ctx: Arc<CtxParts>,
     pub(crate) access: Option<AccessFn>,
+    pub(crate) sums: Option<SumsFn>,
+    pub(crate) state: Option<StateFn>,
     pub(crate) at_stop: Option<StopFn>,
     pub(crate) wake: watch::Sender<()>,
     pub(crate) busy: Arc<AtomicUsize>,
@@ -69,6 +81,12 @@ pub struct DeliveryStatus {
     pub handled_at: Option<Timestamp>,
     /// The reason why the last attempt failed.
     pub reason: Option<String>,
+    /// The time of the next attempt, if there will be one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub due_at: Option<Timestamp>,
+    /// Its id as a dead letter, if it is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dead_letter_id: Option<DeadLetterId>,
     /// The last decision about it, if it was a dead letter.
     #[serde(with = "questions::decided", skip_serializing_if = "Option::is_none")]
     pub decided: Option<Decided>,
@@ -82,7 +100,15 @@ impl DeliveryStatus {
     pub const STATUSES: [&'static str; 5] = [Self::PENDING, "done", "retrying", "waiting", "parked"];
 
     fn pending() -> Self {
-        Self { status: Self::PENDING, attempts: 0, handled_at: None, reason: None, decided: None }
+        Self {
+            status: Self::PENDING,
+            attempts: 0,
+            handled_at: None,
+            reason: None,
+            due_at: None,
+            dead_letter_id: None,
+            decided: None,
+        }
     }
 }
 
@@ -124,6 +150,20 @@ impl Operator {
             Some(check) => check(self.ctx.clone(), subject, caller).await,
             None => Ok(None),
         }
+    }
+
+    /// The state of a subject; `None` if the service doesn't know it.
+    pub async fn state_of(&self, subject: Uuid) -> Result<Option<SubjectState>, Error> {
+        match &self.state {
+            Some(read) => read(self.ctx.clone(), subject).await,
+            None => Ok(None),
+        }
+    }
+
+    /// The service's sums by name.
+    pub async fn sums(&self) -> Result<HashMap<String, i64>, Error> {
+        let Some(read) = &self.sums else { return Ok(HashMap::new()) };
+        Ok(read(self.ctx.clone()).await?.into_iter().map(|(name, sum)| (name.to_owned(), sum)).collect())
     }
 
     /// The keys by which the service checks users' tokens.
@@ -217,6 +257,8 @@ impl Operator {
                     },
                     attempts: held.attempts,
                     reason: held.reason.clone(),
+                    due_at: held.due_at.filter(|_| held.state == HeldState::Due),
+                    dead_letter_id: (held.state == HeldState::Parked).then_some(held.dead_letter_id),
                     ..pending
                 },
                 (None, None) => pending,

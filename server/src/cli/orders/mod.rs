@@ -3,6 +3,7 @@
 mod place;
 mod show;
 mod watch;
+mod why;
 
 use clap::Subcommand;
 use events::OrderId;
@@ -52,6 +53,12 @@ pub enum Command {
         /// Go on when it is paid, until it is delivered
         #[arg(long)]
         until_delivered: bool,
+    },
+    /// Say why an order is where it is, and which command mends it
+    #[command(after_help = "Example:\n  tradepost orders why 1001")]
+    Why {
+        /// Its number or its id
+        order: OrderRef,
     },
     /// Pay an order that was placed without a payment token, or whose payment was declined
     #[command(after_help = "Example:\n  tradepost orders pay 1001 --token tok_ok --watch")]
@@ -204,6 +211,7 @@ impl Command {
                 let until = if until_delivered { Until::Delivered } else { Until::Paid };
                 watch::watch(client, out, order_id, until).await
             }
+            Self::Why { order } => why::why(client, out, order).await,
             Self::Pay { order, token, watch } => {
                 let order_id = order.resolve(client).await?;
                 pay(client, out, order_id, &token, watch).await

@@ -15,8 +15,6 @@ use testkit::{Setup, ShopLocation, TestShop, on_each_broker, on_each_store, unli
 use receiver::{Answer, Receiver};
 
 on_each_store! {
-    every_event_arrives_once_signed_and_in_order,
-    whatever_a_receiver_does_each_event_arrives_once_and_in_order,
     what_waits_when_the_shop_stops_is_sent_after_its_start,
     a_slow_endpoint_delays_no_other,
     a_key_waits_for_a_day_and_then_goes_on,

@@ -5,7 +5,9 @@ mod remote;
 use std::collections::HashMap;
 use std::time::Duration;
 
+use axum::extract::Request;
 use axum::http::StatusCode;
+use axum::response::Response;
 use kernel::EventId;
 use service::http::Problem;
 use service::operator::{Deliveries, EventName, IDS_MAX, Question};
@@ -113,6 +115,18 @@ impl Peer {
         match &self.0 {
             PeerLocation::Here(operator) => Ok(question.answer(operator).await?),
             PeerLocation::Elsewhere(remote) => remote.ask(&question).await,
+        }
+    }
+
+    /// Sends a request of the public interface to its process. One of this process is not asked this way.
+    pub(crate) async fn forward(&self, request: Request) -> Result<Response, PeerError> {
+        match &self.0 {
+            PeerLocation::Here(operator) => Err(PeerError::Unreachable {
+                service: operator.service(),
+                address: "this process".to_owned(),
+                reason: "is asked directly".to_owned(),
+            }),
+            PeerLocation::Elsewhere(remote) => remote.forward(request).await,
         }
     }
 

@@ -4,8 +4,12 @@ use std::net::Ipv4Addr;
 use std::str::FromStr;
 use std::time::Duration;
 
-use reqwest::header::{AUTHORIZATION, HeaderValue};
-use reqwest::{Client, Response, Url, redirect};
+use axum::extract::Request;
+use axum::response::IntoResponse;
+use reqwest::header::{
+    AUTHORIZATION, CONNECTION, CONTENT_LENGTH, HOST, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING,
+};
+use reqwest::{Body, Client, Response, Url, redirect};
 use serde::Deserialize;
 use service::operator::{Question, path};
 
@@ -22,6 +26,9 @@ const IDLE_MAX: Duration = Duration::from_secs(20);
 
 /// Far more than a thousand events of the usual kind; what is larger is refused before it fills the memory.
 const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// Headers that are about one connection, and those that a client writes itself.
+static OF_ONE_CONNECTION: [HeaderName; 4] = [CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING];
 
 /// The address of a service, as in `http://127.0.0.1:7085`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,6 +73,14 @@ pub fn innermost(error: &reqwest::Error) -> String {
         reason = inner;
     }
     reason.to_string()
+}
+
+/// The headers without those of one connection.
+fn of_a_message(mut headers: HeaderMap) -> HeaderMap {
+    for name in &OF_ONE_CONNECTION {
+        headers.remove(name);
+    }
+    headers
 }
 
 impl Address {
@@ -134,6 +149,20 @@ impl Remote {
             Err(_) => format!("answers {}", status.as_u16()),
         };
         Err(self.not_answering(reason))
+    }
+
+    /// Sends a request on as it is, and answers with what comes back, piece by piece.
+    pub async fn forward(&self, request: Request) -> Result<axum::response::Response, PeerError> {
+        let http = self.http.as_ref().map_err(|error| self.not_answering(format!("can't be asked: {error}")))?;
+        let (parts, body) = request.into_parts();
+        let mut url = self.address.at(parts.uri.path());
+        url.set_query(parts.uri.query());
+        let headers = of_a_message(parts.headers);
+        let sent = http.request(parts.method, url).headers(headers).body(Body::wrap_stream(body.into_data_stream()));
+        let answered = sent.send().await.map_err(|error| self.unreachable(&error))?;
+        let (status, headers) = (answered.status(), of_a_message(answered.headers().clone()));
+        let body = axum::body::Body::from_stream(answered.bytes_stream());
+        Ok((status, headers, body).into_response())
     }
 
     async fn read(&self, mut response: Response) -> Result<Vec<u8>, PeerError> {

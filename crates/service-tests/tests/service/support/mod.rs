@@ -28,7 +28,6 @@ use storage::archive::StoredEvent;
 use storage::held::Held;
 use storage::{Db, Migrations, Options};
 use tower::ServiceExt;
-use utoipa::openapi::OpenApi;
 
 pub use script::{Script, Step};
 pub use services::{
@@ -166,7 +165,7 @@ impl House {
     pub fn router(&self, service: &str) -> Router {
         let running = &self.services[service];
         let shell = Shell {
-            asyncapi: "{}",
+            asyncapi: || "{}".to_owned(),
             tracer: self.runtime.tracer.clone(),
             operators: self.services.values().map(|it| it.operator.clone()).collect(),
             broker: self.broker.clone(),
@@ -178,7 +177,7 @@ impl House {
             overload: Overload::new(&[]),
             tasks: self.runtime.tasks.clone(),
         };
-        shell.wrap(running.router.clone(), OpenApi::default, |_| String::new())
+        shell.wrap(running.router.clone(), |_| "{}".to_owned(), |_| String::new())
     }
 
     /// Makes a service emit an event about each subject, in one commit: in this order, at these versions.

@@ -9,11 +9,11 @@ use bytes::Bytes;
 use events::{EmailVerificationRequested, PaymentFailed, UserPasswordChanged};
 use kernel::{Event, SignedDuration, Timestamp, Uuid, Version};
 use serde::{Deserialize, Serialize};
+use service::http::routes;
 use service::http::{Body, Listing, Page, PathId, Policy, Problem, RequestInfo};
 use service::{Backoff, Delivery, Failure, Selection, Service, Timer, TimerKind, causes, decide, ends, holds};
 use storage::{Batch, Committed, Migration, Migrations, params, statements};
 use utoipa::ToSchema;
-use utoipa_axum::routes;
 
 use super::{Script, Step};
 

@@ -1,9 +1,9 @@
 //! A service's dead letters.
 
-use kernel::{DeadLetterId, Envelope, Timestamp};
+use kernel::{DeadLetterId, Envelope, Timestamp, Uuid};
 use serde::{Deserialize, Serialize};
 use storage::Error;
-use storage::held::{Held, HeldState};
+use storage::held::{self, Held, HeldState};
 
 use crate::operator::question::{Question, rows};
 use crate::operator::{OnBehalfOf, Operator, as_base64};
@@ -46,6 +46,41 @@ impl Question for DeadLetters {
     async fn answer(self, operator: &Operator) -> Result<Vec<Letter>, Error> {
         let letters = operator.dead_letters(self.before, rows(self.limit)).await?;
         Ok(letters.into_iter().map(Letter).collect())
+    }
+}
+
+/// Dead letters with ids below one, newest first, without their bodies: to find those that belong together.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "each is an argument of `held::parked_names`")]
+pub struct NameDeadLetters {
+    pub before: DeadLetterId,
+    pub limit: i64,
+}
+
+/// A dead letter without its body.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "each is the field of `held::ParkedName` of this name")]
+pub struct DeadLetterName {
+    pub dead_letter_id: DeadLetterId,
+    pub event_type: String,
+    pub key: Uuid,
+    pub reason: Option<String>,
+    pub first_failed_at: Option<Timestamp>,
+}
+
+impl Question for NameDeadLetters {
+    const NAME: &'static str = "dead-letter-names";
+    type Answer = Vec<DeadLetterName>;
+
+    async fn answer(self, operator: &Operator) -> Result<Vec<DeadLetterName>, Error> {
+        let name = |name: held::ParkedName| {
+            let held::ParkedName { dead_letter_id, event_type, key, reason, first_failed_at } = name;
+            DeadLetterName { dead_letter_id, event_type, key, reason, first_failed_at }
+        };
+        let names = held::parked_names(&operator.ctx.db, self.before, rows(self.limit)).await?;
+        Ok(names.into_iter().map(name).collect())
     }
 }
 
@@ -120,7 +155,7 @@ mod state {
 
 #[cfg(test)]
 mod tests {
-    use kernel::{Lane, Uuid};
+    use kernel::Lane;
 
     use super::*;
     use crate::operator::questions::over_the_wire;

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use kernel::{EventId, Timestamp};
+use kernel::{DeadLetterId, EventId, Timestamp};
 use serde::{Deserialize, Deserializer, Serialize, de};
 use storage::Error;
 use storage::decisions::Decided;
@@ -52,14 +52,19 @@ impl<'de> Deserialize<'de> for DeliveryStatus {
             attempts: i64,
             handled_at: Option<Timestamp>,
             reason: Option<String>,
+            #[serde(default)]
+            due_at: Option<Timestamp>,
+            #[serde(default)]
+            dead_letter_id: Option<DeadLetterId>,
             #[serde(default, with = "decided")]
             decided: Option<Decided>,
         }
-        let Form { status, attempts, handled_at, reason, decided } = Form::deserialize(deserializer)?;
+        let Form { status, attempts, handled_at, reason, due_at, dead_letter_id, decided } =
+            Form::deserialize(deserializer)?;
         let known = Self::STATUSES.into_iter().find(|known| *known == status);
         // It is of another version.
         let status = known.ok_or_else(|| de::Error::custom(format!("there is no status {status}")))?;
-        Ok(Self { status, attempts, handled_at, reason, decided })
+        Ok(Self { status, attempts, handled_at, reason, due_at, dead_letter_id, decided })
     }
 }
 
