@@ -110,6 +110,14 @@ fn every_route_leads_to_the_service_that_has_it() {
 }
 
 #[test]
+fn the_web_pages_are_the_consoles() {
+    let locations = locations();
+    for path in ["/ui", "/ui/", "/ui/orders/1001", "/ui/session", "/ui/api/v1/orders", "/ui/api/v1/flow/live"] {
+        assert_eq!(goes(&locations, path), Goes::To("console".to_owned()), "{path}");
+    }
+}
+
+#[test]
 fn what_is_between_the_processes_is_closed() {
     let locations = locations();
     for path in ["/", "/metrics", "/internal", "/internal/operator", "/internal/operator/held", "/internal/settled/x"] {

@@ -29,6 +29,9 @@ const PER_SECOND_MAX: u32 = 1_000;
 /// Ids of a request at most.
 const IDS_MAX: usize = 1_000;
 
+/// Characters of a service's name, or of a group's id, at most.
+const NAME_MAX: usize = 100;
+
 /// Failures that a report names.
 const FAILURES_MAX: usize = 20;
 
@@ -40,8 +43,10 @@ pub(crate) struct ReplayDeadLetters {
     #[schema(max_items = 1000)]
     ids: Option<Vec<DeadLetterId>>,
     /// Those of this group.
+    #[schema(min_length = 1, max_length = 100)]
     group: Option<String>,
     /// Those of this service.
+    #[schema(min_length = 1, max_length = 100)]
     consumer: Option<String>,
     /// Those that first failed then or later.
     from: Option<Timestamp>,
@@ -156,6 +161,9 @@ impl ReplayDeadLetters {
         let is_paced = self.per_second.is_none_or(|it| (1..=PER_SECOND_MAX).contains(&it));
         let mut fields = Fields::new();
         fields.check(selections == 1, "ids", "selection", "ids, or a group, or at least one of consumer, from and to");
+        for (name, text) in [("group", &self.group), ("consumer", &self.consumer)] {
+            text.iter().for_each(|text| fields.line(text, name, 1, NAME_MAX));
+        }
         fields.check(has_some, "ids", "length", format!("1 to {IDS_MAX} ids"));
         fields.check(is_paced, "per_second", "range", format!("1 to {PER_SECOND_MAX}"));
         fields.finish()

@@ -1,4 +1,4 @@
-//! What a viewer of the flow gets.
+//! The flow as its viewers get it.
 
 use kernel::Timestamp;
 use serde::Serialize;
@@ -100,7 +100,7 @@ pub(crate) struct PaidIn {
     pub(super) p99: Option<f64>,
 }
 
-/// What services say of the same units and the same money.
+/// Sums of the same units and the same money at several services.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[schema(as = FlowBooks)]
 pub(crate) struct Books {

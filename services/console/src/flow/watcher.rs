@@ -137,7 +137,7 @@ impl Watcher {
     }
 }
 
-/// What is known of the services.
+/// The services as they answered last.
 struct Sampler {
     peers: Arc<Vec<Peer>>,
     clock: Clock,

@@ -19,7 +19,7 @@ include!(concat!(env!("OUT_DIR"), "/files.rs"));
 /// The page for every address that is no file: the script shows what the address asks for.
 const INDEX: &str = "index.html";
 
-/// What the pages may fetch: nothing from elsewhere, and no script or style that stands in a page.
+/// The rules of the pages: nothing is fetched from elsewhere, and no script or style stands in a page.
 const CONTENT_SECURITY_POLICY: &str =
     "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'";
 

@@ -66,7 +66,7 @@ pub(super) fn cookie_name(headers: &HeaderMap) -> String {
     if is_port { format!("tradepost_console_{port}") } else { "tradepost_console".to_owned() }
 }
 
-/// What the session's cookie holds.
+/// The value of the session's cookie.
 pub(super) fn cookie_of(headers: &HeaderMap) -> Option<String> {
     let name = cookie_name(headers);
     let sent = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());

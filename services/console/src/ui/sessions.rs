@@ -1,4 +1,4 @@
-//! Who has signed in to the web pages. In memory: with the process they end.
+//! Sessions of those who have signed in to the web pages. In memory: with the process they end.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};

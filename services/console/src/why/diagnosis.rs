@@ -278,11 +278,11 @@ impl Facts {
     }
 
     fn ago(&self, since: Timestamp) -> String {
-        format!("{:#.0} ago", self.now.duration_since(since).max(SignedDuration::ZERO))
+        format!("{} ago", age(self.now.duration_since(since)))
     }
 
     fn since(&self, since: Timestamp) -> String {
-        format!("since {}, for {:#.0}", clock_time(since), self.now.duration_since(since).max(SignedDuration::ZERO))
+        format!("since {}, for {}", clock_time(since), age(self.now.duration_since(since)))
     }
 }
 
@@ -312,6 +312,17 @@ impl Unhandled {
 /// `OrderPaid` for `orders.order_paid.v1`.
 fn name(event_type: &str) -> &str {
     events::find(event_type).map_or(event_type, |event| event.name)
+}
+
+/// A time for people, in its largest unit.
+fn age(age: SignedDuration) -> String {
+    let seconds = age.as_secs().max(0);
+    match seconds {
+        0..120 => format!("{seconds} s"),
+        120..7_200 => format!("{} min", seconds / 60),
+        7_200..172_800 => format!("{} h", seconds / 3_600),
+        _ => format!("{} days", seconds / 86_400),
+    }
 }
 
 fn clock_time(time: Timestamp) -> String {
@@ -385,6 +396,12 @@ mod tests {
         }
         let unknown = Facts { order: None, ..facts("", "") };
         assert_eq!(cause(&unknown), ("unknown", true));
+    }
+
+    #[test]
+    fn an_age_is_in_its_largest_unit() {
+        let shown = [-5, 0, 119, 120, 7_199, 7_200, 172_800].map(|seconds| age(SignedDuration::from_secs(seconds)));
+        assert_eq!(shown, ["0 s", "0 s", "119 s", "2 min", "119 min", "2 h", "2 days"]);
     }
 
     #[test]

@@ -141,6 +141,7 @@ export const t = {
     sentence: (name, data, format) => SENTENCES[name]?.(data, format) ?? `${name}.`,
   },
   waterfall: {
+    effect: 'from the event to its effect',
     parts: { outbox: 'waiting in the outbox', queue: 'in the queue', backoff: 'in back-off', handler: 'in the handler' }, whole: 'not split', tick: 'retry',
     skew: 'Clocks of machines differ: an effect has an earlier time than its cause.', pauses: 'Pauses', pause: (text) => `⋯ ${text}`, attempts: (count) => many(count, 'attempt'),
   },

@@ -47,12 +47,23 @@ export function timeScale(spans) {
   return { place, pauses };
 }
 
+/** What the colours of the bars mean, of those that there are. */
+function Legend({ spans }) {
+  const isSplit = spans.some((it) => it.delivery.parts);
+  const isRetried = spans.some((it) => it.delivery.attempts > 1);
+  return html`<ul class="part-keys" aria-hidden="true">
+    ${isSplit && PARTS.map((part) => html`<li class="part-${part}">${t.waterfall.parts[part]}</li>`)}
+    <li class="part-whole">${isSplit ? t.waterfall.whole : t.waterfall.effect}</li>
+    ${isRetried && html`<li class="tick-key">${t.waterfall.tick}</li>`}
+  </ul>`;
+}
+
 /** @returns the waterfall of a story, which is a table for screen readers. */
 export function Waterfall({ items }) {
   const spans = spansOf(items);
   const { place, pauses } = timeScale([...spans, ...items.map((event) => ({ from: new Date(event.time).getTime(), to: new Date(event.time).getTime() }))]);
   return html`
-    <ul class="part-keys" aria-hidden="true">${PARTS.map((part) => html`<li class="part-${part}">${t.waterfall.parts[part]}</li>`)}<li class="part-whole">${t.waterfall.whole}</li><li class="tick-key">${t.waterfall.tick}</li></ul>
+    <${Legend} spans=${spans} />
     ${spans.some((it) => it.skewed) && html`<p class="notice warn">${t.waterfall.skew}</p>`}
     <div class="waterfall" role="table" aria-label=${t.order.waterfall}>
       ${pauses.length > 0 && html`<div class="fall-row axis" role="row"><span class="fall-name" role="cell">${t.waterfall.pauses}</span>
