@@ -161,8 +161,9 @@ impl ReplayDeadLetters {
         let is_paced = self.per_second.is_none_or(|it| (1..=PER_SECOND_MAX).contains(&it));
         let mut fields = Fields::new();
         fields.check(selections == 1, "ids", "selection", "ids, or a group, or at least one of consumer, from and to");
-        for (name, text) in [("group", &self.group), ("consumer", &self.consumer)] {
-            text.iter().for_each(|text| fields.line(text, name, 1, NAME_MAX));
+        let names = [("group", self.group.as_deref()), ("consumer", self.consumer.as_deref())];
+        for (field, name) in names.into_iter().filter_map(|(field, name)| Some((field, name?))) {
+            fields.line(name, field, 1, NAME_MAX);
         }
         fields.check(has_some, "ids", "length", format!("1 to {IDS_MAX} ids"));
         fields.check(is_paced, "per_second", "range", format!("1 to {PER_SECOND_MAX}"));

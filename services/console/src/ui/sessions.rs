@@ -18,7 +18,7 @@ const LINK_LASTS: SignedDuration = SignedDuration::from_mins(30);
 /// Sessions at once. The one that was unused for longest makes room.
 const SESSIONS_MAX: usize = 1_000;
 
-/// What a session may do, and by what right.
+/// The right of a session.
 #[derive(Clone, Debug)]
 pub(super) enum Credential {
     /// An admin token.
@@ -29,7 +29,7 @@ pub(super) enum Credential {
         access: String,
         /// The end of that.
         access_until: Timestamp,
-        /// What the next tokens are got for, once.
+        /// The token for which the next ones are got, once.
         refresh: String,
     },
 }

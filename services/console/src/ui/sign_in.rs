@@ -25,7 +25,7 @@ const ANSWER_BYTES_MAX: usize = 64 * 1024;
 /// Tokens of an account are renewed so long before they end.
 const RENEW_BEFORE: Duration = Duration::from_secs(30);
 
-/// What somebody signs in with: one of the three.
+/// The words of a sign-in: a token, a link, or an address with its password.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct SignIn {

@@ -24,7 +24,7 @@ use diagnosis::{Diagnosis, Facts, PendingTimer, State as Unsettled, Unhandled, U
 /// Events of an order that are looked at.
 const EVENTS_MAX: i64 = 1_000;
 
-/// Why an order is where it is.
+/// The reason why an order is where it is.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Why {
     /// The order's status, if it is known.
@@ -35,7 +35,7 @@ pub(crate) struct Why {
     cause: &'static str,
     /// The reason in a sentence.
     sentence: String,
-    /// What shows it: for the admin only.
+    /// The facts that show it: for the admin only.
     evidence: Vec<String>,
     /// The command that mends it, if one does: for the admin only.
     remedy: Option<String>,
