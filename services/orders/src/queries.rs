@@ -299,9 +299,12 @@ pub(crate) async fn list(
     if q.is_some() && !caller.is_admin {
         return Err(Problem::new(StatusCode::BAD_REQUEST, "invalid_query", "q: only the admin may search"));
     }
-    let number = filter.number.or_else(|| q.and_then(|q| q.trim().parse().ok()));
-    if let Some(number) = number {
-        let mut orders = store::orders_of_number(db, number).await?;
+    // A number is an order's first, and may also be a product's SKU.
+    let found = match filter.number.or_else(|| q.and_then(|q| q.trim().parse().ok())) {
+        Some(number) => Some(store::orders_of_number(db, number).await?),
+        None => None,
+    };
+    if let Some(mut orders) = found.filter(|orders| filter.number.is_some() || !orders.is_empty()) {
         let is_wanted = |order: &domain::Order| status.is_none_or(|status| order.status.as_str() == status);
         orders.retain(|order| is_own(order, &caller) && is_wanted(order) && order.order_id < before);
         return Ok(Json(

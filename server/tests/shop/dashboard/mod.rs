@@ -2,5 +2,6 @@
 
 mod flow;
 mod letters;
+mod search;
 mod sign_in;
 mod why;
