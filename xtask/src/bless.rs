@@ -5,7 +5,6 @@ use std::process::ExitCode;
 use anyhow::Result;
 
 use crate::check::EVERYTHING;
-use crate::runner::Extent;
 use crate::{runner, step};
 
 /// The part of a test's name that marks it as verifying a generated file.
@@ -22,7 +21,7 @@ const TEST_NAME_PART: &str = "up_to_date";
 pub(crate) struct Args {}
 
 pub(crate) fn run(Args {}: Args) -> Result<ExitCode> {
-    let mut tests = runner::tests(&EVERYTHING, &[TEST_NAME_PART], Extent::Short);
+    let mut tests = runner::tests(&EVERYTHING, &[TEST_NAME_PART]);
     tests.env("TRADEPOST_BLESS", "1");
     step::run_last("bless", tests)
 }

@@ -19,27 +19,13 @@ pub(crate) struct Filters {
     pub names: Vec<String>,
 }
 
-/// The tests that are meant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Extent {
-    /// Those for each change.
-    Short,
-    /// Those that are ignored otherwise, too.
-    All,
-}
-
 /// Runs the tests of some packages, those that match a filter if there is one. Doc tests are not among them.
-pub(crate) fn tests(of: &[&str], filters: &[impl AsRef<OsStr>], extent: Extent) -> Command {
-    let ignored = |all: &'static str| (extent == Extent::All).then_some(all);
+pub(crate) fn tests(of: &[&str], filters: &[impl AsRef<OsStr>]) -> Command {
     let mut command = if nextest_is_installed() {
         let threads = available_parallelism().map_or(1, NonZero::get) + MORE_THAN_CORES;
-        let mut nextest = cargo(&[&["nextest", "run", "--test-threads", &threads.to_string()], of].concat());
-        nextest.args(ignored("--run-ignored=all"));
-        nextest
+        cargo(&[&["nextest", "run", "--test-threads", &threads.to_string()], of].concat())
     } else {
-        let mut test = cargo(&[&["test", "--lib", "--bins", "--tests", "--no-fail-fast"], of, &["--"]].concat());
-        test.args(ignored("--include-ignored"));
-        test
+        cargo(&[&["test", "--lib", "--bins", "--tests", "--no-fail-fast"], of, &["--"]].concat())
     };
     command.args(filters);
     command

@@ -5,7 +5,6 @@ use std::process::ExitCode;
 use anyhow::Result;
 
 use crate::check::EVERYTHING;
-use crate::runner::Extent;
 use crate::servers::SharedServers;
 use crate::{runner, servers, step};
 
@@ -37,7 +36,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: Args) -> Result<ExitCode> {
     servers::find_or_install()?;
     let servers = SharedServers::start()?;
-    let mut tests = runner::tests(&[&EVERYTHING[..], &LONG].concat(), &args.filters.names, Extent::All);
+    let mut tests = runner::tests(&[&EVERYTHING[..], &LONG].concat(), &args.filters.names);
     // Its own limit on the time of a test: `.config/nextest.toml`.
     tests.env(SOAK, "1").env("NEXTEST_PROFILE", "soak");
     step::run_last("soak", servers.used_by(tests))

@@ -5,7 +5,6 @@ use std::process::ExitCode;
 use anyhow::Result;
 
 use crate::check::EVERYTHING;
-use crate::runner::Extent;
 use crate::servers::SharedServers;
 use crate::step::{self, cargo};
 use crate::{check, runner, servers};
@@ -30,5 +29,5 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
     )?;
     let servers = SharedServers::start()?;
     // Last, for CI reads the result from the runner's closing lines.
-    step::run_last("tests", servers.used_by(runner::tests(&EVERYTHING, &args.filters.names, Extent::Short)))
+    step::run_last("tests", servers.used_by(runner::tests(&EVERYTHING, &args.filters.names)))
 }

@@ -8,7 +8,7 @@ use server::config::{BrokerSetting, Flags};
 use server::shop::Shop;
 use service::storage::{Location, Server};
 use tempfile::TempDir;
-use test_servers::{BrokerKind, BrokerSpace, Database};
+use test_servers::{BrokerKind, BrokerSpace, Database, is_soak};
 
 use crate::tables;
 
@@ -42,6 +42,14 @@ impl ShopLocation {
     /// A PostgreSQL database, room on a broker, and a folder for what is no service's.
     pub fn servers(broker: BrokerKind) -> Self {
         Self { broker: Some(BrokerSpace::create(broker)), ..Self::database() }
+    }
+
+    /// Places on PostgreSQL for what a broker could change, each made when its turn comes: with Redis, and in the long form
+    /// also alone and with RabbitMQ, which takes five times as long to make.
+    pub fn on_servers() -> impl Iterator<Item = Self> {
+        let brokers = [Some(BrokerKind::Redis), None, Some(BrokerKind::RabbitMq)];
+        let tried = if is_soak() { brokers.len() } else { 1 };
+        brokers.into_iter().take(tried).map(|broker| broker.map_or_else(Self::database, Self::servers))
     }
 
     /// Fills it with a shop that an earlier version left: the dumps of its stores and its manifest. Answers with the
@@ -141,50 +149,29 @@ macro_rules! on_each_store {
     };
 }
 
-/// Makes a test of each of these functions, which take a [`ShopLocation`], on SQLite, on PostgreSQL with each broker, and on
-/// PostgreSQL alone. `cargo xtask test` tries each database and a broker beside the embedded one; the rest takes much longer
-/// for little more, and is for `cargo xtask soak`.
+/// Makes two tests of each of these functions, which take a [`ShopLocation`]: on a folder, and on servers, one place after
+/// the other ([`ShopLocation::on_servers`]).
 #[macro_export]
 macro_rules! on_each_broker {
     ($($test:ident),* $(,)?) => {
-        mod on_each_broker {
-            mod sqlite {
-                $(
-                    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-                    async fn $test() {
-                        super::super::$test($crate::ShopLocation::folder()).await;
-                    }
-                )*
-            }
+        mod on_a_folder {
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $test() {
+                    super::$test($crate::ShopLocation::folder()).await;
+                }
+            )*
+        }
 
-            mod redis {
-                $(
-                    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-                    async fn $test() {
-                        super::super::$test($crate::ShopLocation::servers($crate::BrokerKind::Redis)).await;
+        mod on_servers {
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $test() {
+                    for place in $crate::ShopLocation::on_servers() {
+                        super::$test(place).await;
                     }
-                )*
-            }
-
-            mod postgres {
-                $(
-                    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-                    #[ignore = "in cargo xtask soak"]
-                    async fn $test() {
-                        super::super::$test($crate::ShopLocation::database()).await;
-                    }
-                )*
-            }
-
-            mod rabbitmq {
-                $(
-                    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-                    #[ignore = "in cargo xtask soak"]
-                    async fn $test() {
-                        super::super::$test($crate::ShopLocation::servers($crate::BrokerKind::RabbitMq)).await;
-                    }
-                )*
-            }
+                }
+            )*
         }
     };
 }
