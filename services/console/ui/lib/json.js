@@ -31,15 +31,3 @@ export function save(name, text, type) {
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 1000);
 }
-
-/** Bytes as rows of sixteen: offset, hexadecimal and the printable characters. */
-export function hexDump(data, rowsMax = 256) {
-  const rows = [];
-  for (let at = 0; at < data.length && rows.length < rowsMax; at += 16) {
-    const row = [...data.slice(at, at + 16)];
-    const hex = row.map((byte) => byte.toString(16).padStart(2, '0')).join(' ');
-    const text = row.map((byte) => (byte >= 32 && byte < 127 ? String.fromCharCode(byte) : '·')).join('');
-    rows.push(`${at.toString(16).padStart(6, '0')}  ${hex.padEnd(47)}  ${text}`);
-  }
-  return rows.join('\n');
-}

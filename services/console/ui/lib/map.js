@@ -11,7 +11,7 @@ const OLD_SECONDS = 5;
 const QUEUED_MAX = 100;
 
 /**
- * @typedef {{types: number, rate: number|null, p99: number|null, failed: number, depth: number|null}} Sum
+ * @typedef {{types: number, rate: number|null, p99: number|null, failed: number}} Sum
  */
 
 const sumOf = (values) => { const known = values.filter((value) => value != null); return known.length ? known.reduce((a, b) => a + b, 0) : null; };
@@ -25,7 +25,6 @@ export function sumTypes(edges) {
     rate: sumOf(types.map((it) => it.per_second)),
     p99: maxOf(types.map((it) => it.p99_ms)),
     failed: sumOf(types.map((it) => it.failed_per_second)) ?? 0,
-    depth: sumOf(types.map((it) => it.depth)),
   };
 }
 
@@ -147,7 +146,6 @@ function labelRow(sign, sum, away) {
   if (away) return `${sign} –`;
   const parts = [`${rate(sum.rate)}/s`];
   if (sum.p99 != null) parts.push(ms(sum.p99));
-  if (sum.depth > 0) parts.push(t.map.depth(sum.depth));
   return `${sign} ${parts.join(' · ')}`;
 }
 

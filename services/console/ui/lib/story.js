@@ -77,12 +77,11 @@ export function DeliveryTable({ event }) {
   if (!event.deliveries?.length) return html`<p class="note">${t.story.nobody}</p>`;
   return html`
     <div class="table-scroll"><table>
-      <thead><tr>${t.story.columns.map((name, index) => html`<th scope="col" class=${index > 1 && index < 7 ? 'num' : undefined}>${name}</th>`)}</tr></thead>
+      <thead><tr>${t.story.columns.map((name, index) => html`<th scope="col" class=${index === 2 ? 'num' : undefined}>${name}</th>`)}</tr></thead>
       <tbody>${event.deliveries.map((it) => html`
         <tr key=${it.consumer}>
           <td><a href=${url(`/services/${encodeURIComponent(it.consumer)}`)}>${it.consumer}</a></td><td><${Status} value=${it.status} /></td>
             <td class="num">${it.attempts}</td>
-          ${['outbox_ms', 'queue_ms', 'handler_ms', 'backoff_ms'].map((part) => html`<td class="num">${ms(it.parts?.[part])}</td>`)}
           <td class="nowrap">${it.handled_at ? ms(between(event.time, it.handled_at)) : '–'}</td>
           <td class="wide">${it.reason && html`<${Data}>${it.reason}<//>`}${it.decision && html` <small>${t.story.decided(it.decision, it.decided_by, clock(it.decided_at))}</small>`}</td>
         </tr>`)}</tbody>

@@ -90,7 +90,7 @@ export const t = {
   map: {
     label: 'Services and the events between them', scroll: 'Map, can be scrolled', unreachable: 'unreachable',
     deadLetters: (count) => many(count, 'dead letter'), unsent: (count) => `${many(count, 'event')} unsent`, queued: (count) => `${number(count)} queued`, retrying: (count) => `${number(count)} retrying`, timersDue: (count) => `${many(count, 'timer')} late`,
-    others: (count) => `${many(count, 'more pair')}`, depth: (count) => `${number(count)} queued`,
+    others: (count) => `${many(count, 'more pair')}`,
     inOut: (inward, outward, hasIn, hasOut) => [hasIn && `in ${inward}/s`, hasOut && `out ${outward}/s`].filter(Boolean).join(' · '),
     boxName: (service, state, troubles, flow) => [service, ...new Set([state, ...troubles, flow])].filter(Boolean).join(', '),
     edgeName: (from, to, names, sum, away) => `${from} to ${to}: ${names.slice(0, 3).join(', ')}${names.length > 3 ? ` and ${names.length - 3} more` : ''}, ${sumWords(sum, away)}.`,
@@ -137,12 +137,12 @@ export const t = {
     handled: (names) => `Handled by ${names.join(', ')}.`,
     delivery: ({ consumer, status, attempts }) => `${consumer}${status === 'done' ? `, in ${many(attempts, 'attempt')}` : attempts ? `, after ${many(attempts, 'attempt')}` : ', not yet taken'}`,
     decided: (decision, by, at) => `(${decision === 'replay' ? 'replayed' : 'discarded'} by ${by} at ${at})`,
-    columns: ['Consumer', 'Status', 'Attempts', 'Outbox', 'Queue', 'Handler', 'Back-off', 'In all', 'Reason'],
+    columns: ['Consumer', 'Status', 'Attempts', 'Time', 'Reason'],
     sentence: (name, data, format) => SENTENCES[name]?.(data, format) ?? `${name}.`,
   },
   waterfall: {
     effect: 'from the event to its effect',
-    parts: { outbox: 'waiting in the outbox', queue: 'in the queue', backoff: 'in back-off', handler: 'in the handler' }, whole: 'not split', tick: 'retry',
+    tick: 'retry',
     skew: 'Clocks of machines differ: an effect has an earlier time than its cause.', pauses: 'Pauses', pause: (text) => `⋯ ${text}`, attempts: (count) => many(count, 'attempt'),
   },
   causes: { root: 'from outside', by: (name) => `caused by ${name}`, short: { parked: 'dead letter', retrying: 'retrying', waiting: 'waiting', pending: 'pending' } },
@@ -164,7 +164,7 @@ export const t = {
     none: 'No dead letters', noneText: 'Each event was handled. One that cannot be handled after all its attempts is listed here.',
     groupEmpty: 'This group is empty', groupEmptyText: 'Its dead letters were replayed or discarded.', allGroups: 'All groups', letters: (count) => many(count, 'dead letter'),
     chooseAll: 'Choose all on this page', choose: (id) => `Choose ${id}`, event: 'Event', key: 'Subject', reason: 'Reason', attempts: 'Attempts', failed: 'Failed', id: 'Id', consumer: 'Consumer',
-    title: (name, consumer) => `${name} at ${consumer}`, tried: (count) => many(count, 'attempt'), why: 'Why it failed', body: 'Data', noBody: 'It has no data.', plainText: 'The data is text, not JSON.', notText: (size) => `These ${size} are not UTF-8.`,
+    title: (name, consumer) => `${name} at ${consumer}`, tried: (count) => many(count, 'attempt'), why: 'Why it failed', body: 'Data', noBody: 'It has no data.', plainText: 'The data is text, not JSON.',
     discard: 'Discard', discardText: 'It will never be handled, and that can’t be undone. What waits behind it follows.',
   },
   replay: {
@@ -175,10 +175,10 @@ export const t = {
 
   services: {
     alerts: (count) => many(count, 'open alert'), acknowledge: 'Acknowledge', alertKinds: { low_stock: 'low stock', purchase_order_overdue: 'purchase order late', refund_failed: 'refund failed', dead_letters: 'dead letters', order_stuck: 'order stuck', webhook_disabled: 'webhook disabled' },
-    columns: ['Service', 'State', 'Version or reason', 'Instances', 'Memory', 'Events/s', 'p99', 'Queued', 'Unsent', 'Timers late', 'Dead letters'], none: 'No services are known', noneText: 'The console has no answer of any service yet.',
+    columns: ['Service', 'State', 'Version or reason', 'Instances', 'Memory', 'Events/s', 'p99', 'Queued', 'Unsent', 'Timers late', 'Dead letters'],
     unknown: (name) => `There is no service ${name}`, unknownText: 'Choose one of the list.', itsEvents: 'Its events', readiness: 'State', fine: 'It is ready, and nothing waits for too long.', outbox: 'Unsent events', oldest: 'Oldest unsent', queued: 'Queued deliveries', timers: 'Timers late',
-    instances: (count) => many(count, 'instance'), instanceColumns: ['Name', 'Version', 'Uptime', 'Memory', 'Shards'], consumers: (count) => `Handles ${many(count, 'type')} of events`,
-    consumerColumns: ['Event', 'Events/s', 'Handled', 'Failed', 'Retried', 'p50', 'p90', 'p99'], settings: 'Settings', settingColumns: ['Name', 'Value', 'From'],
+    instances: (count) => many(count, 'instance'), instanceColumns: ['Name', 'Version', 'Uptime', 'Memory'], consumers: (count) => `Handles ${many(count, 'type')} of events`,
+    consumerColumns: ['Event', 'Events/s', 'Handled', 'Failed', 'Retried', 'p50', 'p90', 'p99'],
   },
   mail: {
     none: 'No mail yet', noneText: 'Mail is captured where no mail server is set. An order makes the first one.', forms: 'Form of the mail', html: 'HTML', text: 'Text', source: 'Source', to: 'To', state: 'State', template: 'Template', after: (name) => `after ${name}`,

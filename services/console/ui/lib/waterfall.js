@@ -4,7 +4,6 @@ import { eventName, ms, roughly } from './format.js';
 import { url } from './router.js';
 import { t } from './strings.js';
 
-const PARTS = ['outbox', 'queue', 'backoff', 'handler'];
 const PAUSE_SHARE = 0.07;
 const PAUSES_SHARE_MAX = 0.35;
 const PAUSE_MS_MIN = 1000;
@@ -13,10 +12,9 @@ const PAUSE_MS_MIN = 1000;
 export function spansOf(items, now = Date.now()) {
   return items.flatMap((event) => event.deliveries.map((it) => {
     const from = new Date(event.time).getTime();
-    const sum = PARTS.reduce((total, part) => total + (it.parts?.[`${part}_ms`] ?? 0), 0);
-    const to = it.handled_at ? new Date(it.handled_at).getTime() : it.status === 'parked' ? from + sum : now;
+    const to = it.handled_at ? new Date(it.handled_at).getTime() : it.status === 'parked' ? from : now;
     // Clocks of machines differ: an effect is never drawn before its cause.
-    return { event, delivery: it, from, to: Math.max(to, from + sum, from), skewed: it.handled_at && to < from, open: !it.handled_at };
+    return { event, delivery: it, from, to: Math.max(to, from), skewed: it.handled_at && to < from, open: !it.handled_at };
   }));
 }
 
@@ -47,14 +45,11 @@ export function timeScale(spans) {
   return { place, pauses };
 }
 
-/** What the colours of the bars mean, of those that there are. */
+/** What the signs mean, of those that there are. */
 function Legend({ spans }) {
-  const isSplit = spans.some((it) => it.delivery.parts);
-  const isRetried = spans.some((it) => it.delivery.attempts > 1);
   return html`<ul class="part-keys" aria-hidden="true">
-    ${isSplit && PARTS.map((part) => html`<li class="part-${part}">${t.waterfall.parts[part]}</li>`)}
-    <li class="part-whole">${isSplit ? t.waterfall.whole : t.waterfall.effect}</li>
-    ${isRetried && html`<li class="tick-key">${t.waterfall.tick}</li>`}
+    <li class="part-whole">${t.waterfall.effect}</li>
+    ${spans.some((it) => it.delivery.attempts > 1) && html`<li class="tick-key">${t.waterfall.tick}</li>`}
   </ul>`;
 }
 
@@ -94,12 +89,10 @@ function Bar({ span, place }) {
   const { delivery, from, to } = span;
   const left = place(from);
   const width = Math.max(place(to) - left, 0);
-  const known = PARTS.map((part) => ({ part, ms: delivery.parts?.[`${part}_ms`] ?? 0 })).filter((it) => it.ms > 0);
-  const sum = known.reduce((total, it) => total + it.ms, 0);
   const ticks = Math.min(Math.max((delivery.attempts ?? 1) - 1, 0), 12);
   return html`
     <span class="fall-bar ${delivery.status}" title=${describe(span)} style=${{ left: percent(left), width: `max(${percent(width)}, 3px)` }}>
-      ${known.length ? known.map((it) => html`<i class="part-${it.part}" style=${{ width: percent(it.ms / sum) }}></i>`) : html`<i class="part-whole" style=${{ width: '100%' }}></i>`}
+      <i class="part-whole" style=${{ width: '100%' }}></i>
       ${Array.from({ length: ticks }, (_, index) => html`<b style=${{ left: percent((index + 1) / (ticks + 1)) }}></b>`)}
     </span>
     <${BarText} left=${left} right=${left + width} text=${shortly(span)} />`;
@@ -114,9 +107,4 @@ function BarText({ left, right, text }) {
 
 const shortly = ({ delivery, from, to, open }) => (open ? t.status[delivery.status] ?? delivery.status : ms(to - from)) + (delivery.attempts > 1 ? ` · ${t.waterfall.attempts(delivery.attempts)}` : '');
 
-function describe(span) {
-  const { delivery } = span;
-  const parts = PARTS.filter((part) => delivery.parts?.[`${part}_ms`] > 0).map((part) => `${t.waterfall.parts[part]} ${ms(delivery.parts[`${part}_ms`])}`);
-  return [`${delivery.consumer}: ${shortly(span)}`, ...parts].join(', ');
-}
-
+const describe = (span) => `${span.delivery.consumer}: ${shortly(span)}`;

@@ -3,9 +3,9 @@ import { html, useState } from '../vendor/vendor.js';
 import { get, useLoad } from '../lib/api.js';
 import { Copy, Data, Loaded, Page, Time } from '../lib/ui.js';
 import { Copies } from '../lib/commands.js';
-import { hexDump, Json, save } from '../lib/json.js';
+import { Json } from '../lib/json.js';
 import { DiscardDialog, ReplayDialog } from './dlq-dialogs.js';
-import { bytes, count, eventName } from '../lib/format.js';
+import { count, eventName } from '../lib/format.js';
 import { navigate, url } from '../lib/router.js';
 import { t } from '../lib/strings.js';
 import '../lib/style.js';
@@ -48,26 +48,9 @@ const Facts = ({ letter }) => html`
     <p><a href=${url(`/orders/${letter.key}`)}>${t.event.openOrder}</a></p>
   </div></section>`;
 
-/** The bytes of a dead letter: as JSON where they are, else as text or in hexadecimal. */
+/** The data of a dead letter: as JSON where it is, else as text. */
 function Body({ letter }) {
   const { body } = letter;
-  const raw = rawBytes(body);
-  if (raw) {
-    return html`
-      <p class="notice warn">${t.dlq.notText(bytes(raw.length))}</p>
-      <div class="json"><div class="json-tools">
-        <button type="button" class="quiet" onClick=${() => save(`${letter.event_id}.bin`, raw, 'application/octet-stream')}>${t.json.save}</button></div>
-        <pre tabindex="0">${hexDump(raw)}</pre></div>`;
-  }
   if (body === null || body === undefined) return html`<p class="note">${t.dlq.noBody}</p>`;
   return html`${typeof body === 'string' && html`<p class="note">${t.dlq.plainText}</p>`}<${Json} value=${body} name=${`${letter.event_id}.json`} />`;
-}
-
-function rawBytes(body) {
-  if (typeof body !== 'object' || typeof body?.base64 !== 'string' || Object.keys(body).length !== 1) return null;
-  try {
-    return Uint8Array.from(atob(body.base64), (character) => character.charCodeAt(0));
-  } catch {
-    return null;
-  }
 }

@@ -1,6 +1,6 @@
-// One service: its instances, consumers, outbox and settings.
+// One service: its instances, consumers and outbox.
 import { html } from '../vendor/vendor.js';
-import { get, orElse, useLoad } from '../lib/api.js';
+import { get, useLoad } from '../lib/api.js';
 import { useFlow } from '../lib/live.js';
 import { Data, Empty, Loaded, Page, Status, Time, useNow } from '../lib/ui.js';
 import { isDown, troubles } from '../lib/map.js';
@@ -13,7 +13,7 @@ import '../lib/style.js';
 export default function Service({ id }) {
   const snapshot = useFlow();
   const live = snapshot?.services.find((it) => it.service === id);
-  const state = useLoad(async () => (await orElse(get('/v1/services'), { items: [] })).items.find((it) => it.service === id) ?? {}, [id]);
+  const state = useLoad(async () => (await get('/v1/services')).items.find((it) => it.service === id) ?? {}, [id]);
   return html`
     <${Page} title=${id} note=${html`<a href="/ui/services">${t.nav.services}</a>`} actions=${html`<button type="button" onClick=${state.reload}>${t.refresh}</button>
       <a class="button" href=${url('/events', { service: id })}>${t.services.itsEvents}</a>`}>
@@ -23,7 +23,6 @@ export default function Service({ id }) {
           <${Readiness} service=${{ ...service, ...live }} />
           <${Instances} instances=${service.instances} />
           <${Consumers} consumers=${service.consumers} />
-          <${Settings} settings=${service.settings} />
         </div>`)}<//>
     <//>`;
 }
@@ -50,15 +49,14 @@ function Readiness({ service }) {
 function Instances({ instances }) {
   const now = useNow();
   if (!instances?.length) return null;
-  const hasShards = instances.some((it) => it.shards?.length);
   return html`
     <section class="card"><header class="card-head"><h2>${t.services.instances(instances.length)}</h2></header>
       <div class="table-scroll"><table>
         <thead>
-          <tr>${t.services.instanceColumns.slice(0, hasShards ? 5 : 4).map((name, index) => html`<th scope="col" class=${index > 1 && index < 4 ? 'num' : undefined}>${name}</th>`)}</tr></thead>
+          <tr>${t.services.instanceColumns.map((name, index) => html`<th scope="col" class=${index > 1 ? 'num' : undefined}>${name}</th>`)}</tr></thead>
         <tbody>${instances.map((it) => html`<tr key=${it.name}><td><${Data}>${it.name}<//></td><td>${it.version ?? '–'}</td>
           <td class="num" title=${it.started_at}>${it.started_at ? seconds((now - new Date(it.started_at)) / 1000) : '–'}</td>
-          <td class="num">${bytes(it.memory_bytes)}</td>${hasShards && html`<td class="wide">${it.shards?.join(', ')}</td>`}</tr>`)}</tbody>
+          <td class="num">${bytes(it.memory_bytes)}</td></tr>`)}</tbody>
       </table></div>
     </section>`;
 }
@@ -74,18 +72,6 @@ function Consumers({ consumers }) {
           <td class="num">${rate(it.per_second)}</td><td class="num">${count(it.handled)}</td>
           <td class="num ${it.failed > 0 ? 'bad' : ''}">${it.failed > 0 ? '✕ ' : ''}${count(it.failed)}</td><td class="num">${count(it.retried)}</td>
             <td class="num">${ms(it.p50_ms)}</td><td class="num">${ms(it.p90_ms)}</td><td class="num">${ms(it.p99_ms)}</td></tr>`)}</tbody>
-      </table></div>
-    </section>`;
-}
-
-function Settings({ settings }) {
-  if (!settings?.length) return null;
-  return html`
-    <section class="card"><header class="card-head"><h2>${t.services.settings}</h2></header>
-      <div class="table-scroll"><table>
-        <thead><tr>${t.services.settingColumns.map((name) => html`<th scope="col">${name}</th>`)}</tr></thead>
-        <tbody>${settings.map((it) => html`<tr key=${it.name}><td class="mono">${it.name}</td><td class="mono wide"><${Data}>${String(it.value ?? '–')}<//></td>
-          <td class="note">${it.origin ?? ''}</td></tr>`)}</tbody>
       </table></div>
     </section>`;
 }

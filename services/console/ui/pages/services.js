@@ -1,8 +1,8 @@
 // All services at a glance, and the alerts that a person should look at.
 import { html } from '../vendor/vendor.js';
-import { get, orElse, send, useLoad } from '../lib/api.js';
+import { get, send, useLoad } from '../lib/api.js';
 import { useFlow } from '../lib/live.js';
-import { Badge, Data, Empty, Loaded, Page, Status, Time } from '../lib/ui.js';
+import { Badge, Data, Loaded, Page, Status, Time } from '../lib/ui.js';
 import { isDown } from '../lib/map.js';
 import { Copies } from '../lib/commands.js';
 import { bytes, count, ms, rate, seconds } from '../lib/format.js';
@@ -13,8 +13,8 @@ import '../lib/style.js';
 /** @returns the page at `/ui/services` */
 export default function Services() {
   const state = useLoad(async () => {
-    const [services, alerts] = await Promise.all([orElse(get('/v1/services'), null), get('/v1/alerts', { limit: 50 }).catch(() => null)]);
-    return { services: services?.items ?? null, alerts: alerts?.items.filter((it) => it.status !== 'resolved') ?? null };
+    const [services, alerts] = await Promise.all([get('/v1/services'), get('/v1/alerts', { limit: 50 }).catch(() => null)]);
+    return { services: services.items, alerts: alerts?.items.filter((it) => it.status !== 'resolved') ?? null };
   }, []);
   return html`
     <${Page} title=${t.nav.services} actions=${html`<button type="button" onClick=${state.reload}>${t.refresh}</button>
@@ -39,16 +39,14 @@ function Alerts({ alerts, reload }) {
     </section>`;
 }
 
-/** Services with the live numbers of the flow, so that the table is there even without its own route. */
+/** Services with the live numbers of the flow. */
 function Table({ services }) {
   const snapshot = useFlow();
   const live = new Map(snapshot?.services.map((it) => [it.service, it]) ?? []);
-  const rows = services ?? snapshot?.services.map(({ service, state, reason }) => ({ service, state, reason })) ?? [];
-  if (!rows.length) return html`<${Empty} title=${t.services.none} text=${t.services.noneText} command="tradepost health" />`;
   return html`
     <div class="card table-scroll"><table>
       <thead><tr>${t.services.columns.map((name, index) => html`<th scope="col" class=${index > 2 ? 'num' : undefined}>${name}</th>`)}</tr></thead>
-      <tbody>${rows.map((it) => html`<${Row} key=${it.service} service=${it} now=${live.get(it.service)} />`)}</tbody>
+      <tbody>${services.map((it) => html`<${Row} key=${it.service} service=${it} now=${live.get(it.service)} />`)}</tbody>
     </table></div>`;
 }
 
