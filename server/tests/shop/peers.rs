@@ -36,13 +36,13 @@ const SECOND: [&str; 3] = ["inventory", "payments", "notifications"];
 const NO_PATIENCE: Duration = Duration::from_millis(200);
 
 /// A listener of a shop; its connections end with it, in the middle of whatever they carry.
-struct Process {
-    address: SocketAddr,
+pub(crate) struct Process {
+    pub(crate) address: SocketAddr,
     serving: Tasks,
 }
 
 impl Process {
-    async fn start(router: Router, address: &str) -> Self {
+    pub(crate) async fn start(router: Router, address: &str) -> Self {
         let listener = TcpListener::bind(address).await.unwrap();
         let address = listener.local_addr().unwrap();
         let serving = Tasks::new();
@@ -57,7 +57,7 @@ impl Process {
     }
 
     /// Ends it; answers with where it was.
-    async fn stop(self) -> String {
+    pub(crate) async fn stop(self) -> String {
         assert!(self.serving.stop(PATIENCE).await);
         self.address.to_string()
     }

@@ -1,9 +1,12 @@
 //! Asks all services at once, and names those that did not answer.
 
+use std::time::Duration;
+
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponseParts, ResponseParts};
 use futures_util::future::join_all;
 use service::http::Problem;
+use service::operator::Question;
 
 use crate::peer::{PEER_AWAY, RETRY_AFTER_S};
 use crate::{Peer, PeerError};
@@ -19,6 +22,19 @@ pub(crate) struct Missing(Vec<(&'static str, PeerError)>);
 pub(crate) struct Gathered<T> {
     pub answers: Vec<(Peer, T)>,
     pub missing: Missing,
+}
+
+/// Asks all services at once; each answers in time or fails for itself.
+pub(crate) async fn ask_each<Q: Question>(
+    peers: &[Peer],
+    within: Duration,
+    question: impl Fn() -> Q,
+) -> Vec<(&'static str, Result<Q::Answer, PeerError>)> {
+    join_all(peers.iter().map(|peer| {
+        let question = question();
+        async move { (peer.service(), peer.ask_within(question, within).await) }
+    }))
+    .await
 }
 
 /// Asks these services at once. A store of this process that can't answer is a problem, an unreachable service is not.

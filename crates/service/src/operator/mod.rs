@@ -119,6 +119,8 @@ pub struct Activity {
     /// Unsent events, the backlog, due retries, due timers, what waits in the broker for the service, and running
     /// handlers. The handlers are those of the instance that was asked; all else is the same whichever is asked.
     pub pending: u64,
+    /// Those of it that wait in the broker, if it can say.
+    pub queued: Option<u64>,
     /// Grows with every event: if it stands still between two looks, nothing moved in between.
     pub newest_event: i64,
 }
@@ -324,8 +326,8 @@ impl Operator {
         let due = u64::try_from(retries + timers + unsent + backlog).unwrap_or_default();
         let newest_event = self.newest_position().await?;
         // A broker that can't count may hold anything.
-        let waiting = self.broker.waiting(self.service()).await.unwrap_or(1);
-        Ok(Activity { pending: busy + due + waiting, newest_event })
+        let queued = self.broker.waiting(self.service()).await.ok();
+        Ok(Activity { pending: busy + due + queued.unwrap_or(1), queued, newest_event })
     }
 }
 

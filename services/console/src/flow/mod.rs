@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::header;
+use axum::http::{StatusCode, header};
 use axum::response::sse::{Event, KeepAlive};
 use axum::response::{IntoResponse, Sse};
 use futures_util::stream::{self, Stream};
@@ -26,6 +26,9 @@ use crate::Console;
 use snapshot::{Point, Snapshot};
 
 pub use watcher::Watcher;
+
+/// Snapshots a second at the most, and if no number is said.
+const HZ_MAX: u64 = 4;
 
 /// The name of an event of the stream.
 const FLOW: &str = "flow";
@@ -60,7 +63,11 @@ pub(crate) async fn live(
     State(console): State<Console>,
     QueryOf(Speed { hz }): QueryOf<Speed>,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
-    let every = Duration::from_millis(1_000 / hz.unwrap_or(4).clamp(1, 4));
+    let hz = hz.unwrap_or(HZ_MAX);
+    if !(1..=HZ_MAX).contains(&hz) {
+        return Err(Problem::new(StatusCode::BAD_REQUEST, "invalid_query", format!("hz: 1 to {HZ_MAX}")));
+    }
+    let every = Duration::from_millis(1_000 / hz);
     let begin = (console.flow.watch(), Instant::now(), console.tasks.clone());
     let snapshots = stream::unfold(begin, move |(mut snapshots, next, tasks)| async move {
         sleep_until(next).await;

@@ -126,6 +126,7 @@ pub(crate) struct Point {
     pub(super) at: Timestamp,
     pub(super) orders_per_second: Option<f64>,
     pub(super) paid_p99_ms: Option<f64>,
+    /// `null` while nobody watched: it asks the broker.
     pub(super) in_flight: Option<u64>,
     pub(super) dead_letters: Option<i64>,
 }

@@ -4,18 +4,18 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use futures_util::future::join_all;
 use kernel::{Clock, SignedDuration, Uuid};
-use service::Tasks;
-use service::operator::{CountFlow, EventsBefore, Flow, Gauges, LookForActivity, Question, ReadGauges};
+use service::operator::{CountFlow, EventsBefore, Flow, Gauges, LookForActivity, ReadGauges};
+use service::{Activity, Tasks};
 use tokio::sync::{Notify, watch};
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 
 use super::books;
 use super::rates::{OfType, Rates};
 use super::snapshot::{Books, Edge, EdgeType, PaidIn, Point, ServiceState, Snapshot, State, Totals};
+use crate::Peer;
+use crate::gather::ask_each;
 use crate::services::{Instance, Outbox, Reaction, ServiceDetails, Services};
-use crate::{Peer, PeerError};
 
 /// The time between two snapshots while somebody watches.
 pub(super) const SAMPLE_EVERY: Duration = Duration::from_millis(250);
@@ -144,7 +144,8 @@ struct Sampler {
     rates: Rates,
     /// By service, of the last look into the stores.
     gauges: HashMap<&'static str, Gauges>,
-    in_flight: Option<u64>,
+    /// By service, the same, while somebody watches.
+    activities: HashMap<&'static str, Activity>,
     paid: PaidIn,
     books: Option<Books>,
     /// Reasons why services do not answer, by service.
@@ -162,7 +163,7 @@ impl Sampler {
             clock,
             rates: Rates::default(),
             gauges: HashMap::new(),
-            in_flight: None,
+            activities: HashMap::new(),
             paid: PaidIn::default(),
             books: None,
             unreachable: HashMap::new(),
@@ -176,7 +177,7 @@ impl Sampler {
     async fn sample(&mut self, is_watched: bool) -> Snapshot {
         self.count().await;
         if self.read_at.is_none_or(|at| at.elapsed() >= READ_EVERY) {
-            self.read().await;
+            self.read(is_watched).await;
             self.read_at = Some(Instant::now());
         }
         let began = Instant::now();
@@ -190,7 +191,7 @@ impl Sampler {
 
     /// Asks what deliveries became of: from memory, so often.
     async fn count(&mut self) {
-        let answers = self.ask(|| CountFlow {}).await;
+        let answers = ask_each(&self.peers, ANSWER_WITHIN, || CountFlow {}).await;
         let now = Instant::now();
         self.unreachable.clear();
         self.degraded.clear();
@@ -201,40 +202,33 @@ impl Sampler {
                     self.degraded.extend(degraded.clone().map(|reason| (service, reason)));
                     self.rates.learn(service, flow, now);
                 }
-                Err(reason) => {
-                    self.unreachable.insert(service, reason);
+                Err(error) => {
+                    self.unreachable.insert(service, error.to_string());
                 }
             }
         }
         self.rates.keep(now);
     }
 
-    /// Asks what waits in the stores and the broker.
-    async fn read(&mut self) {
+    /// Asks what waits in the stores and, for those who watch, in the broker.
+    async fn read(&mut self, is_watched: bool) {
         self.gauges.clear();
-        for (service, answer) in self.ask(|| ReadGauges {}).await {
+        for (service, answer) in ask_each(&self.peers, ANSWER_WITHIN, || ReadGauges {}).await {
             match answer {
                 Ok(gauges) => {
                     self.gauges.insert(service, gauges);
                 }
-                Err(reason) => {
-                    self.unreachable.entry(service).or_insert(reason);
+                Err(error) => {
+                    self.unreachable.entry(service).or_insert_with(|| error.to_string());
                 }
             }
         }
-        let activities = self.ask(|| LookForActivity {}).await;
-        let pending: Vec<u64> = activities.into_iter().filter_map(|(_, answer)| Some(answer.ok()?.pending)).collect();
-        self.in_flight = (pending.len() == self.peers.len()).then(|| pending.iter().sum());
+        self.activities.clear();
+        if is_watched {
+            let answers = ask_each(&self.peers, ANSWER_WITHIN, || LookForActivity {}).await;
+            self.activities.extend(answers.into_iter().filter_map(|(service, answer)| Some((service, answer.ok()?))));
+        }
         self.paid = self.paid_in().await;
-    }
-
-    /// Asks all services at once, each at most so long.
-    async fn ask<Q: Question>(&self, question: impl Fn() -> Q) -> Vec<(&'static str, Result<Q::Answer, String>)> {
-        let asked = self.peers.iter().map(|peer| {
-            let question = question();
-            async move { (peer.service(), within(peer.ask(question)).await) }
-        });
-        join_all(asked).await
     }
 
     /// From the order, whose id has its time, to the event that says that it is paid.
@@ -242,7 +236,7 @@ impl Sampler {
         let Some(orders) = self.peers.iter().find(|peer| peer.service() == "orders") else { return PaidIn::default() };
         let event_type = events::named("OrderPaid").ok().map(|event| event.event_type.to_owned());
         let question = EventsBefore { before: Uuid::max().into(), event_type, subject: None, limit: PAID_MAX };
-        let Ok(paid) = within(orders.ask(question)).await else { return PaidIn::default() };
+        let Ok(paid) = orders.ask_within(question, ANSWER_WITHIN).await else { return PaidIn::default() };
         let since = self.clock.now() - PAID_WITHIN;
         let recent = paid.iter().map(|event| &event.0.envelope).filter(|envelope| envelope.time > since);
         let mut millis: Vec<f64> = recent
@@ -307,7 +301,7 @@ impl Sampler {
             reason,
             outbox_pending: gauges.map(|it| it.outbox_pending),
             oldest_unsent_seconds: gauges.map(|it| it.oldest_unsent_seconds),
-            queued: gauges.and_then(|it| it.queued),
+            queued: self.activities.get(service).and_then(|it| it.queued),
             retrying: gauges.map(|it| it.retrying),
             dead_letters: gauges.map(|it| it.dead_letters),
             timers_due: gauges.map(|it| it.timers_due),
@@ -354,7 +348,8 @@ impl Sampler {
             orders_per_second: orders_per_second
                 .or_else(|| (!self.unreachable.contains_key("inventory")).then_some(0.0)),
             paid_ms: self.paid,
-            in_flight: self.in_flight,
+            in_flight: (self.activities.len() == self.peers.len())
+                .then(|| self.activities.values().map(|it| it.pending).sum()),
             outbox_pending: is_known.then(|| known().map(|it| it.outbox_pending).sum()),
             oldest_unsent_seconds: is_known.then(|| known().map(|it| it.oldest_unsent_seconds).fold(0.0, f64::max)),
             dead_letters: is_known.then(|| known().map(|it| it.dead_letters).sum()),
@@ -388,12 +383,5 @@ fn edge_type(event_type: String, counted: &OfType) -> EdgeType {
         failed_per_second: counted.failed_per_second,
         p99_ms: counted.recent.quantile_ms(0.99),
         total: counted.all.done,
-    }
-}
-
-async fn within<T>(answer: impl Future<Output = Result<T, PeerError>>) -> Result<T, String> {
-    match timeout(ANSWER_WITHIN, answer).await {
-        Ok(answer) => answer.map_err(|error| error.to_string()),
-        Err(_) => Err(format!("it did not answer within {} s", ANSWER_WITHIN.as_secs())),
     }
 }

@@ -118,14 +118,24 @@ impl Peer {
         }
     }
 
+    /// Asks a question, and calls the service unreachable if it takes longer, wherever it is.
+    pub(crate) async fn ask_within<Q: Question>(&self, question: Q, within: Duration) -> Result<Q::Answer, PeerError> {
+        let late = || self.unreachable(format!("it did not answer within {within:?}"));
+        tokio::time::timeout(within, self.ask(question)).await.unwrap_or_else(|_| Err(late()))
+    }
+
+    fn unreachable(&self, reason: String) -> PeerError {
+        let address = match &self.0 {
+            PeerLocation::Here(_) => "this process".to_owned(),
+            PeerLocation::Elsewhere(remote) => remote.address.to_string(),
+        };
+        PeerError::Unreachable { service: self.service(), address, reason }
+    }
+
     /// Sends a request of the public interface to its process. One of this process is not asked this way.
     pub(crate) async fn forward(&self, request: Request) -> Result<Response, PeerError> {
         match &self.0 {
-            PeerLocation::Here(operator) => Err(PeerError::Unreachable {
-                service: operator.service(),
-                address: "this process".to_owned(),
-                reason: "is asked directly".to_owned(),
-            }),
+            PeerLocation::Here(_) => Err(self.unreachable("is asked directly".to_owned())),
             PeerLocation::Elsewhere(remote) => remote.forward(request).await,
         }
     }

@@ -96,7 +96,7 @@ impl Address {
 pub(super) struct Remote {
     pub service: &'static str,
     pub within: Duration,
-    address: Address,
+    pub address: Address,
     /// Or the reason why there is none, which is the answer to every question.
     http: Result<Client, String>,
     authorization: Option<HeaderValue>,

@@ -3,6 +3,7 @@
 mod diagnosis;
 
 use std::collections::{HashMap, HashSet};
+use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
@@ -13,13 +14,17 @@ use serde::Serialize;
 use service::DeliveryStatus;
 use service::http::auth::Caller;
 use service::http::{PathId, Problem};
-use service::operator::{CountFlow, EventsAbout, LookAt, Outlook, Question, ReadGauges, SubjectState};
+use service::operator::{CountFlow, EventsAbout, LookAt, LookForActivity, Outlook, Question, SubjectState};
 use service::storage::archive::StoredEvent;
 use utoipa::ToSchema;
 
+use crate::gather::ask_each;
 use crate::story::check_access;
 use crate::{Console, PeerError};
 use diagnosis::{Diagnosis, Facts, PendingTimer, State as Unsettled, Unhandled, Unreachable};
+
+/// A service that takes longer counts as unreachable.
+const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 
 /// Events of an order that are looked at.
 const EVENTS_MAX: i64 = 1_000;
@@ -76,7 +81,7 @@ async fn gather(console: &Console, order_id: OrderId) -> Facts {
     events.sort_unstable_by_key(|(_, event)| event.envelope.id);
     let outlooks = ask(console, &mut unreachable, || LookAt { subject }).await;
     let flows = ask(console, &mut unreachable, || CountFlow {}).await;
-    let queued = ask(console, &mut unreachable, || ReadGauges {}).await;
+    let queued = ask(console, &mut unreachable, || LookForActivity {}).await;
     let queued: HashMap<&str, Option<u64>> = queued.into_iter().map(|(service, it)| (service, it.queued)).collect();
     let unsent: HashSet<EventId> = outlooks.iter().flat_map(|(_, outlook)| outlook.unsent.iter().copied()).collect();
     let deliveries = unhandled(console, &events, &unsent, &queued).await;
@@ -101,12 +106,8 @@ async fn ask<Q: Question>(
     unreachable: &mut HashMap<&'static str, Unreachable>,
     question: impl Fn() -> Q,
 ) -> Vec<(&'static str, Q::Answer)> {
-    let asked = console.peers.iter().map(|peer| {
-        let question = question();
-        async move { (peer.service(), peer.ask(question).await) }
-    });
     let mut answers = Vec::new();
-    for (service, answer) in join_all(asked).await {
+    for (service, answer) in ask_each(&console.peers, ANSWER_WITHIN, question).await {
         match answer {
             Ok(answer) => answers.push((service, answer)),
             Err(error) => {

@@ -61,8 +61,6 @@ pub struct Gauges {
     pub retrying: i64,
     /// Timers whose time has come.
     pub timers_due: i64,
-    /// Deliveries that wait in the broker, where it can say.
-    pub queued: Option<u64>,
 }
 
 impl Question for ReadGauges {
@@ -83,7 +81,6 @@ impl Question for ReadGauges {
             dead_letters: held.parked,
             retrying: held.due,
             timers_due: storage::timers::due(db, now).await?,
-            queued: operator.broker.waiting(operator.service()).await.ok(),
             ..gauges
         })
     }
